@@ -1,0 +1,1 @@
+//! `opsurge`: a load generator for HTTP/1.1 services.
