@@ -1,1 +1,2 @@
 //! `opsurge`: a load generator for HTTP/1.1 services.
+pub mod io;

@@ -1,0 +1,377 @@
+//! The same trait by readiness (mio), for machines and containers that forbid io_uring.
+//!
+//! Completion-shaped from outside: a send is queued and written at the next `wait`, with the batch; what is readable
+//! is read into pooled buffers before it is reported. Inside it is the classic edge-triggered loop: a socket is read
+//! until it is short of a full buffer, and what did not fit a turn stays on a list for the next.
+//! `epoll_wait` counts in milliseconds, so that a sleep is ended by a timer descriptor, which counts in nanoseconds.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use socket2::{SockAddr, Socket};
+
+use super::clock::Clock;
+use super::send_buffers::SendBuffers;
+use super::token::ConnectionId;
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn, socket};
+
+const RECEIVE_BUFFER_BYTES: usize = 4096;
+const TIMER: Token = Token(usize::MAX);
+
+/// The epoll driver of one shard.
+pub struct Epoll {
+    poll: Poll,
+    ready: Events,
+    timer: TimerFd,
+    clock: Clock,
+    addresses: Vec<SockAddr>,
+    connections: Vec<Connection>,
+    sends: SendBuffers,
+    /// Sends to be written with the next batch.
+    to_write: Vec<u32>,
+    /// Connections that may have more to read than the last turn took.
+    to_read: VecDeque<ConnectionId>,
+    failed: Vec<Event>,
+    buffers: Vec<Box<[u8]>>,
+    free: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Connection {
+    socket: Option<Socket>,
+    generation: u32,
+    state: State,
+    /// The send that waits for room in the socket.
+    send: Option<u32>,
+    /// On the list `to_read`.
+    queued: bool,
+    /// The peer's end of stream, or an error, is behind the bytes.
+    ending: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Closed,
+    Connecting,
+    Open,
+}
+
+/// What one readiness event says.
+struct Ready {
+    slot: usize,
+    readable: bool,
+    writable: bool,
+    ending: bool,
+}
+
+impl Ready {
+    fn of(event: &mio::event::Event) -> Self {
+        let ending = event.is_read_closed() || event.is_error();
+        Self {
+            slot: event.token().0,
+            readable: event.is_readable() || ending,
+            writable: event.is_writable() || event.is_error(),
+            ending,
+        }
+    }
+}
+
+impl Epoll {
+    /// An epoll descriptor, its timer, and buffers for one turn.
+    ///
+    /// # Errors
+    /// What `epoll_create1`, `timerfd_create` or `epoll_ctl` say, as when no descriptor is left.
+    pub fn new(config: &DriverConfig, clock: Clock) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
+        let timer_fd = timer.as_fd().as_raw_fd();
+        poll.registry()
+            .register(&mut SourceFd(&timer_fd), TIMER, Interest::READABLE)?;
+        let mut connections = Vec::new();
+        connections.resize_with(config.slots, Connection::default);
+        Ok(Self {
+            poll,
+            ready: Events::with_capacity(EVENTS_MAX),
+            timer,
+            clock,
+            addresses: config.addresses.iter().map(|&a| a.into()).collect(),
+            connections,
+            sends: SendBuffers::new(config.slots.min(EVENTS_MAX), config.request_bytes_max),
+            to_write: Vec::with_capacity(EVENTS_MAX),
+            to_read: VecDeque::with_capacity(config.slots),
+            failed: Vec::new(),
+            buffers: (0..EVENTS_MAX)
+                .map(|_| vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice())
+                .collect(),
+            free: (0..EVENTS_MAX as u32).collect(),
+        })
+    }
+
+    fn open(&mut self, connection: ConnectionId, address_index: usize) -> io::Result<()> {
+        let address = &self.addresses[address_index];
+        let socket = socket::open(address, socket::Blocking::No)?;
+        match socket.connect(address) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(connection.slot as usize);
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&socket.as_raw_fd()), token, interest)?;
+        self.connections[connection.slot as usize] = Connection {
+            socket: Some(socket),
+            generation: connection.generation,
+            state: State::Connecting,
+            ..Connection::default()
+        };
+        Ok(())
+    }
+
+    fn live(&mut self, connection: ConnectionId) -> Option<&mut Connection> {
+        let state = &mut self.connections[connection.slot as usize];
+        let live = state.generation == connection.generation && state.state != State::Closed;
+        live.then_some(state)
+    }
+
+    fn write(&mut self, index: u32, events: &mut Vec<Event>) {
+        let connection = self.sends.send(index).connection;
+        let state = &mut self.connections[connection.slot as usize];
+        let live = state.generation == connection.generation;
+        let Some(socket) = state.socket.as_mut().filter(|_| live) else {
+            self.sends.release(index);
+            return;
+        };
+        // A peer that is gone is EPIPE here, never a signal: the standard library ignores SIGPIPE from the start.
+        loop {
+            match socket.write(self.sends.rest(index)) {
+                Ok(bytes) => {
+                    if self.sends.advance(index, bytes as u32) {
+                        state.send = None;
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    let io = Io::SendFailed(errno_of(&error));
+                    events.push(Event { connection, io });
+                    state.send = None;
+                    break;
+                }
+            }
+        }
+        self.sends.release(index);
+    }
+
+    /// Reads until the socket is empty, the turn is full, or the peer is done.
+    fn read(&mut self, connection: ConnectionId, events: &mut Vec<Event>) {
+        loop {
+            let buffer = match self.free.last() {
+                Some(&buffer) if events.len() < EVENTS_MAX => buffer,
+                _ => return self.read_later(connection),
+            };
+            let state = &mut self.connections[connection.slot as usize];
+            let Some(socket) = &mut state.socket else {
+                return;
+            };
+            let (io, bytes) = match socket.read(&mut self.buffers[buffer as usize]) {
+                Ok(0) => (Io::Closed, 0),
+                Ok(bytes) => {
+                    self.free.pop();
+                    let received = Received {
+                        buffer,
+                        bytes: bytes as u32,
+                    };
+                    (Io::Received(received), bytes)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => (Io::ReceiveFailed(errno_of(&error)), 0),
+            };
+            events.push(Event { connection, io });
+            // A short read has emptied the socket: what comes later is a new edge (epoll(7)). The end of the stream
+            // is not: it may have come with the same edge.
+            let emptied = bytes < RECEIVE_BUFFER_BYTES && !state.ending;
+            if bytes == 0 || emptied {
+                return;
+            }
+        }
+    }
+
+    fn read_later(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        if !state.queued {
+            state.queued = true;
+            self.to_read.push_back(connection);
+        }
+    }
+
+    fn on_ready(&mut self, ready: Ready, events: &mut Vec<Event>) {
+        let Ready {
+            slot,
+            readable,
+            writable,
+            ending,
+        } = ready;
+        let state = &mut self.connections[slot];
+        let connection = ConnectionId {
+            slot: slot as u32,
+            generation: state.generation,
+        };
+        let Some(socket) = &state.socket else {
+            return;
+        };
+        state.ending |= ending;
+        if state.state == State::Connecting {
+            let failure = match socket.take_error() {
+                Ok(None) if writable => None,
+                Ok(None) => return,
+                Ok(Some(error)) | Err(error) => Some(errno_of(&error)),
+            };
+            if let Some(errno) = failure {
+                let io = Io::ConnectFailed(errno);
+                events.push(Event { connection, io });
+                return;
+            }
+            state.state = State::Open;
+            let io = Io::Connected;
+            events.push(Event { connection, io });
+        } else if let Some(index) = state.send.filter(|_| writable) {
+            self.write(index, events);
+        }
+        if readable {
+            self.read_later(connection);
+        }
+    }
+
+    /// Asks which sockets are ready; with `sleep`, waits for one or for the deadline.
+    fn poll(&mut self, sleep: bool, deadline_ns: u64) {
+        let timeout = if sleep { None } else { Some(Duration::ZERO) };
+        if sleep {
+            let left_ns = deadline_ns.saturating_sub(self.clock.now_ns()).max(1);
+            let left = TimeSpec::from_duration(Duration::from_nanos(left_ns));
+            let flags = TimerSetTimeFlags::empty();
+            self.timer
+                .set(Expiration::OneShot(left), flags)
+                .expect("a relative time in range arms a timer");
+        }
+        match self.poll.poll(&mut self.ready, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.ready.clear(),
+            Err(error) => panic!("epoll_wait: {error}"),
+        }
+    }
+}
+
+impl Driver for Epoll {
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize) {
+        if let Err(error) = self.open(connection, address_index) {
+            let state = &mut self.connections[connection.slot as usize];
+            *state = Connection {
+                generation: connection.generation,
+                ..Connection::default()
+            };
+            let io = Io::ConnectFailed(errno_of(&error));
+            self.failed.push(Event { connection, io });
+        }
+    }
+
+    fn send_buffer(&mut self) -> &mut [u8] {
+        self.sends.next()
+    }
+
+    fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
+        let index = self.sends.take(connection, bytes);
+        self.connections[connection.slot as usize].send = Some(index);
+        self.to_write.push(index);
+    }
+
+    fn is_sending(&self, connection: ConnectionId) -> bool {
+        let state = &self.connections[connection.slot as usize];
+        state.generation == connection.generation && state.send.is_some()
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        let Some(state) = self.live(connection) else {
+            return;
+        };
+        state.state = State::Closed;
+        let send = state.send.take();
+        if let Some(socket) = state.socket.take() {
+            // A closed descriptor leaves epoll by itself; to leave it first spares a stale event.
+            let _ = self
+                .poll
+                .registry()
+                .deregister(&mut SourceFd(&socket.as_raw_fd()));
+        }
+        if let Some(index) = send
+            && !self.to_write.contains(&index)
+        {
+            self.sends.release(index);
+        }
+    }
+
+    fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        let submitted_ns = self.clock.now_ns();
+        events.append(&mut self.failed);
+        let mut to_write = std::mem::take(&mut self.to_write);
+        for index in to_write.drain(..) {
+            self.write(index, events);
+        }
+        self.to_write = to_write;
+        let idle_from_ns = self.clock.now_ns();
+        let nothing_yet = events.is_empty() && self.to_read.is_empty();
+        self.poll(nothing_yet && deadline_ns > idle_from_ns, deadline_ns);
+        let reaped_ns = self.clock.now_ns();
+        let ready = std::mem::replace(&mut self.ready, Events::with_capacity(0));
+        for event in &ready {
+            if event.token() != TIMER {
+                self.on_ready(Ready::of(event), events);
+            }
+        }
+        self.ready = ready;
+        for _ in 0..self.to_read.len() {
+            let Some(connection) = self.to_read.pop_front() else {
+                break;
+            };
+            if let Some(state) = self.live(connection) {
+                state.queued = false;
+                self.read(connection, events);
+            }
+        }
+        Turn {
+            submitted_ns,
+            idle_from_ns,
+            reaped_ns,
+        }
+    }
+
+    fn received(&self, received: Received) -> &[u8] {
+        &self.buffers[received.buffer as usize][..received.bytes as usize]
+    }
+
+    fn release(&mut self, received: Received) {
+        self.free.push(received.buffer);
+    }
+
+    fn overflows(&self) -> u64 {
+        0
+    }
+}
+
+fn errno_of(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

@@ -1,0 +1,178 @@
+//! The provided-buffer ring: memory that the kernel picks receive buffers from (`IORING_REGISTER_PBUF_RING`, Linux 5.19).
+//!
+//! 1. We publish buffers at the tail; the kernel takes them at the head, one for each piece of data that arrives.
+//! 2. A completion names its buffer; from then on it is ours, until we publish it again.
+//! 3. So a buffer is either the kernel's or ours, and no connection owns one while it waits: 10,000 idle connections
+//!    cost nothing.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::Submitter;
+use io_uring::types::BufRingEntry;
+
+/// The page size that the kernel wants the ring's first entry aligned to.
+const PAGE_BYTES: usize = 4096;
+
+/// Buffers shared with the kernel.
+// INVARIANT: the first `bytes` of buffer `id` are read only between the completion that named it and its `publish`.
+pub(super) struct BufferRing {
+    entries: NonNull<BufRingEntry>,
+    data: NonNull<u8>,
+    count: u16,
+    buffer_bytes: usize,
+    tail: u16,
+}
+
+impl BufferRing {
+    /// `count` buffers (a power of two) of `buffer_bytes` each, all published, none of them known to a ring yet.
+    pub fn new(count: u16, buffer_bytes: usize) -> Self {
+        assert!(count.is_power_of_two());
+        let mut ring = Self {
+            entries: allocate(entries_layout(count)).cast(),
+            data: allocate(data_layout(count, buffer_bytes)),
+            count,
+            buffer_bytes,
+            tail: 0,
+        };
+        for id in 0..count {
+            ring.publish(id);
+        }
+        ring.commit();
+        ring
+    }
+
+    /// Makes the buffers known to a ring as `group`.
+    ///
+    /// # Safety
+    /// This object has to outlive the ring's last operation on the group.
+    pub unsafe fn register(&self, submitter: &Submitter<'_>, group: u16) -> io::Result<()> {
+        let address = self.entries.as_ptr() as u64;
+        // SAFETY: the entries are page-aligned, `count` long and live as long as the caller promises.
+        unsafe { submitter.register_buf_ring_with_flags(address, self.count, group, 0) }
+    }
+
+    /// What arrived in a buffer.
+    ///
+    /// # Safety
+    /// A completion has named `id` with at least `bytes`, and it has not been published since.
+    pub unsafe fn received(&self, id: u16, bytes: usize) -> &[u8] {
+        assert!(id < self.count && bytes <= self.buffer_bytes);
+        // SAFETY: within the allocation by the line above; ours to read by the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
+    }
+
+    /// Puts a buffer at the tail. The kernel sees it after the next [`BufferRing::commit`].
+    pub fn publish(&mut self, id: u16) {
+        let address = self.buffer(id) as u64;
+        let at = usize::from(self.tail & (self.count - 1));
+        // SAFETY: `at < count`. The kernel reads an entry only between head and tail; this one is at the tail, and
+        // there are as many entries as buffers, so it is not one that the kernel has yet to take.
+        let entry = unsafe { &mut *self.entries.as_ptr().add(at) };
+        entry.set_addr(address);
+        entry.set_len(self.buffer_bytes as u32);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    /// Shows the kernel what was published.
+    pub fn commit(&self) {
+        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16; both
+        // sides access it atomically. Release: the entries are written before the tail that uncovers them.
+        unsafe {
+            let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
+            AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
+        }
+    }
+
+    fn buffer(&self, id: u16) -> *mut u8 {
+        debug_assert!(id < self.count);
+        // SAFETY: `id < count`, so the result is inside the allocation.
+        unsafe { self.data.as_ptr().add(usize::from(id) * self.buffer_bytes) }
+    }
+}
+
+impl Drop for BufferRing {
+    fn drop(&mut self) {
+        // SAFETY: both were allocated with these layouts in `new`.
+        unsafe {
+            dealloc(self.entries.as_ptr().cast(), entries_layout(self.count));
+            dealloc(
+                self.data.as_ptr(),
+                data_layout(self.count, self.buffer_bytes),
+            );
+        }
+    }
+}
+
+fn entries_layout(count: u16) -> Layout {
+    let bytes = usize::from(count) * size_of::<BufRingEntry>();
+    Layout::from_size_align(bytes, PAGE_BYTES).expect("at most 32,768 entries of 16 bytes")
+}
+
+fn data_layout(count: u16, buffer_bytes: usize) -> Layout {
+    let bytes = usize::from(count) * buffer_bytes;
+    Layout::from_size_align(bytes, PAGE_BYTES).expect("buffers fit the address space")
+}
+
+fn allocate(layout: Layout) -> NonNull<u8> {
+    // SAFETY: neither layout has size zero: count and buffer size are not.
+    let memory = unsafe { alloc_zeroed(layout) };
+    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays the kernel: takes the entry at `head` and writes into its buffer.
+    fn kernel_receives(ring: &BufferRing, head: u16, bytes: &[u8]) -> u16 {
+        // SAFETY: the test owns the ring and is its only reader and writer.
+        unsafe {
+            let tail = BufRingEntry::tail(ring.entries.as_ptr()).cast_mut();
+            let tail = AtomicU16::from_ptr(tail).load(Ordering::Acquire);
+            assert_ne!(head, tail, "no buffer left");
+            let entry = &*ring
+                .entries
+                .as_ptr()
+                .add(usize::from(head & (ring.count - 1)));
+            assert!(bytes.len() <= entry.len() as usize);
+            let buffer = ring.buffer(entry.bid());
+            assert_eq!(buffer as u64, entry.addr());
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, bytes.len());
+            entry.bid()
+        }
+    }
+
+    #[test]
+    fn buffers_go_round_for_longer_than_the_tail_counts() {
+        let mut ring = BufferRing::new(4, 64);
+        for round in 0..70_000u32 {
+            let text = round.to_le_bytes();
+            let id = kernel_receives(&ring, round as u16, &text);
+            // SAFETY: "the kernel" has just named the buffer with four bytes.
+            assert_eq!(unsafe { ring.received(id, 4) }, text);
+            ring.publish(id);
+            ring.commit();
+        }
+    }
+
+    #[test]
+    fn every_buffer_can_be_out_at_once() {
+        let mut ring = BufferRing::new(8, 16);
+        let ids: Vec<u16> = (0..8)
+            .map(|head| kernel_receives(&ring, head, &[head as u8]))
+            .collect();
+        for (head, &id) in ids.iter().enumerate() {
+            // SAFETY: named above, not published since.
+            assert_eq!(unsafe { ring.received(id, 1) }, [head as u8]);
+        }
+        for id in ids {
+            ring.publish(id);
+        }
+        ring.commit();
+        kernel_receives(&ring, 8, b"again");
+    }
+}

@@ -1,0 +1,282 @@
+//! The real drivers over loopback: the same happenings for the same bytes, whichever of them is asked.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use opsurge::io::clock::Clock;
+use opsurge::io::epoll::Epoll;
+use opsurge::io::uring::{Features, Uring};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Runs one scene on every driver, and on io_uring also as older kernels would have it.
+fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
+    check_reachable(|driver, listener, _| scene(driver, listener));
+}
+
+fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let config = DriverConfig {
+        addresses: vec![address],
+        slots: 8,
+        request_bytes_max: 1 << 20,
+    };
+    let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
+    scene(&mut epoll, &listener, address);
+    drop(epoll);
+    let kernels = [
+        Features::ALL,
+        Features {
+            defer_taskrun: false,
+            ..Features::ALL
+        },
+        Features {
+            multishot: false,
+            ..Features::ALL
+        },
+        Features {
+            defer_taskrun: false,
+            multishot: false,
+            coop_taskrun: false,
+        },
+    ];
+    for features in kernels {
+        match Uring::new(&config, Clock::start(), features) {
+            Ok(mut uring) => scene(&mut uring, &listener, address),
+            Err(error) => println!("SKIPPED on io_uring: {error}"),
+        }
+    }
+}
+
+fn id(slot: u32, generation: u32) -> ConnectionId {
+    ConnectionId { slot, generation }
+}
+
+/// Waits for the next event of a connection; received bytes are appended to `bytes` and released.
+fn next(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) -> Io {
+    let deadline_ns = driver.now_ns() + 10 * SECOND_NS;
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        driver.wait(deadline_ns, &mut events);
+        let mut found = None;
+        for event in events.drain(..) {
+            if let Io::Received(received) = event.io {
+                if event.connection == connection {
+                    bytes.extend_from_slice(driver.received(received));
+                }
+                driver.release(received);
+            }
+            if event.connection == connection {
+                found = Some(event.io);
+            }
+        }
+        if let Some(io) = found {
+            return io;
+        }
+        assert!(driver.now_ns() < deadline_ns, "nothing happened for 10 s");
+    }
+}
+
+fn open(driver: &mut dyn Driver, listener: &TcpListener, connection: ConnectionId) -> TcpStream {
+    driver.submit_connect(connection, 0);
+    assert_eq!(next(driver, connection, &mut Vec::new()), Io::Connected);
+    listener.accept().expect("it has connected").0
+}
+
+fn send(driver: &mut dyn Driver, connection: ConnectionId, bytes: &[u8]) {
+    driver.send_buffer()[..bytes.len()].copy_from_slice(bytes);
+    driver.submit_send(connection, bytes.len());
+}
+
+fn receive(driver: &mut dyn Driver, connection: ConnectionId, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let io = next(driver, connection, &mut bytes);
+        let more_to_come = matches!(io, Io::Received(_)) || bytes.len() == length;
+        assert!(more_to_come, "{io:?} after {} bytes", bytes.len());
+    }
+    bytes
+}
+
+fn echo(mut peer: TcpStream, bytes: usize) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; bytes];
+        while peer.read_exact(&mut buffer).is_ok() {
+            if peer.write_all(&buffer).is_err() {
+                break;
+            }
+        }
+    })
+}
+
+#[test]
+fn what_is_sent_comes_back() {
+    check(|driver, listener| {
+        let connection = id(3, 1);
+        let peer = echo(open(driver, listener, connection), 5);
+        for round in 0..1_500u32 {
+            let text = format!("{round:05}");
+            send(driver, connection, text.as_bytes());
+            assert_eq!(receive(driver, connection, 5), text.as_bytes());
+            assert!(!driver.is_sending(connection));
+        }
+        driver.close(connection);
+        driver.wait(0, &mut Vec::new());
+        peer.join().expect("the peer saw the end");
+    });
+}
+
+#[test]
+fn a_megabyte_goes_out_and_comes_in_unharmed() {
+    check(|driver, listener| {
+        let connection = id(0, 1);
+        let mut peer = open(driver, listener, connection);
+        let sent: Vec<u8> = (0..1u32 << 20).map(|n| (n % 251) as u8).collect();
+        let expected = sent.clone();
+        let echo = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            peer.read_exact(&mut buffer).expect("all of it arrives");
+            peer.write_all(&buffer).expect("all of it leaves");
+        });
+        send(driver, connection, &sent);
+        let received = receive(driver, connection, sent.len());
+        assert!(received == expected, "the bytes differ");
+        echo.join().expect("the peer is content");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn a_peers_end_comes_after_its_last_bytes() {
+    check(|driver, listener| {
+        let connection = id(1, 4);
+        let mut peer = open(driver, listener, connection);
+        peer.write_all(b"bye").expect("it is open");
+        peer.shutdown(Shutdown::Both).expect("it is open");
+        let mut bytes = Vec::new();
+        while next(driver, connection, &mut bytes) != Io::Closed {}
+        assert_eq!(bytes, b"bye");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn a_reset_is_told_apart_from_an_end() {
+    check(|driver, listener| {
+        let connection = id(1, 9);
+        let peer = open(driver, listener, connection);
+        send(driver, connection, b"unread bytes make the close a reset");
+        driver.wait(0, &mut Vec::new());
+        let mut seen = [0];
+        peer.peek(&mut seen).expect("the request arrived");
+        drop(peer);
+        let io = next(driver, connection, &mut Vec::new());
+        assert_eq!(io, Io::ReceiveFailed(libc_econnreset()));
+        driver.close(connection);
+    });
+}
+
+fn libc_econnreset() -> i32 {
+    nix::errno::Errno::ECONNRESET as i32
+}
+
+#[test]
+fn a_refused_connection_says_so() {
+    check_reachable(|driver, _, _| {
+        // Bound but not listening: nobody can take the port, and every attempt is refused.
+        let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+            .expect("a socket");
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        bound.bind(&any.into()).expect("a port");
+        let refusing = bound.local_addr().expect("bound").as_socket();
+        let config = DriverConfig {
+            addresses: vec![refusing.expect("IPv4")],
+            slots: 1,
+            request_bytes_max: 64,
+        };
+        let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
+        let mut drivers: Vec<&mut dyn Driver> = vec![&mut epoll];
+        let mut uring = Uring::new(&config, Clock::start(), Features::ALL).ok();
+        drivers.extend(uring.as_mut().map(|uring| uring as &mut dyn Driver));
+        for refused in drivers {
+            refused.submit_connect(id(0, 1), 0);
+            let io = next(refused, id(0, 1), &mut Vec::new());
+            assert_eq!(
+                io,
+                Io::ConnectFailed(nix::errno::Errno::ECONNREFUSED as i32)
+            );
+        }
+        driver.close(id(0, 0));
+    });
+}
+
+#[test]
+fn a_slot_in_use_again_hears_nothing_of_its_past() {
+    check(|driver, listener| {
+        for generation in 1..40 {
+            let connection = id(2, generation);
+            let mut peer = open(driver, listener, connection);
+            let own = [generation as u8; 9];
+            peer.write_all(&own).expect("it is open");
+            assert_eq!(receive(driver, connection, 9), own);
+            // Closed with bytes and operations still under way.
+            peer.write_all(b"too late").expect("it is open");
+            send(driver, connection, b"unfinished");
+            driver.close(connection);
+        }
+    });
+}
+
+#[test]
+fn a_send_queued_before_a_close_never_reaches_the_next_socket() {
+    check(|driver, listener| {
+        let (first, second) = (id(0, 1), id(1, 1));
+        let _peer = open(driver, listener, first);
+        send(driver, first, b"for the first");
+        driver.close(first);
+        // The next socket is likely to get the closed one's descriptor.
+        let mut peer = open(driver, listener, second);
+        send(driver, second, b"for the second");
+        driver.wait(0, &mut Vec::new());
+        let mut bytes = [0; 14];
+        peer.read_exact(&mut bytes).expect("it arrives");
+        assert_eq!(&bytes, b"for the second");
+        driver.close(second);
+    });
+}
+
+#[test]
+fn a_wait_without_events_ends_at_its_deadline() {
+    check(|driver, _| {
+        let before_ns = driver.now_ns();
+        let deadline_ns = before_ns + 3_000_000;
+        let mut events = Vec::new();
+        let mut turns = 0;
+        while driver.now_ns() < deadline_ns {
+            let turn = driver.wait(deadline_ns, &mut events);
+            assert!(turn.submitted_ns <= turn.idle_from_ns && turn.idle_from_ns <= turn.reaped_ns);
+            turns += 1;
+        }
+        assert!(events.is_empty());
+        assert!(turns < 50, "{turns} turns: it does not sleep");
+    });
+}
+
+#[test]
+fn dropping_a_driver_ends_its_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let config = DriverConfig {
+        addresses: vec![listener.local_addr().expect("it is bound")],
+        slots: 4,
+        request_bytes_max: 64,
+    };
+    if let Ok(mut uring) = Uring::new(&config, Clock::start(), Features::ALL) {
+        let mut peer = open(&mut uring, &listener, id(0, 1));
+        drop(uring);
+        let ended = peer.read(&mut [0]).expect("an end is no error");
+        assert_eq!(ended, 0);
+    }
+}
