@@ -419,7 +419,7 @@ impl Dice {
 
     /// Evenly from 0 to below `bound`; 0 for a bound of 0.
     fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
     fn hits(&mut self, chance: f64) -> bool {
