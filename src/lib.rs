@@ -1,2 +1,3 @@
 //! `opsurge`: a load generator for HTTP/1.1 services.
+pub mod http;
 pub mod io;

@@ -1,0 +1,148 @@
+//! The head of a response -> status, framing and whether the connection may be used again.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, ParserConfig, Response, Status};
+
+use super::response::{Expecting, Invalid};
+
+/// Longest head accepted, status line and all fields.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most fields accepted in a head.
+pub const FIELDS_MAX: usize = 256;
+
+/// How the length of a body is told (RFC 9112 section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// A head that is complete.
+pub(super) struct Head {
+    pub status: u16,
+    pub framing: Framing,
+    pub keep_alive: bool,
+    /// Its length in bytes, the empty line included.
+    pub bytes: usize,
+}
+
+/// What the fields that matter here said.
+#[derive(Default)]
+struct Fields {
+    /// The length, and in how many digits it was written.
+    length: Option<(u64, usize)>,
+    transfer_encoding: bool,
+    chunked_last: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+/// Reads a head at the start of `bytes`. `None` when it is not complete yet.
+pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, Invalid> {
+    let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+    let mut response = Response::new(&mut []);
+    let mut config = ParserConfig::default();
+    // RFC 9112 section 5.2: a client replaces the fold by a space, it does not refuse it.
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, &mut storage);
+    let length = match parsed {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) if bytes.len() > HEAD_BYTES_MAX => return Err(Invalid::HeadTooLong),
+        Ok(Status::Partial) => return Ok(None),
+        Err(error) => return Err(Invalid::of(error)),
+    };
+    if length > HEAD_BYTES_MAX {
+        return Err(Invalid::HeadTooLong);
+    }
+    let status = response.code.unwrap_or_default();
+    if !(100..=599).contains(&status) {
+        return Err(Invalid::Status);
+    }
+    let mut fields = Fields::default();
+    for header in response.headers.iter() {
+        fields.read(header)?;
+    }
+    let is_http_1_1 = response.version == Some(1);
+    let bodiless = matches!(status, 100..=199 | 204 | 304)
+        || expecting == Expecting::Head
+        || (expecting == Expecting::Connect && matches!(status, 200..=299));
+    let framing = match fields.length {
+        _ if bodiless => Framing::Length(0),
+        _ if fields.chunked_last => Framing::Chunked,
+        _ if fields.transfer_encoding => Framing::UntilClose,
+        Some((length, _)) => Framing::Length(length),
+        None => Framing::UntilClose,
+    };
+    // Both framings at once is how responses are smuggled (RFC 9112 section 6.3, rule 3), and so is a transfer coding
+    // from a server that claims HTTP/1.0 (section 6.1): what follows is not to be trusted.
+    let doubtful = fields.transfer_encoding && (fields.length.is_some() || !is_http_1_1);
+    let wishes = if is_http_1_1 {
+        !fields.close
+    } else {
+        fields.keep_alive && !fields.close
+    };
+    let tunnel = expecting == Expecting::Connect && matches!(status, 200..=299);
+    Ok(Some(Head {
+        status,
+        framing,
+        keep_alive: wishes && !doubtful && !tunnel && framing != Framing::UntilClose,
+        bytes: length,
+    }))
+}
+
+impl Fields {
+    fn read(&mut self, header: &Header<'_>) -> Result<(), Invalid> {
+        let (name, value) = (header.name, header.value);
+        // By length first: few fields have one of these lengths, and the comparison is then rare.
+        match name.len() {
+            14 if name.eq_ignore_ascii_case("content-length") => self.read_length(value)?,
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                self.transfer_encoding = true;
+                let last = tokens(value).last().unwrap_or_default();
+                self.chunked_last = last.eq_ignore_ascii_case(b"chunked");
+            }
+            10 if name.eq_ignore_ascii_case("connection") => {
+                for token in tokens(value) {
+                    self.close |= token.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// One number, or the same number several times, to the letter (RFC 9110 section 8.6).
+    fn read_length(&mut self, value: &[u8]) -> Result<(), Invalid> {
+        for token in value.split(|&byte| byte == b',') {
+            let digits = token.trim_ascii();
+            let length = (number(digits).ok_or(Invalid::ContentLength)?, digits.len());
+            if self.length.is_some_and(|before| before != length) {
+                return Err(Invalid::ContentLengthConflict);
+            }
+            self.length = Some(length);
+        }
+        Ok(())
+    }
+}
+
+/// The members of a comma-separated list, empty ones left out (RFC 9110 section 5.6.1).
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+/// Decimal digits and nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |sum, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
