@@ -3,5 +3,6 @@
 
 mod chunked;
 mod head;
+pub mod request;
 
 pub mod response;

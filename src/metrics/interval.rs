@@ -1,0 +1,75 @@
+//! One second of one shard, and of all of them.
+
+use std::ops::AddAssign;
+
+use super::latencies::Latencies;
+
+/// What happened in a stretch of time.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// Users at its end.
+    pub users: u64,
+    /// By metric.
+    pub steps: Vec<StepInterval>,
+}
+
+/// What happened to one step's requests.
+#[derive(Clone, Debug, Default)]
+pub struct StepInterval {
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+    /// Bytes of answers' bodies.
+    pub body_bytes: u64,
+    /// Response times of all of them, failures included.
+    pub response: Latencies,
+}
+
+impl Interval {
+    /// An empty one.
+    pub fn new(steps: usize) -> Self {
+        Self {
+            users: 0,
+            steps: vec![StepInterval::default(); steps],
+        }
+    }
+
+    /// Back to empty, keeping the memory.
+    pub fn clear(&mut self) {
+        self.users = 0;
+        for step in &mut self.steps {
+            step.requests = 0;
+            step.failures = 0;
+            step.body_bytes = 0;
+            step.response.clear();
+        }
+    }
+
+    /// All steps added up.
+    pub fn all(&self) -> StepInterval {
+        let mut all = StepInterval::default();
+        for step in &self.steps {
+            all += step;
+        }
+        all
+    }
+}
+
+impl AddAssign<&Self> for StepInterval {
+    fn add_assign(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.body_bytes += other.body_bytes;
+        self.response += &other.response;
+    }
+}
+
+impl AddAssign<&Self> for Interval {
+    fn add_assign(&mut self, other: &Self) {
+        self.users += other.users;
+        for (step, more) in self.steps.iter_mut().zip(&other.steps) {
+            *step += more;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What was measured, pure: [`outcome`] (how a request can end), [`latencies`] (a histogram with exact ends),
+//! [`recorder`] (one per shard, on the hot path), [`interval`] (each second), [`summary`] (all added up).
+
+pub mod interval;
+pub mod latencies;
+pub mod outcome;
+pub mod recorder;
+pub mod summary;

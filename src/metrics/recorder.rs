@@ -1,0 +1,444 @@
+//! One shard's counts and histograms. Nobody else touches them until the run is over.
+
+use std::ops::AddAssign;
+
+use super::interval::Interval;
+use super::latencies::Latencies;
+use super::outcome::{Failure, Outcome};
+
+/// Statuses are below this.
+const STATUSES: usize = 600;
+/// Most kinds of error with an example that one shard keeps.
+const EXAMPLES_MAX: usize = 256;
+
+/// Everything that one shard counts.
+#[derive(Debug)]
+pub struct Recorder {
+    start_ns: u64,
+    interval: Interval,
+    /// What is added up over shards at the end.
+    pub counts: Counts,
+}
+
+/// Counts that can be added up.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// By metric.
+    pub steps: Vec<StepCounts>,
+    /// Times to open a connection.
+    pub connects: Latencies,
+    /// Lengths of the turns of the loop.
+    pub turns: Latencies,
+}
+
+/// One step's counts.
+#[derive(Clone, Debug)]
+pub struct StepCounts {
+    /// Begun: `sent = requests + cut_off + in flight`, at every instant.
+    pub sent: u64,
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+    /// Still open at the end.
+    pub cut_off: u64,
+    /// Sent a second time, because the server had closed the connection.
+    pub retried: u64,
+    /// Handed to the kernel.
+    pub bytes_sent: u64,
+    /// Of answers, heads and framing included.
+    pub bytes_received: u64,
+    /// Of answers' bodies.
+    pub body_bytes: u64,
+    /// Answers by status.
+    pub statuses: Vec<u64>,
+    /// Submitted to answered, of what did not fail.
+    pub service: Latencies,
+    /// Intended to answered, of what did not fail.
+    pub response: Latencies,
+    /// Intended to submitted, of what did not fail.
+    pub client: Latencies,
+    /// Intended to failed or cut off.
+    pub failed: Latencies,
+    /// Failures by kind and status.
+    pub errors: Vec<ErrorCount>,
+    /// First attempt of a poll to the awaited answer.
+    pub ready: Latencies,
+    /// Polls that ran out of patience.
+    pub gave_up: u64,
+}
+
+/// Failures of one kind and status.
+#[derive(Clone, Debug)]
+pub struct ErrorCount {
+    /// Kind.
+    pub failure: Failure,
+    /// Status, 0 for no answer.
+    pub status: u16,
+    /// How many.
+    pub count: u64,
+    /// First one, since the start.
+    pub first_ns: u64,
+    /// Last one, since the start.
+    pub last_ns: u64,
+    /// What one of them said.
+    pub example: String,
+}
+
+/// The three moments of a request, on the shard's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// It was due.
+    pub intended_ns: u64,
+    /// It was handed to the kernel.
+    pub submitted_ns: u64,
+    /// Its outcome came.
+    pub done_ns: u64,
+}
+
+impl Times {
+    fn response_ns(self) -> u64 {
+        self.done_ns.saturating_sub(self.intended_ns)
+    }
+}
+
+impl Recorder {
+    /// For so many metrics; times are counted from `start_ns`.
+    pub fn new(steps: usize, start_ns: u64) -> Self {
+        Self {
+            start_ns,
+            interval: Interval::new(steps),
+            counts: Counts::new(steps),
+        }
+    }
+
+    /// Sets the run's zero.
+    pub fn set_start(&mut self, start_ns: u64) {
+        self.start_ns = start_ns;
+    }
+
+    /// A user wants to send a request.
+    #[inline]
+    pub fn on_started(&mut self, step: usize) {
+        self.counts.steps[step].sent += 1;
+    }
+
+    /// The request was handed over.
+    #[inline]
+    pub fn on_submitted(&mut self, step: usize, bytes: u64) {
+        self.counts.steps[step].bytes_sent += bytes;
+    }
+
+    /// The request goes out a second time.
+    pub fn on_retried(&mut self, step: usize) {
+        self.counts.steps[step].retried += 1;
+    }
+
+    /// A request has ended.
+    #[inline]
+    pub fn record(
+        &mut self,
+        step: usize,
+        outcome: Outcome,
+        times: Times,
+        body_bytes: u64,
+        received_bytes: u64,
+    ) {
+        let counts = &mut self.counts.steps[step];
+        let interval = &mut self.interval.steps[step];
+        let response_ns = times.response_ns();
+        counts.requests += 1;
+        counts.body_bytes += body_bytes;
+        counts.bytes_received += received_bytes;
+        interval.requests += 1;
+        interval.body_bytes += body_bytes;
+        interval.response.record(response_ns);
+        let status = match outcome {
+            Outcome::Success { status } | Outcome::NotYet { status } => {
+                counts
+                    .service
+                    .record(times.done_ns.saturating_sub(times.submitted_ns));
+                counts.response.record(response_ns);
+                counts
+                    .client
+                    .record(times.submitted_ns.saturating_sub(times.intended_ns));
+                status
+            }
+            Outcome::Failed { failure, status } => {
+                interval.failures += 1;
+                counts.failures += 1;
+                counts.failed.record(response_ns);
+                let at_ns = times.done_ns.saturating_sub(self.start_ns);
+                counts.error(failure, status).on(at_ns);
+                status
+            }
+        };
+        if let Some(count) = counts.statuses.get_mut(usize::from(status)) {
+            *count += u64::from(status > 0);
+        }
+    }
+
+    /// What a failed request said; the first of its kind and status is kept. Before its [`Recorder::record`].
+    pub fn example(
+        &mut self,
+        step: usize,
+        failure: Failure,
+        status: u16,
+        say: impl FnOnce() -> String,
+    ) {
+        let counts = &mut self.counts.steps[step];
+        let bounded = counts.errors.len() < EXAMPLES_MAX;
+        let error = counts.error(failure, status);
+        if error.example.is_empty() && bounded {
+            error.example = say();
+        }
+    }
+
+    /// A request was still open at the end.
+    pub fn cut_off(&mut self, step: usize, times: Times) {
+        let counts = &mut self.counts.steps[step];
+        counts.cut_off += 1;
+        counts.failed.record(times.response_ns());
+    }
+
+    /// A poll got its answer.
+    pub fn on_ready(&mut self, step: usize, after_ns: u64) {
+        self.counts.steps[step].ready.record(after_ns);
+    }
+
+    /// A poll ran out of patience.
+    pub fn on_gave_up(&mut self, step: usize) {
+        self.counts.steps[step].gave_up += 1;
+    }
+
+    /// A connection was opened.
+    pub fn on_connected(&mut self, took_ns: u64) {
+        self.counts.connects.record(took_ns);
+    }
+
+    /// A turn of the loop is over.
+    #[inline]
+    pub fn on_turn(&mut self, ns: u64) {
+        self.counts.turns.record(ns);
+    }
+
+    /// So many users are there.
+    pub fn set_users(&mut self, users: usize) {
+        self.interval.users = users as u64;
+    }
+
+    /// Hands over the present interval and goes on with an empty one.
+    pub fn swap_interval(&mut self, mut empty: Interval) -> Interval {
+        empty.users = self.interval.users;
+        std::mem::replace(&mut self.interval, empty)
+    }
+
+    /// Takes it apart at the end.
+    pub fn into_parts(self) -> (Counts, Interval) {
+        (self.counts, self.interval)
+    }
+}
+
+impl Counts {
+    /// All zero, for so many metrics.
+    pub fn new(steps: usize) -> Self {
+        Self {
+            steps: vec![StepCounts::default(); steps],
+            connects: Latencies::default(),
+            turns: Latencies::default(),
+        }
+    }
+}
+
+impl Default for StepCounts {
+    fn default() -> Self {
+        Self {
+            sent: 0,
+            requests: 0,
+            failures: 0,
+            cut_off: 0,
+            retried: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            body_bytes: 0,
+            statuses: vec![0; STATUSES],
+            service: Latencies::default(),
+            response: Latencies::default(),
+            client: Latencies::default(),
+            failed: Latencies::default(),
+            errors: Vec::with_capacity(Failure::ALL.len()),
+            ready: Latencies::default(),
+            gave_up: 0,
+        }
+    }
+}
+
+impl StepCounts {
+    /// The count of a kind and status, made when there is none yet. There are few, so they are looked through.
+    fn error(&mut self, failure: Failure, status: u16) -> &mut ErrorCount {
+        let same = |error: &ErrorCount| error.failure == failure && error.status == status;
+        let index = self.errors.iter().position(same).unwrap_or_else(|| {
+            self.errors.push(ErrorCount {
+                failure,
+                status,
+                count: 0,
+                first_ns: u64::MAX,
+                last_ns: 0,
+                example: String::new(),
+            });
+            self.errors.len() - 1
+        });
+        &mut self.errors[index]
+    }
+
+    /// Response times of all requests with an outcome or cut off, as Locust counts them.
+    pub fn response_with_failures(&self) -> Latencies {
+        let mut all = self.response.clone();
+        all += &self.failed;
+        all
+    }
+}
+
+impl ErrorCount {
+    fn on(&mut self, at_ns: u64) {
+        self.count += 1;
+        self.first_ns = self.first_ns.min(at_ns);
+        self.last_ns = self.last_ns.max(at_ns);
+    }
+}
+
+impl AddAssign<&Self> for StepCounts {
+    fn add_assign(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.cut_off += other.cut_off;
+        self.retried += other.retried;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.body_bytes += other.body_bytes;
+        self.gave_up += other.gave_up;
+        for (count, more) in self.statuses.iter_mut().zip(&other.statuses) {
+            *count += more;
+        }
+        self.service += &other.service;
+        self.response += &other.response;
+        self.client += &other.client;
+        self.failed += &other.failed;
+        self.ready += &other.ready;
+        for more in &other.errors {
+            let error = self.error(more.failure, more.status);
+            error.count += more.count;
+            error.first_ns = error.first_ns.min(more.first_ns);
+            error.last_ns = error.last_ns.max(more.last_ns);
+            if error.example.is_empty() {
+                error.example.clone_from(&more.example);
+            }
+        }
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        for (step, more) in self.steps.iter_mut().zip(&other.steps) {
+            *step += more;
+        }
+        self.connects += &other.connects;
+        self.turns += &other.turns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(intended_ns: u64, submitted_ns: u64, done_ns: u64) -> Times {
+        Times {
+            intended_ns,
+            submitted_ns,
+            done_ns,
+        }
+    }
+
+    #[test]
+    fn the_three_clocks_are_kept_apart() {
+        let mut recorder = Recorder::new(1, 0);
+        recorder.on_started(0);
+        let outcome = Outcome::Success { status: 202 };
+        recorder.record(0, outcome, times(1_000_000, 3_000_000, 8_000_000), 7, 100);
+        let step = &recorder.counts.steps[0];
+        assert_eq!(step.service.max_us(), 5_000.0);
+        assert_eq!(step.response.max_us(), 7_000.0);
+        assert_eq!(step.client.max_us(), 2_000.0);
+        assert_eq!(
+            (step.requests, step.failures, step.statuses[202]),
+            (1, 0, 1)
+        );
+        assert!(step.failed.is_empty());
+    }
+
+    #[test]
+    fn failures_have_a_histogram_and_an_example_of_their_own() {
+        let mut recorder = Recorder::new(1, 1_000);
+        for (done_ns, text) in [(2_000_000, "first"), (9_000_000, "second")] {
+            recorder.on_started(0);
+            let (failure, status) = (Failure::Status, 500);
+            recorder.example(0, failure, status, || text.into());
+            let outcome = Outcome::Failed { failure, status };
+            recorder.record(0, outcome, times(0, 0, done_ns), 0, 0);
+        }
+        let step = &recorder.counts.steps[0];
+        assert!(step.response.is_empty());
+        assert_eq!(step.failed.count(), 2);
+        let [error] = &step.errors[..] else {
+            panic!("one kind");
+        };
+        assert_eq!(
+            (error.count, error.first_ns, error.last_ns),
+            (2, 1_999_000, 8_999_000)
+        );
+        assert_eq!(error.example, "first");
+        assert_eq!(step.statuses[500], 2);
+    }
+
+    #[test]
+    fn not_yet_is_neither_success_nor_failure_but_a_request() {
+        let mut recorder = Recorder::new(1, 0);
+        recorder.record(0, Outcome::NotYet { status: 404 }, times(0, 0, 1), 0, 0);
+        let step = &recorder.counts.steps[0];
+        assert_eq!(
+            (step.requests, step.failures, step.statuses[404]),
+            (1, 0, 1)
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_counts_at_its_age_and_not_as_a_request() {
+        let mut recorder = Recorder::new(1, 0);
+        recorder.on_started(0);
+        recorder.cut_off(0, times(1_000_000, 1_000_000, 6_000_000));
+        let step = &recorder.counts.steps[0];
+        assert_eq!((step.sent, step.requests, step.cut_off), (1, 0, 1));
+        assert_eq!(step.failed.max_us(), 5_000.0);
+    }
+
+    #[test]
+    fn intervals_are_handed_over_without_losing_a_count() {
+        let mut recorder = Recorder::new(2, 0);
+        let mut sum = Interval::new(2);
+        for second in 0..5 {
+            for step in 0..2 {
+                for _ in 0..=second {
+                    let outcome = Outcome::Success { status: 200 };
+                    recorder.record(step, outcome, times(0, 0, 5_000), 3, 9);
+                }
+            }
+            sum += &recorder.swap_interval(Interval::new(2));
+        }
+        let all = sum.all();
+        assert_eq!(
+            (all.requests, all.body_bytes, all.response.count()),
+            (30, 90, 30)
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! What will happen, fixed before the first packet. Pure: text in, plan out.
+//!
+//! Reading order: [`Plan`] here, [`scenario`] (the model), [`compile`] (TOML text -> model, with [`place`] for what is
+//! said of a wrong one, `toml` and `template` for its values), [`variables`], [`load`], [`random`], [`duration`].
+//! The built-in scenarios are files of the format that users write, in `builtin/`.
+
+pub mod compile;
+pub mod duration;
+pub mod load;
+pub mod place;
+pub mod random;
+pub mod scenario;
+mod template;
+mod toml;
+pub mod variables;
+
+use std::net::SocketAddr;
+
+use load::Closed;
+use scenario::Scenario;
+
+/// Longest time that requests under way are waited for after the end.
+const DRAIN_NS_MAX: u64 = 5_000_000_000;
+
+/// Everything that a run does.
+#[derive(Debug)]
+pub struct Plan {
+    /// What each user does.
+    pub scenario: Scenario,
+    /// How many users, and when.
+    pub load: Closed,
+    /// When the run ends, counted from its start; `None` when only iterations bound it.
+    pub run_time_ns: Option<u64>,
+    /// Time limit of a request.
+    pub timeout_ns: u64,
+    /// Source of everything random.
+    pub seed: u64,
+    /// How users come by connections.
+    pub connections: Connections,
+    /// Threads.
+    pub shards: usize,
+    /// Where to; connections take them in turn.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// How users come by connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// Each has one of its own.
+    PerUser,
+    /// All share so many.
+    Shared(usize),
+}
+
+impl Plan {
+    /// How many users a shard has: user n belongs to shard n modulo the number of shards.
+    pub fn users_of_shard(&self, shard: usize) -> usize {
+        share(self.load.users_spawned() as usize, self.shards, shard)
+    }
+
+    /// How many connections a shard may have; at least one where it has users.
+    pub fn slots_of_shard(&self, shard: usize) -> usize {
+        let users = self.users_of_shard(shard);
+        match self.connections {
+            Connections::PerUser => users,
+            Connections::Shared(count) => share(count, self.shards, shard).max(1).min(users),
+        }
+    }
+
+    /// How long requests under way are waited for after the end.
+    pub fn drain_ns(&self) -> u64 {
+        self.timeout_ns.min(DRAIN_NS_MAX)
+    }
+}
+
+fn share(all: usize, shards: usize, shard: usize) -> usize {
+    all / shards + usize::from(shard < all % shards)
+}
+
+/// A scenario that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// Its number in Ops-Core's load plan; it is known by that too.
+    pub number: &'static str,
+    /// Its file.
+    pub text: &'static str,
+}
+
+/// The scenarios that come with the program.
+pub const BUILTIN: [Builtin; 1] = [Builtin {
+    name: "workflow",
+    number: "2",
+    text: include_str!("builtin/workflow.toml"),
+}];
+
+/// A built-in scenario by name or number.
+pub fn builtin(name: &str) -> Option<&'static Builtin> {
+    BUILTIN
+        .iter()
+        .find(|builtin| builtin.name == name || builtin.number == name)
+}
