@@ -1,4 +1,5 @@
 //! `opsurge`: a load generator for HTTP/1.1 services.
+pub mod engine;
 pub mod http;
 pub mod io;
 pub mod metrics;

@@ -1,0 +1,183 @@
+//! Second by second: shards hand over their intervals, the calling thread adds them up. Nothing of it is on the hot path.
+//!
+//! Each shard owns two intervals and gets them back emptied, so that nothing is allocated; when both are out, it keeps
+//! counting into the one it has and nothing is lost.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+
+use crate::metrics::interval::Interval;
+use crate::metrics::recorder::Counts;
+use crate::metrics::summary::{Series, Summary};
+use crate::plan::Plan;
+
+use super::shard::OnInterval;
+
+/// Intervals per shard beside the one it counts into.
+const SPARE_INTERVALS: usize = 2;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// A second of the whole run, for those who watch.
+pub struct Second<'i> {
+    /// Its end, since the start.
+    pub end_ns: u64,
+    /// What happened in it, all shards.
+    pub interval: &'i Interval,
+}
+
+/// What a shard says.
+enum Message {
+    /// An interval is full; its end is counted from the start.
+    Full {
+        shard: usize,
+        end_ns: u64,
+        interval: Interval,
+    },
+    /// Nothing more will come.
+    Ended { shard: usize },
+}
+
+/// Both ends of the intervals' circle.
+pub(super) struct Collector {
+    steps: usize,
+    sender: SyncSender<Message>,
+    receiver: Receiver<Message>,
+    empties: Vec<Sender<Interval>>,
+    /// The last second that each shard has handed over; `u64::MAX` when its thread has ended.
+    seen: Vec<u64>,
+    pending: BTreeMap<u64, Interval>,
+    series: Series,
+}
+
+/// A shard's end of the circle.
+pub(super) struct Port {
+    shard: usize,
+    sender: SyncSender<Message>,
+    empty: Receiver<Interval>,
+}
+
+impl Collector {
+    pub fn new(plan: &Plan) -> Self {
+        // Room for everything that can be said before anybody listens.
+        let (sender, receiver) = sync_channel(plan.shards * (SPARE_INTERVALS + 1));
+        Self {
+            steps: plan.scenario.metrics.len(),
+            sender,
+            receiver,
+            empties: Vec::new(),
+            seen: vec![0; plan.shards],
+            pending: BTreeMap::new(),
+            series: Series::default(),
+        }
+    }
+
+    /// The ports of all shards, once, in order.
+    pub fn open_port(&mut self, shard: usize) -> Port {
+        let (send, empty) = channel();
+        for _ in 0..SPARE_INTERVALS {
+            send.send(Interval::new(self.steps))
+                .expect("its other end is in this function");
+        }
+        self.empties.push(send);
+        Port {
+            shard,
+            sender: self.sender.clone(),
+            empty,
+        }
+    }
+
+    /// Adds up until every port has been dropped.
+    pub fn collect(self, on_second: &mut dyn FnMut(&Second<'_>)) -> Gathered {
+        let Self {
+            steps,
+            sender,
+            receiver,
+            empties,
+            mut seen,
+            mut pending,
+            mut series,
+        } = self;
+        drop(sender);
+        while let Ok(message) = receiver.recv() {
+            match message {
+                Message::Ended { shard } => seen[shard] = u64::MAX,
+                Message::Full {
+                    shard,
+                    end_ns,
+                    mut interval,
+                } => {
+                    let second = (end_ns + SECOND_NS / 2) / SECOND_NS;
+                    let empty = || Interval::new(steps);
+                    *pending.entry(second).or_insert_with(empty) += &interval;
+                    seen[shard] = second;
+                    interval.clear();
+                    // The shard may have ended meanwhile; then nobody needs it.
+                    let _ = empties[shard].send(interval);
+                }
+            }
+            // Seconds that all shards have passed are complete.
+            let complete = seen.iter().copied().min().unwrap_or(0);
+            while let Some(entry) = pending.first_entry().filter(|entry| *entry.key() <= complete) {
+                let (second, interval) = entry.remove_entry();
+                let end_ns = second * SECOND_NS;
+                series.push(end_ns, &interval);
+                on_second(&Second {
+                    end_ns,
+                    interval: &interval,
+                });
+            }
+        }
+        Gathered { series, pending }
+    }
+}
+
+/// The series, and seconds that not every shard has finished.
+pub(super) struct Gathered {
+    series: Series,
+    pending: BTreeMap<u64, Interval>,
+}
+
+impl Gathered {
+    /// Adds what the shards still had in hand when they ended.
+    pub fn finish(mut self, counts: Counts, rest: &Interval, end_ns: u64) -> Summary {
+        for (second, interval) in self.pending {
+            self.series.push(second * SECOND_NS, &interval);
+        }
+        let last_ns = self.series.samples().last().map_or(0, |sample| sample.end_ns);
+        if rest.all().requests > 0 || self.series.samples().is_empty() {
+            self.series.push(end_ns.max(last_ns), rest);
+        }
+        Summary {
+            counts,
+            series: self.series,
+        }
+    }
+}
+
+impl Port {
+    /// What the shard calls at each interval's end, with times counted from `start_ns`.
+    pub fn into_on_interval(self, start_ns: u64) -> OnInterval<'static> {
+        Box::new(move |now_ns, recorder| {
+            let empty = match self.empty.try_recv() {
+                Ok(empty) => empty,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            };
+            let full = Message::Full {
+                shard: self.shard,
+                end_ns: now_ns.saturating_sub(start_ns),
+                interval: recorder.swap_interval(empty),
+            };
+            self.sender
+                .try_send(full)
+                .unwrap_or_else(|_| unreachable!("there is room for every interval"));
+        })
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let ended = Message::Ended { shard: self.shard };
+        // Whoever listened may be gone after an error.
+        let _ = self.sender.try_send(ended);
+    }
+}

@@ -1,0 +1,255 @@
+//! A connection, pure: (state, io event) -> happening.
+
+use crate::http::response::{Decoded, Decoder, Invalid, Phase};
+use crate::io::Io;
+use crate::metrics::outcome::Failure;
+
+/// No user is attached.
+pub const NOBODY: u32 = u32::MAX;
+
+/// One slot of the pool: the connection that it holds now, and the request that is under way on it.
+#[derive(Debug)]
+pub struct Connection {
+    /// What it is doing.
+    pub state: State,
+    /// Which of the slot's connections this is.
+    pub generation: u32,
+    /// Whose request it carries, or who waits for it to open.
+    pub user: u32,
+    /// Answers received on it since it was opened.
+    pub answers: u32,
+    /// Attempts to open it that failed, one after the other.
+    pub refusals: u32,
+    /// When the request under way has taken too long.
+    pub deadline_ns: u64,
+    /// A timer for `deadline_ns`, or for that of an earlier request, is set.
+    pub timeout_is_set: bool,
+    /// Bytes of the present answer so far, head and framing included.
+    pub received_bytes: u64,
+    /// When the attempt to open it began.
+    pub opening_since_ns: u64,
+    /// The request could not be sent in full.
+    send_failed: bool,
+    /// Reads the answer.
+    pub decoder: Decoder,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is open.
+    Closed,
+    /// Not to be opened before a time has come.
+    BackingOff,
+    /// Being opened.
+    Connecting,
+    /// Open, carrying nothing.
+    Idle,
+    /// Open, with a request under way.
+    Busy,
+}
+
+/// What an event means for the request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Nothing yet.
+    StillReading,
+    /// It is open.
+    Opened,
+    /// A connection that carried nothing is of no more use: no failure of anybody.
+    Dropped,
+    /// The whole answer is here.
+    Answered {
+        /// Of the final answer.
+        status: u16,
+        /// Length of its body, without framing.
+        body_bytes: u64,
+        /// The connection can carry another request.
+        reusable: bool,
+    },
+    /// There will be no answer.
+    Failed(Failure, Detail),
+}
+
+/// What is known of a failure beyond its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// The kernel's reason.
+    Errno(i32),
+    /// What is wrong with the answer.
+    Invalid(Invalid),
+    /// How far the answer had come.
+    Phase(Phase),
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            state: State::Closed,
+            generation: 0,
+            user: NOBODY,
+            answers: 0,
+            refusals: 0,
+            deadline_ns: u64::MAX,
+            timeout_is_set: false,
+            received_bytes: 0,
+            opening_since_ns: 0,
+            send_failed: false,
+            decoder: Decoder::new(),
+        }
+    }
+}
+
+impl Connection {
+    /// A new attempt to open it begins.
+    pub fn on_opening(&mut self, user: u32, now_ns: u64) {
+        self.state = State::Connecting;
+        self.generation = self.generation.wrapping_add(1);
+        self.user = user;
+        self.answers = 0;
+        self.opening_since_ns = now_ns;
+    }
+
+    /// A request goes out on it.
+    pub fn on_submitted(&mut self, user: u32) {
+        self.state = State::Busy;
+        self.user = user;
+        self.received_bytes = 0;
+        self.send_failed = false;
+    }
+
+    /// Something happened. `bytes` are those of [`Io::Received`], else empty; `sending` is whether the kernel still
+    /// takes parts of the request.
+    pub fn on(&mut self, io: Io, bytes: &[u8], sending: bool) -> Happening {
+        match self.state {
+            State::Busy => self.on_busy(io, bytes, sending),
+            State::Connecting => on_connecting(io),
+            // Bytes on an idle connection answer nothing we asked (RFC 9112 section 9.3); a server that says 408
+            // before it closes is the usual case.
+            State::Idle => Happening::Dropped,
+            State::Closed | State::BackingOff => Happening::StillReading,
+        }
+    }
+
+    fn on_busy(&mut self, io: Io, bytes: &[u8], sending: bool) -> Happening {
+        match io {
+            Io::Received(_) => {
+                self.received_bytes += bytes.len() as u64;
+                let decoded = self.decoder.on_bytes(bytes);
+                self.on_decoded(decoded, bytes.len(), sending)
+            }
+            Io::Closed => match self.decoder.on_close() {
+                Decoded::Partial => {
+                    let phase = self.decoder.phase();
+                    Happening::Failed(closed_in(phase), Detail::Phase(phase))
+                }
+                decoded => {
+                    let happening = self.on_decoded(decoded, 0, sending);
+                    not_reusable(happening)
+                }
+            },
+            Io::ReceiveFailed(errno) => {
+                let failure = match errno {
+                    libc::ETIMEDOUT => Failure::Timeout,
+                    _ => reset_in(self.decoder.phase()),
+                };
+                Happening::Failed(failure, Detail::Errno(errno))
+            }
+            // The peer has stopped listening: it may have answered before (an early 413), and if it has not, the
+            // reading side is about to say how the connection ended.
+            Io::SendFailed(libc::EPIPE | libc::ECONNRESET) => {
+                self.send_failed = true;
+                Happening::StillReading
+            }
+            Io::SendFailed(errno) => {
+                let failure = if is_client_limit(errno) {
+                    Failure::ClientLimit
+                } else {
+                    Failure::SendFailed
+                };
+                Happening::Failed(failure, Detail::Errno(errno))
+            }
+            Io::Connected | Io::ConnectFailed(_) => Happening::StillReading,
+        }
+    }
+
+    fn on_decoded(&self, decoded: Decoded, bytes: usize, sending: bool) -> Happening {
+        match decoded {
+            Decoded::Partial => Happening::StillReading,
+            Decoded::Invalid(invalid) => {
+                Happening::Failed(Failure::InvalidResponse, Detail::Invalid(invalid))
+            }
+            Decoded::Complete(answer) => {
+                // More bytes than the answer has, or an answer before the request was out: nothing that follows on
+                // this connection could be matched with certainty.
+                let clean = answer.consumed == bytes && !sending && !self.send_failed;
+                Happening::Answered {
+                    status: answer.status,
+                    body_bytes: answer.body_bytes,
+                    reusable: answer.keep_alive && clean,
+                }
+            }
+        }
+    }
+}
+
+fn not_reusable(happening: Happening) -> Happening {
+    match happening {
+        Happening::Answered {
+            status, body_bytes, ..
+        } => Happening::Answered {
+            status,
+            body_bytes,
+            reusable: false,
+        },
+        other => other,
+    }
+}
+
+fn on_connecting(io: Io) -> Happening {
+    match io {
+        Io::Connected => Happening::Opened,
+        Io::ConnectFailed(errno) => {
+            let failure = match errno {
+                libc::ECONNREFUSED => Failure::ConnectRefused,
+                libc::ETIMEDOUT => Failure::ConnectTimeout,
+                _ if is_client_limit(errno) => Failure::ClientLimit,
+                _ => Failure::ConnectFailed,
+            };
+            Happening::Failed(failure, Detail::Errno(errno))
+        }
+        Io::Received(_) | Io::Closed | Io::ReceiveFailed(_) | Io::SendFailed(_) => {
+            Happening::StillReading
+        }
+    }
+}
+
+fn closed_in(phase: Phase) -> Failure {
+    match phase {
+        Phase::BeforeHead => Failure::ClosedBeforeHead,
+        Phase::InHead => Failure::ClosedInHead,
+        Phase::InBody => Failure::Incomplete,
+    }
+}
+
+fn reset_in(phase: Phase) -> Failure {
+    match phase {
+        Phase::BeforeHead => Failure::ResetBeforeHead,
+        Phase::InHead => Failure::ResetInHead,
+        Phase::InBody => Failure::ResetInBody,
+    }
+}
+
+/// Errors that this machine's own limits cause; the server is not to be blamed for them.
+fn is_client_limit(errno: i32) -> bool {
+    matches!(
+        errno,
+        libc::EMFILE
+            | libc::ENFILE
+            | libc::ENOBUFS
+            | libc::ENOMEM
+            | libc::EADDRNOTAVAIL
+    )
+}

@@ -1,0 +1,292 @@
+//! A plan becomes samples: one thread per core, nothing shared, everything added up at the end.
+//!
+//! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
+//! [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
+
+mod collector;
+pub mod connection;
+pub mod example;
+pub mod pool;
+pub mod shard;
+pub mod timers;
+pub mod user;
+
+use std::io;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::Barrier;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::io::clock::Clock;
+use crate::io::cpu::{self, CpuTime};
+use crate::io::epoll::Epoll;
+use crate::io::uring::{Features, Uring};
+use crate::io::{Backend, Driver, DriverConfig};
+use crate::metrics::interval::Interval;
+use crate::metrics::recorder::Counts;
+use crate::metrics::summary::Summary;
+use crate::plan::Plan;
+
+use collector::{Collector, Gathered, Port};
+pub use collector::Second;
+use shard::{Outcomes, Shard};
+
+/// What the shards are told from outside, looked at once per turn.
+#[derive(Debug, Default)]
+pub struct Control(AtomicU8);
+
+/// An order to all shards. Later ones outrank earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Order {
+    /// Carry out the plan.
+    Run,
+    /// Start nothing more; wait for what is under way, within bounds.
+    Drain,
+    /// End now; what is under way is cut off.
+    StopNow,
+}
+
+impl Control {
+    /// Gives an order. It never falls back to an earlier one.
+    pub fn give(&self, order: Order) {
+        self.0.fetch_max(order as u8, Ordering::Relaxed);
+    }
+
+    /// The order in force.
+    pub fn order(&self) -> Order {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Order::Run,
+            1 => Order::Drain,
+            _ => Order::StopNow,
+        }
+    }
+}
+
+/// How a plan is put on this machine.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// [`Backend::Uring`] or [`Backend::Epoll`], as the probe chose.
+    pub backend: Backend,
+    /// The core of each shard; `None` leaves it to the kernel.
+    pub cores: Vec<Option<usize>>,
+}
+
+/// What a run leaves behind.
+pub struct Run {
+    /// All shards' counts and histograms added up, and the series of seconds.
+    pub summary: Summary,
+    /// One entry per shard.
+    pub shards: Vec<ShardUse>,
+    /// Wall-clock time of the start.
+    pub started_at: SystemTime,
+    /// From the first request to the last outcome, in nanoseconds.
+    pub duration_ns: u64,
+    /// Requests that had to wait in line for a connection.
+    pub waited_in_line: u64,
+    /// Turns that found the completion queue overflowed.
+    pub overflows: u64,
+    /// Every user did all its iterations.
+    pub all_finished: bool,
+}
+
+/// What one shard took of its core.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardUse {
+    /// The core it was pinned to.
+    pub core: Option<usize>,
+    /// Share of the time in which it was not asleep, 0 to 1.
+    pub busy: f64,
+    /// CPU time of its thread.
+    pub cpu: CpuTime,
+}
+
+/// Runs the plan: builds every shard on its own thread, starts them together, collects a sample each second, and
+/// adds up what they hand back. `on_second` is called on the calling thread for each second of the run.
+///
+/// # Errors
+/// When a shard's driver cannot be built (limits of the machine). Failures of the load are data, not errors.
+pub fn run(
+    plan: &Plan,
+    setup: &Setup,
+    control: &Control,
+    on_second: &mut dyn FnMut(&Second<'_>),
+) -> Result<Run> {
+    let clock = Clock::start();
+    let gate = Gate::new(plan.shards);
+    let mut collector = Collector::new(plan);
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for index in 0..plan.shards {
+            let port = collector.open_port(index);
+            let gate = &gate;
+            let body = move || run_shard(plan, setup, index, clock, gate, control, port);
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn_scoped(scope, body)
+                .context("no thread could be started for a shard")?;
+            threads.push(thread);
+        }
+        let started_at = SystemTime::now();
+        let gathered = collector.collect(on_second);
+        let mut finished = Vec::new();
+        for thread in threads {
+            let outcome = thread
+                .join()
+                .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
+            finished.push(outcome?);
+        }
+        Ok(add_up(plan, gathered, finished, started_at))
+    })
+}
+
+/// Where the shards meet before the start: all of them have built what they need, or none begins.
+struct Gate {
+    built: Barrier,
+    failed: AtomicU64,
+    started: Barrier,
+    start_ns: AtomicU64,
+}
+
+impl Gate {
+    fn new(shards: usize) -> Self {
+        Self {
+            built: Barrier::new(shards),
+            failed: AtomicU64::new(0),
+            started: Barrier::new(shards),
+            start_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for the others; the common start, or `None` when one of them could not be built.
+    fn pass(&self, was_built: bool, clock: Clock) -> Option<u64> {
+        if !was_built {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.built.wait().is_leader() {
+            self.start_ns.store(clock.now_ns(), Ordering::Relaxed);
+        }
+        self.started.wait();
+        (self.failed.load(Ordering::Relaxed) == 0).then(|| self.start_ns.load(Ordering::Relaxed))
+    }
+}
+
+/// A shard's thread, from its first breath to its report.
+fn run_shard(
+    plan: &Plan,
+    setup: &Setup,
+    index: usize,
+    clock: Clock,
+    gate: &Gate,
+    control: &Control,
+    port: Port,
+) -> Result<Finished> {
+    let core = setup.cores.get(index).copied().flatten();
+    if let Some(core) = core {
+        // An unpinned shard measures as truly, if less steadily.
+        if let Err(error) = cpu::pin(core) {
+            tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
+        }
+    }
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(index),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    let outcomes = match setup.backend {
+        Backend::Epoll => drive(Epoll::new(&config, clock), plan, index, clock, gate, control, port),
+        Backend::Uring | Backend::Auto => {
+            let uring = Uring::new(&config, clock, Features::ALL);
+            drive(uring, plan, index, clock, gate, control, port)
+        }
+    }
+    .with_context(|| {
+        format!("shard {index} could not be set up; fewer --shards or --connections need less")
+    })?;
+    Ok(Finished {
+        core,
+        cpu: outcomes.1,
+        outcomes: outcomes.0,
+    })
+}
+
+fn drive<D: Driver>(
+    driver: io::Result<D>,
+    plan: &Plan,
+    index: usize,
+    clock: Clock,
+    gate: &Gate,
+    control: &Control,
+    port: Port,
+) -> Result<(Outcomes, CpuTime)> {
+    let shard = driver.map(|driver| Shard::new(plan, index, driver));
+    let start_ns = gate.pass(shard.is_ok(), clock);
+    let shard = shard?;
+    let start_ns = start_ns.ok_or_else(|| anyhow!("another shard could not be set up"))?;
+    let before = CpuTime::of_this_thread();
+    let (outcomes, driver) = shard.run(start_ns, control, port.into_on_interval(start_ns));
+    let after = CpuTime::of_this_thread();
+    drop(driver);
+    let used = CpuTime {
+        user_ns: after.user_ns - before.user_ns,
+        system_ns: after.system_ns - before.system_ns,
+    };
+    Ok((outcomes, used))
+}
+
+struct Finished {
+    core: Option<usize>,
+    cpu: CpuTime,
+    outcomes: Outcomes,
+}
+
+fn add_up(
+    plan: &Plan,
+    gathered: Gathered,
+    finished: Vec<Finished>,
+    started_at: SystemTime,
+) -> Run {
+    let steps = plan.scenario.metrics.len();
+    let mut counts = Counts::new(steps);
+    let mut rest = Interval::new(steps);
+    let mut shards = Vec::new();
+    let mut first_sent_ns = u64::MAX;
+    let mut last_done_ns = 0;
+    let mut lasted_ns = 0;
+    let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
+    for shard in finished {
+        let outcomes = shard.outcomes;
+        shards.push(ShardUse {
+            core: shard.core,
+            busy: busy(&outcomes, shard.cpu),
+            cpu: shard.cpu,
+        });
+        first_sent_ns = first_sent_ns.min(outcomes.first_sent_ns.unwrap_or(u64::MAX));
+        last_done_ns = last_done_ns.max(outcomes.last_done_ns);
+        lasted_ns = lasted_ns.max(outcomes.lasted_ns);
+        waited_in_line += outcomes.waited_in_line;
+        overflows += outcomes.overflows;
+        all_finished &= outcomes.all_finished;
+        let (of_shard, interval) = outcomes.recorder.into_parts();
+        counts += &of_shard;
+        rest += &interval;
+    }
+    Run {
+        summary: gathered.finish(counts, &rest, lasted_ns),
+        shards,
+        started_at,
+        duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
+        waited_in_line,
+        overflows,
+        all_finished,
+    }
+}
+
+/// Two views of the same: by the wall clock, turn by turn (it sees when others had the core), and by the CPU clock (it
+/// sees work that the kernel did for us while we slept). The larger one is nearer to the truth.
+fn busy(outcomes: &Outcomes, cpu: CpuTime) -> f64 {
+    let lasted_ns = outcomes.lasted_ns.max(1) as f64;
+    let by_cpu = (cpu.user_ns + cpu.system_ns) as f64 / lasted_ns;
+    let by_turns = outcomes.working_ns as f64 / lasted_ns;
+    by_cpu.max(by_turns).min(1.0)
+}

@@ -1,0 +1,737 @@
+//! The loop of one core: turns in a circle, and all the branching of the hot path.
+//!
+//! A request's life, top to bottom: `begin` (the user wants to send) -> `submit` (rendered, handed to the driver) ->
+//! `on_event` (something came back) -> `on_answered` or `fail` (recorded, connection given back) -> `act` (what the user wants next).
+
+use crate::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io};
+use crate::metrics::outcome::{Failure, Outcome};
+use crate::metrics::recorder::{Recorder, Times};
+use crate::plan::random::{Keyed, Stream};
+use crate::plan::scenario::{Step, StepIndex};
+use crate::plan::{Connections, Plan};
+
+use super::connection::{Detail, Happening, NOBODY, State};
+use super::example;
+use super::pool::{Acquired, Pool, backoff_ns};
+use super::timers::Timers;
+use super::user::{self, Action, Answer, Move, PollEnd, Script, User};
+use super::{Control, Order};
+
+/// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
+const WOKEN_MAX: usize = EVENTS_MAX;
+/// Longest sleep: how late an order from outside may be noticed.
+const SLEEP_NS_MAX: u64 = 100_000_000;
+/// Bytes of a body kept as the example of an error.
+const EXAMPLE_BYTES: usize = 256;
+/// Length of an interval sample.
+const INTERVAL_NS: u64 = 1_000_000_000;
+
+/// Takes a full interval with the time it ended and gives an empty one for it, or nothing when none is to be had.
+pub type OnInterval<'p> = Box<dyn FnMut(u64, &mut Recorder) + Send + 'p>;
+
+/// One core's share of a run.
+pub struct Shard<'p, D> {
+    plan: &'p Plan,
+    /// Which of the plan's shards this is.
+    index: usize,
+    driver: D,
+    pool: Pool,
+    users: Vec<Seat>,
+    users_max: usize,
+    /// Each user's variables, one stride after the other.
+    variables: Vec<u8>,
+    timers: Timers,
+    recorder: Recorder,
+    random: Keyed,
+    /// Users whose request is in the batch that goes out with this turn.
+    submitted: Vec<u32>,
+    progress: Progress,
+}
+
+/// A user and the request that it has under way.
+struct Seat {
+    user: User,
+    submitted_ns: u64,
+    /// Slot of its connection while a request is under way, else `NOBODY`.
+    slot: u32,
+    step: StepIndex,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Sleeps, or has left.
+    Quiet,
+    /// In the waiting line, or its connection is being opened.
+    Waiting,
+    /// Its request is with the kernel.
+    Submitted,
+    /// The same, and the request has been sent a second time.
+    Resubmitted,
+}
+
+/// Where the shard is in its run. All times on the driver's clock.
+struct Progress {
+    start_ns: u64,
+    /// When the last turn's events were taken.
+    now_ns: u64,
+    spawned: usize,
+    finished: usize,
+    in_flight: usize,
+    /// No user starts anything any more.
+    draining: bool,
+    next_interval_ns: u64,
+    working_ns: u64,
+    turns: u64,
+    waited_in_line: u64,
+    first_sent_ns: Option<u64>,
+    last_done_ns: u64,
+}
+
+/// What a shard leaves behind.
+pub struct Outcomes {
+    /// Everything that was counted.
+    pub recorder: Recorder,
+    /// Time spent working, that is not asleep in the kernel.
+    pub working_ns: u64,
+    /// From the start to the end of the loop.
+    pub lasted_ns: u64,
+    /// When the first request was submitted, counted from the start.
+    pub first_sent_ns: Option<u64>,
+    /// When the last outcome came, counted from the start.
+    pub last_done_ns: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Requests that waited in the line for a connection.
+    pub waited_in_line: u64,
+    /// Turns that found the completion queue overflowed.
+    pub overflows: u64,
+    /// Users that had been spawned and had not finished when the run ended.
+    pub users_at_end: usize,
+    /// All users left by themselves (a run bounded by iterations).
+    pub all_finished: bool,
+}
+
+impl<'p, D: Driver> Shard<'p, D> {
+    /// Sizes everything that the run will need.
+    pub fn new(plan: &'p Plan, index: usize, driver: D) -> Self {
+        let users_max = plan.users_of_shard(index);
+        let slots = plan.slots_of_shard(index);
+        let pool = match plan.connections {
+            Connections::PerUser => Pool::per_user(users_max),
+            Connections::Shared(_) => Pool::shared(slots, users_max),
+        };
+        Self {
+            plan,
+            index,
+            driver,
+            pool,
+            users: Vec::with_capacity(users_max),
+            users_max,
+            variables: vec![0; users_max * plan.scenario.variables.stride()],
+            timers: Timers::new(users_max + 2 * slots),
+            recorder: Recorder::new(plan.scenario.metrics.len(), 0),
+            random: Keyed::new(plan.seed),
+            submitted: Vec::with_capacity(EVENTS_MAX + 3 * WOKEN_MAX),
+            progress: Progress {
+                start_ns: 0,
+                now_ns: 0,
+                spawned: 0,
+                finished: 0,
+                in_flight: 0,
+                draining: false,
+                next_interval_ns: INTERVAL_NS,
+                working_ns: 0,
+                turns: 0,
+                waited_in_line: 0,
+                first_sent_ns: None,
+                last_done_ns: 0,
+            },
+        }
+    }
+
+    /// Runs the plan from `start_ns` on to its end.
+    pub fn run(
+        mut self,
+        start_ns: u64,
+        control: &Control,
+        mut on_interval: OnInterval<'_>,
+    ) -> (Outcomes, D) {
+        self.recorder.set_start(start_ns);
+        self.progress.start_ns = start_ns;
+        self.progress.next_interval_ns = start_ns + INTERVAL_NS;
+        self.progress.now_ns = self.driver.now_ns();
+        let mut events: Vec<Event> = Vec::with_capacity(2 * EVENTS_MAX);
+        let end_ns = self
+            .plan
+            .run_time_ns
+            .map_or(u64::MAX, |run_time_ns| start_ns + run_time_ns);
+        let mut drained_by_ns = u64::MAX;
+        loop {
+            let order = control.order();
+            let now_ns = self.progress.now_ns;
+            let is_over = now_ns >= end_ns || order != Order::Run;
+            if is_over && !self.progress.draining {
+                self.begin_draining();
+                drained_by_ns = now_ns + self.plan.drain_ns();
+            }
+            if !self.progress.draining {
+                self.spawn_due();
+                self.wake_due();
+            }
+            self.expire_due();
+            let done = self.progress.in_flight == 0
+                && (self.progress.draining || self.all_finished());
+            if done || now_ns >= drained_by_ns || order == Order::StopNow {
+                break;
+            }
+            let bound_ns = match self.progress.draining {
+                true => drained_by_ns,
+                false => end_ns,
+            };
+            let deadline_ns = self.deadline_ns().min(bound_ns);
+            self.turn(deadline_ns, &mut events);
+            if self.progress.now_ns >= self.progress.next_interval_ns {
+                self.end_interval(&mut on_interval);
+            }
+        }
+        self.finish()
+    }
+
+    fn turn(&mut self, deadline_ns: u64, events: &mut Vec<Event>) {
+        let turn = self.driver.wait(deadline_ns, events);
+        for index in 0..self.submitted.len() {
+            let seat = &mut self.users[self.submitted[index] as usize];
+            seat.submitted_ns = turn.submitted_ns;
+        }
+        if !self.submitted.is_empty() {
+            let progress = &mut self.progress;
+            progress.first_sent_ns.get_or_insert(turn.submitted_ns);
+            self.submitted.clear();
+        }
+        let worked_ns = turn.idle_from_ns.saturating_sub(self.progress.now_ns);
+        self.recorder.on_turn(worked_ns);
+        self.progress.working_ns += worked_ns;
+        self.progress.turns += 1;
+        self.progress.now_ns = turn.reaped_ns;
+        for event in events.drain(..) {
+            self.on_event(event);
+        }
+    }
+
+    /// When the next thing is due that no completion will announce.
+    fn deadline_ns(&self) -> u64 {
+        let looked_at_ns = self.progress.now_ns + SLEEP_NS_MAX;
+        if self.progress.draining {
+            return looked_at_ns;
+        }
+        let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
+        let spawn_ns = self.next_spawn_ns().unwrap_or(u64::MAX);
+        let line_ns = self.pool.first_in_line().map_or(u64::MAX, |user| {
+            self.users[user as usize].user.intended_ns + self.plan.timeout_ns
+        });
+        timers_ns
+            .min(spawn_ns)
+            .min(line_ns)
+            .min(looked_at_ns)
+    }
+
+    // ---- users come, act and go
+
+    fn next_spawn_ns(&self) -> Option<u64> {
+        let number = self.number_of(self.progress.spawned);
+        (self.progress.spawned < self.users_max && !self.progress.draining)
+            .then(|| self.progress.start_ns + self.plan.load.spawn_at_ns(number))
+    }
+
+    /// The number in the whole run of this shard's n-th user.
+    fn number_of(&self, nth: usize) -> u64 {
+        (nth * self.plan.shards + self.index) as u64
+    }
+
+    fn spawn_due(&mut self) {
+        for _ in 0..WOKEN_MAX {
+            match self.next_spawn_ns() {
+                Some(spawn_ns) if spawn_ns <= self.progress.now_ns => self.spawn(spawn_ns),
+                _ => break,
+            }
+        }
+    }
+
+    fn spawn(&mut self, spawn_ns: u64) {
+        let id = self.progress.spawned;
+        let number = self.number_of(id);
+        let stride = self.plan.scenario.variables.stride();
+        let place = &mut self.variables[id * stride..(id + 1) * stride];
+        self.plan
+            .scenario
+            .variables
+            .fill(number, &self.random, place);
+        self.users.push(Seat {
+            user: User::new(number, spawn_ns, self.plan.load.iterations_of(number)),
+            submitted_ns: 0,
+            slot: NOBODY,
+            step: 0,
+            phase: Phase::Quiet,
+        });
+        self.progress.spawned += 1;
+        self.recorder.set_users(self.active_users());
+        let script = self.script();
+        let first = self.users[id].user.begin(script);
+        self.act(id as u32, first);
+    }
+
+    fn active_users(&self) -> usize {
+        self.progress.spawned - self.progress.finished
+    }
+
+    fn all_finished(&self) -> bool {
+        self.progress.finished == self.users_max
+    }
+
+    fn script(&self) -> Script<'p> {
+        Script {
+            scenario: &self.plan.scenario,
+            random: self.random,
+        }
+    }
+
+    fn step(&self, index: StepIndex) -> &'p Step {
+        &self.plan.scenario.steps[usize::from(index)]
+    }
+
+    fn wake_due(&mut self) {
+        for _ in 0..WOKEN_MAX {
+            let Some(id) = self.timers.pop(self.progress.now_ns) else {
+                break;
+            };
+            self.on_timer(id);
+        }
+    }
+
+    /// Timer ids: users first, then the time limits of slots, then their backoffs.
+    fn on_timer(&mut self, id: u32) {
+        let users_max = self.users_max as u32;
+        let slots = self.pool.connections.len() as u32;
+        if id < users_max {
+            let script = self.script();
+            let next = self.users[id as usize]
+                .user
+                .next(script, user::Happening::Woken);
+            self.act(id, next);
+        } else if id < users_max + slots {
+            self.on_time_limit(id - users_max);
+        } else {
+            self.on_backoff_over(id - users_max - slots);
+        }
+    }
+
+    fn act(&mut self, id: u32, next: Move) {
+        if let Some(end) = next.poll {
+            match end {
+                PollEnd::Ready { step, after_ns } => {
+                    let metric = self.step(step).metric;
+                    self.recorder.on_ready(usize::from(metric), after_ns);
+                }
+                PollEnd::GaveUp { step } => {
+                    let metric = self.step(step).metric;
+                    self.recorder.on_gave_up(usize::from(metric));
+                }
+            }
+        }
+        match next.action {
+            _ if self.progress.draining => {}
+            Action::Send(step) => self.begin(id, step),
+            Action::SleepUntil(wake_ns) => self.timers.set(id, wake_ns),
+            Action::Finish => {
+                self.progress.finished += 1;
+                self.recorder.set_users(self.active_users());
+            }
+        }
+    }
+
+    // ---- a request goes out
+
+    fn begin(&mut self, id: u32, step: StepIndex) {
+        self.recorder.on_started(usize::from(self.step(step).metric));
+        self.progress.in_flight += 1;
+        let seat = &mut self.users[id as usize];
+        seat.step = step;
+        seat.phase = Phase::Waiting;
+        seat.slot = NOBODY;
+        match self.pool.acquire(id) {
+            Acquired::Ready(slot) => self.submit(slot, id),
+            Acquired::ToOpen(slot) => self.open(slot, id),
+            Acquired::BackingOff(slot) => {
+                self.users[id as usize].slot = slot;
+                self.limit_time(slot);
+            }
+            Acquired::InLine => self.progress.waited_in_line += 1,
+        }
+    }
+
+    fn open(&mut self, slot: u32, id: u32) {
+        self.users[id as usize].slot = slot;
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_opening(id, self.progress.now_ns);
+        let address_index = (slot as usize + connection.refusals as usize) % self.plan.addresses.len();
+        let connection = self.id_of(slot);
+        self.driver.submit_connect(connection, address_index);
+        self.limit_time(slot);
+    }
+
+    fn submit(&mut self, slot: u32, id: u32) {
+        let seat = &mut self.users[id as usize];
+        let step = &self.plan.scenario.steps[usize::from(seat.step)];
+        let stride = self.plan.scenario.variables.stride();
+        let variables = &self.variables[id as usize * stride..(id as usize + 1) * stride];
+        let bytes = step
+            .template
+            .render(variables, self.driver.send_buffer());
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_submitted(id);
+        connection
+            .decoder
+            .start(step.expecting, step.body_bytes_kept().max(EXAMPLE_BYTES));
+        if seat.phase == Phase::Waiting {
+            seat.phase = Phase::Submitted;
+        }
+        seat.slot = slot;
+        // The true stamp follows when the batch goes out.
+        seat.submitted_ns = self.progress.now_ns;
+        self.recorder
+            .on_submitted(usize::from(step.metric), bytes as u64);
+        let connection = self.id_of(slot);
+        self.driver.submit_send(connection, bytes);
+        self.submitted.push(id);
+        self.limit_time(slot);
+    }
+
+    fn id_of(&self, slot: u32) -> ConnectionId {
+        ConnectionId {
+            slot,
+            generation: self.pool.connections[slot as usize].generation,
+        }
+    }
+
+    /// The request that a slot now carries has its time limit counted from when its user began it. A timer that is
+    /// still set for an earlier request is left: when it fires, it looks again. So a busy connection costs one timer
+    /// operation per time limit, not per request.
+    fn limit_time(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.deadline_ns = self.progress.now_ns + self.plan.timeout_ns;
+        if !connection.timeout_is_set {
+            connection.timeout_is_set = true;
+            let timer = self.users_max as u32 + slot;
+            self.timers.set(timer, connection.deadline_ns);
+        }
+    }
+
+    // ---- something came back
+
+    fn on_event(&mut self, event: Event) {
+        let slot = event.connection.slot;
+        let connection = &mut self.pool.connections[slot as usize];
+        let is_current = connection.generation == event.connection.generation;
+        let received = match event.io {
+            Io::Received(received) => Some(received),
+            _ => None,
+        };
+        if is_current {
+            let sending = self.driver.is_sending(event.connection);
+            let bytes = received.map_or(&[][..], |received| self.driver.received(received));
+            match connection.on(event.io, bytes, sending) {
+                Happening::StillReading => {}
+                Happening::Opened => self.on_opened(slot),
+                Happening::Dropped => self.drop_connection(slot),
+                Happening::Answered {
+                    status,
+                    body_bytes,
+                    reusable,
+                } => self.on_answered(slot, status, body_bytes, reusable),
+                Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+            }
+        }
+        if let Some(received) = received {
+            self.driver.release(received);
+        }
+    }
+
+    fn on_opened(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.refusals = 0;
+        let id = connection.user;
+        let took_ns = self.progress.now_ns - connection.opening_since_ns;
+        self.recorder.on_connected(took_ns);
+        self.submit(slot, id);
+    }
+
+    fn drop_connection(&mut self, slot: u32) {
+        self.driver.close(self.id_of(slot));
+        self.pool.connections[slot as usize].state = State::Closed;
+    }
+
+    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) {
+        let connection = &mut self.pool.connections[slot as usize];
+        let id = connection.user;
+        let step = &self.plan.scenario.steps[usize::from(self.users[id as usize].step)];
+        let received_bytes = connection.received_bytes;
+        let (answer, outcome) = judge(step, status, connection.decoder.body());
+        if let Outcome::Failed { failure, .. } = outcome {
+            let body = connection.decoder.body();
+            let secrets = &self.plan.scenario.secrets;
+            self.recorder
+                .example(usize::from(step.metric), failure, status, || {
+                    example::of_body(status, body, secrets)
+                });
+        }
+        connection.answers += 1;
+        if reusable {
+            connection.state = State::Idle;
+        } else {
+            self.drop_connection(slot);
+        }
+        self.conclude(id, answer, outcome, body_bytes, received_bytes);
+    }
+
+    fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
+        let connection = &mut self.pool.connections[slot as usize];
+        let id = connection.user;
+        let seat = &mut self.users[id as usize];
+        let step = &self.plan.scenario.steps[usize::from(seat.step)];
+        // The server closed an idle connection while the request was on its way: it never saw it. Sending it once
+        // more is allowed for idempotent methods (RFC 9110 section 9.2.2) on a connection that had worked before.
+        let race = matches!(
+            failure,
+            Failure::ClosedBeforeHead | Failure::ResetBeforeHead
+        );
+        if race
+            && connection.answers > 0
+            && step.idempotent
+            && seat.phase == Phase::Submitted
+            && !self.progress.draining
+        {
+            seat.phase = Phase::Resubmitted;
+            self.recorder.on_retried(usize::from(step.metric));
+            self.drop_connection(slot);
+            self.open(slot, id);
+            return;
+        }
+        let never_opened = connection.state == State::Connecting;
+        self.drop_connection(slot);
+        if never_opened {
+            self.back_off(slot);
+        }
+        self.fail(id, failure, detail);
+    }
+
+    fn back_off(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.refusals = connection.refusals.saturating_add(1);
+        connection.state = State::BackingOff;
+        let draw = u64::from(connection.generation) << 32 | u64::from(slot);
+        let random = self.random.draw(self.index as u64, Stream::Backoff, draw);
+        let over_ns = self.progress.now_ns + backoff_ns(connection.refusals, random);
+        let slots = self.pool.connections.len();
+        let timer = (self.users_max + slots) as u32 + slot;
+        self.timers.set(timer, over_ns);
+    }
+
+    fn on_backoff_over(&mut self, slot: u32) {
+        if let Some(id) = self.pool.on_backoff_over(slot) {
+            self.open(slot, id);
+        }
+    }
+
+    /// A request has failed; its connection has been dealt with.
+    fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
+        let step = self.step(self.users[id as usize].step);
+        self.recorder
+            .example(usize::from(step.metric), failure, 0, || {
+                example::of_detail(failure, detail)
+            });
+        let outcome = Outcome::Failed { failure, status: 0 };
+        self.conclude(id, Answer::Failed, outcome, 0, 0);
+    }
+
+    /// Records a request's outcome, gives its slot to who is next, and asks the user what it wants now.
+    fn conclude(
+        &mut self,
+        id: u32,
+        answer: Answer,
+        outcome: Outcome,
+        body_bytes: u64,
+        received_bytes: u64,
+    ) {
+        let times = self.times(id);
+        let metric = self.step(self.users[id as usize].step).metric;
+        self.recorder
+            .record(usize::from(metric), outcome, times, body_bytes, received_bytes);
+        self.progress.in_flight -= 1;
+        self.progress.last_done_ns = times.done_ns;
+        let seat = &mut self.users[id as usize];
+        seat.phase = Phase::Quiet;
+        let slot = std::mem::replace(&mut seat.slot, NOBODY);
+        if slot != NOBODY {
+            self.give_back(slot);
+        }
+        let happening = user::Happening::Answered {
+            answer,
+            service_ns: times.done_ns - times.submitted_ns,
+            done_ns: times.done_ns,
+        };
+        let script = self.script();
+        let next = self.users[id as usize].user.next(script, happening);
+        self.act(id, next);
+    }
+
+    fn give_back(&mut self, slot: u32) {
+        let Some(next) = self.pool.release(slot) else {
+            return;
+        };
+        match self.pool.connections[slot as usize].state {
+            State::Idle => self.submit(slot, next),
+            _ => self.open(slot, next),
+        }
+    }
+
+    /// The three moments of the request that a user has under way, if it ended now.
+    fn times(&self, id: u32) -> Times {
+        let seat = &self.users[id as usize];
+        let done_ns = self.progress.now_ns;
+        let was_submitted = matches!(seat.phase, Phase::Submitted | Phase::Resubmitted);
+        Times {
+            intended_ns: seat.user.intended_ns,
+            submitted_ns: if was_submitted {
+                seat.submitted_ns
+            } else {
+                done_ns
+            },
+            done_ns,
+        }
+    }
+
+    // ---- time runs out
+
+    fn on_time_limit(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.timeout_is_set = false;
+        if connection.user == NOBODY {
+            return;
+        }
+        if connection.deadline_ns > self.progress.now_ns {
+            connection.timeout_is_set = true;
+            let timer = self.users_max as u32 + slot;
+            self.timers.set(timer, connection.deadline_ns);
+            return;
+        }
+        let id = connection.user;
+        match connection.state {
+            State::Busy => {
+                let phase = connection.decoder.phase();
+                self.drop_connection(slot);
+                self.fail(id, Failure::Timeout, Detail::Phase(phase));
+            }
+            State::Connecting => {
+                self.drop_connection(slot);
+                self.back_off(slot);
+                self.fail(id, Failure::ConnectTimeout, Detail::None);
+            }
+            State::BackingOff => {
+                connection.user = NOBODY;
+                self.fail(id, Failure::WaitTimeout, Detail::None);
+            }
+            State::Closed | State::Idle => {}
+        }
+    }
+
+    /// Users who have stood in the line for too long.
+    fn expire_due(&mut self) {
+        while let Some(id) = self.pool.first_in_line() {
+            let since_ns = self.users[id as usize].user.intended_ns;
+            if since_ns + self.plan.timeout_ns > self.progress.now_ns {
+                break;
+            }
+            self.pool.leave_line();
+            self.fail(id, Failure::WaitTimeout, Detail::None);
+        }
+    }
+
+    // ---- the end
+
+    /// Nothing new is started; what the kernel does not have yet is cut off at its age.
+    fn begin_draining(&mut self) {
+        self.progress.draining = true;
+        while self.pool.leave_line().is_some() {}
+        for id in 0..self.users.len() as u32 {
+            if self.users[id as usize].phase == Phase::Waiting {
+                self.cut_off(id);
+            }
+        }
+    }
+
+    fn cut_off(&mut self, id: u32) {
+        let times = self.times(id);
+        let seat = &mut self.users[id as usize];
+        seat.phase = Phase::Quiet;
+        let slot = std::mem::replace(&mut seat.slot, NOBODY);
+        let metric = self.step(self.users[id as usize].step).metric;
+        self.recorder.cut_off(usize::from(metric), times);
+        self.progress.in_flight -= 1;
+        self.progress.last_done_ns = times.done_ns;
+        if slot != NOBODY {
+            self.drop_connection(slot);
+            self.pool.connections[slot as usize].user = NOBODY;
+        }
+    }
+
+    fn end_interval(&mut self, on_interval: &mut OnInterval<'_>) {
+        on_interval(self.progress.now_ns, &mut self.recorder);
+        let passed = (self.progress.now_ns - self.progress.next_interval_ns) / INTERVAL_NS + 1;
+        self.progress.next_interval_ns += passed * INTERVAL_NS;
+    }
+
+    fn finish(mut self) -> (Outcomes, D) {
+        for id in 0..self.users.len() as u32 {
+            if self.users[id as usize].phase != Phase::Quiet {
+                self.cut_off(id);
+            }
+        }
+        let start_ns = self.progress.start_ns;
+        let outcomes = Outcomes {
+            working_ns: self.progress.working_ns,
+            lasted_ns: self.progress.now_ns.saturating_sub(start_ns),
+            first_sent_ns: self.progress.first_sent_ns.map(|ns| ns - start_ns),
+            last_done_ns: self.progress.last_done_ns.saturating_sub(start_ns),
+            turns: self.progress.turns,
+            waited_in_line: self.progress.waited_in_line,
+            overflows: self.driver.overflows(),
+            users_at_end: self.active_users(),
+            all_finished: self.all_finished(),
+            recorder: self.recorder,
+        };
+        (outcomes, self.driver)
+    }
+}
+
+/// What an answer means for the user and for the statistics.
+fn judge(step: &Step, status: u16, body: &[u8]) -> (Answer, Outcome) {
+    let expect = &step.expect;
+    let status_is_right = expect.statuses.contains(status);
+    if status_is_right && expect.body.is_none_or(|rule| rule.holds(body)) {
+        return (Answer::Success, Outcome::Success { status });
+    }
+    let means_not_yet = step
+        .repeat
+        .as_ref()
+        .is_some_and(|repeat| status_is_right || repeat.not_yet.contains(status));
+    if means_not_yet {
+        return (Answer::NotYet, Outcome::NotYet { status });
+    }
+    let failure = if status_is_right {
+        Failure::Expectation
+    } else {
+        Failure::Status
+    };
+    (Answer::Failed, Outcome::Failed { failure, status })
+}

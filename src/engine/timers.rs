@@ -1,0 +1,254 @@
+//! A hierarchical timer wheel: who is to be woken when, for a million sleepers, with exact times.
+//!
+//! 1. Time is cut into ticks of 2^14 ns (16 us). Level 0 has a slot for each of the next 64 ticks, level 1 one for each
+//!    64 of those, and so on (Varghese and Lauck 1987, scheme 7).
+//! 2. A timer goes to the level of the highest 6-bit digit in which its tick differs from the wheel's own.
+//! 3. When the wheel comes to a slot of a higher level, its timers are spread over the levels below.
+//! 4. A slot is a singly linked list through arrays, its occupancy one bit, so that the next slot in use is found with
+//!    a few `trailing_zeros`.
+//! 5. Inside a tick the exact time is compared, so that nobody is woken early.
+
+const TICK_BITS: u32 = 14;
+const DIGIT_BITS: u32 = 6;
+const SLOTS: usize = 1 << DIGIT_BITS;
+/// 64^8 ticks of 16 us: 146 years.
+const LEVELS: usize = 8;
+const NONE: u32 = u32::MAX;
+
+/// Timers by id. Each id has at most one; setting it again needs it to have fired or never been set.
+pub struct Timers {
+    /// The tick up to which everything has fired.
+    tick: u64,
+    heads: [[u32; SLOTS]; LEVELS],
+    occupied: [u64; LEVELS],
+    next: Vec<u32>,
+    deadline_ns: Vec<u64>,
+    armed: usize,
+}
+
+impl Timers {
+    /// Room for timers with ids from 0 to below `ids`; 12 bytes each.
+    pub fn new(ids: usize) -> Self {
+        assert!(ids < NONE as usize);
+        Self {
+            tick: 0,
+            heads: [[NONE; SLOTS]; LEVELS],
+            occupied: [0; LEVELS],
+            next: vec![NONE; ids],
+            deadline_ns: vec![0; ids],
+            armed: 0,
+        }
+    }
+
+    /// How many are set.
+    pub fn len(&self) -> usize {
+        self.armed
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.armed == 0
+    }
+
+    /// Sets a timer. A time that has passed fires at the next [`Timers::pop`].
+    pub fn set(&mut self, id: u32, deadline_ns: u64) {
+        self.deadline_ns[id as usize] = deadline_ns;
+        self.armed += 1;
+        self.link(id);
+    }
+
+    /// Takes a timer whose time has come by `now_ns`.
+    pub fn pop(&mut self, now_ns: u64) -> Option<u32> {
+        let now_tick = now_ns >> TICK_BITS;
+        loop {
+            if let Some(id) = self.pop_due(now_ns) {
+                return Some(id);
+            }
+            let (level, tick) = self.next_slot()?;
+            if tick > now_tick {
+                // Nothing is due before `tick`, so the wheel may stand at any tick before it.
+                self.tick = self.tick.max(now_tick);
+                return None;
+            }
+            if level == 0 && tick == self.tick {
+                return None;
+            }
+            self.tick = tick;
+            if level > 0 {
+                self.spread(level);
+            }
+        }
+    }
+
+    /// No timer fires before this time. Exact when the next one is within 64 ticks (1 ms), else early.
+    pub fn next_ns(&self) -> Option<u64> {
+        let (level, tick) = self.next_slot()?;
+        if level > 0 {
+            return Some(tick << TICK_BITS);
+        }
+        let slot = tick as usize % SLOTS;
+        self.list(self.heads[0][slot])
+            .map(|id| self.deadline_ns[id as usize])
+            .min()
+    }
+
+    fn list(&self, head: u32) -> impl Iterator<Item = u32> {
+        let some = |id: u32| (id != NONE).then_some(id);
+        std::iter::successors(some(head), move |&id| some(self.next[id as usize]))
+    }
+
+    fn link(&mut self, id: u32) {
+        let tick = (self.deadline_ns[id as usize] >> TICK_BITS).max(self.tick);
+        let differing = (tick ^ self.tick) | 1;
+        let digit = (63 - differing.leading_zeros()) / DIGIT_BITS;
+        let level = (digit as usize).min(LEVELS - 1);
+        let slot = (tick >> (DIGIT_BITS * level as u32)) as usize % SLOTS;
+        self.next[id as usize] = self.heads[level][slot];
+        self.heads[level][slot] = id;
+        self.occupied[level] |= 1 << slot;
+    }
+
+    /// Unlinks the first timer of the present tick whose exact time has come.
+    fn pop_due(&mut self, now_ns: u64) -> Option<u32> {
+        let slot = self.tick as usize % SLOTS;
+        let mut before = NONE;
+        let mut id = self.heads[0][slot];
+        while id != NONE {
+            let after = self.next[id as usize];
+            if self.deadline_ns[id as usize] <= now_ns {
+                if before == NONE {
+                    self.heads[0][slot] = after;
+                } else {
+                    self.next[before as usize] = after;
+                }
+                if self.heads[0][slot] == NONE {
+                    self.occupied[0] &= !(1 << slot);
+                }
+                self.armed -= 1;
+                return Some(id);
+            }
+            before = id;
+            id = after;
+        }
+        None
+    }
+
+    /// The first slot in use, as its level and the tick at which it begins.
+    fn next_slot(&self) -> Option<(usize, u64)> {
+        for level in 0..LEVELS {
+            let shift = DIGIT_BITS * level as u32;
+            let here = (self.tick >> shift) as usize % SLOTS;
+            // Slots before `here` belong to the next round of this level, which a higher level still holds.
+            let ahead = self.occupied[level] >> here;
+            if ahead != 0 {
+                let digits = (self.tick >> shift) + u64::from(ahead.trailing_zeros());
+                return Some((level, digits << shift));
+            }
+        }
+        None
+    }
+
+    /// The wheel has come to a slot of a higher level: its timers go to the levels below.
+    fn spread(&mut self, level: usize) {
+        let slot = (self.tick >> (DIGIT_BITS * level as u32)) as usize % SLOTS;
+        let mut id = std::mem::replace(&mut self.heads[level][slot], NONE);
+        self.occupied[level] &= !(1 << slot);
+        while id != NONE {
+            let after = self.next[id as usize];
+            self.link(id);
+            id = after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn step(seed: &mut u64) -> u64 {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        *seed
+    }
+
+    /// Runs the wheel and a sorted set side by side; both have to fire the same ids at the same times.
+    fn check(seed: u64, range_bits: u32) {
+        let mut seed = seed;
+        let mut timers = Timers::new(200);
+        let mut naive: BTreeSet<(u64, u32)> = BTreeSet::new();
+        let mut free: Vec<u32> = (0..200).collect();
+        let mut now_ns = 0;
+        for _ in 0..20_000 {
+            if step(&mut seed) % 3 > 0
+                && let Some(id) = free.pop()
+            {
+                let deadline_ns = now_ns + (step(&mut seed) >> (64 - range_bits));
+                timers.set(id, deadline_ns);
+                naive.insert((deadline_ns, id));
+            }
+            match (step(&mut seed) % 4, timers.next_ns()) {
+                (0, Some(next_ns)) => now_ns = now_ns.max(next_ns),
+                (1, _) => now_ns += step(&mut seed) >> (64 - range_bits),
+                _ => now_ns += 1,
+            }
+            let first = naive.first().map(|&(deadline_ns, _)| deadline_ns);
+            assert!(timers.next_ns() <= first, "never late");
+            let mut fired = BTreeSet::new();
+            while let Some(id) = timers.pop(now_ns) {
+                fired.insert(id);
+            }
+            let rest = naive.split_off(&(now_ns + 1, 0));
+            let due = std::mem::replace(&mut naive, rest);
+            assert_eq!(fired, due.iter().map(|&(_, id)| id).collect());
+            assert_eq!(timers.len(), naive.len());
+            free.extend(fired);
+        }
+    }
+
+    #[test]
+    fn it_fires_what_a_sorted_set_fires() {
+        for seed in 1..6 {
+            for range_bits in [8, 15, 21, 28, 36, 45] {
+                check(seed, range_bits);
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_time_is_exact_within_a_millisecond() {
+        let mut timers = Timers::new(2);
+        timers.set(0, 900_123);
+        timers.set(1, 900_124);
+        assert_eq!(timers.next_ns(), Some(900_123));
+        assert_eq!(timers.pop(900_122), None);
+        assert_eq!(timers.pop(900_123), Some(0));
+        assert_eq!(timers.next_ns(), Some(900_124));
+    }
+
+    #[test]
+    fn waiting_for_the_next_time_again_and_again_comes_to_an_hour_in_few_steps() {
+        let mut timers = Timers::new(1);
+        let hour_ns = 3_600_000_000_000;
+        timers.set(0, hour_ns);
+        let mut steps = 0;
+        let mut now_ns = 0;
+        while timers.pop(now_ns).is_none() {
+            now_ns = timers.next_ns().expect("it has not fired");
+            steps += 1;
+        }
+        assert_eq!(now_ns, hour_ns);
+        assert!(steps <= LEVELS, "{steps} steps");
+    }
+
+    #[test]
+    fn a_time_in_the_past_fires_at_once() {
+        let mut timers = Timers::new(2);
+        timers.set(0, 50_000_000);
+        assert_eq!(timers.pop(60_000_000), Some(0));
+        timers.set(1, 10);
+        assert_eq!(timers.pop(60_000_000), Some(1));
+        assert!(timers.is_empty());
+    }
+}

@@ -1,0 +1,355 @@
+//! Whole runs over the simulated network: exact counts where nothing goes wrong, invariants where much does.
+
+use std::collections::HashMap;
+
+use opsurge::engine::Control;
+use opsurge::engine::shard::{Outcomes, Shard};
+use opsurge::io::sim::{Network, Reply, Service, Sim};
+use opsurge::io::{ConnectionId, DriverConfig};
+use opsurge::metrics::recorder::StepCounts;
+use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::load::{Closed, Ramp};
+use opsurge::plan::scenario::Scenario;
+use opsurge::plan::{Connections, Plan, builtin};
+
+const SECOND_NS: u64 = 1_000_000_000;
+const WORKFLOW: usize = 2;
+
+/// Ops-Core as the contract has it, written for these tests alone.
+struct OpsCore {
+    /// Bytes of each connection that are no whole request yet.
+    pending: HashMap<ConnectionId, Vec<u8>>,
+    /// Polls so far of each registered agent.
+    agents: HashMap<String, u32>,
+    not_ready_polls: u32,
+    answer_delay_ns: u64,
+    /// Answers given, by method, last part of the path, and status.
+    answers: HashMap<(String, String, u16), u64>,
+    /// A request that should not have been sent: why.
+    complaints: Vec<String>,
+}
+
+impl OpsCore {
+    fn new(not_ready_polls: u32, answer_delay_ns: u64) -> Self {
+        Self {
+            pending: HashMap::new(),
+            agents: HashMap::new(),
+            not_ready_polls,
+            answer_delay_ns,
+            answers: HashMap::new(),
+            complaints: Vec::new(),
+        }
+    }
+
+    fn answer(&mut self, head: &str, body: &str) -> (u16, String) {
+        let mut words = head.split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let path = words.next().unwrap_or_default().to_owned();
+        let has_key = head.contains("\r\nAuthorization: Bearer test-api-key\r\n");
+        let (status, text) = match path.strip_prefix("/v1/opscore/agent/") {
+            None if has_key => (400, "a registration with a key".to_owned()),
+            None => {
+                let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+                let id = json["agent_details"]["agentId"].as_str().unwrap_or_default();
+                self.agents.insert(id.to_owned(), 0);
+                (200, "{\"status\":\"success\"}".to_owned())
+            }
+            Some(_) if !has_key => (401, "no key".to_owned()),
+            Some(rest) => {
+                let (id, what) = rest.split_once('/').unwrap_or_default();
+                match (self.agents.get_mut(id), what) {
+                    (None, _) => (404, "not registered".to_owned()),
+                    (Some(polls), "state") => {
+                        *polls += 1;
+                        match (*polls).cmp(&self.not_ready_polls) {
+                            std::cmp::Ordering::Less => (404, "{\"detail\":\"none\"}".to_owned()),
+                            std::cmp::Ordering::Equal => (200, "null".to_owned()),
+                            std::cmp::Ordering::Greater => (200, format!("{{\"agentId\":\"{id}\"}}")),
+                        }
+                    }
+                    (Some(_), _) => {
+                        if !body.contains(&format!("\"agentId\":\"{id}\"")) {
+                            self.complaints.push(format!("another agent's body: {body}"));
+                        }
+                        (202, "{\"sessionId\":\"x\"}".to_owned())
+                    }
+                }
+            }
+        };
+        let last = path.rsplit('/').next().unwrap_or_default().to_owned();
+        *self.answers.entry((method, last, status)).or_default() += 1;
+        (status, text)
+    }
+
+    fn count(&self, last: &str, status: u16) -> u64 {
+        let same = |key: &(String, String, u16)| key.1 == last && key.2 == status;
+        self.answers.iter().filter(|(key, _)| same(key)).map(|(_, count)| count).sum()
+    }
+}
+
+impl Service for OpsCore {
+    fn on_connect(&mut self, connection: ConnectionId, _now_ns: u64) {
+        self.pending.insert(connection, Vec::new());
+    }
+
+    fn on_bytes(&mut self, connection: ConnectionId, bytes: &[u8], _now_ns: u64, replies: &mut Vec<Reply>) {
+        let mut stream = self.pending.remove(&connection).unwrap_or_default();
+        stream.extend_from_slice(bytes);
+        loop {
+            let text = String::from_utf8_lossy(&stream).into_owned();
+            let Some((head, rest)) = text.split_once("\r\n\r\n") else {
+                break;
+            };
+            let head = format!("{head}\r\n");
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("Content-Length: "))
+                .map_or(0, |length| length.parse().expect("a number"));
+            if rest.len() < length {
+                break;
+            }
+            let body = rest[..length].to_owned();
+            let used = text.len() - rest.len() + length;
+            stream.drain(..used);
+            let (status, body) = self.answer(&head, &body);
+            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            replies.push(Reply::Bytes(self.answer_delay_ns, answer.into_bytes()));
+        }
+        self.pending.insert(connection, stream);
+    }
+
+    fn on_close(&mut self, connection: ConnectionId) {
+        self.pending.remove(&connection);
+    }
+}
+
+fn workflow(wait: &str) -> Scenario {
+    let context = Context {
+        authority: "sim",
+        base_path: "",
+        api_key: None,
+        api_key_env: "OPSCORE_API_KEY",
+        env: &|_| None,
+        headers: &[],
+        wait: Some(opsurge::plan::duration::parse_range(wait).expect("a range")),
+        pause: None,
+    };
+    let text = builtin("workflow").expect("it is built in").text;
+    compile("workflow", text, &context).expect("it is valid")
+}
+
+fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
+    Plan {
+        scenario: workflow(wait),
+        load: Closed {
+            users,
+            ramp: Ramp::Rate(100.0),
+            iterations: None,
+        },
+        run_time_ns: Some(run_time_s * SECOND_NS),
+        timeout_ns: 30 * SECOND_NS,
+        seed: 7,
+        connections: Connections::PerUser,
+        shards: 1,
+        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+    }
+}
+
+fn run(plan: &Plan, service: OpsCore, network: Network, seed: u64) -> (Outcomes, Sim<OpsCore>) {
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(0),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    let sim = Sim::new(&config, service, network, seed);
+    let (outcomes, sim) = Shard::new(plan, 0, sim).run(0, &Control::default(), Box::new(|_, _| {}));
+    assert_eq!(sim.buffers_out(), 0, "seed {seed}: a received buffer was not given back");
+    (outcomes, sim)
+}
+
+fn check_sums(steps: &[StepCounts], seed: u64) {
+    for step in steps {
+        assert_eq!(step.sent, step.requests + step.cut_off, "seed {seed}: {step:?}");
+        let by_kind: u64 = step.errors.iter().map(|error| error.count).sum();
+        assert_eq!(step.failures, by_kind, "seed {seed}");
+        assert_eq!(step.response.count(), step.requests - step.failures, "seed {seed}");
+        assert_eq!(step.failed.count(), step.failures + step.cut_off, "seed {seed}");
+    }
+}
+
+#[test]
+fn ten_thousand_users_for_eighteen_minutes_do_what_the_plan_implies() {
+    let (users, run_time_s, wait_s) = (10_000, 18 * 60, 45);
+    let plan = plan(users, "45s", run_time_s);
+    let (outcomes, sim) = run(&plan, OpsCore::new(2, 0), Network::calm(0), 1);
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    // User n comes at n / 100 s, registers, polls 1, 2 and 3 s later, then works every 45 s until the end.
+    let mut expected = [0u64; 3];
+    for user in 0..users {
+        let came_ns = user * SECOND_NS / 100;
+        let left = |from_s: u64| (run_time_s * SECOND_NS).checked_sub(came_ns + from_s * SECOND_NS + 1);
+        expected[0] += u64::from(left(0).is_some());
+        expected[1] += (1..=3).filter(|&at_s| left(at_s).is_some()).count() as u64;
+        expected[2] += left(3).map_or(0, |left_ns| 1 + left_ns / (wait_s * SECOND_NS));
+    }
+    for (step, expected) in steps.iter().zip(expected) {
+        assert_eq!((step.requests, step.failures, step.cut_off), (expected, 0, 0));
+    }
+    let server = &sim.service;
+    assert_eq!(server.count("notify", 200), steps[0].statuses[200]);
+    assert_eq!(server.count("state", 404), steps[1].statuses[404]);
+    assert_eq!(server.count("state", 200), steps[1].statuses[200]);
+    assert_eq!(server.count("workflow", 202), steps[WORKFLOW].statuses[202]);
+    assert_eq!(steps[1].ready.count(), users);
+    assert!(server.complaints.is_empty(), "{:?}", server.complaints);
+}
+
+#[test]
+fn poll_is_retried_until_the_agent_answers_200() {
+    let plan = plan(1, "1000s", 60);
+    let (outcomes, sim) = run(&plan, OpsCore::new(5, 0), Network::calm(1_000_000), 1);
+    let poll = &outcomes.recorder.counts.steps[1];
+    assert_eq!((poll.statuses[404], poll.statuses[200], poll.failures), (4, 2, 0));
+    assert_eq!((poll.ready.count(), poll.gave_up), (1, 0));
+    // Five intervals of a second and one round trip.
+    assert_eq!(poll.ready.max_us(), 5_002_000.0);
+    assert_eq!(sim.service.count("workflow", 202), 1);
+}
+
+#[test]
+fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
+    let plan = plan(1, "1000s", 60);
+    let (outcomes, sim) = run(&plan, OpsCore::new(u32::MAX, 0), Network::calm(0), 1);
+    let poll = &outcomes.recorder.counts.steps[1];
+    assert_eq!((poll.requests, poll.gave_up, poll.ready.count()), (15, 1, 0));
+    assert_eq!(sim.service.count("workflow", 202), 1);
+    // Registered at 0, polled from 1 s on, gave up at 16 s: the workflow's answer is the last outcome.
+    assert_eq!(outcomes.last_done_ns, 16 * SECOND_NS);
+}
+
+#[test]
+fn a_shared_pool_makes_users_wait_and_says_so() {
+    let mut plan = plan(50, "0", 10);
+    plan.connections = Connections::Shared(5);
+    let (outcomes, _) = run(&plan, OpsCore::new(0, 1_000_000), Network::calm(0), 1);
+    let work = &outcomes.recorder.counts.steps[WORKFLOW];
+    check_sums(&outcomes.recorder.counts.steps, 1);
+    // Five connections, each busy a millisecond per request: 5,000 a second, and each user waits its turn of ten.
+    assert!(work.requests > 35_000, "{}", work.requests);
+    assert!((9_000.0..=10_100.0).contains(&work.response.percentile_us(50.0)));
+    assert!((950.0..=1_050.0).contains(&work.service.percentile_us(50.0)));
+    assert!(outcomes.waited_in_line > 30_000);
+    assert_eq!(outcomes.recorder.counts.connects.count(), 5);
+}
+
+#[test]
+fn iterations_bound_a_run_and_share_out_evenly() {
+    let mut plan = plan(50, "0", 3_600);
+    plan.load.iterations = Some(120);
+    let (outcomes, sim) = run(&plan, OpsCore::new(0, 0), Network::calm(1_000), 1);
+    assert!(outcomes.all_finished);
+    assert_eq!(sim.service.count("workflow", 202), 120);
+    assert_eq!(sim.service.agents.len(), 50);
+}
+
+#[test]
+fn requests_that_nobody_answers_end_at_their_time_limit() {
+    let mut plan = plan(10, "0", 20);
+    plan.timeout_ns = 2 * SECOND_NS;
+    let lossy = Network {
+        lose: 1.0,
+        ..Network::calm(1_000)
+    };
+    let (outcomes, _) = run(&plan, OpsCore::new(0, 0), lossy, 1);
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    assert!(steps.iter().all(|step| step.requests == step.failures));
+    for error in steps.iter().flat_map(|step| &step.errors) {
+        assert_eq!(error.failure.name(), "timeout");
+    }
+    assert!(steps[0].failed.min_us() >= 2_000_000.0);
+    assert!(outcomes.lasted_ns <= 22 * SECOND_NS);
+}
+
+#[test]
+fn refused_connections_are_counted_and_never_hammered() {
+    let plan = plan(20, "0", 30);
+    let refusing = Network {
+        refuse: 1.0,
+        ..Network::calm(1_000)
+    };
+    let (outcomes, _) = run(&plan, OpsCore::new(0, 0), refusing, 1);
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    let refused: u64 = steps.iter().flat_map(|step| &step.errors).map(|error| error.count).sum();
+    // At most about four attempts a second and user, and some.
+    assert!((20 * 30..20 * 30 * 6).contains(&refused), "{refused}");
+    assert!(outcomes.turns < 100_000, "{} turns: a busy loop", outcomes.turns);
+}
+
+/// A quarter of the fault points armed, each firing up to a quarter of the time.
+fn troubled(seed: u64) -> Network {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut roll = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let mut chance = |often: f64| if roll() < 0.25 { roll() * often } else { 0.0 };
+    Network {
+        one_way_ns: 20_000,
+        jitter_ns: 3_000_000,
+        refuse: chance(0.25),
+        reset: chance(0.25),
+        cut: chance(0.25),
+        garble: chance(0.25),
+        split_reads: 0.25,
+        split_writes: chance(0.25),
+        lose: chance(0.05),
+        stale: 0.5,
+        block: chance(0.02),
+        block_ns: 150_000_000,
+    }
+}
+
+#[test]
+fn invariants_hold_whatever_the_network_does() {
+    let only: Option<u64> = std::env::var("OPSURGE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = only.map_or(0..300, |seed| seed..seed + 1);
+    let mut failures = 0;
+    for seed in seeds {
+        let mut plan = plan(20, "0..200ms", 30);
+        plan.timeout_ns = 3 * SECOND_NS;
+        plan.seed = seed;
+        if seed % 2 == 1 {
+            plan.connections = Connections::Shared(1 + seed as usize % 7);
+        }
+        println!("replay with OPSURGE_SEED={seed} cargo test --test simulation invariants");
+        let (outcomes, sim) = run(&plan, OpsCore::new(2, 100_000), troubled(seed), seed);
+        let steps = &outcomes.recorder.counts.steps;
+        check_sums(steps, seed);
+        failures += steps.iter().map(|step| step.failures).sum::<u64>();
+        // What the client took for an answer, the server has given: nothing failed counts as a success.
+        for (step, last) in steps.iter().zip(["notify", "state", "workflow"]) {
+            for status in [200, 202, 404] {
+                let given = sim.service.count(last, status as u16);
+                assert!(step.statuses[status] <= given, "seed {seed}: {last} {status}");
+            }
+        }
+        assert!(sim.service.complaints.is_empty(), "seed {seed}: {:?}", sim.service.complaints);
+        assert!(outcomes.lasted_ns <= 35 * SECOND_NS + 1, "seed {seed}: {} ns", outcomes.lasted_ns);
+    }
+    assert!(only.is_some() || failures > 1_000, "{failures} failures: the faults do not bite");
+}
+
+#[test]
+fn the_same_seed_is_the_same_story() {
+    let plan = plan(20, "0..200ms", 20);
+    let story = || {
+        let (outcomes, sim) = run(&plan, OpsCore::new(2, 100_000), troubled(5), 5);
+        (sim.digest(), outcomes.turns, outcomes.last_done_ns)
+    };
+    assert_eq!(story(), story());
+}
