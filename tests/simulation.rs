@@ -50,7 +50,9 @@ impl OpsCore {
             None if has_key => (400, "a registration with a key".to_owned()),
             None => {
                 let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-                let id = json["agent_details"]["agentId"].as_str().unwrap_or_default();
+                let id = json["agent_details"]["agentId"]
+                    .as_str()
+                    .unwrap_or_default();
                 self.agents.insert(id.to_owned(), 0);
                 (200, "{\"status\":\"success\"}".to_owned())
             }
@@ -64,12 +66,15 @@ impl OpsCore {
                         match (*polls).cmp(&self.not_ready_polls) {
                             std::cmp::Ordering::Less => (404, "{\"detail\":\"none\"}".to_owned()),
                             std::cmp::Ordering::Equal => (200, "null".to_owned()),
-                            std::cmp::Ordering::Greater => (200, format!("{{\"agentId\":\"{id}\"}}")),
+                            std::cmp::Ordering::Greater => {
+                                (200, format!("{{\"agentId\":\"{id}\"}}"))
+                            }
                         }
                     }
                     (Some(_), _) => {
                         if !body.contains(&format!("\"agentId\":\"{id}\"")) {
-                            self.complaints.push(format!("another agent's body: {body}"));
+                            self.complaints
+                                .push(format!("another agent's body: {body}"));
                         }
                         (202, "{\"sessionId\":\"x\"}".to_owned())
                     }
@@ -83,7 +88,11 @@ impl OpsCore {
 
     fn count(&self, last: &str, status: u16) -> u64 {
         let same = |key: &(String, String, u16)| key.1 == last && key.2 == status;
-        self.answers.iter().filter(|(key, _)| same(key)).map(|(_, count)| count).sum()
+        self.answers
+            .iter()
+            .filter(|(key, _)| same(key))
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 
@@ -92,7 +101,13 @@ impl Service for OpsCore {
         self.pending.insert(connection, Vec::new());
     }
 
-    fn on_bytes(&mut self, connection: ConnectionId, bytes: &[u8], _now_ns: u64, replies: &mut Vec<Reply>) {
+    fn on_bytes(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &[u8],
+        _now_ns: u64,
+        replies: &mut Vec<Reply>,
+    ) {
         let mut stream = self.pending.remove(&connection).unwrap_or_default();
         stream.extend_from_slice(bytes);
         loop {
@@ -112,7 +127,10 @@ impl Service for OpsCore {
             let used = text.len() - rest.len() + length;
             stream.drain(..used);
             let (status, body) = self.answer(&head, &body);
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
             replies.push(Reply::Bytes(self.answer_delay_ns, answer.into_bytes()));
         }
         self.pending.insert(connection, stream);
@@ -163,17 +181,33 @@ fn run(plan: &Plan, service: OpsCore, network: Network, seed: u64) -> (Outcomes,
     };
     let sim = Sim::new(&config, service, network, seed);
     let (outcomes, sim) = Shard::new(plan, 0, sim).run(0, &Control::default(), Box::new(|_, _| {}));
-    assert_eq!(sim.buffers_out(), 0, "seed {seed}: a received buffer was not given back");
+    assert_eq!(
+        sim.buffers_out(),
+        0,
+        "seed {seed}: a received buffer was not given back"
+    );
     (outcomes, sim)
 }
 
 fn check_sums(steps: &[StepCounts], seed: u64) {
     for step in steps {
-        assert_eq!(step.sent, step.requests + step.cut_off, "seed {seed}: {step:?}");
+        assert_eq!(
+            step.sent,
+            step.requests + step.cut_off,
+            "seed {seed}: {step:?}"
+        );
         let by_kind: u64 = step.errors.iter().map(|error| error.count).sum();
         assert_eq!(step.failures, by_kind, "seed {seed}");
-        assert_eq!(step.response.count(), step.requests - step.failures, "seed {seed}");
-        assert_eq!(step.failed.count(), step.failures + step.cut_off, "seed {seed}");
+        assert_eq!(
+            step.response.count(),
+            step.requests - step.failures,
+            "seed {seed}"
+        );
+        assert_eq!(
+            step.failed.count(),
+            step.failures + step.cut_off,
+            "seed {seed}"
+        );
     }
 }
 
@@ -188,13 +222,17 @@ fn ten_thousand_users_for_eighteen_minutes_do_what_the_plan_implies() {
     let mut expected = [0u64; 3];
     for user in 0..users {
         let came_ns = user * SECOND_NS / 100;
-        let left = |from_s: u64| (run_time_s * SECOND_NS).checked_sub(came_ns + from_s * SECOND_NS + 1);
+        let left =
+            |from_s: u64| (run_time_s * SECOND_NS).checked_sub(came_ns + from_s * SECOND_NS + 1);
         expected[0] += u64::from(left(0).is_some());
         expected[1] += (1..=3).filter(|&at_s| left(at_s).is_some()).count() as u64;
         expected[2] += left(3).map_or(0, |left_ns| 1 + left_ns / (wait_s * SECOND_NS));
     }
     for (step, expected) in steps.iter().zip(expected) {
-        assert_eq!((step.requests, step.failures, step.cut_off), (expected, 0, 0));
+        assert_eq!(
+            (step.requests, step.failures, step.cut_off),
+            (expected, 0, 0)
+        );
     }
     let server = &sim.service;
     assert_eq!(server.count("notify", 200), steps[0].statuses[200]);
@@ -210,7 +248,10 @@ fn poll_is_retried_until_the_agent_answers_200() {
     let plan = plan(1, "1000s", 60);
     let (outcomes, sim) = run(&plan, OpsCore::new(5, 0), Network::calm(1_000_000), 1);
     let poll = &outcomes.recorder.counts.steps[1];
-    assert_eq!((poll.statuses[404], poll.statuses[200], poll.failures), (4, 2, 0));
+    assert_eq!(
+        (poll.statuses[404], poll.statuses[200], poll.failures),
+        (4, 2, 0)
+    );
     assert_eq!((poll.ready.count(), poll.gave_up), (1, 0));
     // Five intervals of a second and one round trip.
     assert_eq!(poll.ready.max_us(), 5_002_000.0);
@@ -222,7 +263,10 @@ fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
     let plan = plan(1, "1000s", 60);
     let (outcomes, sim) = run(&plan, OpsCore::new(u32::MAX, 0), Network::calm(0), 1);
     let poll = &outcomes.recorder.counts.steps[1];
-    assert_eq!((poll.requests, poll.gave_up, poll.ready.count()), (15, 1, 0));
+    assert_eq!(
+        (poll.requests, poll.gave_up, poll.ready.count()),
+        (15, 1, 0)
+    );
     assert_eq!(sim.service.count("workflow", 202), 1);
     // Registered at 0, polled from 1 s on, gave up at 16 s: the workflow's answer is the last outcome.
     assert_eq!(outcomes.last_done_ns, 16 * SECOND_NS);
@@ -282,10 +326,18 @@ fn refused_connections_are_counted_and_never_hammered() {
     let (outcomes, _) = run(&plan, OpsCore::new(0, 0), refusing, 1);
     let steps = &outcomes.recorder.counts.steps;
     check_sums(steps, 1);
-    let refused: u64 = steps.iter().flat_map(|step| &step.errors).map(|error| error.count).sum();
+    let refused: u64 = steps
+        .iter()
+        .flat_map(|step| &step.errors)
+        .map(|error| error.count)
+        .sum();
     // At most about four attempts a second and user, and some.
     assert!((20 * 30..20 * 30 * 6).contains(&refused), "{refused}");
-    assert!(outcomes.turns < 100_000, "{} turns: a busy loop", outcomes.turns);
+    assert!(
+        outcomes.turns < 100_000,
+        "{} turns: a busy loop",
+        outcomes.turns
+    );
 }
 
 /// A quarter of the fault points armed, each firing up to a quarter of the time.
@@ -316,7 +368,9 @@ fn troubled(seed: u64) -> Network {
 
 #[test]
 fn invariants_hold_whatever_the_network_does() {
-    let only: Option<u64> = std::env::var("OPSURGE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let only: Option<u64> = std::env::var("OPSURGE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(0..300, |seed| seed..seed + 1);
     let mut failures = 0;
     for seed in seeds {
@@ -335,13 +389,27 @@ fn invariants_hold_whatever_the_network_does() {
         for (step, last) in steps.iter().zip(["notify", "state", "workflow"]) {
             for status in [200, 202, 404] {
                 let given = sim.service.count(last, status as u16);
-                assert!(step.statuses[status] <= given, "seed {seed}: {last} {status}");
+                assert!(
+                    step.statuses[status] <= given,
+                    "seed {seed}: {last} {status}"
+                );
             }
         }
-        assert!(sim.service.complaints.is_empty(), "seed {seed}: {:?}", sim.service.complaints);
-        assert!(outcomes.lasted_ns <= 35 * SECOND_NS + 1, "seed {seed}: {} ns", outcomes.lasted_ns);
+        assert!(
+            sim.service.complaints.is_empty(),
+            "seed {seed}: {:?}",
+            sim.service.complaints
+        );
+        assert!(
+            outcomes.lasted_ns <= 35 * SECOND_NS + 1,
+            "seed {seed}: {} ns",
+            outcomes.lasted_ns
+        );
     }
-    assert!(only.is_some() || failures > 1_000, "{failures} failures: the faults do not bite");
+    assert!(
+        only.is_some() || failures > 1_000,
+        "{failures} failures: the faults do not bite"
+    );
 }
 
 #[test]

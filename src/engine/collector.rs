@@ -117,7 +117,10 @@ impl Collector {
             }
             // Seconds that all shards have passed are complete.
             let complete = seen.iter().copied().min().unwrap_or(0);
-            while let Some(entry) = pending.first_entry().filter(|entry| *entry.key() <= complete) {
+            while let Some(entry) = pending
+                .first_entry()
+                .filter(|entry| *entry.key() <= complete)
+            {
                 let (second, interval) = entry.remove_entry();
                 let end_ns = second * SECOND_NS;
                 series.push(end_ns, &interval);
@@ -143,7 +146,11 @@ impl Gathered {
         for (second, interval) in self.pending {
             self.series.push(second * SECOND_NS, &interval);
         }
-        let last_ns = self.series.samples().last().map_or(0, |sample| sample.end_ns);
+        let last_ns = self
+            .series
+            .samples()
+            .last()
+            .map_or(0, |sample| sample.end_ns);
         if rest.all().requests > 0 || self.series.samples().is_empty() {
             self.series.push(end_ns.max(last_ns), rest);
         }

@@ -246,10 +246,6 @@ fn reset_in(phase: Phase) -> Failure {
 fn is_client_limit(errno: i32) -> bool {
     matches!(
         errno,
-        libc::EMFILE
-            | libc::ENFILE
-            | libc::ENOBUFS
-            | libc::ENOMEM
-            | libc::EADDRNOTAVAIL
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EADDRNOTAVAIL
     )
 }

@@ -12,8 +12,8 @@ pub mod timers;
 pub mod user;
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
@@ -28,8 +28,8 @@ use crate::metrics::recorder::Counts;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
-use collector::{Collector, Gathered, Port};
 pub use collector::Second;
+use collector::{Collector, Gathered, Port};
 use shard::{Outcomes, Shard};
 
 /// What the shards are told from outside, looked at once per turn.
@@ -194,7 +194,15 @@ fn run_shard(
         request_bytes_max: plan.scenario.request_bytes_max(),
     };
     let outcomes = match setup.backend {
-        Backend::Epoll => drive(Epoll::new(&config, clock), plan, index, clock, gate, control, port),
+        Backend::Epoll => drive(
+            Epoll::new(&config, clock),
+            plan,
+            index,
+            clock,
+            gate,
+            control,
+            port,
+        ),
         Backend::Uring | Backend::Auto => {
             let uring = Uring::new(&config, clock, Features::ALL);
             drive(uring, plan, index, clock, gate, control, port)
@@ -240,12 +248,7 @@ struct Finished {
     outcomes: Outcomes,
 }
 
-fn add_up(
-    plan: &Plan,
-    gathered: Gathered,
-    finished: Vec<Finished>,
-    started_at: SystemTime,
-) -> Run {
+fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: SystemTime) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps);
     let mut rest = Interval::new(steps);

@@ -180,8 +180,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.wake_due();
             }
             self.expire_due();
-            let done = self.progress.in_flight == 0
-                && (self.progress.draining || self.all_finished());
+            let done =
+                self.progress.in_flight == 0 && (self.progress.draining || self.all_finished());
             if done || now_ns >= drained_by_ns || order == Order::StopNow {
                 break;
             }
@@ -230,10 +230,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let line_ns = self.pool.first_in_line().map_or(u64::MAX, |user| {
             self.users[user as usize].user.intended_ns + self.plan.timeout_ns
         });
-        timers_ns
-            .min(spawn_ns)
-            .min(line_ns)
-            .min(looked_at_ns)
+        timers_ns.min(spawn_ns).min(line_ns).min(looked_at_ns)
     }
 
     // ---- users come, act and go
@@ -353,7 +350,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     // ---- a request goes out
 
     fn begin(&mut self, id: u32, step: StepIndex) {
-        self.recorder.on_started(usize::from(self.step(step).metric));
+        self.recorder
+            .on_started(usize::from(self.step(step).metric));
         self.progress.in_flight += 1;
         let seat = &mut self.users[id as usize];
         seat.step = step;
@@ -374,7 +372,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.users[id as usize].slot = slot;
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_opening(id, self.progress.now_ns);
-        let address_index = (slot as usize + connection.refusals as usize) % self.plan.addresses.len();
+        let address_index =
+            (slot as usize + connection.refusals as usize) % self.plan.addresses.len();
         let connection = self.id_of(slot);
         self.driver.submit_connect(connection, address_index);
         self.limit_time(slot);
@@ -385,9 +384,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let step = &self.plan.scenario.steps[usize::from(seat.step)];
         let stride = self.plan.scenario.variables.stride();
         let variables = &self.variables[id as usize * stride..(id as usize + 1) * stride];
-        let bytes = step
-            .template
-            .render(variables, self.driver.send_buffer());
+        let bytes = step.template.render(variables, self.driver.send_buffer());
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_submitted(id);
         connection
@@ -565,8 +562,13 @@ impl<'p, D: Driver> Shard<'p, D> {
     ) {
         let times = self.times(id);
         let metric = self.step(self.users[id as usize].step).metric;
-        self.recorder
-            .record(usize::from(metric), outcome, times, body_bytes, received_bytes);
+        self.recorder.record(
+            usize::from(metric),
+            outcome,
+            times,
+            body_bytes,
+            received_bytes,
+        );
         self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;
         let seat = &mut self.users[id as usize];

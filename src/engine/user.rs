@@ -245,6 +245,8 @@ impl User {
 
     fn draw(&mut self, script: Script<'_>, stream: Stream) -> u64 {
         self.draws = self.draws.wrapping_add(1);
-        script.random.draw(self.number, stream, u64::from(self.draws))
+        script
+            .random
+            .draw(self.number, stream, u64::from(self.draws))
     }
 }

@@ -1,0 +1,220 @@
+//! Whether a run is to be believed, and by what evidence.
+
+/// A shard busier than this has no reserve: what it measures may be its own queue.
+const BUSY_MAX: f64 = 0.90;
+/// Lateness below this is never held against a run: a sleep in the kernel overshoots by 0.05 ms, a full turn takes as
+/// long as its requests.
+const LATENESS_FREE_US: f64 = 1_000.0;
+/// Lateness may be this share of the latency reported beside it.
+const LATENESS_SHARE_MAX: f64 = 0.10;
+/// Requests that waited in line for a connection, of all.
+const WAITED_SHARE_MAX: f64 = 0.01;
+/// Time that the hypervisor gave to others, of all.
+const STEAL_SHARE_MAX: f64 = 0.05;
+
+/// What a verdict rests on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// Share of the time that each shard was not asleep, 0 to 1.
+    pub shards_busy: Vec<f64>,
+    /// 99 % of turns were no longer than this, in microseconds.
+    pub turn_p99_us: f64,
+    /// 99 % of requests left no later than this after they were due, in microseconds.
+    pub client_p99_us: f64,
+    /// The response time beside it.
+    pub response_p99_us: f64,
+    /// Turns that found the completion queue overflowed.
+    pub overflows: u64,
+    /// Requests with an outcome.
+    pub requests: u64,
+    /// Requests that waited in line for a connection.
+    pub waited_in_line: u64,
+    /// Share of the machine's time that others got, if known.
+    pub steal_share: Option<f64>,
+    /// Target and generator, or several shards, are on the same core.
+    pub cores_shared: bool,
+    /// Requests that this machine's own limits made fail.
+    pub client_limits: u64,
+    /// Compiled without optimisation.
+    pub debug_build: bool,
+}
+
+/// How far a run is to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing speaks against it.
+    Valid,
+    /// The generator was the bottleneck, or late.
+    GeneratorLimited,
+    /// Users waited for connections.
+    ConnectionsLimited,
+    /// Others used the machine.
+    MachineDisturbed,
+}
+
+impl Status {
+    /// As it stands in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::GeneratorLimited => "GENERATOR-LIMITED",
+            Self::ConnectionsLimited => "CONNECTIONS-LIMITED",
+            Self::MachineDisturbed => "MACHINE-DISTURBED",
+        }
+    }
+}
+
+/// A status and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The gravest finding.
+    pub status: Status,
+    /// All findings, with figures; for a valid run, what it rests on.
+    pub reasons: Vec<String>,
+}
+
+/// Weighs the evidence.
+pub fn judge(evidence: &Evidence) -> Verdict {
+    let mut findings: Vec<(Status, String)> = Vec::new();
+    let busiest = evidence.shards_busy.iter().copied().fold(0.0, f64::max);
+    if busiest > BUSY_MAX {
+        findings.push((
+            Status::GeneratorLimited,
+            format!(
+                "the busiest shard worked {:.0} % of the time (above {:.0} %): a faster server would not have shown; give it more cores or fewer users",
+                busiest * 100.0,
+                BUSY_MAX * 100.0
+            ),
+        ));
+    }
+    let lateness_max_us = LATENESS_FREE_US.max(LATENESS_SHARE_MAX * evidence.response_p99_us);
+    if evidence.client_p99_us > lateness_max_us && evidence.waited_in_line == 0 {
+        findings.push((
+            Status::GeneratorLimited,
+            format!(
+                "requests left late: 1 % of them more than {:.2} ms after they were due",
+                evidence.client_p99_us / 1_000.0
+            ),
+        ));
+    }
+    if evidence.overflows > 0 {
+        let turns = evidence.overflows;
+        let reason =
+            format!("the completion queue overflowed in {turns} turns: answers were seen late");
+        findings.push((Status::GeneratorLimited, reason));
+    }
+    if evidence.client_limits > 0 {
+        let count = evidence.client_limits;
+        let reason = format!(
+            "{count} requests failed by this machine's own limits (descriptors, ports, memory)"
+        );
+        findings.push((Status::GeneratorLimited, reason));
+    }
+    if evidence.debug_build {
+        let reason = "a debug build: its figures are not to be quoted; use --release".into();
+        findings.push((Status::GeneratorLimited, reason));
+    }
+    let waited = evidence.waited_in_line as f64 / evidence.requests.max(1) as f64;
+    if waited > WAITED_SHARE_MAX {
+        let reason = format!(
+            "{:.0} % of requests waited in line for a connection; the response times contain that wait",
+            (waited * 100.0).min(100.0)
+        );
+        findings.push((Status::ConnectionsLimited, reason));
+    }
+    if let Some(steal) = evidence
+        .steal_share
+        .filter(|&share| share > STEAL_SHARE_MAX)
+    {
+        let reason = format!(
+            "the hypervisor gave {:.0} % of this machine's time to others",
+            steal * 100.0
+        );
+        findings.push((Status::MachineDisturbed, reason));
+    }
+    if evidence.cores_shared {
+        let reason =
+            "generator and target, or several shards, share a core: each measures the other".into();
+        findings.push((Status::MachineDisturbed, reason));
+    }
+    match findings.first() {
+        Some(&(status, _)) => Verdict {
+            status,
+            reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
+        },
+        None => Verdict {
+            status: Status::Valid,
+            reasons: vec![format!(
+                "busiest shard {:.0} % busy, 99 % of requests left within {:.2} ms of their time, 99 % of turns within {:.2} ms",
+                busiest * 100.0,
+                evidence.client_p99_us / 1_000.0,
+                evidence.turn_p99_us / 1_000.0
+            )],
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calm() -> Evidence {
+        Evidence {
+            shards_busy: vec![0.4, 0.5],
+            turn_p99_us: 120.0,
+            client_p99_us: 80.0,
+            response_p99_us: 900.0,
+            requests: 1_000,
+            steal_share: Some(0.01),
+            ..Evidence::default()
+        }
+    }
+
+    fn check(evidence: Evidence, status: Status, reason: &str) {
+        let verdict = judge(&evidence);
+        assert_eq!(verdict.status, status, "{verdict:?}");
+        assert!(verdict.reasons[0].contains(reason), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_calm_run_is_valid_and_says_why() {
+        check(calm(), Status::Valid, "50 % busy");
+    }
+
+    #[test]
+    fn each_doubt_has_its_status_and_its_figure() {
+        let with = |change: fn(&mut Evidence)| {
+            let mut evidence = calm();
+            change(&mut evidence);
+            evidence
+        };
+        let limited = Status::GeneratorLimited;
+        check(with(|e| e.shards_busy[1] = 0.97), limited, "97 %");
+        check(with(|e| e.client_p99_us = 2_500.0), limited, "2.50 ms");
+        check(with(|e| e.overflows = 3), limited, "in 3 turns");
+        check(with(|e| e.client_limits = 9), limited, "9 requests");
+        check(with(|e| e.debug_build = true), limited, "debug build");
+        check(
+            with(|e| e.waited_in_line = 200),
+            Status::ConnectionsLimited,
+            "20 %",
+        );
+        check(
+            with(|e| e.steal_share = Some(0.12)),
+            Status::MachineDisturbed,
+            "12 %",
+        );
+        check(
+            with(|e| e.cores_shared = true),
+            Status::MachineDisturbed,
+            "share a core",
+        );
+    }
+
+    #[test]
+    fn lateness_is_judged_by_the_latency_beside_it() {
+        let mut evidence = calm();
+        (evidence.client_p99_us, evidence.response_p99_us) = (9_000.0, 100_000.0);
+        check(evidence, Status::Valid, "9.00 ms");
+    }
+}

@@ -1,0 +1,268 @@
+//! What the user typed: clap's structs and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A load generator for HTTP/1.1 services, made for Ops-Core.
+#[derive(Debug, Parser)]
+#[command(
+    name = "opsurge",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario against a service and report what it did
+    Run(Box<RunArgs>),
+    /// Send one request and show what came back
+    Request(RequestArgs),
+    /// Serve the embedded Ops-Core stand-in, in the foreground
+    Mock(MockArgs),
+    /// List the built-in scenarios, show one
+    Scenarios(ScenariosArgs),
+}
+
+/// `opsurge run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scenario to run: a built-in name or number, or a file ending in .toml [default: workflow]
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: Option<String>,
+    /// The same as a flag
+    #[arg(
+        long = "scenario",
+        value_name = "NAME|FILE.toml",
+        conflicts_with = "scenario"
+    )]
+    pub scenario_flag: Option<String>,
+
+    /// Service under test, e.g. http://localhost:8000
+    #[arg(short = 'H', long, value_name = "URL", help_heading = "Target")]
+    pub host: Option<String>,
+    /// Start the embedded stand-in in this process, on cores of its own where there are enough
+    #[arg(long, conflicts_with = "host", help_heading = "Target")]
+    pub mock: bool,
+    /// Of the stand-in.
+    #[command(flatten)]
+    pub stand_in: StandInArgs,
+    /// Environment variable that holds the API key, e.g. --api-key-env STAGING_KEY
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "OPSCORE_API_KEY",
+        help_heading = "Target"
+    )]
+    pub api_key_env: String,
+    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
+    pub headers: Vec<String>,
+
+    /// Users at most, e.g. -u 50 [default: the scenario's]
+    #[arg(short, long, value_name = "N", help_heading = "Load")]
+    pub users: Option<String>,
+    /// Users started per second, e.g. -r 10 [default: all of -u within the first second]
+    #[arg(short = 'r', long, value_name = "N", help_heading = "Load")]
+    pub spawn_rate: Option<String>,
+    /// Stop after this time, e.g. 30s, 18m, 1h30m; a bare number is seconds [default: the scenario's]
+    #[arg(short = 't', long, value_name = "TIME", help_heading = "Load")]
+    pub run_time: Option<String>,
+    /// Stop after this many passes of the work loop, all users together
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub iterations: Option<String>,
+    /// Wait between tasks instead of the scenario's, e.g. 30s..60s or 0
+    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    pub wait: Option<String>,
+    /// Pause after start steps instead of the scenario's, e.g. 1s or 0
+    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    pub pause: Option<String>,
+    /// Seed of everything random; the same seed repeats a run [default: drawn, and printed]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub seed: Option<u64>,
+
+    /// Connections in all, shared by the users, or one per user
+    #[arg(
+        long,
+        value_name = "N|per-user",
+        default_value = "per-user",
+        help_heading = "Engine"
+    )]
+    pub connections: String,
+    /// Threads, one per core [default: the allowed cores, less the stand-in's]
+    #[arg(long, value_name = "N", help_heading = "Engine")]
+    pub shards: Option<String>,
+    /// How to speak to the kernel
+    #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
+    pub io: IoChoice,
+    /// Time limit of a request, from the user's wish to the last byte
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        help_heading = "Engine"
+    )]
+    pub timeout: String,
+
+    /// Write the record (JSON), from which every report can be made again
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub json: Option<PathBuf>,
+    /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history, _failures, _exceptions
+    #[arg(long, value_name = "PREFIX", help_heading = "Results")]
+    pub csv: Option<PathBuf>,
+    /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
+    #[arg(long, requires = "csv", help_heading = "Results")]
+    pub csv_full_history: bool,
+    /// No live progress line
+    #[arg(long, help_heading = "Results")]
+    pub headless: bool,
+    /// Print nothing but the verdict, failures and errors
+    #[arg(short, long, help_heading = "Results")]
+    pub quiet: bool,
+    /// Of diagnostics.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// Exit code when requests failed, as in Locust
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value_t = 1,
+        help_heading = "Results"
+    )]
+    pub exit_code_on_error: u8,
+}
+
+/// `opsurge request`.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// Where to send it, e.g. http://localhost:8000/health
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Header, e.g. --header 'Accept: text/plain'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Body: text, or @FILE
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub body: Option<String>,
+    /// Time limit from the connect to the last byte
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub timeout: String,
+    /// How to speak to the kernel
+    #[arg(long, value_enum, default_value_t)]
+    pub io: IoChoice,
+    /// Print one JSON object instead: outcome, status, body_bytes, interim, reusable, elapsed_us, detail
+    #[arg(long)]
+    pub json: bool,
+    /// Of diagnostics.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// `opsurge mock`.
+#[derive(Debug, Args)]
+pub struct MockArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    pub listen: String,
+    /// Threads, one per core [default: the allowed cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Environment variable that holds the key to be demanded [its default value: test-api-key]
+    #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
+    pub api_key_env: String,
+    /// End by itself after this time
+    #[arg(short = 't', long, value_name = "TIME")]
+    pub run_time: Option<String>,
+    /// Of the stand-in.
+    #[command(flatten)]
+    pub stand_in: StandInArgs,
+    /// Of diagnostics.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// How the stand-in behaves, for `mock` and `run --mock`.
+#[derive(Debug, Args)]
+pub struct StandInArgs {
+    /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s
+    #[arg(
+        long,
+        value_name = "POLLS|TIME",
+        default_value = "2",
+        help_heading = "Stand-in"
+    )]
+    pub mock_ready_after: String,
+    /// Answer 500 to every workflow request, as the published Ops-Core does
+    #[arg(long, help_heading = "Stand-in")]
+    pub mock_published_500: bool,
+}
+
+/// `opsurge scenarios`.
+#[derive(Debug, Args)]
+pub struct ScenariosArgs {
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub action: Option<ScenariosAction>,
+}
+
+/// What `opsurge scenarios` can do.
+#[derive(Debug, Subcommand)]
+pub enum ScenariosAction {
+    /// Names and purposes of the built-in scenarios
+    List,
+    /// Print a built-in scenario's file, to be copied and edited
+    Show {
+        /// Name or number
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// Diagnostics.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Diagnostics on standard error
+    #[arg(long, value_enum, default_value_t, help_heading = "Results")]
+    pub log_level: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing
+    Off,
+    /// What went wrong
+    Error,
+    /// What may go wrong
+    #[default]
+    Warn,
+    /// What is done
+    Info,
+    /// Why
+    Debug,
+    /// Everything
+    Trace,
+}
+
+/// How to speak to the kernel.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum IoChoice {
+    /// io_uring where it is to be had, else epoll
+    #[default]
+    Auto,
+    /// io_uring or nothing
+    Uring,
+    /// epoll
+    Epoll,
+}

@@ -1,0 +1,93 @@
+//! `opsurge mock`: the stand-in in the foreground; and its settings for `run --mock`.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::engine::{Control, Order};
+use crate::io::cpu;
+use crate::mock::{Mock, MockConfig, Ready, Runtime};
+use crate::plan::duration;
+use crate::report::units::grouped;
+
+use super::args::{MockArgs, StandInArgs};
+use super::signals::Signals;
+use super::{Exit, cannot};
+
+/// How often the end is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Carries out the command: serves until a signal or the given time.
+pub fn mock(args: &MockArgs) -> Result<Exit> {
+    let listen: SocketAddr = args
+        .listen
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .with_context(|| {
+            format!(
+                "--listen {} is no address; write for example 127.0.0.1:8000",
+                args.listen
+            )
+        })?;
+    let run_time = args
+        .run_time
+        .as_deref()
+        .map(duration::parse)
+        .transpose()
+        .context("--run-time")?;
+    let mut config = config(&args.stand_in, listen)?;
+    if let Ok(key) = std::env::var(&args.api_key_env) {
+        config.api_key = key;
+    }
+    let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
+    let threads = args.threads.unwrap_or(allowed.len());
+    if threads == 0 {
+        return Err(anyhow!("--threads 0 serves nobody; give at least 1"));
+    }
+    config.cores = allowed.iter().copied().cycle().take(threads).collect();
+    let started = Mock::start(&config).with_context(|| format!("nothing can listen at {listen}"));
+    let stand_in = cannot(started)?;
+    let control = std::sync::Arc::new(Control::default());
+    let _signals = Signals::listen(control.clone())?;
+    println!(
+        "Ops-Core stand-in at http://{} ({}, {threads} thread(s)); Ctrl-C ends it",
+        stand_in.address(),
+        stand_in.runtime()
+    );
+    let began = Instant::now();
+    let is_over = || run_time.is_some_and(|run_time| began.elapsed() >= run_time);
+    while control.order() == Order::Run && !is_over() {
+        std::thread::sleep(LOOK);
+    }
+    let counts = stand_in.stop();
+    println!(
+        "{} connections, {} agents",
+        grouped(counts.connections),
+        grouped(counts.agents)
+    );
+    for ((method, route, status), count) in &counts.answers {
+        println!("{:>14}  {method} {route} {status}", grouped(*count));
+    }
+    Ok(Exit::OK)
+}
+
+/// The stand-in's settings as they were typed; its cores and key are the caller's to set.
+pub(super) fn config(args: &StandInArgs, listen: SocketAddr) -> Result<MockConfig> {
+    let text = &args.mock_ready_after;
+    let ready = match text.parse() {
+        Ok(polls) => Ready::AfterPolls(polls),
+        Err(_) => Ready::AfterDelay(
+            duration::parse(text)
+                .context("--mock-ready-after takes a number of polls, or a time")?,
+        ),
+    };
+    Ok(MockConfig {
+        listen,
+        ready,
+        published_500: args.mock_published_500,
+        runtime: Runtime::Auto,
+        ..MockConfig::default()
+    })
+}

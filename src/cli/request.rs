@@ -1,0 +1,330 @@
+//! `opsurge request`: one request through the engine's own driver, connection and decoder, shown in full.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use http::{HeaderName, HeaderValue, Method};
+use serde::Serialize;
+
+use crate::engine::connection::{Connection, Detail, Happening, State};
+use crate::engine::example;
+use crate::http::response::Expecting;
+use crate::io::clock::Clock;
+use crate::io::epoll::Epoll;
+use crate::io::uring::{Features, Uring};
+use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Io, probe};
+use crate::metrics::outcome::Failure;
+use crate::plan::duration;
+
+use super::args::RequestArgs;
+use super::target::Target;
+use super::{Exit, cannot};
+
+/// Bytes of a body that are shown.
+const SHOWN_BODY_BYTES: usize = 64 * 1024;
+/// Bytes of the stream kept to show its head.
+const SHOWN_HEAD_BYTES: usize = 64 * 1024;
+/// Fields whose values are not shown.
+const SECRET_FIELDS: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+];
+
+/// What `--json` prints. `outcome` is `ok` for any complete answer, else the kind of failure.
+#[derive(Debug, Serialize)]
+struct Report {
+    outcome: &'static str,
+    status: Option<u16>,
+    body_bytes: u64,
+    interim: u32,
+    reusable: bool,
+    elapsed_us: f64,
+    detail: Option<String>,
+}
+
+/// A finished exchange, with the bytes to be shown.
+struct Exchange {
+    report: Report,
+    stream: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// Carries out the command.
+pub fn request(args: &RequestArgs) -> Result<Exit> {
+    let target = Target::parse(&args.url, "the URL")?;
+    let timeout = duration::parse(&args.timeout).context("--timeout")?;
+    let request = Request::from_args(args, &target)?;
+    let addresses = crate::io::socket::resolve(&target.host, target.port)
+        .with_context(|| format!("the name {} cannot be resolved", target.host));
+    let addresses = cannot(addresses)?;
+    let exchange = cannot(exchange_on(args.io.into(), &request, addresses, timeout))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&exchange.report)?);
+    } else {
+        show(&request, &exchange);
+    }
+    let complete = exchange.report.outcome == "ok";
+    Ok(if complete { Exit::OK } else { Exit::FAILED })
+}
+
+/// A request as bytes, and what the decoder has to know of it.
+struct Request {
+    bytes: Vec<u8>,
+    expecting: Expecting,
+}
+
+impl Request {
+    fn from_args(args: &RequestArgs, target: &Target) -> Result<Self> {
+        let body = args.body.as_deref().map(read_body).transpose()?;
+        let method = match (&args.method, &body) {
+            (Some(method), _) => method.clone(),
+            (None, Some(_)) => "POST".into(),
+            (None, None) => "GET".into(),
+        };
+        let method = Method::from_bytes(method.as_bytes())
+            .with_context(|| format!("-X {method} is not a method (RFC 9110 section 9.1)"))?;
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        for header in &args.headers {
+            fields.push(parse_header(header)?);
+        }
+        let has = |name: &str| fields.iter().any(|(given, _)| given == name);
+        let mut head = format!("{method} {} HTTP/1.1\r\n", target.path);
+        if !has("host") {
+            head += &format!("Host: {}\r\n", target.authority);
+        }
+        if !has("user-agent") {
+            head += concat!("User-Agent: opsurge/", env!("CARGO_PKG_VERSION"), "\r\n");
+        }
+        let mut bytes = head.into_bytes();
+        for (name, value) in &fields {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let length = body.as_ref().map_or(0, Vec::len);
+        let sends_body = body.is_some() || method == Method::POST || method == Method::PUT;
+        if sends_body && !has("content-length") {
+            bytes.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&body.unwrap_or_default());
+        let expecting = match method {
+            Method::HEAD => Expecting::Head,
+            Method::CONNECT => Expecting::Connect,
+            _ => Expecting::Body,
+        };
+        Ok(Self { bytes, expecting })
+    }
+}
+
+/// `NAME: VALUE` -> a field, checked (RFC 9110 section 5).
+///
+/// # Errors
+/// With the reason; the value is not repeated, it may be a secret.
+pub(super) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue)> {
+    let Some((name, value)) = text.split_once(':') else {
+        bail!("--header takes 'NAME: VALUE', with a colon between the two");
+    };
+    let name = HeaderName::from_bytes(name.trim().as_bytes())
+        .with_context(|| format!("--header {}: not a field name", name.trim()))?;
+    let value = HeaderValue::from_str(value.trim()).with_context(|| {
+        format!("--header {name}: the value has a character that no field may have")
+    })?;
+    Ok((name, value))
+}
+
+fn read_body(text: &str) -> Result<Vec<u8>> {
+    match text.strip_prefix('@') {
+        None => Ok(text.as_bytes().to_vec()),
+        Some(path) => std::fs::read(path).with_context(|| format!("--body @{path} cannot be read")),
+    }
+}
+
+fn exchange_on(
+    wanted: Backend,
+    request: &Request,
+    addresses: Vec<SocketAddr>,
+    timeout: Duration,
+) -> Result<Exchange> {
+    let config = DriverConfig {
+        addresses,
+        slots: 1,
+        request_bytes_max: request.bytes.len(),
+    };
+    let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
+    let clock = Clock::start();
+    if choice.backend == Backend::Epoll {
+        let driver = Epoll::new(&config, clock).context("epoll cannot be had")?;
+        return Ok(exchange(driver, request, &config, timeout));
+    }
+    let driver = Uring::new(&config, clock, Features::ALL).context("io_uring cannot be had")?;
+    Ok(exchange(driver, request, &config, timeout))
+}
+
+/// Opens a connection (to each address in turn until one accepts), sends, and reads to the end of the final answer.
+fn exchange<D: Driver>(
+    mut driver: D,
+    request: &Request,
+    config: &DriverConfig,
+    timeout: Duration,
+) -> Exchange {
+    let begun_ns = driver.now_ns();
+    let deadline_ns = begun_ns.saturating_add(timeout.as_nanos() as u64);
+    let mut connection = Connection::default();
+    let mut stream = Vec::new();
+    let mut address_index = 0;
+    let mut events: Vec<Event> = Vec::new();
+    connection.on_opening(0, begun_ns);
+    driver.submit_connect(id_of(&connection), address_index);
+    let (end, reaped_ns) = 'exchange: loop {
+        let turn = driver.wait(deadline_ns, &mut events);
+        for event in events.drain(..) {
+            let received = match event.io {
+                Io::Received(received) => Some(received),
+                _ => None,
+            };
+            let bytes = received.map_or(&[][..], |received| driver.received(received));
+            if event.connection != id_of(&connection) {
+                if let Some(received) = received {
+                    driver.release(received);
+                }
+                continue;
+            }
+            let room = SHOWN_HEAD_BYTES.saturating_sub(stream.len());
+            stream.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            let sending = driver.is_sending(event.connection);
+            let happening = connection.on(event.io, bytes, sending);
+            if let Some(received) = received {
+                driver.release(received);
+            }
+            match happening {
+                Happening::StillReading => {}
+                Happening::Opened => {
+                    connection.on_submitted(0);
+                    connection
+                        .decoder
+                        .start(request.expecting, SHOWN_BODY_BYTES);
+                    driver.send_buffer()[..request.bytes.len()].copy_from_slice(&request.bytes);
+                    driver.submit_send(id_of(&connection), request.bytes.len());
+                }
+                Happening::Failed(..)
+                    if connection.state == State::Connecting
+                        && address_index + 1 < config.addresses.len() =>
+                {
+                    driver.close(id_of(&connection));
+                    address_index += 1;
+                    connection.on_opening(0, begun_ns);
+                    driver.submit_connect(id_of(&connection), address_index);
+                }
+                ended => break 'exchange (ended, turn.reaped_ns),
+            }
+        }
+        if turn.reaped_ns >= deadline_ns {
+            let (failure, detail) = match connection.state {
+                State::Connecting => (Failure::ConnectTimeout, Detail::None),
+                _ => (Failure::Timeout, Detail::Phase(connection.decoder.phase())),
+            };
+            break (Happening::Failed(failure, detail), turn.reaped_ns);
+        }
+    };
+    let report = report(end, &connection, reaped_ns - begun_ns);
+    Exchange {
+        report,
+        stream,
+        body: connection.decoder.body().to_vec(),
+    }
+}
+
+fn id_of(connection: &Connection) -> ConnectionId {
+    ConnectionId {
+        slot: 0,
+        generation: connection.generation,
+    }
+}
+
+fn report(end: Happening, connection: &Connection, elapsed_ns: u64) -> Report {
+    let mut report = Report {
+        outcome: "ok",
+        status: None,
+        body_bytes: 0,
+        interim: connection.decoder.interim(),
+        reusable: false,
+        elapsed_us: elapsed_ns as f64 / 1_000.0,
+        detail: None,
+    };
+    match end {
+        Happening::Answered {
+            status,
+            body_bytes,
+            reusable,
+        } => {
+            report.status = Some(status);
+            report.body_bytes = body_bytes;
+            report.reusable = reusable;
+        }
+        Happening::Failed(failure, detail) => {
+            report.outcome = failure.name();
+            report.detail = Some(example::of_detail(failure, detail));
+        }
+        Happening::StillReading | Happening::Opened | Happening::Dropped => {
+            unreachable!("the exchange goes on after these")
+        }
+    }
+    report
+}
+
+fn show(request: &Request, exchange: &Exchange) {
+    let report = &exchange.report;
+    for line in head_lines(&request.bytes) {
+        println!("> {line}");
+    }
+    println!();
+    if report.status.is_some() {
+        for line in head_lines(&exchange.stream) {
+            println!("< {line}");
+        }
+        println!();
+        if !exchange.body.is_empty() {
+            println!("{}", String::from_utf8_lossy(&exchange.body));
+        }
+        if report.body_bytes > exchange.body.len() as u64 {
+            println!("… {} bytes in all", report.body_bytes);
+        }
+    }
+    let elapsed_ms = report.elapsed_us / 1_000.0;
+    match (&report.detail, report.status) {
+        (Some(detail), _) => println!("{}: {detail} (after {elapsed_ms:.3} ms)", report.outcome),
+        (None, status) => println!(
+            "status {}, {} bytes of body, {elapsed_ms:.3} ms with connect, connection {}",
+            status.unwrap_or_default(),
+            report.body_bytes,
+            if report.reusable {
+                "reusable"
+            } else {
+                "not reusable"
+            },
+        ),
+    }
+}
+
+/// The lines of a head up to the empty one, secrets masked.
+fn head_lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    text.split("\r\n")
+        .take_while(|line| !line.is_empty())
+        .map(masked)
+        .collect()
+}
+
+fn masked(line: &str) -> String {
+    match line.split_once(':') {
+        Some((name, _)) if SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) => {
+            format!("{name}: ***")
+        }
+        _ => line.to_owned(),
+    }
+}

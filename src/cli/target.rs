@@ -1,0 +1,183 @@
+//! The target's URL -> where to connect and what to call it. Credentials in a URL are refused and never repeated.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use http::Uri;
+
+use crate::io::socket;
+
+/// Time that the trial connections may take before a run is called off.
+const REACH_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A service to be tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `http://host:port`, as it stands in reports.
+    pub url: String,
+    /// Value of the `Host` field (RFC 9110 section 7.2): the port only when it is not 80.
+    pub authority: String,
+    /// Name or address without brackets, for the resolver.
+    pub host: String,
+    /// 80 when the URL names none.
+    pub port: u16,
+    /// Path and query, `/` when the URL has none.
+    pub path: String,
+}
+
+impl Target {
+    /// Takes a URL apart. `flag` names where it was given.
+    ///
+    /// # Errors
+    /// With the reason and an example when it is no URL that can be tested.
+    pub fn parse(text: &str, flag: &str) -> Result<Self> {
+        let with_scheme = match text.contains("://") {
+            true => text.to_owned(),
+            false => format!("http://{text}"),
+        };
+        let shown = without_credentials(text);
+        let uri: Uri = with_scheme
+            .parse()
+            .with_context(|| format!("{flag} {shown} is not a URL; write http://localhost:8000"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => bail!(
+                "{flag} {shown}: opsurge speaks plain HTTP/1.1, not TLS; aim it at the service's http port, behind what ends TLS"
+            ),
+            scheme => bail!(
+                "{flag} {shown}: the scheme is {}, not http",
+                scheme.unwrap_or("missing")
+            ),
+        }
+        let authority = uri.authority().with_context(|| {
+            format!("{flag} {shown} names no host; write http://localhost:8000")
+        })?;
+        if authority.as_str().contains('@') {
+            bail!(
+                "{flag} {shown} carries credentials; pass them as --header 'Authorization: …' instead"
+            );
+        }
+        let bracketed = authority.host();
+        if bracketed.is_empty() {
+            bail!("{flag} {shown} names no host; write http://localhost:8000");
+        }
+        let port = match authority.port() {
+            Some(port) => port.as_u16(),
+            None if authority.as_str() == bracketed => 80,
+            None => bail!("{flag} {shown}: the port is not a number from 1 to 65535"),
+        };
+        if port == 0 {
+            bail!("{flag} {shown}: port 0 is nowhere; name the service's port");
+        }
+        let authority = match port {
+            80 => bracketed.to_owned(),
+            port => format!("{bracketed}:{port}"),
+        };
+        Ok(Self {
+            url: format!("http://{bracketed}:{port}"),
+            authority,
+            host: bracketed
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+            port,
+            path: uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+        })
+    }
+
+    /// The addresses that accept a connection now. Nothing is sent on it.
+    ///
+    /// # Errors
+    /// When the name is unknown or nobody listens, with what to look at. It takes at most 4 s.
+    pub fn reach(&self) -> Result<Vec<SocketAddr>> {
+        let addresses = socket::resolve(&self.host, self.port).with_context(|| {
+            format!(
+                "the name {} cannot be resolved; check the spelling of --host",
+                self.host
+            )
+        })?;
+        socket::reachable(&addresses, REACH_TIMEOUT).with_context(|| {
+            let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!(
+                "nothing accepts connections at {} (tried {}); is the service running, and is --host right?",
+                self.url,
+                tried.join(", ")
+            )
+        })
+    }
+}
+
+fn without_credentials(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(s, r)| (s, r));
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let shown = match rest[..authority_end].rfind('@') {
+        Some(at) => format!("…@{}", &rest[at + 1..]),
+        None => rest.to_owned(),
+    };
+    match scheme {
+        "" => shown,
+        scheme => format!("{scheme}://{shown}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<(&str, &str, u16, &str), &str>) {
+        match (Target::parse(text, "--host"), expected) {
+            (Ok(target), Ok((authority, host, port, path))) => {
+                assert_eq!(target.authority, authority);
+                assert_eq!(target.host, host);
+                assert_eq!(target.port, port);
+                assert_eq!(target.path, path);
+            }
+            (Err(error), Err(part)) => {
+                let error = format!("{error:#}");
+                assert!(error.contains(part), "{error}");
+                assert!(!error.contains("s3cret"), "{error}");
+            }
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        check(
+            "http://localhost:8000",
+            Ok(("localhost:8000", "localhost", 8000, "/")),
+        );
+        check(
+            "localhost:8000",
+            Ok(("localhost:8000", "localhost", 8000, "/")),
+        );
+        check(
+            "http://example.test/",
+            Ok(("example.test", "example.test", 80, "/")),
+        );
+        check(
+            "http://[::1]:8000/a?b=c",
+            Ok(("[::1]:8000", "::1", 8000, "/a?b=c")),
+        );
+        check("http://[::1]", Ok(("[::1]", "::1", 80, "/")));
+    }
+
+    #[test]
+    fn what_cannot_be_tested_is_refused_with_a_reason() {
+        check("https://localhost", Err("not TLS"));
+        check("ftp://localhost", Err("the scheme is ftp"));
+        check("http://", Err("--host http://"));
+        check("http://local host", Err("is not a URL"));
+        check("http://localhost:99999", Err("port"));
+        check("http://localhost:0", Err("port 0"));
+        check(
+            "http://me:s3cret@localhost:8000/x",
+            Err("carries credentials"),
+        );
+        check("http://me:s3cret@local host", Err("is not a URL"));
+    }
+}

@@ -1,0 +1,80 @@
+//! What the stand-in has answered: by method, route and status.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Routes, with the method and the name that requests to them are counted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Notify,
+    State,
+    StateUpdate,
+    Workflow,
+    Health,
+    Other,
+}
+
+const ROUTES: [(Route, &str, &str); 6] = [
+    (Route::Notify, "POST", "/v1/opscore/internal/agent/notify"),
+    (Route::State, "GET", "/v1/opscore/agent/[id]/state"),
+    (Route::StateUpdate, "POST", "/v1/opscore/agent/[id]/state"),
+    (Route::Workflow, "POST", "/v1/opscore/agent/[id]/workflow"),
+    (Route::Health, "GET", "/health"),
+    (Route::Other, "*", "other"),
+];
+
+const STATUSES: [u16; 9] = [200, 202, 400, 401, 404, 405, 413, 422, 500];
+
+/// What was answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Answers by (method, route, status), those that never came left out.
+    pub answers: BTreeMap<(&'static str, &'static str, u16), u64>,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Agents registered.
+    pub agents: u64,
+}
+
+impl Counts {
+    /// All answers of a route, whatever their status.
+    pub fn requests(&self, method: &str, route: &str) -> u64 {
+        let of_route = self
+            .answers
+            .iter()
+            .filter(|((m, r, _), _)| *m == method && *r == route);
+        of_route.map(|(_, count)| count).sum()
+    }
+}
+
+/// One thread's counters.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Counters {
+    answers: [[AtomicU64; STATUSES.len()]; ROUTES.len()],
+    connections: AtomicU64,
+}
+
+impl Counters {
+    pub fn on_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn on_answer(&self, route: Route, status: u16) {
+        let place = STATUSES.iter().position(|&known| known == status);
+        let place = place.expect("every status that is answered has a counter");
+        self.answers[route as usize][place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn add_to(&self, counts: &mut Counts) {
+        counts.connections += self.connections.load(Ordering::Relaxed);
+        for (route, method, name) in ROUTES {
+            for (status, counter) in STATUSES.iter().zip(&self.answers[route as usize]) {
+                let count = counter.load(Ordering::Relaxed);
+                if count > 0 {
+                    *counts.answers.entry((method, name, *status)).or_default() += count;
+                }
+            }
+        }
+    }
+}

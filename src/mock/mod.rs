@@ -1,0 +1,186 @@
+//! The embedded Ops-Core stand-in. It shares no code with the client, so that neither can hide the other's mistakes.
+//!
+//! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `request` (bytes -> requests),
+//! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered).
+
+mod agents;
+pub mod counts;
+mod ops_core;
+mod request;
+mod server;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::sync::watch;
+
+use agents::Agents;
+use counts::{Counters, Counts};
+use ops_core::OpsCore;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// How the stand-in behaves.
+#[derive(Clone, Debug)]
+pub struct MockConfig {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// One pinned thread for each; empty for one thread that the kernel places.
+    pub cores: Vec<usize>,
+    /// The key that clients have to bring.
+    pub api_key: String,
+    /// When a registered agent has a state.
+    pub ready: Ready,
+    /// Answer 500 to every workflow request, as the published Ops-Core does.
+    pub published_500: bool,
+    /// What carries the connections.
+    pub runtime: Runtime,
+}
+
+impl Default for MockConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            cores: Vec::new(),
+            api_key: "test-api-key".into(),
+            ready: Ready::AfterPolls(2),
+            published_500: false,
+            runtime: Runtime::Auto,
+        }
+    }
+}
+
+/// When a registered agent has a state: until then polls get 404, and 200 with `null` just before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// After so many polls that say "not yet"; the last of them gets `null`.
+    AfterPolls(u32),
+    /// So long after the registration; `null` in the second half of it.
+    AfterDelay(Duration),
+}
+
+/// What carries the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// tokio-uring where io_uring is to be had, else tokio.
+    Auto,
+    /// tokio-uring.
+    Uring,
+    /// tokio.
+    Tokio,
+}
+
+/// A running stand-in. Stop it to have its threads end; dropping it does the same.
+pub struct Mock {
+    address: SocketAddr,
+    runtime: Runtime,
+    listener: TcpListener,
+    stop: watch::Sender<bool>,
+    counters: Vec<Arc<Counters>>,
+    agents: Arc<Agents>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Mock {
+    /// Listens, and serves from threads of its own.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or no thread.
+    pub fn start(config: &MockConfig) -> io::Result<Self> {
+        let listener = listen(config.listen)?;
+        let runtime = match config.runtime {
+            Runtime::Auto if server::has_uring() => Runtime::Uring,
+            Runtime::Auto => Runtime::Tokio,
+            wanted => wanted,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let mut mock = Self {
+            address: listener.local_addr()?,
+            runtime,
+            listener,
+            stop,
+            counters: Vec::new(),
+            agents: Arc::new(Agents::new(config.ready)),
+            threads: Vec::new(),
+        };
+        let cores: Vec<Option<usize>> = match &config.cores[..] {
+            [] => vec![None],
+            cores => cores.iter().copied().map(Some).collect(),
+        };
+        for (index, core) in cores.into_iter().enumerate() {
+            let counters = Arc::new(Counters::default());
+            mock.counters.push(counters.clone());
+            let service = OpsCore::new(config, mock.agents.clone(), counters);
+            // One listening socket for all threads: whoever is idle accepts. Sockets of their own (SO_REUSEPORT) are
+            // chosen by hash, which leaves 50 connections on two threads as uneven as 30 and 20.
+            let listener = mock.listener.try_clone()?;
+            let stopped = stopped.clone();
+            let body = move || server::serve(runtime, core, listener, service, stopped);
+            let builder = std::thread::Builder::new().name(format!("stand-in-{index}"));
+            mock.threads.push(builder.spawn(body)?);
+        }
+        Ok(mock)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `tokio-uring` or `tokio`.
+    pub fn runtime(&self) -> &'static str {
+        match self.runtime {
+            Runtime::Tokio => "tokio",
+            Runtime::Auto | Runtime::Uring => "tokio-uring",
+        }
+    }
+
+    /// What it has answered so far.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            agents: self.agents.registered(),
+            ..Counts::default()
+        };
+        for counters in &self.counters {
+            counters.add_to(&mut counts);
+        }
+        counts
+    }
+
+    /// Closes all connections, ends all threads; the final counts.
+    pub fn stop(mut self) -> Counts {
+        self.end();
+        self.counts()
+    }
+
+    fn end(&mut self) {
+        // Whoever has ended already does not listen any more.
+        let _ = self.stop.send(true);
+        // Wakes those who wait in accept.
+        let _ = SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the stand-in has panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,228 @@
+//! What was measured -> the record.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::metrics::latencies::Latencies;
+use crate::metrics::recorder::{Counts, StepCounts};
+use crate::metrics::summary::{Sample, Summary};
+use crate::plan::scenario::MetricLabel;
+
+use super::hints::hint;
+use super::record::{
+    ErrorRecord, Generator, Histograms, PERCENTS, PollRecord, Record, RunInfo, SCHEMA,
+    SampleRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
+};
+
+/// Makes the record of a run that lasted `duration_ns` from its first request to its last outcome.
+pub fn record(
+    run: RunInfo,
+    labels: &[MetricLabel],
+    summary: &Summary,
+    duration_ns: u64,
+    generator: Generator,
+) -> Record {
+    let duration_s = duration_ns as f64 / 1e9;
+    let steps: Vec<(&MetricLabel, &StepCounts)> =
+        labels.iter().zip(&summary.counts.steps).collect();
+    let mut errors: Vec<ErrorRecord> = steps.iter().flat_map(|step| errors_of(*step)).collect();
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    Record {
+        schema: SCHEMA.into(),
+        run,
+        totals: totals(&summary.counts, duration_s),
+        steps: steps
+            .iter()
+            .map(|step| step_record(*step, duration_s))
+            .collect(),
+        polls: steps
+            .iter()
+            .filter(|(label, _)| label.is_poll)
+            .map(|(label, counts)| PollRecord {
+                name: label.name.clone(),
+                users_ready: counts.ready.count(),
+                users_timed_out: counts.gave_up,
+                attempts: counts.requests,
+                ready_after_us: times(&counts.ready),
+            })
+            .collect(),
+        errors,
+        generator,
+        search: None,
+        stand_in: None,
+        series: summary.series.samples().iter().map(sample_record).collect(),
+    }
+}
+
+/// Puts the stand-in's own counts into a record, and whether they are the record's.
+/// `answers` are by method, name and status; only routes that the record knows are compared, and no other may occur.
+pub fn with_stand_in(mut record: Record, answers: &BTreeMap<(&str, &str, u16), u64>) -> Record {
+    let key = |method: &str, name: &str, status: &str| format!("{method} {name} {status}");
+    let counted: BTreeMap<String, u64> = answers
+        .iter()
+        .map(|((method, name, status), count)| (key(method, name, &status.to_string()), *count))
+        .collect();
+    let mut recorded = BTreeMap::new();
+    for step in &record.steps {
+        for (status, count) in &step.statuses {
+            recorded.insert(key(&step.method, &step.name, status), *count);
+        }
+    }
+    record.stand_in = Some(StandIn {
+        agrees: counted == recorded,
+        answers: counted,
+    });
+    record
+}
+
+/// A distribution in figures.
+pub fn times(latencies: &Latencies) -> Times {
+    if latencies.is_empty() {
+        return Times::default();
+    }
+    let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99] =
+        PERCENTS.map(|percent| Some(latencies.percentile_us(percent)));
+    Times {
+        count: latencies.count(),
+        min: Some(latencies.min_us()),
+        mean: Some(latencies.mean_us()),
+        p50,
+        p66,
+        p75,
+        p80,
+        p90,
+        p95,
+        p98,
+        p99,
+        p99_9,
+        p99_99,
+        max: Some(latencies.max_us()),
+    }
+}
+
+fn totals(counts: &Counts, duration_s: f64) -> Totals {
+    let mut totals = Totals {
+        duration_s,
+        connections_opened: counts.connects.count(),
+        ..Totals::default()
+    };
+    for step in &counts.steps {
+        totals.sent += step.sent;
+        totals.requests += step.requests;
+        totals.failures += step.failures;
+        totals.cut_off += step.cut_off;
+        totals.retried += step.retried;
+        totals.bytes_sent += step.bytes_sent;
+        totals.bytes_received += step.bytes_received;
+    }
+    totals.failure_ratio = ratio(totals.failures as f64, totals.requests as f64);
+    totals.rps = ratio(totals.requests as f64, duration_s);
+    totals
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+fn step_record((label, counts): (&MetricLabel, &StepCounts), duration_s: f64) -> StepRecord {
+    let statuses = counts.statuses.iter().enumerate();
+    StepRecord {
+        method: label.method.clone(),
+        name: label.name.clone(),
+        sent: counts.sent,
+        requests: counts.requests,
+        failures: counts.failures,
+        cut_off: counts.cut_off,
+        rps: ratio(counts.requests as f64, duration_s),
+        statuses: statuses
+            .filter(|(_, count)| **count > 0)
+            .map(|(status, count)| (status.to_string(), *count))
+            .collect(),
+        body_bytes: counts.body_bytes,
+        service_us: times(&counts.service),
+        response_us: times(&counts.response),
+        client_us: times(&counts.client),
+        failures_us: times(&counts.failed),
+        all_us: times(&counts.response_with_failures()),
+        histograms: Histograms {
+            service: packed(&counts.service),
+            response: packed(&counts.response),
+            client: packed(&counts.client),
+            failures: packed(&counts.failed),
+        },
+    }
+}
+
+fn packed(latencies: &Latencies) -> String {
+    STANDARD.encode(latencies.to_v2_deflate())
+}
+
+fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
+    let errors = counts.errors.iter().filter(|error| error.count > 0);
+    errors
+        .map(|error| ErrorRecord {
+            method: label.method.clone(),
+            name: label.name.clone(),
+            kind: error.failure.name().into(),
+            status: (error.status > 0).then_some(error.status),
+            detail: error.example.clone(),
+            hint: hint(&label.name, error.failure, error.status).map(str::to_owned),
+            count: error.count,
+            first_s: error.first_ns as f64 / 1e9,
+            last_s: error.last_ns as f64 / 1e9,
+        })
+        .collect()
+}
+
+fn sample_record(sample: &Sample) -> SampleRecord {
+    let all = sample.all();
+    let length_s = sample.length_ns as f64 / 1e9;
+    let response = times(&all.response);
+    SampleRecord {
+        t_s: sample.end_ns as f64 / 1e9,
+        length_s,
+        users: sample.users,
+        rps: ratio(all.requests as f64, length_s),
+        failures_per_s: ratio(all.failures as f64, length_s),
+        p50_us: response.p50,
+        p95_us: response.p95,
+        p99_us: response.p99,
+        max_us: response.max,
+        verdict: None,
+        steps: sample
+            .steps
+            .iter()
+            .map(|step| {
+                let unpacked = step.unpack();
+                StepSampleRecord {
+                    requests: step.requests,
+                    failures: step.failures,
+                    body_bytes: step.body_bytes,
+                    sum_us: step.exact_ns.0 as f64 / 1e3,
+                    min_us: unpacked.response.min_us(),
+                    max_us: unpacked.response.max_us(),
+                    response: STANDARD.encode(&step.response_v2),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// Back from a sample's packed histogram.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn unpack_sample(step: &StepSampleRecord) -> Result<Latencies, String> {
+    let bytes = STANDARD
+        .decode(&step.response)
+        .map_err(|error| format!("not base64: {error}"))?;
+    let ns = |us: f64| (us * 1e3) as u64;
+    let min_ns = if step.requests == 0 {
+        u64::MAX
+    } else {
+        ns(step.min_us)
+    };
+    Latencies::from_v2_deflate(&bytes, (step.sum_us * 1e3) as u128, min_ns, ns(step.max_us))
+}

@@ -1,0 +1,399 @@
+//! What the user sees at the end: what was done, whether to believe it, what failed, then the tables.
+
+use std::fmt::Write;
+
+use super::record::{ErrorRecord, PERCENTS, Record, StepRecord, Times};
+use super::units::{bytes, grouped, shortened, three_digits, time};
+
+/// Width that everything fits into.
+const WIDTH: usize = 100;
+/// Samples above a percentile below which it is marked as weak.
+const SAMPLES_ABOVE_MIN: f64 = 10.0;
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// With ANSI colours, which never say anything alone.
+    pub colour: bool,
+    /// Only verdict, failures and errors.
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Colour {
+    Red,
+    Green,
+    Yellow,
+}
+
+/// The whole report, newline at the end.
+pub fn render(record: &Record, style: Style) -> String {
+    let mut out = Console {
+        text: String::new(),
+        style,
+    };
+    if !style.quiet {
+        out.header(record);
+    }
+    out.verdict(record);
+    out.failures(record);
+    if !style.quiet {
+        out.steps(record);
+        out.percentiles(record);
+        out.clocks(record);
+        out.polls(record);
+    }
+    out.errors(&record.errors);
+    out.stand_in(record);
+    out.text
+}
+
+struct Console {
+    text: String,
+    style: Style,
+}
+
+impl Console {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.text.push_str(text.as_ref().trim_end());
+        self.text.push('\n');
+    }
+
+    fn paint(&self, colour: Colour, text: &str) -> String {
+        let code = match colour {
+            Colour::Red => "1;31",
+            Colour::Green => "1;32",
+            Colour::Yellow => "1;33",
+        };
+        match self.style.colour {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    fn header(&mut self, record: &Record) {
+        let (run, totals) = (&record.run, &record.totals);
+        let mut users = format!("{} users", grouped(run.users));
+        if let Some(rate) = run.spawn_rate {
+            let _ = write!(users, ", {} per second", three_digits(rate));
+        } else if let Some(ramp_s) = run.load.ramp_s {
+            let _ = write!(users, ", from {} over {ramp_s} s", run.load.users_from);
+        }
+        let [from, to] = run.load.wait_s;
+        self.line(format!(
+            "opsurge {}   scenario {} on {}",
+            run.version, run.scenario, run.host
+        ));
+        self.line(format!(
+            "  load      {users}, wait {from} to {to} s, seed {}",
+            run.seed
+        ));
+        self.line(format!(
+            "  engine    {}, {} shard(s), connections {}, timeout {} s",
+            run.backend, run.shards, run.connections, run.timeout_s
+        ));
+        let machine = &run.machine;
+        self.line(format!(
+            "  machine   {} core(s), {}, Linux {}",
+            machine.cores, machine.cpu, machine.kernel
+        ));
+        self.line(format!(
+            "  lasted    {} s, ended by {}; {} sent, {} received",
+            three_digits(totals.duration_s),
+            run.ended_by,
+            bytes(totals.bytes_sent),
+            bytes(totals.bytes_received)
+        ));
+        self.line("");
+    }
+
+    fn verdict(&mut self, record: &Record) {
+        let verdict = &record.generator.verdict;
+        let colour = match verdict.status.as_str() {
+            "VALID" => Colour::Green,
+            _ => Colour::Yellow,
+        };
+        let status = self.paint(colour, &verdict.status);
+        let mut reasons = verdict.reasons.iter();
+        let first = reasons.next().cloned().unwrap_or_default();
+        self.line(format!("VERDICT: {status} - {first}"));
+        for reason in reasons {
+            self.line(format!("         and {reason}"));
+        }
+    }
+
+    /// One loud line for each step and cause, right under the verdict.
+    fn failures(&mut self, record: &Record) {
+        let totals = &record.totals;
+        if totals.failures == 0 {
+            let none = self.paint(Colour::Green, "no failures");
+            let cut_off = match totals.cut_off {
+                0 => String::new(),
+                count => format!(", {} still open at the end", grouped(count)),
+            };
+            self.line(format!(
+                "REQUESTS: {} - {none}{cut_off}",
+                grouped(totals.requests)
+            ));
+            return;
+        }
+        for error in &record.errors {
+            let same = |step: &&StepRecord| step.method == error.method && step.name == error.name;
+            let requests = record
+                .steps
+                .iter()
+                .find(same)
+                .map_or(0, |step| step.requests);
+            let what = match error.status {
+                Some(status) => format!("answered {status}"),
+                None => format!("ended in {}", error.kind),
+            };
+            let text = format!(
+                "FAILED: {} of {} {} {} {what} ({} %)",
+                grouped(error.count),
+                grouped(requests),
+                error.method,
+                error.name,
+                three_digits(error.count as f64 * 100.0 / requests.max(1) as f64),
+            );
+            let text = self.paint(Colour::Red, &text);
+            self.line(text);
+            if let Some(hint) = &error.hint {
+                self.line(format!("        {hint}"));
+            }
+        }
+    }
+
+    fn steps(&mut self, record: &Record) {
+        self.line("");
+        self.line(format!(
+            "{:<6} {:<36} {:>10} {:>8} | {:>7} {:>7} {:>7} {:>7} ms",
+            "Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med"
+        ));
+        for step in &record.steps {
+            let name = shortened(&step.name, 36);
+            let row = row(
+                &step.method,
+                &name,
+                step.requests,
+                step.failures,
+                &step.all_us,
+            );
+            self.line(row);
+        }
+        let totals = &record.totals;
+        self.line(format!(
+            "{:<6} {:<36} {:>10} {:>8}",
+            "",
+            "Aggregated",
+            grouped(totals.requests),
+            grouped(totals.failures)
+        ));
+        self.line("");
+        let per_s = |count: u64| three_digits(count as f64 / totals.duration_s.max(1e-9));
+        self.line(format!(
+            "{:<43} {:>12} {:>12}",
+            "Rates", "req/s", "failures/s"
+        ));
+        for step in &record.steps {
+            let name = format!("{:<6} {}", step.method, shortened(&step.name, 36));
+            self.line(format!(
+                "{name:<43} {:>12} {:>12}",
+                per_s(step.requests),
+                per_s(step.failures)
+            ));
+        }
+        let all = (per_s(totals.requests), per_s(totals.failures));
+        self.line(format!(
+            "{:<43} {:>12} {:>12}",
+            "       Aggregated", all.0, all.1
+        ));
+    }
+
+    fn percentiles(&mut self, record: &Record) {
+        let mut weak = false;
+        self.line("");
+        self.line("Response time (from when a request was due; answers that did not fail)");
+        let mut head = format!("{:<20}", "");
+        for name in ["50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%"] {
+            let _ = write!(head, "{name:>9}");
+        }
+        self.line(head);
+        for step in record
+            .steps
+            .iter()
+            .filter(|step| step.requests + step.cut_off > 0)
+        {
+            let name = format!("{} {}", step.method, last_part(&step.name));
+            weak |= self.percentile_row(&name, &step.response_us);
+            if step.failures_us.count > 0 {
+                weak |= self.percentile_row("  failed", &step.failures_us);
+            }
+        }
+        self.line("");
+        self.line(format!(
+            "{:<20}{:>9}{:>9}{:>9}",
+            "", "99.9%", "99.99%", "max"
+        ));
+        for step in record
+            .steps
+            .iter()
+            .filter(|step| step.requests + step.cut_off > 0)
+        {
+            let name = format!("{} {}", step.method, last_part(&step.name));
+            let mut line = format!("{:<20}", shortened(&name, 19));
+            let all = step.response_us.percentiles();
+            for (percent, value) in PERCENTS.iter().zip(all).skip(8) {
+                weak |= is_weak(&step.response_us, *percent);
+                let _ = write!(line, "{:>9}", cell(&step.response_us, *percent, value));
+            }
+            let _ = write!(line, "{:>9}", step.response_us.max.map_or("-".into(), time));
+            if step.cut_off > 0 {
+                let _ = write!(
+                    line,
+                    "  {} still open at the end, the oldest for >= {}",
+                    grouped(step.cut_off),
+                    step.failures_us.max.map_or("-".into(), time)
+                );
+            }
+            self.line(line);
+        }
+        if weak {
+            self.line("~ rests on fewer than ten samples above it");
+        }
+    }
+
+    /// Appends a row; whether a value in it is weak.
+    fn percentile_row(&mut self, name: &str, times: &Times) -> bool {
+        let mut line = format!("{:<20}", shortened(name, 19));
+        let mut weak = false;
+        for (percent, value) in PERCENTS.iter().zip(times.percentiles()).take(8) {
+            weak |= is_weak(times, *percent);
+            let _ = write!(line, "{:>9}", cell(times, *percent, value));
+        }
+        self.line(line);
+        weak
+    }
+
+    /// The server's and the generator's part of those times.
+    fn clocks(&mut self, record: &Record) {
+        self.line("");
+        self.line("Of it, service (submitted to answered) and client (due to submitted)");
+        let show = |value: Option<f64>| value.map_or("-".to_owned(), time);
+        for step in record
+            .steps
+            .iter()
+            .filter(|step| step.response_us.count > 0)
+        {
+            let (service, client) = (&step.service_us, &step.client_us);
+            let name = format!("{} {}", step.method, last_part(&step.name));
+            self.line(format!(
+                "{:<20} service p50 {}, p99 {}, max {}; client p50 {}, p99 {}, max {}",
+                shortened(&name, 19),
+                show(service.p50),
+                show(service.p99),
+                show(service.max),
+                show(client.p50),
+                show(client.p99),
+                show(client.max)
+            ));
+        }
+    }
+
+    fn polls(&mut self, record: &Record) {
+        for poll in &record.polls {
+            let after = match (poll.ready_after_us.p50, poll.ready_after_us.max) {
+                (Some(p50), Some(max)) => {
+                    format!("; ready after p50 {}, max {}", time(p50), time(max))
+                }
+                _ => String::new(),
+            };
+            let text = format!(
+                "Readiness: {} users ready, {} gave up, {} polls{after}",
+                grouped(poll.users_ready),
+                grouped(poll.users_timed_out),
+                grouped(poll.attempts)
+            );
+            self.line("");
+            let text = match poll.users_timed_out {
+                0 => text,
+                _ => self.paint(Colour::Yellow, &text),
+            };
+            self.line(text);
+        }
+    }
+
+    fn errors(&mut self, errors: &[ErrorRecord]) {
+        if errors.is_empty() {
+            return;
+        }
+        self.line("");
+        self.line(format!(
+            "{:>12}  {:<22} {:<16} Method and name",
+            "Errors", "Kind", "First - last"
+        ));
+        for error in errors {
+            let kind = match error.status {
+                Some(status) => format!("{} {status}", error.kind),
+                None => error.kind.clone(),
+            };
+            let span = format!("{:.1} - {:.1} s", error.first_s, error.last_s);
+            let place = format!("{} {}", error.method, shortened(&error.name, 38));
+            self.line(format!(
+                "{:>12}  {kind:<22} {span:<16} {place}",
+                grouped(error.count)
+            ));
+            if !error.detail.is_empty() {
+                let detail = shortened(&error.detail, WIDTH - 25);
+                self.line(format!("{:>12}  for example: {detail}", ""));
+            }
+        }
+    }
+
+    fn stand_in(&mut self, record: &Record) {
+        let Some(stand_in) = &record.stand_in else {
+            return;
+        };
+        let count: u64 = stand_in.answers.values().sum();
+        let text = match stand_in.agrees {
+            true => format!("Stand-in: it counted the same {} answers, by endpoint and status", grouped(count)),
+            false => self.paint(
+                Colour::Yellow,
+                &format!("Stand-in: it counted {} answers, and not the same ones (some were still under way)", grouped(count)),
+            ),
+        };
+        self.line("");
+        self.line(text);
+    }
+}
+
+fn row(method: &str, name: &str, requests: u64, failures: u64, times: &Times) -> String {
+    let ms = |value: Option<f64>| value.map_or("-".to_owned(), |us| three_digits(us / 1e3));
+    format!(
+        "{method:<6} {name:<36} {:>10} {:>8} | {:>7} {:>7} {:>7} {:>7}",
+        grouped(requests),
+        grouped(failures),
+        ms(times.mean),
+        ms(times.min),
+        ms(times.max),
+        ms(times.p50)
+    )
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or(name)
+}
+
+fn is_weak(times: &Times, percent: f64) -> bool {
+    times.count > 0 && times.count as f64 * (1.0 - percent / 100.0) < SAMPLES_ABOVE_MIN
+}
+
+fn cell(times: &Times, percent: f64, value: Option<f64>) -> String {
+    match value {
+        None => "-".into(),
+        Some(us) if is_weak(times, percent) => format!("~{}", time(us)),
+        Some(us) => time(us),
+    }
+}

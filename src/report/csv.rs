@@ -1,0 +1,282 @@
+//! Locust's four CSV files, with exactly its columns, from a record.
+//!
+//! Times are milliseconds, not rounded beyond the microsecond. As in Locust, response times include those of failed
+//! requests, the percentiles of the history are of the last ten seconds, and the last row of `_stats.csv` is the
+//! aggregate with an empty type.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::metrics::latencies::Latencies;
+
+use super::build::{times, unpack_sample};
+use super::record::{Record, SampleRecord, Times};
+use super::{files, record};
+
+/// Length of the sliding window of the history's percentiles, in seconds, as Locust has it.
+const WINDOW_S: f64 = 10.0;
+/// The four files' endings.
+const ENDINGS: [&str; 4] = [
+    "_stats.csv",
+    "_stats_history.csv",
+    "_failures.csv",
+    "_exceptions.csv",
+];
+
+const STATS: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s";
+const PERCENTILES: &str = "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%";
+const HISTORY: &str = "Timestamp,User Count,Type,Name,Requests/s,Failures/s";
+const HISTORY_TOTALS: &str = "Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time,Total Average Content Size";
+const FAILURES: &str = "Method,Name,Error,Occurrences,First Seen,Last Seen";
+const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes";
+
+/// The four places of a prefix.
+pub fn paths(prefix: &Path) -> [PathBuf; 4] {
+    ENDINGS.map(|ending| {
+        let mut path = prefix.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    })
+}
+
+/// Writes the four files. `full_history` has a row per step and second, not only the aggregate.
+///
+/// # Errors
+/// When the disk does not take them, or the record's histograms were damaged.
+pub fn write(record: &Record, prefix: &Path, full_history: bool) -> Result<()> {
+    let [at_stats, at_history, at_failures, at_exceptions] = paths(prefix);
+    files::write(&at_stats, stats(record)?.as_bytes())?;
+    files::write(&at_history, history(record, full_history)?.as_bytes())?;
+    files::write(&at_failures, failures(record).as_bytes())?;
+    // The generator raises none: what goes wrong in a run is a failure with a kind.
+    files::write(&at_exceptions, format!("{EXCEPTIONS}\n").as_bytes())
+}
+
+/// `_stats.csv`.
+///
+/// # Errors
+/// When the record's histograms were damaged.
+pub fn stats(record: &Record) -> Result<String> {
+    let mut text = format!("{STATS},{PERCENTILES}\n");
+    let duration_s = record.totals.duration_s.max(1e-9);
+    let mut sums = Sums::new(record.steps.len());
+    for sample in &record.series {
+        sums.add(sample)?;
+    }
+    let mut requests = 0;
+    let mut body_bytes = 0;
+    for step in &record.steps {
+        requests += step.requests;
+        body_bytes += step.body_bytes;
+        let row = [
+            quoted(&step.method),
+            quoted(&step.name),
+            step.requests.to_string(),
+            step.failures.to_string(),
+            ms_or_0(step.all_us.p50),
+            ms_or_0(step.all_us.mean),
+            ms_or_0(step.all_us.min),
+            ms_or_0(step.all_us.max),
+            per(step.body_bytes, step.requests),
+            rate(step.requests, duration_s),
+            rate(step.failures, duration_s),
+            percentiles(&step.all_us),
+        ];
+        text += &(row.join(",") + "\n");
+    }
+    let all = times(&sums.all());
+    let row = [
+        String::new(),
+        "Aggregated".into(),
+        requests.to_string(),
+        record.totals.failures.to_string(),
+        ms_or_0(all.p50),
+        ms_or_0(all.mean),
+        ms_or_0(all.min),
+        ms_or_0(all.max),
+        per(body_bytes, requests),
+        rate(requests, duration_s),
+        rate(record.totals.failures, duration_s),
+        percentiles(&all),
+    ];
+    Ok(text + &row.join(",") + "\n")
+}
+
+/// `_stats_history.csv`.
+///
+/// # Errors
+/// When the record's histograms or its start were damaged.
+pub fn history(record: &Record, full: bool) -> Result<String> {
+    let mut text = format!("{HISTORY},{PERCENTILES},{HISTORY_TOTALS}\n");
+    let started_at = humantime::parse_rfc3339(&record.run.started_at)
+        .context("the record's started_at is no RFC 3339 time")?;
+    let mut sums = Sums::new(record.steps.len());
+    for (index, sample) in record.series.iter().enumerate() {
+        sums.add(sample)?;
+        let mut window = Sums::new(record.steps.len());
+        let recent = record.series[..=index].iter().rev();
+        for sample in recent.take_while(|recent| recent.t_s > sample.t_s - WINDOW_S) {
+            window.add(sample)?;
+        }
+        let at = unix_seconds(started_at, sample.t_s);
+        let mut row = |method: &str, name: &str, step: Option<usize>| {
+            let (total, recent) = (sums.of(step), window.of(step));
+            let all = times(&total.latencies);
+            let cells = [
+                at.to_string(),
+                sample.users.to_string(),
+                quoted(method),
+                quoted(name),
+                rate(recent.requests, recent.length_s),
+                rate(recent.failures, recent.length_s),
+                percentiles(&times(&recent.latencies)),
+                total.requests.to_string(),
+                total.failures.to_string(),
+                ms_or_0(all.p50),
+                ms_or_0(all.mean),
+                ms_or_0(all.min),
+                ms_or_0(all.max),
+                per(total.body_bytes, total.requests),
+            ];
+            text += &(cells.join(",") + "\n");
+        };
+        if full {
+            for (index, step) in record.steps.iter().enumerate() {
+                row(&step.method, &step.name, Some(index));
+            }
+        }
+        row("", "Aggregated", None);
+    }
+    Ok(text)
+}
+
+/// `_failures.csv`.
+pub fn failures(record: &Record) -> String {
+    let mut text = format!("{FAILURES}\n");
+    let started_at = humantime::parse_rfc3339(&record.run.started_at).ok();
+    let seen = |s: f64| match started_at {
+        Some(start) => {
+            humantime::format_rfc3339_millis(start + Duration::from_secs_f64(s)).to_string()
+        }
+        None => format!("{s:.3}"),
+    };
+    for error in &record.errors {
+        let what = match error.detail.as_str() {
+            "" => error.kind.clone(),
+            detail => format!("{}: {detail}", error.kind),
+        };
+        let row = [
+            quoted(&error.method),
+            quoted(&error.name),
+            quoted(&what),
+            error.count.to_string(),
+            seen(error.first_s),
+            seen(error.last_s),
+        ];
+        text += &(row.join(",") + "\n");
+    }
+    text
+}
+
+/// Samples added up, by step.
+struct Sums {
+    steps: Vec<Sum>,
+}
+
+#[derive(Clone, Default)]
+struct Sum {
+    requests: u64,
+    failures: u64,
+    body_bytes: u64,
+    length_s: f64,
+    latencies: Latencies,
+}
+
+impl Sums {
+    fn new(steps: usize) -> Self {
+        Self {
+            steps: vec![Sum::default(); steps],
+        }
+    }
+
+    fn add(&mut self, sample: &SampleRecord) -> Result<()> {
+        for (sum, step) in self.steps.iter_mut().zip(&sample.steps) {
+            sum.requests += step.requests;
+            sum.failures += step.failures;
+            sum.body_bytes += step.body_bytes;
+            sum.length_s += sample.length_s;
+            sum.latencies +=
+                &unpack_sample(step).map_err(|reason| anyhow!("the record's series: {reason}"))?;
+        }
+        Ok(())
+    }
+
+    /// One step's sum, or that of all.
+    fn of(&self, step: Option<usize>) -> Sum {
+        if let Some(step) = step {
+            return self.steps[step].clone();
+        }
+        let mut all = Sum {
+            length_s: self.steps.first().map_or(0.0, |sum| sum.length_s),
+            latencies: self.all(),
+            ..Sum::default()
+        };
+        for sum in &self.steps {
+            all.requests += sum.requests;
+            all.failures += sum.failures;
+            all.body_bytes += sum.body_bytes;
+        }
+        all
+    }
+
+    fn all(&self) -> Latencies {
+        let mut all = Latencies::default();
+        for sum in &self.steps {
+            all += &sum.latencies;
+        }
+        all
+    }
+}
+
+fn unix_seconds(started_at: SystemTime, t_s: f64) -> u64 {
+    let at = started_at + Duration::from_secs_f64(t_s);
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+fn percentiles(times: &Times) -> String {
+    let mut cells: Vec<String> = times
+        .percentiles()
+        .iter()
+        .map(|value| value.map_or("N/A".to_owned(), ms))
+        .collect();
+    cells.push(times.max.map_or("N/A".to_owned(), ms));
+    debug_assert_eq!(cells.len(), record::PERCENTS.len() + 1);
+    cells.join(",")
+}
+
+fn ms(us: f64) -> String {
+    format!("{:.3}", us / 1e3)
+}
+
+fn ms_or_0(us: Option<f64>) -> String {
+    ms(us.unwrap_or(0.0))
+}
+
+fn per(sum: u64, count: u64) -> String {
+    (sum as f64 / count.max(1) as f64).to_string()
+}
+
+fn rate(count: u64, duration_s: f64) -> String {
+    format!("{:.6}", count as f64 / duration_s.max(1e-9))
+}
+
+/// Quoted where RFC 4180 section 2 asks for it.
+fn quoted(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The one line of progress.
+
+use crate::metrics::interval::Interval;
+
+use super::units::{grouped, time};
+
+/// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  0 failures`, at most `width` characters.
+pub fn line(
+    end_s: f64,
+    length_s: f64,
+    interval: &Interval,
+    failures_so_far: u64,
+    width: usize,
+) -> String {
+    let all = interval.all();
+    let rate = grouped((all.requests as f64 / length_s.max(1e-9)).round() as u64);
+    let latencies = match all.response.is_empty() {
+        true => "no answers yet".to_owned(),
+        false => format!(
+            "p50 {}  p99 {}",
+            time(all.response.percentile_us(50.0)),
+            time(all.response.percentile_us(99.0))
+        ),
+    };
+    let text = format!(
+        "{end_s:.0} s  {} users  {rate} req/s  {latencies}  {} failures",
+        grouped(interval.users),
+        grouped(failures_so_far)
+    );
+    text.chars().take(width).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_what_happens_now_and_fits() {
+        let mut interval = Interval::new(1);
+        interval.users = 50;
+        assert_eq!(
+            line(2.0, 1.0, &interval, 0, 80),
+            "2 s  50 users  0 req/s  no answers yet  0 failures"
+        );
+        interval.steps[0].requests = 84_213;
+        interval.steps[0].response.record(412_000);
+        let text = line(12.0, 1.0, &interval, 3, 80);
+        assert_eq!(
+            text,
+            "12 s  50 users  84,213 req/s  p50 412 us  p99 412 us  3 failures"
+        );
+        assert_eq!(line(12.0, 1.0, &interval, 3, 10).chars().count(), 10);
+    }
+}

@@ -1,0 +1,13 @@
+//! Record -> bytes. Reports are functions of the [`record`] alone, so that each can be made again, later, elsewhere.
+//!
+//! Reading order: [`record`], [`build`] (what was measured -> record), [`hints`], then the reports: [`console`] (with
+//! [`units`]), [`csv`], [`live`]; [`files`] puts them on the disk.
+
+pub mod build;
+pub mod console;
+pub mod csv;
+pub mod files;
+pub mod hints;
+pub mod live;
+pub mod record;
+pub mod units;

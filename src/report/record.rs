@@ -1,0 +1,370 @@
+//! The record: what a run leaves behind, in one JSON file. Names and units are a promise, fixed by the schema's version.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version that is written, and understood.
+pub const SCHEMA: &str = "opsurge.record/1";
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What was done.
+    pub run: RunInfo,
+    /// Everything added up.
+    pub totals: Totals,
+    /// By method and name.
+    pub steps: Vec<StepRecord>,
+    /// By polled step.
+    pub polls: Vec<PollRecord>,
+    /// By method, name, kind and status.
+    pub errors: Vec<ErrorRecord>,
+    /// What the generator itself did, and how far it is to be believed.
+    pub generator: Generator,
+    /// The breaking-point search, when the run was one.
+    pub search: Option<Value>,
+    /// What the embedded stand-in counted, when the run had one.
+    pub stand_in: Option<StandIn>,
+    /// The run in time.
+    pub series: Vec<SampleRecord>,
+}
+
+/// What was done, on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Of opsurge.
+    pub version: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// URL of the target.
+    pub host: String,
+    /// Addresses that connections went to.
+    pub addresses: Vec<String>,
+    /// Users at the peak.
+    pub users: u64,
+    /// Users per second, when that was asked for.
+    pub spawn_rate: Option<f64>,
+    /// As asked for.
+    pub run_time_s: Option<f64>,
+    /// How the load was shaped.
+    pub load: LoadInfo,
+    /// Of everything random.
+    pub seed: u64,
+    /// Threads.
+    pub shards: usize,
+    /// `io_uring` or `epoll`.
+    pub backend: String,
+    /// `per-user` or a number.
+    pub connections: String,
+    /// Time limit of a request.
+    pub timeout_s: f64,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// `time`, `iterations`, `signal`, `criterion` or `error`.
+    pub ended_by: String,
+    /// Where it ran.
+    pub machine: MachineInfo,
+}
+
+/// How the load was shaped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoadInfo {
+    /// `closed`.
+    pub model: String,
+    /// Users at the start of a ramp.
+    pub users_from: u64,
+    /// Length of the ramp.
+    pub ramp_s: Option<f64>,
+    /// Shortest and longest wait between tasks.
+    pub wait_s: [f64; 2],
+    /// Passes of the work loop in all, when bounded.
+    pub iterations: Option<u64>,
+}
+
+/// Where it ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineInfo {
+    /// Cores that the process may use.
+    pub cores: usize,
+    /// Processor.
+    pub cpu: String,
+    /// Release of the kernel.
+    pub kernel: String,
+}
+
+/// Everything added up. `sent = requests + cut_off`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Begun.
+    pub sent: u64,
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+    /// Still open at the end.
+    pub cut_off: u64,
+    /// Sent twice because the server had closed the connection.
+    pub retried: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Failures over requests.
+    pub failure_ratio: f64,
+    /// Requests over `duration_s`.
+    pub rps: f64,
+    /// From the first request to the last outcome.
+    pub duration_s: f64,
+    /// Requests, heads included.
+    pub bytes_sent: u64,
+    /// Answers, heads included.
+    pub bytes_received: u64,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Method.
+    pub method: String,
+    /// Name.
+    pub name: String,
+    /// Begun.
+    pub sent: u64,
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+    /// Still open at the end.
+    pub cut_off: u64,
+    /// Requests over the run's duration.
+    pub rps: f64,
+    /// Answers by status.
+    pub statuses: BTreeMap<String, u64>,
+    /// Bytes of answers' bodies.
+    pub body_bytes: u64,
+    /// Submitted to answered, of what did not fail.
+    pub service_us: Times,
+    /// Intended to answered, of what did not fail.
+    pub response_us: Times,
+    /// Intended to submitted, of what did not fail.
+    pub client_us: Times,
+    /// Intended to failed or cut off.
+    pub failures_us: Times,
+    /// Response times of all, failures and cut-offs included, as Locust has them.
+    pub all_us: Times,
+    /// HdrHistogram V2, deflated, base64; microseconds.
+    pub histograms: Histograms,
+}
+
+/// The distributions of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Histograms {
+    /// Of `service_us`.
+    pub service: String,
+    /// Of `response_us`.
+    pub response: String,
+    /// Of `client_us`.
+    pub client: String,
+    /// Of `failures_us`.
+    pub failures: String,
+}
+
+/// A distribution in figures, in microseconds; `null` when there is nothing in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "percentiles, named by their percent")]
+pub struct Times {
+    /// How many times there are.
+    pub count: u64,
+    /// Exact.
+    pub min: Option<f64>,
+    /// Exact.
+    pub mean: Option<f64>,
+    pub p50: Option<f64>,
+    pub p66: Option<f64>,
+    pub p75: Option<f64>,
+    pub p80: Option<f64>,
+    pub p90: Option<f64>,
+    pub p95: Option<f64>,
+    pub p98: Option<f64>,
+    pub p99: Option<f64>,
+    pub p99_9: Option<f64>,
+    pub p99_99: Option<f64>,
+    /// Exact.
+    pub max: Option<f64>,
+}
+
+/// The percentiles of [`Times`], in order.
+pub const PERCENTS: [f64; 10] = [50.0, 66.0, 75.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.9, 99.99];
+
+impl Times {
+    /// The values of [`PERCENTS`].
+    pub fn percentiles(&self) -> [Option<f64>; 10] {
+        [
+            self.p50,
+            self.p66,
+            self.p75,
+            self.p80,
+            self.p90,
+            self.p95,
+            self.p98,
+            self.p99,
+            self.p99_9,
+            self.p99_99,
+        ]
+    }
+}
+
+/// How a poll went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PollRecord {
+    /// Name of the step.
+    pub name: String,
+    /// Users that got their answer.
+    pub users_ready: u64,
+    /// Users that ran out of patience.
+    pub users_timed_out: u64,
+    /// Requests of all of them.
+    pub attempts: u64,
+    /// First attempt's due time to the answer.
+    pub ready_after_us: Times,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorRecord {
+    /// Method of the step.
+    pub method: String,
+    /// Name of the step.
+    pub name: String,
+    /// Kind.
+    pub kind: String,
+    /// Status, when there was an answer.
+    pub status: Option<u16>,
+    /// What one of them said.
+    pub detail: String,
+    /// The likely cause, where it is known.
+    pub hint: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// First one, since the start.
+    pub first_s: f64,
+    /// Last one, since the start.
+    pub last_s: f64,
+}
+
+/// What the generator itself did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generator {
+    /// CPU time of the shards in their own code.
+    pub cpu_user_s: f64,
+    /// CPU time of the shards in the kernel.
+    pub cpu_system_s: f64,
+    /// Largest resident memory of the process.
+    pub rss_max_bytes: u64,
+    /// Lengths of turns.
+    pub turn_us: Times,
+    /// Times to open a connection.
+    pub connect_us: Times,
+    /// One for each.
+    pub shards: Vec<ShardRecord>,
+    /// How far the run is to be believed.
+    pub verdict: VerdictRecord,
+}
+
+/// One shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// The core it was pinned to.
+    pub core: Option<usize>,
+    /// Share of the time in which it was not asleep, 0 to 1.
+    pub busy: f64,
+}
+
+/// How far a run is to be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictRecord {
+    /// `VALID` or the gravest doubt.
+    pub status: String,
+    /// With figures.
+    pub reasons: Vec<String>,
+}
+
+/// What the embedded stand-in counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandIn {
+    /// Answers by "METHOD name status".
+    pub answers: BTreeMap<String, u64>,
+    /// They are exactly the record's own.
+    pub agrees: bool,
+}
+
+/// A stretch of the run, mostly a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "percentiles, named by their percent")]
+pub struct SampleRecord {
+    /// Its end, since the start.
+    pub t_s: f64,
+    /// Its length.
+    pub length_s: f64,
+    /// Users at its end.
+    pub users: u64,
+    /// Requests per second.
+    pub rps: f64,
+    /// Failures per second.
+    pub failures_per_s: f64,
+    pub p50_us: Option<f64>,
+    pub p95_us: Option<f64>,
+    pub p99_us: Option<f64>,
+    /// Exact.
+    pub max_us: Option<f64>,
+    /// How far this stretch is to be believed, where it was judged by itself.
+    pub verdict: Option<String>,
+    /// By step, in the order of [`Record::steps`].
+    pub steps: Vec<StepSampleRecord>,
+}
+
+/// One step's part of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepSampleRecord {
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+    /// Bytes of answers' bodies.
+    pub body_bytes: u64,
+    /// Exact, of the response times, failures included.
+    pub sum_us: f64,
+    /// Exact.
+    pub min_us: f64,
+    /// Exact.
+    pub max_us: f64,
+    /// Response times, failures included: HdrHistogram V2, deflated, base64.
+    pub response: String,
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When it is no JSON, or of a schema that is not understood.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        match value["schema"].as_str() {
+            Some(SCHEMA) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            found => Err(format!(
+                "its schema is {}, and this version understands {SCHEMA}",
+                found.unwrap_or("missing")
+            )),
+        }
+    }
+
+    /// As it is written: one JSON object.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("all its keys are texts");
+        text.push('\n');
+        text
+    }
+}

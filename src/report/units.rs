@@ -1,0 +1,87 @@
+//! Numbers as people read them: grouped, with a unit, to three digits.
+
+/// 1234567 -> `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Three significant digits, more before the point where needed, grouped: `0.123`, `1.23`, `12.3`, `1,234`.
+pub fn three_digits(number: f64) -> String {
+    match number.abs() {
+        n if n >= 99.95 => grouped(number.round() as u64),
+        n if n >= 9.995 => format!("{number:.1}"),
+        n if n >= 0.9995 => format!("{number:.2}"),
+        _ => format!("{number:.3}"),
+    }
+}
+
+/// Microseconds in the unit that suits them: `412 us`, `1.23 ms`, `2.00 s`.
+pub fn time(us: f64) -> String {
+    match us {
+        n if n < 999.5 => format!("{} us", us.round()),
+        n if n < 999_500.0 => format!("{} ms", three_digits(us / 1e3)),
+        _ => format!("{} s", three_digits(us / 1e6)),
+    }
+}
+
+/// Bytes in the unit that suits them: `512 B`, `1.23 MB` (powers of ten).
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{} kB", three_digits(count as f64 / 1e3)),
+        1_000_000..1_000_000_000 => format!("{} MB", three_digits(count as f64 / 1e6)),
+        _ => format!("{} GB", three_digits(count as f64 / 1e9)),
+    }
+}
+
+/// Shortens a text in its middle to `width` characters.
+pub fn shortened(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let tail = width / 2;
+    let head: String = text.chars().take(width - tail - 1).collect();
+    let tail: String = text.chars().skip(count - tail).collect();
+    format!("{head}…{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_cut_to_three_digits() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(three_digits(12_345.6), "12,346");
+        assert_eq!(three_digits(99.96), "100");
+        assert_eq!(three_digits(9.996), "10.0");
+        assert_eq!(three_digits(0.1234), "0.123");
+    }
+
+    #[test]
+    fn times_and_sizes_choose_their_unit() {
+        assert_eq!(time(412.4), "412 us");
+        assert_eq!(time(999.6), "1.00 ms");
+        assert_eq!(time(1_234_567.0), "1.23 s");
+        assert_eq!(bytes(512), "512 B");
+        assert_eq!(bytes(1_234_567), "1.23 MB");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        assert_eq!(
+            shortened("/v1/opscore/agent/[id]/state", 12),
+            "/v1/o…/state"
+        );
+    }
+}
