@@ -1,4 +1,70 @@
-//! `opsurge`: a load generator for HTTP/1.1 services.
+//! `opsurge`: a load generator for HTTP/1.1 services, made for Ops-Core.
+//!
+//! # Bird's-eye view
+//!
+//! One box, one thread per core, io_uring, one small state machine per virtual user, one set of histograms per core,
+//! added up when the run ends.
+//!
+//! ```text
+//! main -> cli -> { plan, engine, report, analysis, mock, watch, io }
+//!
+//! Args -> Plan -> Shard (turns in a circle) -> Recorder -> Summary -> Record -> reports
+//! ```
+//!
+//! Before the run everything is parsed, checked, compiled and sized, and the target is tried once. Then one thread per
+//! core builds its own driver, pool, users, timers and recorder, and all start together. A request's life is read from
+//! top to bottom in [`engine::shard`], the only place where users, connections, the pool and the recorder meet.
+//!
+//! # Rooms
+//!
+//! PURE = no sockets, no clock, no threads, no files: values in, values out.
+//!
+//! | room | what it is | may use |
+//! |---|---|---|
+//! | [`cli`] | what the user typed, carried out: one file per command | all below |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `plan`, `http`, `io`, `metrics` |
+//! | [`report`] | record -> console, CSV, JSON, live line | `plan`, `analysis`, `metrics`, `watch` |
+//! | [`analysis`] PURE | whether a run is to be believed | `metrics` |
+//! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |
+//! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
+//! | [`io`] | the kernel: io_uring, epoll, and a simulation of both; the only room with `unsafe` | |
+//! | [`metrics`] PURE | outcomes, histograms, intervals, their sum | |
+//! | [`watch`] | what the machine is and did meanwhile | |
+//! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
+//!
+//! `tests/house.rs` holds the code to this table.
+//!
+//! # Invariants
+//!
+//! - Nothing below `plan` sees an invalid scenario. PURE rooms touch no socket, clock, thread or file.
+//! - After start-up the hot path does not allocate (`tests/allocation.rs`), lock, format or log.
+//! - All drivers yield the same happenings for the same bytes; a stale completion never reaches a new connection.
+//! - Every request is counted exactly once: `sent = requests + cut_off` at the end, plus `in flight` before.
+//! - No latency is ever invented (no back-fill), and none is left out: timeouts and cut-offs count at their age.
+//! - Metrics are keyed by step, never by URL. Memory does not grow with the length of a run.
+//! - Reports are functions of the record alone.
+//! - Secrets never reach a log, an error message, a record or a report.
+//! - Everything random is drawn by key from the seed: no shard, driver or order of events moves a draw.
+//!
+//! # Glossary
+//!
+//! - **scenario**: what a user does: start steps in order, then tasks drawn by weight, with waits between.
+//! - **step**: one request and what is expected of its answer. A *poll* is a step that is repeated until it succeeds.
+//! - **plan**: scenario, load, seed and limits: everything a run does, fixed.
+//! - **user**: a virtual user; a state machine that is told *happenings* and answers with *actions*.
+//! - **shard**: one thread on one core with its users, connections and recorder.
+//! - **driver**: the shard's way to the kernel. **turn**: one round of the shard's loop, one batch in and out.
+//! - **connection**, **slot**, **generation**: a slot holds one connection after the other; the generation tells them apart.
+//! - **service**, **response**, **client** time: submitted to answered, due to answered, due to submitted.
+//! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure. **cut off**: it had not.
+//! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
+//! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run is to be believed, and why.
+//!
+//! # Reading order
+//!
+//! `cli/run.rs` for the whole, `engine/shard.rs` for the heart, `io/mod.rs` for its floor, then `plan`, `http`,
+//! `metrics`, `report`.
+
 pub mod analysis;
 pub mod cli;
 pub mod engine;

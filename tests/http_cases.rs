@@ -109,9 +109,10 @@ fn cases_of_other_projects_are_decoded_as_the_rfc_asks() {
             count.0 += 1;
         } else {
             failed.push(format!(
-                "{strength} {} {}: {whole:?} / {halved:?} / {single:?}, expected {} or {}; {}",
+                "{strength} {} {}: {whole:?} ({}) / {halved:?} / {single:?}, expected {} or {}; {}",
                 case["id"],
                 case["name"],
+                whole.said,
                 case["expected"],
                 case["acceptable_alternatives"],
                 bytes.escape_ascii()

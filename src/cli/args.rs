@@ -68,22 +68,55 @@ pub struct RunArgs {
     pub headers: Vec<String>,
 
     /// Users at most, e.g. -u 50 [default: the scenario's]
-    #[arg(short, long, value_name = "N", help_heading = "Load")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub users: Option<String>,
     /// Users started per second, e.g. -r 10 [default: all of -u within the first second]
-    #[arg(short = 'r', long, value_name = "N", help_heading = "Load")]
+    #[arg(
+        short = 'r',
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub spawn_rate: Option<String>,
     /// Stop after this time, e.g. 30s, 18m, 1h30m; a bare number is seconds [default: the scenario's]
-    #[arg(short = 't', long, value_name = "TIME", help_heading = "Load")]
+    #[arg(
+        short = 't',
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub run_time: Option<String>,
     /// Stop after this many passes of the work loop, all users together
-    #[arg(long, value_name = "N", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub iterations: Option<String>,
     /// Wait between tasks instead of the scenario's, e.g. 30s..60s or 0
-    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub wait: Option<String>,
     /// Pause after start steps instead of the scenario's, e.g. 1s or 0
-    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
     pub pause: Option<String>,
     /// Seed of everything random; the same seed repeats a run [default: drawn, and printed]
     #[arg(long, value_name = "N", help_heading = "Load")]
@@ -98,7 +131,12 @@ pub struct RunArgs {
     )]
     pub connections: String,
     /// Threads, one per core [default: the allowed cores, less the stand-in's]
-    #[arg(long, value_name = "N", help_heading = "Engine")]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Engine",
+        allow_hyphen_values = true
+    )]
     pub shards: Option<String>,
     /// How to speak to the kernel
     #[arg(long, value_enum, default_value_t, help_heading = "Engine")]

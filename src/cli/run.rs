@@ -79,11 +79,11 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     };
     cannot(check_descriptors(&plan))?;
     let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
-    announce(args, &wishes, &plan, &target);
 
     let control = Arc::new(Control::default());
     let signals =
         cannot(Signals::listen(control.clone()).context("signals cannot be listened for"))?;
+    announce(args, &wishes, &plan, &target);
     let setup = Setup {
         backend,
         cores: cores.shards.iter().copied().map(Some).collect(),

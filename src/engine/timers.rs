@@ -181,7 +181,7 @@ mod tests {
         let mut free: Vec<u32> = (0..200).collect();
         let mut now_ns = 0;
         for _ in 0..20_000 {
-            if step(&mut seed) % 3 > 0
+            if !step(&mut seed).is_multiple_of(3)
                 && let Some(id) = free.pop()
             {
                 let deadline_ns = now_ns + (step(&mut seed) >> (64 - range_bits));

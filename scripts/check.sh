@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Everything that CI checks: format, lints, tests, docs. Needs Rust only; what else is missing is skipped, loudly.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+for component in rustfmt clippy; do
+    if ! cargo "${component/rust/}" --version >/dev/null 2>&1; then
+        step "installing $component"
+        rustup component add "$component" || echo "SKIPPED: $component is not to be had here"
+    fi
+done
+
+if cargo fmt --version >/dev/null 2>&1; then
+    step "format"
+    cargo fmt --check
+else
+    echo "SKIPPED: cargo fmt is missing"
+fi
+if cargo clippy --version >/dev/null 2>&1; then
+    step "lints"
+    cargo clippy --locked --all-targets -- -D warnings
+else
+    echo "SKIPPED: cargo clippy is missing"
+fi
+step "tests"
+cargo test --locked
+step "docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+[ -d ../shared ] || echo "SKIPPED: tests on outside cases need ../shared, which is not here"
+step "all checks passed"

@@ -1,0 +1,448 @@
+//! The real binary over loopback: what users type, what they get, and how it ends.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use opsurge::report::record::Record;
+
+fn opsurge(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opsurge"));
+    command
+        .args(arguments)
+        .env_remove("OPSCORE_API_KEY")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    opsurge(arguments).output().expect("the binary starts")
+}
+
+fn text(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&both).into_owned()
+}
+
+/// Runs with `--json` and reads the record back.
+fn record_of(arguments: &[&str], code: i32) -> (Record, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("record.json");
+    let path_text = path.to_str().expect("UTF-8").to_owned();
+    let mut all = vec!["run"];
+    all.extend(arguments);
+    all.extend(["--json", &path_text]);
+    let output = run(&all);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    let json = std::fs::read_to_string(&path).expect("the record was written");
+    (Record::parse(&json).expect("it is a record"), said)
+}
+
+/// By "METHOD name": the answers by status.
+fn statuses(record: &Record) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let steps = record.steps.iter();
+    steps
+        .map(|step| {
+            (
+                format!("{} {}", step.method, step.name),
+                step.statuses.clone(),
+            )
+        })
+        .collect()
+}
+
+fn check_sums(record: &Record) {
+    assert_eq!(
+        record.totals.sent,
+        record.totals.requests + record.totals.cut_off
+    );
+    for step in &record.steps {
+        assert_eq!(step.sent, step.requests + step.cut_off);
+        assert_eq!(step.response_us.count, step.requests - step.failures);
+    }
+    let by_second: u64 = record
+        .series
+        .iter()
+        .flat_map(|s| &s.steps)
+        .map(|step| step.requests)
+        .sum();
+    assert_eq!(
+        by_second, record.totals.requests,
+        "the series has every request once"
+    );
+    let by_kind: u64 = record.errors.iter().map(|error| error.count).sum();
+    assert_eq!(by_kind, record.totals.failures);
+}
+
+#[test]
+fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {
+    let arguments = [
+        "--mock", "--users", "20", "--wait", "0", "--pause", "0", "-t", "4s",
+    ];
+    let (record, said) = record_of(&arguments, 0);
+    check_sums(&record);
+    assert!(said.contains("VERDICT: "), "{said}");
+    let stand_in = record.stand_in.as_ref().expect("it had one");
+    assert!(
+        stand_in.agrees,
+        "{:?} {:?}",
+        stand_in.answers,
+        statuses(&record)
+    );
+    let names: Vec<&str> = record.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "/v1/opscore/internal/agent/notify",
+            "/v1/opscore/agent/[id]/state",
+            "/v1/opscore/agent/[id]/workflow"
+        ]
+    );
+    assert_eq!((record.totals.failures, record.totals.cut_off), (0, 0));
+    assert_eq!(
+        record.steps[1].statuses,
+        BTreeMap::from([("200".into(), 40), ("404".into(), 20)])
+    );
+    assert!(record.steps[2].requests > 1_000);
+    assert_eq!(record.polls[0].users_ready, 20);
+    assert_eq!(record.run.ended_by, "time");
+}
+
+#[test]
+fn both_drivers_and_any_number_of_shards_give_the_same_counts_for_a_seed() {
+    let arguments = |io| {
+        [
+            "--mock",
+            "-u",
+            "10",
+            "--wait",
+            "0..20ms",
+            "--pause",
+            "0",
+            "--iterations",
+            "100",
+            "--seed",
+            "7",
+            "--io",
+            io,
+        ]
+    };
+    let (uring, _) = record_of(&arguments("auto"), 0);
+    let (epoll, _) = record_of(&arguments("epoll"), 0);
+    let three: Vec<&str> = [&arguments("auto")[..], &["--shards", "3"]].concat();
+    let (three, _) = record_of(&three, 0);
+    let pooled: Vec<&str> = [&arguments("epoll")[..], &["--connections", "2"]].concat();
+    let (pooled, _) = record_of(&pooled, 0);
+    assert_eq!(epoll.run.backend, "epoll");
+    for record in [&uring, &epoll, &three, &pooled] {
+        check_sums(record);
+        assert_eq!(statuses(record), statuses(&uring));
+        assert_eq!(record.run.ended_by, "iterations");
+    }
+    assert_eq!(uring.steps[2].statuses["202"], 100);
+    assert!((1..=2).contains(&pooled.totals.connections_opened));
+}
+
+#[test]
+fn published_500s_cannot_be_missed() {
+    let arguments = [
+        "--mock",
+        "--mock-published-500",
+        "--mock-ready-after",
+        "0",
+        "-u",
+        "5",
+        "--wait",
+        "10ms",
+        "--pause",
+        "0",
+        "-t",
+        "1s",
+    ];
+    let (record, said) = record_of(&arguments, 1);
+    check_sums(&record);
+    let work = &record.steps[2];
+    assert!(work.requests > 0 && work.failures == work.requests);
+    assert!(said.contains("answered 500 (100 %)"), "{said}");
+    assert!(said.contains("Ops-Core as published answers 500"), "{said}");
+    assert!(record.errors[0].detail.contains("Internal Server Error"));
+    assert_eq!(work.failures_us.count, work.failures);
+}
+
+#[test]
+fn a_wrong_key_is_named_as_the_cause_and_never_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("r.json");
+    let output = opsurge(&[
+        "run",
+        "--mock",
+        "-u",
+        "3",
+        "--wait",
+        "50ms",
+        "--pause",
+        "0",
+        "-t",
+        "1s",
+        "--log-level",
+        "trace",
+        "--json",
+    ])
+    .arg(&json)
+    .env("OPSCORE_API_KEY", "canary-5ecret")
+    .output()
+    .expect("the binary starts");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("answered 401") && said.contains("the API key was refused"),
+        "{said}"
+    );
+    let record = std::fs::read_to_string(&json).expect("the record was written");
+    assert!(!said.contains("canary-5ecret") && !record.contains("canary-5ecret"));
+}
+
+#[test]
+fn nobody_listening_is_said_within_five_seconds() {
+    // Bound and not listening: the port is nobody else's, and refuses.
+    let socket =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(&any.into()).expect("a port");
+    let address = socket
+        .local_addr()
+        .expect("bound")
+        .as_socket()
+        .expect("IPv4");
+    let began = Instant::now();
+    let output = run(&["run", "--host", &format!("http://{address}"), "-t", "10s"]);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        text(&output).contains("nothing accepts connections at"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn wrong_use_is_refused_before_anything_is_sent() {
+    let check = |arguments: &[&str], part: &str| {
+        let output = run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            text(&output)
+        );
+        assert!(
+            text(&output).contains(part),
+            "{arguments:?}: {}",
+            text(&output)
+        );
+    };
+    check(&["run"], "--host http://localhost:8000");
+    check(
+        &["run", "--mock", "-u", "0"],
+        "--users 0: give a whole number from 1",
+    );
+    check(&["run", "--mock", "-r", "-1"], "--spawn-rate");
+    check(&["run", "--mock", "-r", "1e12"], "--spawn-rate 1e12");
+    check(&["run", "--mock", "-t", "0"], "--run-time 0");
+    check(&["run", "--mock", "-t", "5parsecs"], "no unit");
+    check(&["run", "--mock", "--wait", "2s..1s"], "--wait");
+    check(
+        &["run", "--mock", "--connections", "many"],
+        "--connections many",
+    );
+    check(&["run", "wrokflow", "--mock"], "did you mean \"workflow\"?");
+    check(
+        &["run", "--mock", "--json", "/nowhere/at/all.json"],
+        "there is no folder /nowhere/at",
+    );
+    check(&["run", "--host", "https://localhost"], "not TLS");
+    check(&["run", "--mock", "--usres", "5"], "--users");
+    check(
+        &["scenarios", "show", "workfow"],
+        "did you mean \"workflow\"?",
+    );
+    check(
+        &["request", "http://localhost", "--header", "no colon"],
+        "NAME: VALUE",
+    );
+    check(&["mock", "--listen", "nowhere"], "--listen nowhere");
+}
+
+fn interrupt(child: &Child) {
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+}
+
+#[test]
+fn ctrl_c_drains_and_reports() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("r.json");
+    let mut child = opsurge(&[
+        "run", "--mock", "-u", "5", "--wait", "1ms", "--pause", "0", "--json",
+    ])
+    .arg(&json)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .expect("the binary starts");
+    // Signals are listened for before the announcement; without a time limit only they end the run.
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let first = lines.next().expect("it speaks").expect("UTF-8");
+    assert!(first.starts_with("running scenario workflow"), "{first}");
+    interrupt(&child);
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .expect("piped")
+        .read_to_string(&mut said)
+        .expect("UTF-8");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(said.contains("ended by signal"), "{said}");
+    let record = std::fs::read_to_string(&json).expect("the record was written");
+    let record = Record::parse(&record).expect("it is a record");
+    check_sums(&record);
+    assert_eq!(record.run.ended_by, "signal");
+}
+
+#[test]
+fn csv_files_have_exactly_locusts_columns() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prefix = folder.path().join("out");
+    let output = opsurge(&[
+        "run",
+        "--mock",
+        "--headless",
+        "--users",
+        "5",
+        "--spawn-rate",
+        "50",
+        "--wait",
+        "5ms",
+        "--pause",
+        "0",
+        "-t",
+        "3s",
+        "--mock-ready-after",
+        "0",
+        "--csv-full-history",
+        "--csv",
+    ])
+    .arg(&prefix)
+    .output()
+    .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let read = |ending: &str| {
+        let path = folder.path().join(format!("out{ending}"));
+        std::fs::read_to_string(path).expect("it was written")
+    };
+    let percents = "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%";
+    let stats = read("_stats.csv");
+    let expected = format!(
+        "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,{percents}"
+    );
+    assert_eq!(stats.lines().next(), Some(expected.as_str()));
+    let rows: Vec<Vec<&str>> = stats
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').collect())
+        .collect();
+    assert_eq!(rows.len(), 4);
+    let count = |row: &[&str]| row[2].parse::<u64>().expect("a count");
+    assert_eq!(rows[3][..2], ["", "Aggregated"]);
+    assert_eq!(
+        count(&rows[3]),
+        rows[..3].iter().map(|row| count(row)).sum::<u64>()
+    );
+    let history = read("_stats_history.csv");
+    let expected = format!(
+        "Timestamp,User Count,Type,Name,Requests/s,Failures/s,{percents},Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time,Total Average Content Size"
+    );
+    assert_eq!(history.lines().next(), Some(expected.as_str()));
+    for row in history.lines() {
+        assert_eq!(row.split(',').count(), 24, "{row}");
+    }
+    let last: Vec<&str> = history.lines().last().expect("rows").split(',').collect();
+    assert_eq!((last[3], last[17]), ("Aggregated", rows[3][2]));
+    assert_eq!(
+        read("_failures.csv"),
+        "Method,Name,Error,Occurrences,First Seen,Last Seen\n"
+    );
+    assert_eq!(read("_exceptions.csv"), "Count,Message,Traceback,Nodes\n");
+}
+
+#[test]
+fn a_request_is_shown_whole_and_its_key_is_not() {
+    let mut server = opsurge(&["mock", "--listen", "127.0.0.1:0", "-t", "60s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let first = lines.next().expect("it speaks").expect("UTF-8");
+    let url = first
+        .split(' ')
+        .find(|word| word.starts_with("http://"))
+        .expect("its address")
+        .to_owned();
+    let output = run(&[
+        "request",
+        &format!("{url}/v1/opscore/agent/x/state"),
+        "--header",
+        "Authorization: Bearer test-api-key",
+    ]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("No state found for agent x") && said.contains("< HTTP/1.1 404"),
+        "{said}"
+    );
+    assert!(
+        said.contains("***") && !said.contains("test-api-key"),
+        "{said}"
+    );
+    for io in ["auto", "epoll"] {
+        let output = run(&["request", "--json", "--io", io, &format!("{url}/health")]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(
+            (&report["outcome"], &report["status"], &report["body_bytes"]),
+            (&"ok".into(), &200.into(), &15.into())
+        );
+        assert_eq!(report["reusable"], true);
+    }
+    interrupt(&server);
+    let status = server.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_request_without_an_answer_says_what_happened() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    let server = std::thread::spawn(move || {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+            "SSH-2.0-OpenSSH_9\r\n",
+        ] {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).expect("a request");
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).expect("it listens");
+        }
+    });
+    for outcome in ["incomplete", "invalid-response"] {
+        let output = run(&["request", "--json", &url]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(report["outcome"], outcome, "{report}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    server.join().expect("it served both");
+}
