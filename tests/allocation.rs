@@ -1,0 +1,200 @@
+//! After start-up the hot path does not allocate: ten thousand requests over loopback, counted by the allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+
+use opsurge::engine::shard::Shard;
+use opsurge::engine::{Control, Order};
+use opsurge::io::clock::Clock;
+use opsurge::io::epoll::Epoll;
+use opsurge::io::uring::{Features, Uring};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Received, Turn};
+use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::load::{Closed, Ramp};
+use opsurge::plan::{Connections, Plan};
+
+/// The system's allocator, counting what this thread asks of it.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A driver that watches the shard: from the `from`-th request to the `to`-th, nothing may be allocated.
+struct Watching<'c, D> {
+    inner: D,
+    control: &'c Control,
+    requests: u64,
+    from: u64,
+    to: u64,
+    at_from: Option<u64>,
+    at_to: Option<u64>,
+}
+
+impl<D: Driver> Driver for Watching<'_, D> {
+    fn now_ns(&self) -> u64 {
+        self.inner.now_ns()
+    }
+    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize) {
+        self.inner.submit_connect(connection, address_index);
+    }
+    fn send_buffer(&mut self) -> &mut [u8] {
+        self.inner.send_buffer()
+    }
+    fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
+        self.requests += 1;
+        let count = ALLOCATIONS.with(Cell::get);
+        if self.requests == self.from {
+            self.at_from = Some(count);
+        }
+        if self.requests == self.to {
+            self.at_to = Some(count);
+            self.control.give(Order::Drain);
+        }
+        self.inner.submit_send(connection, bytes);
+    }
+    fn is_sending(&self, connection: ConnectionId) -> bool {
+        self.inner.is_sending(connection)
+    }
+    fn close(&mut self, connection: ConnectionId) {
+        self.inner.close(connection);
+    }
+    fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        self.inner.wait(deadline_ns, events)
+    }
+    fn received(&self, received: Received) -> &[u8] {
+        self.inner.received(received)
+    }
+    fn release(&mut self, received: Received) {
+        self.inner.release(received);
+    }
+    fn overflows(&self) -> u64 {
+        self.inner.overflows()
+    }
+}
+
+/// Answers every request with the bytes that Ops-Core answers a workflow with.
+fn answer_all(listener: TcpListener) {
+    let body = r#"{"sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}"#;
+    let answer = format!(
+        "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    while let Ok((mut stream, _)) = listener.accept() {
+        let answer = answer.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+fn plan(address: SocketAddr) -> Plan {
+    let text = r#"
+        name = "steady"
+        [variables]
+        id = "agent-{{uuid}}"
+        [[task]]
+        method = "POST"
+        path = "/agent/{{id}}/workflow"
+        json = { agentId = "{{id}}", user = "user-{{id}}" }
+    "#;
+    let context = Context {
+        authority: "test",
+        base_path: "",
+        api_key: None,
+        api_key_env: "",
+        env: &|_| None,
+        headers: &[],
+        wait: None,
+        pause: None,
+    };
+    Plan {
+        scenario: compile("steady.toml", text, &context).expect("it is valid"),
+        load: Closed {
+            users: 16,
+            ramp: Ramp::Rate(1e6),
+            iterations: None,
+        },
+        run_time_ns: Some(60_000_000_000),
+        timeout_ns: 5_000_000_000,
+        seed: 1,
+        connections: Connections::PerUser,
+        shards: 1,
+        addresses: vec![address],
+    }
+}
+
+fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let plan = plan(listener.local_addr().expect("bound"));
+    std::thread::spawn(move || answer_all(listener));
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(0),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    let Some(inner) = build(&config) else {
+        println!("SKIPPED: this driver is not to be had here");
+        return;
+    };
+    let control = Control::default();
+    let watching = Watching {
+        inner,
+        control: &control,
+        requests: 0,
+        from: 2_000,
+        to: 12_000,
+        at_from: None,
+        at_to: None,
+    };
+    let shard = Shard::new(&plan, 0, watching);
+    let (outcomes, watching) = shard.run(0, &control, Box::new(|_, _| {}));
+    let counts = &outcomes.recorder.counts.steps[0];
+    assert!(counts.requests >= 12_000 && counts.failures == 0);
+    let (before, after) = (
+        watching.at_from.expect("reached"),
+        watching.at_to.expect("reached"),
+    );
+    assert_eq!(after - before, 0, "allocations in 10,000 requests");
+}
+
+#[test]
+fn ten_thousand_requests_on_io_uring_allocate_nothing() {
+    check(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn ten_thousand_requests_on_epoll_allocate_nothing() {
+    check(|config| Epoll::new(config, Clock::start()).ok());
+}
