@@ -12,8 +12,8 @@ use crate::plan::duration;
 use crate::report::units::grouped;
 
 use super::args::{MockArgs, StandInArgs};
-use super::signals::Signals;
-use super::{Exit, cannot};
+use super::signals::{Announce, Signals};
+use super::{Exit, cannot, say};
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -50,25 +50,28 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let started = Mock::start(&config).with_context(|| format!("nothing can listen at {listen}"));
     let stand_in = cannot(started)?;
     let control = std::sync::Arc::new(Control::default());
-    let _signals = Signals::listen(control.clone())?;
-    println!(
+    let _signals = Signals::listen(control.clone(), Announce::Nothing)?;
+    say(format_args!(
         "Ops-Core stand-in at http://{} ({}, {threads} thread(s)); Ctrl-C ends it",
         stand_in.address(),
         stand_in.runtime()
-    );
+    ));
     let began = Instant::now();
     let is_over = || run_time.is_some_and(|run_time| began.elapsed() >= run_time);
     while control.order() == Order::Run && !is_over() {
         std::thread::sleep(LOOK);
     }
     let counts = stand_in.stop();
-    println!(
+    say(format_args!(
         "{} connections, {} agents",
         grouped(counts.connections),
         grouped(counts.agents)
-    );
+    ));
     for ((method, route, status), count) in &counts.answers {
-        println!("{:>14}  {method} {route} {status}", grouped(*count));
+        say(format_args!(
+            "{:>14}  {method} {route} {status}",
+            grouped(*count)
+        ));
     }
     Ok(Exit::OK)
 }

@@ -9,6 +9,7 @@ mod scenarios;
 mod signals;
 mod target;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -50,6 +51,16 @@ impl std::fmt::Display for CannotCarryOut {
 /// Marks an error as [`CannotCarryOut`].
 pub(crate) fn cannot<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| error.context(CannotCarryOut))
+}
+
+/// A line on standard output. Whoever read it may have gone (`| head`): that ends nothing.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line on standard error, likewise.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Carries out a command.

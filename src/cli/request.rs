@@ -19,7 +19,7 @@ use crate::plan::duration;
 
 use super::args::RequestArgs;
 use super::target::Target;
-use super::{Exit, cannot};
+use super::{Exit, cannot, say};
 
 /// Bytes of a body that are shown.
 const SHOWN_BODY_BYTES: usize = 64 * 1024;
@@ -62,7 +62,7 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
     let addresses = cannot(addresses)?;
     let exchange = cannot(exchange_on(args.io.into(), &request, addresses, timeout))?;
     if args.json {
-        println!("{}", serde_json::to_string(&exchange.report)?);
+        say(format_args!("{}", serde_json::to_string(&exchange.report)?));
     } else {
         show(&request, &exchange);
     }
@@ -280,25 +280,28 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64) -> Report {
 fn show(request: &Request, exchange: &Exchange) {
     let report = &exchange.report;
     for line in head_lines(&request.bytes) {
-        println!("> {line}");
+        say(format_args!("> {line}"));
     }
-    println!();
+    say("");
     if report.status.is_some() {
         for line in head_lines(&exchange.stream) {
-            println!("< {line}");
+            say(format_args!("< {line}"));
         }
-        println!();
+        say("");
         if !exchange.body.is_empty() {
-            println!("{}", String::from_utf8_lossy(&exchange.body));
+            say(format_args!("{}", String::from_utf8_lossy(&exchange.body)));
         }
         if report.body_bytes > exchange.body.len() as u64 {
-            println!("… {} bytes in all", report.body_bytes);
+            say(format_args!("… {} bytes in all", report.body_bytes));
         }
     }
     let elapsed_ms = report.elapsed_us / 1_000.0;
     match (&report.detail, report.status) {
-        (Some(detail), _) => println!("{}: {detail} (after {elapsed_ms:.3} ms)", report.outcome),
-        (None, status) => println!(
+        (Some(detail), _) => say(format_args!(
+            "{}: {detail} (after {elapsed_ms:.3} ms)",
+            report.outcome
+        )),
+        (None, status) => say(format_args!(
             "status {}, {} bytes of body, {elapsed_ms:.3} ms with connect, connection {}",
             status.unwrap_or_default(),
             report.body_bytes,
@@ -307,7 +310,7 @@ fn show(request: &Request, exchange: &Exchange) {
             } else {
                 "not reusable"
             },
-        ),
+        )),
     }
 }
 

@@ -29,9 +29,9 @@ use crate::watch::{Machine, Ticks};
 use super::args::RunArgs;
 use super::cores::{Cores, share_out};
 use super::request::parse_header;
-use super::signals::Signals;
+use super::signals::{Announce, Signals};
 use super::target::Target;
-use super::{Exit, cannot, mock, scenarios};
+use super::{Exit, cannot, mock, note, scenarios};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -81,8 +81,10 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
 
     let control = Arc::new(Control::default());
-    let signals =
-        cannot(Signals::listen(control.clone()).context("signals cannot be listened for"))?;
+    let signals = cannot(
+        Signals::listen(control.clone(), Announce::Orders)
+            .context("signals cannot be listened for"),
+    )?;
     announce(args, &wishes, &plan, &target);
     let setup = Setup {
         backend,
@@ -321,8 +323,8 @@ fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> 
         request_bytes_max: plan.scenario.request_bytes_max(),
     };
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
-    if let Some(note) = choice.note.filter(|_| !quiet) {
-        eprintln!("note: using epoll: {note}");
+    if let Some(reason) = choice.note.filter(|_| !quiet) {
+        note(format_args!("note: using epoll: {reason}"));
     }
     Ok(choice.backend)
 }
@@ -341,7 +343,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, plan: &Plan, target: &Target) {
         (None, Some(all)) => format!("for {} iterations", grouped(all)),
         (None, None) => "until Ctrl-C".to_owned(),
     };
-    eprintln!(
+    note(format_args!(
         "running scenario {} with {} users on {}{} {until}, seed {}",
         plan.scenario.name,
         grouped(plan.load.users_spawned()),
@@ -352,18 +354,18 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, plan: &Plan, target: &Target) {
             ""
         },
         plan.seed
-    );
+    ));
     if plan.scenario.api_key_is_default && !args.mock {
-        eprintln!(
+        note(format_args!(
             "note: {} is not set; using the scenario's default key",
             wishes.api_key_env
-        );
+        ));
     }
     let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
     if !args.mock && proxies.iter().any(|name| std::env::var_os(name).is_some()) {
-        eprintln!(
+        note(format_args!(
             "note: proxy variables of the environment are ignored; requests go straight to the target"
-        );
+        ));
     }
 }
 
@@ -390,13 +392,19 @@ impl Progress {
         if self.is_shown {
             let (end_s, length_s) = (second.end_ns as f64 / 1e9, length_ns as f64 / 1e9);
             let line = live::line(end_s, length_s, second.interval, self.failures, LIVE_WIDTH);
-            eprint!("\r\x1b[K{line}");
+            self.redraw(&line);
         }
+    }
+
+    /// Replaces the line. Nobody may be looking any more; that ends nothing.
+    fn redraw(&self, line: &str) {
+        let mut stderr = std::io::stderr();
+        let _ = write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush());
     }
 
     fn end(&self) {
         if self.is_shown {
-            eprint!("\r\x1b[K");
+            self.redraw("");
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::plan::compile::{Context as Compile, compile};
 use crate::plan::place::did_you_mean;
 use crate::plan::{BUILTIN, builtin};
 
-use super::Exit;
 use super::args::{ScenariosAction, ScenariosArgs};
+use super::{Exit, say};
 
 /// Carries out the command.
 pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
@@ -27,13 +27,13 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                     pause: None,
                 };
                 let scenario = compile(builtin.name, builtin.text, &context)?;
-                println!(
+                say(format_args!(
                     "{:>2}  {:<14} {}",
                     builtin.number, builtin.name, scenario.about
-                );
+                ));
             }
         }
-        ScenariosAction::Show { name } => print!("{}", text_of_builtin(&name)?.1),
+        ScenariosAction::Show { name } => say(text_of_builtin(&name)?.1.trim_end()),
     }
     Ok(Exit::OK)
 }

@@ -10,6 +10,15 @@ use tokio::sync::oneshot;
 
 use crate::engine::{Control, Order};
 
+/// What the user is told when a signal comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announce {
+    /// What happens now.
+    Orders,
+    /// Nothing: the command ends at once anyway.
+    Nothing,
+}
+
 /// Listens until it is dropped.
 pub struct Signals {
     interrupted: Arc<AtomicBool>,
@@ -22,7 +31,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the machine gives no thread or no descriptor for it.
-    pub fn listen(control: Arc<Control>) -> io::Result<Self> {
+    pub fn listen(control: Arc<Control>, announce: Announce) -> io::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let seen = interrupted.clone();
         let (enough, stop) = oneshot::channel();
@@ -50,7 +59,9 @@ impl Signals {
                     };
                     seen.store(true, Ordering::Relaxed);
                     control.give(order);
-                    eprintln!("{}", announcement(order));
+                    if announce == Announce::Orders {
+                        super::note(announcement(order));
+                    }
                 }
             });
         };
