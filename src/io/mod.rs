@@ -1,7 +1,7 @@
 //! The kernel's side of the house: one completion-shaped trait, three drivers that keep it.
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
-//! [`uring`] (the fast path, with its [`uring_buffers`]), [`epoll`] (the same by readiness), [`sim`] (the same by
+//! [`uring`] (the fast path, with its `uring_buffers`), [`epoll`] (the same by readiness), [`sim`] (the same by
 //! dice, on a virtual clock), then [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
