@@ -12,11 +12,18 @@ const WAITED_SHARE_MAX: f64 = 0.01;
 /// Time that the hypervisor gave to others, of all.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
+/// Seconds in which a shard was busier than that, of all, beyond which the whole run is doubted.
+const BUSY_SECONDS_SHARE_MAX: f64 = 0.05;
+
 /// What a verdict rests on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     /// Share of the time that each shard was not asleep, 0 to 1.
     pub shards_busy: Vec<f64>,
+    /// Seconds of the run.
+    pub seconds: u64,
+    /// Of them, those in which a shard was too busy.
+    pub seconds_too_busy: u64,
     /// 99 % of turns were no longer than this, in microseconds.
     pub turn_p99_us: f64,
     /// 99 % of requests left no later than this after they were due, in microseconds.
@@ -73,6 +80,14 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
+/// Weighs one second of a run by how busy its busiest shard was, 0 to 1.
+pub fn judge_second(busy: f64) -> Status {
+    match busy > BUSY_MAX {
+        true => Status::GeneratorLimited,
+        false => Status::Valid,
+    }
+}
+
 /// Weighs the evidence.
 pub fn judge(evidence: &Evidence) -> Verdict {
     let mut findings: Vec<(Status, String)> = Vec::new();
@@ -87,13 +102,25 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             ),
         ));
     }
+    let too_busy = evidence.seconds_too_busy as f64 / evidence.seconds.max(1) as f64;
+    if too_busy > BUSY_SECONDS_SHARE_MAX {
+        findings.push((
+            Status::GeneratorLimited,
+            format!(
+                "in {} of {} seconds a shard worked more than {:.0} % of the time",
+                evidence.seconds_too_busy,
+                evidence.seconds,
+                BUSY_MAX * 100.0
+            ),
+        ));
+    }
     let lateness_max_us = LATENESS_FREE_US.max(LATENESS_SHARE_MAX * evidence.response_p99_us);
     if evidence.client_p99_us > lateness_max_us && evidence.waited_in_line == 0 {
         findings.push((
             Status::GeneratorLimited,
             format!(
-                "requests left late: 1 % of them more than {:.2} ms after they were due",
-                evidence.client_p99_us / 1_000.0
+                "requests left late: 1 % of them more than {} after they were due",
+                show(evidence.client_p99_us)
             ),
         ));
     }
@@ -145,12 +172,19 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         None => Verdict {
             status: Status::Valid,
             reasons: vec![format!(
-                "busiest shard {:.0} % busy, 99 % of requests left within {:.2} ms of their time, 99 % of turns within {:.2} ms",
+                "busiest shard {:.0} % busy, 99 % of requests left within {} of their time, 99 % of turns within {}",
                 busiest * 100.0,
-                evidence.client_p99_us / 1_000.0,
-                evidence.turn_p99_us / 1_000.0
+                show(evidence.client_p99_us),
+                show(evidence.turn_p99_us)
             )],
         },
+    }
+}
+
+fn show(us: f64) -> String {
+    match us < 1_000.0 {
+        true => format!("{us:.0} us"),
+        false => format!("{:.2} ms", us / 1_000.0),
     }
 }
 
@@ -190,6 +224,11 @@ mod tests {
         };
         let limited = Status::GeneratorLimited;
         check(with(|e| e.shards_busy[1] = 0.97), limited, "97 %");
+        check(
+            with(|e| (e.seconds, e.seconds_too_busy) = (20, 2)),
+            limited,
+            "in 2 of 20 seconds",
+        );
         check(with(|e| e.client_p99_us = 2_500.0), limited, "2.50 ms");
         check(with(|e| e.overflows = 3), limited, "in 3 turns");
         check(with(|e| e.client_limits = 9), limited, "9 requests");

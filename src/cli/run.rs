@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::analysis::verdict::{Evidence, judge};
+use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
 use crate::engine::{self, Control, Order, Run, Second, Setup};
 use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::metrics::latencies::Latencies;
@@ -423,7 +423,14 @@ fn generator(ran: &Run, steal_share: Option<f64>, cores_shared: bool) -> Generat
         client_limits += limits.map(|error| error.count).sum::<u64>();
     }
     let turns = &ran.summary.counts.turns;
+    let samples = ran.summary.series.samples();
+    let too_busy = samples.iter().filter(|sample| {
+        let busy = sample.working_ns as f64 / sample.length_ns.max(1) as f64;
+        judge_second(busy) != Status::Valid
+    });
     let verdict = judge(&Evidence {
+        seconds: samples.len() as u64,
+        seconds_too_busy: too_busy.count() as u64,
         shards_busy: ran.shards.iter().map(|shard| shard.busy).collect(),
         turn_p99_us: turns.percentile_us(99.0),
         client_p99_us: client.percentile_us(99.0),

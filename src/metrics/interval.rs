@@ -9,6 +9,8 @@ use super::latencies::Latencies;
 pub struct Interval {
     /// Users at its end.
     pub users: u64,
+    /// Time that the shard was not asleep; of several shards, the busiest one's.
+    pub working_ns: u64,
     /// By metric.
     pub steps: Vec<StepInterval>,
 }
@@ -31,6 +33,7 @@ impl Interval {
     pub fn new(steps: usize) -> Self {
         Self {
             users: 0,
+            working_ns: 0,
             steps: vec![StepInterval::default(); steps],
         }
     }
@@ -38,6 +41,7 @@ impl Interval {
     /// Back to empty, keeping the memory.
     pub fn clear(&mut self) {
         self.users = 0;
+        self.working_ns = 0;
         for step in &mut self.steps {
             step.requests = 0;
             step.failures = 0;
@@ -68,6 +72,7 @@ impl AddAssign<&Self> for StepInterval {
 impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
         self.users += other.users;
+        self.working_ns = self.working_ns.max(other.working_ns);
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }

@@ -220,6 +220,7 @@ impl Recorder {
     #[inline]
     pub fn on_turn(&mut self, ns: u64) {
         self.counts.turns.record(ns);
+        self.interval.working_ns += ns;
     }
 
     /// So many users are there.

@@ -33,6 +33,8 @@ pub struct Sample {
     pub length_ns: u64,
     /// Users at its end.
     pub users: u64,
+    /// Time that the busiest shard was not asleep.
+    pub working_ns: u64,
     /// By metric.
     pub steps: Vec<StepSample>,
 }
@@ -77,6 +79,7 @@ impl Series {
             end_ns,
             length_ns: end_ns.saturating_sub(begin_ns),
             users: interval.users,
+            working_ns: interval.working_ns,
             steps: interval.steps.iter().map(StepSample::pack).collect(),
         });
     }
@@ -101,6 +104,7 @@ impl Sample {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
             users: later.users,
+            working_ns: self.working_ns + later.working_ns,
             steps: joined.collect(),
         }
     }

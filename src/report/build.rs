@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::analysis::verdict::judge_second;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, StepCounts};
 use crate::metrics::summary::{Sample, Summary};
@@ -180,6 +181,7 @@ fn sample_record(sample: &Sample) -> SampleRecord {
     let all = sample.all();
     let length_s = sample.length_ns as f64 / 1e9;
     let response = times(&all.response);
+    let busy = ratio(sample.working_ns as f64, sample.length_ns as f64).min(1.0);
     SampleRecord {
         t_s: sample.end_ns as f64 / 1e9,
         length_s,
@@ -190,7 +192,8 @@ fn sample_record(sample: &Sample) -> SampleRecord {
         p95_us: response.p95,
         p99_us: response.p99,
         max_us: response.max,
-        verdict: None,
+        busy,
+        verdict: Some(judge_second(busy).name().into()),
         steps: sample
             .steps
             .iter()

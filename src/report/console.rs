@@ -59,6 +59,29 @@ impl Console {
         self.text.push('\n');
     }
 
+    /// A text in lines of at most [`WIDTH`], the first after `lead`, the others indented.
+    fn wrapped(&mut self, lead: &str, text: &str) {
+        let mut line = lead.to_owned();
+        // Colour codes take no room on the screen.
+        let mut width = lead.chars().count()
+            - if self.style.colour && lead.contains('\x1b') {
+                11
+            } else {
+                0
+            };
+        for word in text.split(' ') {
+            if width + word.chars().count() > WIDTH {
+                self.line(&line);
+                line = " ".repeat(9);
+                width = 9;
+            }
+            line += word;
+            line.push(' ');
+            width += word.chars().count() + 1;
+        }
+        self.line(line);
+    }
+
     fn paint(&self, colour: Colour, text: &str) -> String {
         let code = match colour {
             Colour::Red => "1;31",
@@ -116,9 +139,9 @@ impl Console {
         let status = self.paint(colour, &verdict.status);
         let mut reasons = verdict.reasons.iter();
         let first = reasons.next().cloned().unwrap_or_default();
-        self.line(format!("VERDICT: {status} - {first}"));
+        self.wrapped(&format!("VERDICT: {status} - "), &first);
         for reason in reasons {
-            self.line(format!("         and {reason}"));
+            self.wrapped("         and ", reason);
         }
     }
 
@@ -159,7 +182,7 @@ impl Console {
             let text = self.paint(Colour::Red, &text);
             self.line(text);
             if let Some(hint) = &error.hint {
-                self.line(format!("        {hint}"));
+                self.wrapped("         ", hint);
             }
         }
     }
@@ -248,15 +271,14 @@ impl Console {
                 let _ = write!(line, "{:>9}", cell(&step.response_us, *percent, value));
             }
             let _ = write!(line, "{:>9}", step.response_us.max.map_or("-".into(), time));
+            self.line(line);
             if step.cut_off > 0 {
-                let _ = write!(
-                    line,
+                self.line(format!(
                     "  {} still open at the end, the oldest for >= {}",
                     grouped(step.cut_off),
                     step.failures_us.max.map_or("-".into(), time)
-                );
+                ));
             }
-            self.line(line);
         }
         if weak {
             self.line("~ rests on fewer than ten samples above it");
@@ -278,25 +300,25 @@ impl Console {
     /// The server's and the generator's part of those times.
     fn clocks(&mut self, record: &Record) {
         self.line("");
-        self.line("Of it, service (submitted to answered) and client (due to submitted)");
-        let show = |value: Option<f64>| value.map_or("-".to_owned(), time);
+        self.line("Of it: service (submitted to answered) and client (due to submitted)");
+        let mut head = format!("{:<20}", "");
+        for name in ["service p50", "p99", "max", "client p50", "p99", "max"] {
+            let _ = write!(head, "{name:>12}");
+        }
+        self.line(head);
         for step in record
             .steps
             .iter()
             .filter(|step| step.response_us.count > 0)
         {
-            let (service, client) = (&step.service_us, &step.client_us);
             let name = format!("{} {}", step.method, last_part(&step.name));
-            self.line(format!(
-                "{:<20} service p50 {}, p99 {}, max {}; client p50 {}, p99 {}, max {}",
-                shortened(&name, 19),
-                show(service.p50),
-                show(service.p99),
-                show(service.max),
-                show(client.p50),
-                show(client.p99),
-                show(client.max)
-            ));
+            let mut line = format!("{:<20}", shortened(&name, 19));
+            for times in [&step.service_us, &step.client_us] {
+                for value in [times.p50, times.p99, times.max] {
+                    let _ = write!(line, "{:>12}", value.map_or("-".into(), time));
+                }
+            }
+            self.line(line);
         }
     }
 
@@ -395,5 +417,172 @@ fn cell(times: &Times, percent: f64, value: Option<f64>) -> String {
         None => "-".into(),
         Some(us) if is_weak(times, percent) => format!("~{}", time(us)),
         Some(us) => time(us),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::outcome::{Failure, Outcome};
+    use crate::metrics::recorder::{Recorder, Times as Moments};
+    use crate::metrics::summary::{Series, Summary};
+    use crate::plan::scenario::MetricLabel;
+    use crate::report::build;
+    use crate::report::record::{Generator, LoadInfo, MachineInfo, RunInfo, VerdictRecord};
+
+    const WORKFLOW: &str = "/v1/opscore/agent/[id]/workflow";
+
+    /// A run of `answered` workflow requests of which `failed` got 500, and one that was cut off.
+    fn record(answered: u64, failed: u64) -> Record {
+        let mut recorder = Recorder::new(1, 0);
+        for index in 0..answered {
+            recorder.on_started(0);
+            let moments = Moments {
+                intended_ns: index * 1_000_000,
+                submitted_ns: index * 1_000_000 + 20_000,
+                done_ns: index * 1_000_000 + 1_250_000,
+            };
+            let (failure, status) = (Failure::Status, 500);
+            let outcome = match index < failed {
+                true => Outcome::Failed { failure, status },
+                false => Outcome::Success { status: 202 },
+            };
+            if index < failed {
+                recorder.example(0, failure, status, || {
+                    "500 {\"detail\":\"Internal Server Error\"}".into()
+                });
+            }
+            recorder.record(0, outcome, moments, 130, 301);
+        }
+        recorder.on_started(0);
+        let moments = Moments {
+            intended_ns: 0,
+            submitted_ns: 0,
+            done_ns: 2_000_000_000,
+        };
+        recorder.cut_off(0, moments);
+        let (counts, interval) = recorder.into_parts();
+        let mut series = Series::default();
+        series.push(1_000_000_000, &interval);
+        let label = MetricLabel {
+            method: "POST".into(),
+            name: WORKFLOW.into(),
+            is_poll: false,
+        };
+        let run = RunInfo {
+            version: "0".into(),
+            scenario: "workflow".into(),
+            host: "http://localhost:8000".into(),
+            addresses: vec!["127.0.0.1:8000".into()],
+            users: 5,
+            spawn_rate: Some(5.0),
+            run_time_s: Some(1.0),
+            load: LoadInfo {
+                model: "closed".into(),
+                users_from: 0,
+                ramp_s: None,
+                wait_s: [0.0, 0.0],
+                iterations: None,
+            },
+            seed: 7,
+            shards: 1,
+            backend: "io_uring".into(),
+            connections: "per-user".into(),
+            timeout_s: 30.0,
+            started_at: "2026-11-24T12:00:00.000Z".into(),
+            ended_by: "time".into(),
+            machine: MachineInfo {
+                cores: 2,
+                cpu: "a processor".into(),
+                kernel: "6.18".into(),
+            },
+        };
+        let generator = Generator {
+            cpu_user_s: 0.1,
+            cpu_system_s: 0.2,
+            rss_max_bytes: 1,
+            turn_us: Times::default(),
+            connect_us: Times::default(),
+            shards: Vec::new(),
+            verdict: VerdictRecord {
+                status: "VALID".into(),
+                reasons: vec!["a long reason ".repeat(12)],
+            },
+        };
+        let summary = Summary { counts, series };
+        build::record(run, &[label], &summary, 1_000_000_000, generator)
+    }
+
+    fn plain(record: &Record) -> String {
+        let style = Style {
+            colour: false,
+            quiet: false,
+        };
+        render(record, style)
+    }
+
+    #[test]
+    fn a_500_stands_under_the_verdict_with_its_share_and_its_cause() {
+        let text = plain(&record(200, 50));
+        let lines: Vec<&str> = text.lines().collect();
+        let verdict = lines
+            .iter()
+            .position(|line| line.starts_with("VERDICT: VALID"))
+            .expect("a verdict");
+        let failed = lines
+            .iter()
+            .position(|line| line.starts_with("FAILED: 50 of 200 POST"))
+            .expect("a failure");
+        assert!(failed > verdict && failed < verdict + 4, "{text}");
+        assert!(text.contains("answered 500 (25.0 %)"), "{text}");
+        assert!(
+            text.contains("for example: 500 {\"detail\":\"Internal Server Error\"}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_request_without_an_answer_is_a_lower_bound() {
+        let text = plain(&record(200, 0));
+        assert!(
+            text.contains("1 still open at the end, the oldest for >= 2.00 s"),
+            "{text}"
+        );
+        assert!(text.contains("no failures"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_screen() {
+        for line in plain(&record(2_000_000, 7)).lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn weak_percentiles_are_marked_and_others_are_not() {
+        let row = |answered| {
+            let text = plain(&record(answered, 0));
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("POST workflow"))
+                .expect("a row");
+            line.to_owned()
+        };
+        assert_eq!(row(100).matches('~').count(), 4, "{}", row(100));
+        assert_eq!(row(2_000).matches('~').count(), 0, "{}", row(2_000));
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_text() {
+        let record = record(30, 3);
+        assert_eq!(Record::parse(&record.to_json()), Ok(record.clone()));
+        let other = record
+            .to_json()
+            .replace("opsurge.record/1", "opsurge.record/9");
+        assert!(
+            Record::parse(&other)
+                .expect_err("unknown")
+                .contains("opsurge.record/9")
+        );
     }
 }

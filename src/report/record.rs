@@ -319,7 +319,9 @@ pub struct SampleRecord {
     pub p99_us: Option<f64>,
     /// Exact.
     pub max_us: Option<f64>,
-    /// How far this stretch is to be believed, where it was judged by itself.
+    /// Share of it in which the busiest shard was not asleep, 0 to 1.
+    pub busy: f64,
+    /// How far this stretch is to be believed, by that.
     pub verdict: Option<String>,
     /// By step, in the order of [`Record::steps`].
     pub steps: Vec<StepSampleRecord>,
