@@ -446,3 +446,94 @@ fn a_request_without_an_answer_says_what_happened() {
     }
     server.join().expect("it served both");
 }
+
+#[test]
+fn a_second_ctrl_c_stops_at_once_and_what_was_under_way_is_cut_off() {
+    // It accepts and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("r.json");
+    let mut child = opsurge(&["run", "--host", &url, "-u", "3", "-r", "1000", "--json"])
+        .arg(&json)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("it speaks").expect("UTF-8");
+    while !line().starts_with("running") {}
+    // The trial connection, then one per user with its request.
+    let _trial = listener.accept().expect("it connects");
+    let users: Vec<_> = (0..3)
+        .map(|_| listener.accept().expect("it connects").0)
+        .collect();
+    for mut user in &users {
+        user.read_exact(&mut [0; 64]).expect("it sends");
+    }
+    let began = Instant::now();
+    interrupt(&child);
+    while !line().starts_with("interrupted") {}
+    interrupt(&child);
+    let status = child.wait().expect("it ends");
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "the drain would last 5 s"
+    );
+    assert_eq!(status.code(), Some(130));
+    let record = std::fs::read_to_string(&json).expect("the record was written");
+    let record = Record::parse(&record).expect("it is a record");
+    check_sums(&record);
+    assert_eq!((record.totals.sent, record.totals.cut_off), (3, 3));
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_costs_failures_and_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = folder.path().join("get.toml");
+    std::fs::write(
+        &scenario,
+        "name = \"get\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n",
+    )
+    .expect("written");
+    let serve = |listener: &TcpListener, answers: usize| {
+        let mut served = 0;
+        while served < answers {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut buffer = [0; 1024];
+            while served < answers && stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                std::io::Write::write_all(&mut stream, answer).expect("it reads");
+                served += 1;
+            }
+        }
+    };
+    let server = std::thread::spawn(move || {
+        serve(&listener, 50);
+        drop(listener);
+        let again = loop {
+            match TcpListener::bind(address) {
+                Ok(listener) => break listener,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        serve(&again, 50);
+    });
+    let scenario = scenario.to_str().expect("UTF-8");
+    let host = format!("http://{address}");
+    let arguments = [
+        scenario, "--host", &host, "-u", "1", "--wait", "1ms", "-t", "2s",
+    ];
+    let (record, said) = record_of(&arguments, 1);
+    server.join().expect("it served both times");
+    check_sums(&record);
+    assert_eq!(record.steps[0].statuses["200"], 100, "{said}");
+    for error in &record.errors {
+        let known = ["connect-refused", "closed-before-head", "reset-before-head"];
+        assert!(known.contains(&error.kind.as_str()), "{said}");
+    }
+    // Backing off up to half a second: a handful of refusals in two seconds, not thousands.
+    assert!(record.totals.failures < 60, "{said}");
+}

@@ -249,3 +249,109 @@ fn is_client_limit(errno: i32) -> bool {
         libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EADDRNOTAVAIL
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::response::Expecting;
+    use crate::io::Received;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    fn busy() -> Connection {
+        let mut connection = Connection::default();
+        connection.on_opening(0, 0);
+        assert_eq!(connection.on(Io::Connected, &[], false), Happening::Opened);
+        connection.on_submitted(0);
+        connection.decoder.start(Expecting::Body, 8);
+        connection
+    }
+
+    fn received(bytes: &[u8]) -> Io {
+        Io::Received(Received {
+            buffer: 0,
+            bytes: bytes.len() as u32,
+        })
+    }
+
+    /// The failure that `end` causes after the first `bytes` of an answer.
+    fn check_failure(bytes: &[u8], end: Io, expected: Failure) {
+        let mut connection = busy();
+        if !bytes.is_empty() {
+            let reading = connection.on(received(bytes), bytes, false);
+            assert_eq!(reading, Happening::StillReading);
+        }
+        match connection.on(end, &[], false) {
+            Happening::Failed(failure, _) => assert_eq!(failure, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn resets_and_ends_are_told_apart_by_how_far_the_answer_was() {
+        let reset = Io::ReceiveFailed(libc::ECONNRESET);
+        check_failure(b"", reset, Failure::ResetBeforeHead);
+        check_failure(&ANSWER[..9], reset, Failure::ResetInHead);
+        check_failure(&ANSWER[..39], reset, Failure::ResetInBody);
+        check_failure(b"", Io::Closed, Failure::ClosedBeforeHead);
+        check_failure(&ANSWER[..9], Io::Closed, Failure::ClosedInHead);
+        check_failure(&ANSWER[..39], Io::Closed, Failure::Incomplete);
+        check_failure(b"", Io::SendFailed(libc::ENOBUFS), Failure::ClientLimit);
+    }
+
+    #[test]
+    fn attempts_to_connect_fail_by_their_reason() {
+        for (errno, expected) in [
+            (libc::ECONNREFUSED, Failure::ConnectRefused),
+            (libc::ETIMEDOUT, Failure::ConnectTimeout),
+            (libc::EMFILE, Failure::ClientLimit),
+            (libc::EADDRNOTAVAIL, Failure::ClientLimit),
+            (libc::ENETUNREACH, Failure::ConnectFailed),
+        ] {
+            let mut connection = Connection::default();
+            connection.on_opening(0, 0);
+            let happening = connection.on(Io::ConnectFailed(errno), &[], false);
+            assert_eq!(happening, Happening::Failed(expected, Detail::Errno(errno)));
+        }
+    }
+
+    fn check_reusable(bytes: &[u8], sending: bool, expected: bool) {
+        match busy().on(received(bytes), bytes, sending) {
+            Happening::Answered { reusable, .. } => assert_eq!(reusable, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_connection_is_used_again_only_when_nothing_is_left_over_on_either_side() {
+        check_reusable(ANSWER, false, true);
+        check_reusable(ANSWER, true, false);
+        check_reusable(&[ANSWER, b"HTTP"].concat(), false, false);
+    }
+
+    #[test]
+    fn an_early_answer_is_read_although_the_request_could_not_be_sent() {
+        let mut connection = busy();
+        let broken = connection.on(Io::SendFailed(libc::EPIPE), &[], false);
+        assert_eq!(broken, Happening::StillReading);
+        match connection.on(received(ANSWER), ANSWER, false) {
+            Happening::Answered {
+                status, reusable, ..
+            } => assert_eq!((status, reusable), (200, false)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn whatever_comes_on_an_idle_connection_ends_it_without_blame() {
+        for io in [
+            received(b"HTTP/1.1 408"),
+            Io::Closed,
+            Io::ReceiveFailed(libc::ECONNRESET),
+        ] {
+            let mut connection = busy();
+            connection.state = State::Idle;
+            assert_eq!(connection.on(io, b"", false), Happening::Dropped);
+        }
+    }
+}
