@@ -249,6 +249,23 @@ fn a_send_queued_before_a_close_never_reaches_the_next_socket() {
 }
 
 #[test]
+fn a_connect_queued_before_a_close_does_not_disturb_the_next() {
+    check(|driver, listener| {
+        for generation in 1..20 {
+            let (first, second) = (id(0, generation), id(1, generation));
+            driver.submit_connect(first, 0);
+            driver.close(first);
+            // The next socket is likely to get the closed one's descriptor, in the same batch.
+            driver.submit_connect(second, 0);
+            assert_eq!(next(driver, second, &mut Vec::new()), Io::Connected);
+            driver.close(second);
+            driver.wait(0, &mut Vec::new());
+            drop(listener.accept().expect("it has connected"));
+        }
+    });
+}
+
+#[test]
 fn a_wait_without_events_ends_at_its_deadline() {
     check(|driver, _| {
         let before_ns = driver.now_ns();

@@ -313,7 +313,34 @@ fn requests_that_nobody_answers_end_at_their_time_limit() {
         assert_eq!(error.failure.name(), "timeout");
     }
     assert!(steps[0].failed.min_us() >= 2_000_000.0);
+    // Each of them, not only a connection's first: ten users, one every two to three seconds for twenty.
+    let requests: u64 = steps.iter().map(|step| step.requests).sum();
+    assert!((70..=100).contains(&requests), "{requests}");
     assert!(outcomes.lasted_ns <= 22 * SECOND_NS);
+}
+
+#[test]
+fn a_late_answer_is_never_matched_to_the_next_request() {
+    let mut plan = plan(5, "0", 30);
+    plan.timeout_ns = 2 * SECOND_NS;
+    // Every answer comes half a second after its request was given up, when its slot carries the next one.
+    let late = Network {
+        stale: 1.0,
+        ..Network::calm(1_000)
+    };
+    let (outcomes, sim) = run(&plan, OpsCore::new(0, 5 * SECOND_NS / 2), late, 1);
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    assert!(
+        sim.service.count("workflow", 202) > 10,
+        "the server did answer"
+    );
+    for step in steps {
+        assert_eq!(
+            step.requests, step.failures,
+            "an answer was taken that belonged to another request"
+        );
+    }
 }
 
 #[test]

@@ -175,10 +175,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
-            if !self.progress.draining {
-                self.spawn_due();
-                self.wake_due();
-            }
+            self.spawn_due();
+            self.wake_due();
             self.expire_due();
             let done =
                 self.progress.in_flight == 0 && (self.progress.draining || self.all_finished());
@@ -222,9 +220,6 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// When the next thing is due that no completion will announce.
     fn deadline_ns(&self) -> u64 {
         let looked_at_ns = self.progress.now_ns + SLEEP_NS_MAX;
-        if self.progress.draining {
-            return looked_at_ns;
-        }
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
         let spawn_ns = self.next_spawn_ns().unwrap_or(u64::MAX);
         let line_ns = self.pool.first_in_line().map_or(u64::MAX, |user| {
@@ -306,17 +301,21 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Timer ids: users first, then the time limits of slots, then their backoffs.
+    /// Timer ids: users first, then the time limits of slots, then their backoffs. At the end only limits still hold.
     fn on_timer(&mut self, id: u32) {
         let users_max = self.users_max as u32;
         let slots = self.pool.connections.len() as u32;
+        let is_time_limit = (users_max..users_max + slots).contains(&id);
+        if self.progress.draining && !is_time_limit {
+            return;
+        }
         if id < users_max {
             let script = self.script();
             let next = self.users[id as usize]
                 .user
                 .next(script, user::Happening::Woken);
             self.act(id, next);
-        } else if id < users_max + slots {
+        } else if is_time_limit {
             self.on_time_limit(id - users_max);
         } else {
             self.on_backoff_over(id - users_max - slots);
