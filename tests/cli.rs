@@ -534,6 +534,6 @@ fn a_server_that_goes_and_comes_back_costs_failures_and_nothing_else() {
         let known = ["connect-refused", "closed-before-head", "reset-before-head"];
         assert!(known.contains(&error.kind.as_str()), "{said}");
     }
-    // Backing off up to half a second: a handful of refusals in two seconds, not thousands.
+    // Backing off up to half a second: a handful of refusals in three seconds, not thousands.
     assert!(record.totals.failures < 60, "{said}");
 }

@@ -7,6 +7,8 @@ use super::recorder::Counts;
 /// Most samples in a series. When it is full, neighbours are joined and samples become twice as long: a day at one
 /// second would be 86,400 of them.
 const SAMPLES_MAX: usize = 4096;
+/// Shortest sample: what a run has left over after its last full second is often a millisecond.
+const SAMPLE_NS_MIN: u64 = 500_000_000;
 
 /// What a run measured.
 #[derive(Debug)]
@@ -69,19 +71,26 @@ impl Series {
         &self.samples
     }
 
-    /// Appends what happened up to `end_ns`.
+    /// Appends what happened up to `end_ns`. A rest too short for a rate of its own is joined to the sample before it.
     pub fn push(&mut self, end_ns: u64, interval: &Interval) {
         let begin_ns = self.samples.last().map_or(0, |last| last.end_ns);
-        if self.samples.len() == self.samples_max {
-            self.coarsen();
-        }
-        self.samples.push(Sample {
+        let sample = Sample {
             end_ns,
             length_ns: end_ns.saturating_sub(begin_ns),
             users: interval.users,
             working_ns: interval.working_ns,
             steps: interval.steps.iter().map(StepSample::pack).collect(),
-        });
+        };
+        if let Some(last) = self.samples.last_mut()
+            && sample.length_ns < SAMPLE_NS_MIN
+        {
+            *last = last.join(&sample);
+            return;
+        }
+        if self.samples.len() == self.samples_max {
+            self.coarsen();
+        }
+        self.samples.push(sample);
     }
 
     fn coarsen(&mut self) {
@@ -146,6 +155,24 @@ impl StepSample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rest_too_short_for_a_rate_joins_the_sample_before_it() {
+        let mut series = Series::default();
+        let mut interval = Interval::new(1);
+        interval.steps[0].requests = 10;
+        for end_ns in [1_000_000_000, 2_000_000_000, 2_000_400_000] {
+            series.push(end_ns, &interval);
+        }
+        let [_, last] = series.samples() else {
+            panic!("two samples");
+        };
+        assert_eq!(
+            (last.end_ns, last.length_ns),
+            (2_000_400_000, 1_000_400_000)
+        );
+        assert_eq!(last.all().requests, 20);
+    }
 
     #[test]
     fn a_full_series_becomes_coarser_and_loses_no_count() {
