@@ -288,6 +288,40 @@ fn a_shared_pool_makes_users_wait_and_says_so() {
 }
 
 #[test]
+fn the_time_limit_covers_the_waiting_line_too() {
+    let mut plan = plan(4, "0", 30);
+    plan.connections = Connections::Shared(1);
+    plan.timeout_ns = 2 * SECOND_NS;
+    // One connection, 1.5 s a request: whoever waits for it has half a second left when it comes.
+    let (outcomes, _) = run(
+        &plan,
+        OpsCore::new(0, 3 * SECOND_NS / 2),
+        Network::calm(0),
+        1,
+    );
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    for step in steps {
+        assert!(
+            step.response.max_us() <= 2_000_000.0,
+            "{}",
+            step.response.max_us()
+        );
+        assert!(
+            step.failed.max_us() <= 2_000_000.0,
+            "{}",
+            step.failed.max_us()
+        );
+    }
+    let kinds: Vec<&str> = steps
+        .iter()
+        .flat_map(|s| &s.errors)
+        .map(|e| e.failure.name())
+        .collect();
+    assert!(kinds.contains(&"timeout"), "{kinds:?}");
+}
+
+#[test]
 fn iterations_bound_a_run_and_share_out_evenly() {
     let mut plan = plan(50, "0", 3_600);
     plan.load.iterations = Some(120);

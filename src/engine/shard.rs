@@ -51,6 +51,8 @@ pub struct Shard<'p, D> {
 /// A user and the request that it has under way.
 struct Seat {
     user: User,
+    /// When it wanted to send the request: its time limit counts from here, waiting line and connect included.
+    begun_ns: u64,
     submitted_ns: u64,
     /// Slot of its connection while a request is under way, else `NOBODY`.
     slot: u32,
@@ -223,7 +225,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
         let spawn_ns = self.next_spawn_ns().unwrap_or(u64::MAX);
         let line_ns = self.pool.first_in_line().map_or(u64::MAX, |user| {
-            self.users[user as usize].user.intended_ns + self.plan.timeout_ns
+            self.users[user as usize].begun_ns + self.plan.timeout_ns
         });
         timers_ns.min(spawn_ns).min(line_ns).min(looked_at_ns)
     }
@@ -261,6 +263,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             .fill(number, &self.random, place);
         self.users.push(Seat {
             user: User::new(number, spawn_ns, self.plan.load.iterations_of(number)),
+            begun_ns: 0,
             submitted_ns: 0,
             slot: NOBODY,
             step: 0,
@@ -354,6 +357,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.progress.in_flight += 1;
         let seat = &mut self.users[id as usize];
         seat.step = step;
+        seat.begun_ns = self.progress.now_ns;
         seat.phase = Phase::Waiting;
         seat.slot = NOBODY;
         match self.pool.acquire(id) {
@@ -415,7 +419,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// operation per time limit, not per request.
     fn limit_time(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
-        connection.deadline_ns = self.progress.now_ns + self.plan.timeout_ns;
+        let begun_ns = self.users[connection.user as usize].begun_ns;
+        connection.deadline_ns = begun_ns + self.plan.timeout_ns;
         if !connection.timeout_is_set {
             connection.timeout_is_set = true;
             let timer = self.users_max as u32 + slot;
@@ -649,7 +654,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Users who have stood in the line for too long.
     fn expire_due(&mut self) {
         while let Some(id) = self.pool.first_in_line() {
-            let since_ns = self.users[id as usize].user.intended_ns;
+            let since_ns = self.users[id as usize].begun_ns;
             if since_ns + self.plan.timeout_ns > self.progress.now_ns {
                 break;
             }
