@@ -250,3 +250,92 @@ impl User {
             .draw(self.number, stream, u64::from(self.draws))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::compile::{Context, compile};
+
+    const MS: u64 = 1_000_000;
+
+    /// Two start steps, the second a poll, then one task with a wait of 100 ms.
+    fn scenario() -> Scenario {
+        let text = r#"
+            name = "x"
+            wait = "100ms"
+            [[start]]
+            method = "POST"
+            path = "/first"
+            [[start]]
+            method = "GET"
+            path = "/poll"
+            retry_every = "10ms"
+            give_up_after = "25ms"
+            [[task]]
+            method = "GET"
+            path = "/work"
+        "#;
+        let context = Context {
+            authority: "x",
+            base_path: "",
+            api_key: None,
+            api_key_env: "",
+            env: &|_| None,
+            headers: &[],
+            wait: None,
+            pause: None,
+        };
+        compile("x.toml", text, &context).expect("it is valid")
+    }
+
+    fn answered(answer: Answer, service_ms: u64, done_ms: u64) -> Happening {
+        Happening::Answered {
+            answer,
+            service_ns: service_ms * MS,
+            done_ns: done_ms * MS,
+        }
+    }
+
+    /// Tells a user what happens, one after the other; each time it must want this, due then (in ms).
+    fn check(story: &[(Happening, Action, u64)]) {
+        let scenario = scenario();
+        let script = Script {
+            scenario: &scenario,
+            random: Keyed::new(1),
+        };
+        let mut user = User::new(0, 0, Some(2));
+        assert_eq!(user.begin(script).action, Action::Send(0));
+        for (index, (happening, action, due_ms)) in story.iter().enumerate() {
+            assert_eq!(user.next(script, *happening).action, *action, "at {index}");
+            assert_eq!(user.intended_ns, due_ms * MS, "at {index}");
+        }
+    }
+
+    #[test]
+    fn lateness_is_inherited_within_a_pass_and_a_wait_begins_with_the_answer() {
+        let success = Answer::Success;
+        check(&[
+            // It left 15 ms late and took 5: the next one was due at 5, though it is 20 already.
+            (answered(success, 5, 20), Action::Send(1), 5),
+            (answered(success, 3, 24), Action::Send(2), 8),
+            (answered(success, 2, 30), Action::SleepUntil(130 * MS), 130),
+            (Happening::Woken, Action::Send(2), 130),
+            (answered(Answer::Failed, 2, 140), Action::Finish, 240),
+        ]);
+    }
+
+    #[test]
+    fn a_poll_keeps_its_times_and_its_patience() {
+        let not_yet = Answer::NotYet;
+        check(&[
+            (answered(Answer::Success, 1, 1), Action::Send(1), 1),
+            (answered(not_yet, 2, 3), Action::SleepUntil(11 * MS), 11),
+            (Happening::Woken, Action::Send(1), 11),
+            // Answered after the next attempt was due: that one goes out at once.
+            (answered(not_yet, 11, 22), Action::Send(1), 22),
+            // The next would be due at 32, and patience ends at 26.
+            (answered(not_yet, 1, 23), Action::SleepUntil(26 * MS), 26),
+            (Happening::Woken, Action::Send(2), 26),
+        ]);
+    }
+}
