@@ -4,52 +4,77 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opsurge::engine::timers::Timers;
-use opsurge::http::response::{Decoder, Expecting};
+use opsurge::http::request::Values;
+use opsurge::http::response::{Decoder, Expecting, Keep};
 use opsurge::metrics::outcome::Outcome;
 use opsurge::metrics::recorder::{Recorder, Times};
 use opsurge::plan::builtin;
 use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::random::Keyed;
+use opsurge::plan::random::{Keyed, Stream};
+use opsurge::plan::value::Origin;
 
 /// Ops-Core's answer to a workflow request.
 const ANSWER: &[u8] = b"HTTP/1.1 202 Accepted\r\ndate: Mon, 23 Nov 2026 21:03:44 GMT\r\nserver: uvicorn\r\n\
 content-length: 130\r\ncontent-type: application/json\r\nx-process-time: 0.0024747848510742188\r\n\r\n\
 {\"sessionId\":\"d96aaa22-a187-4972-a633-b41aa48fa1a6\",\"workflowId\":\"sample_workflow_id\",\"message\":\"Workflow triggered successfully\"}";
 
+/// Renders a step's request, the values made for it included.
 fn render(criterion: &mut Criterion) {
-    let context = Context {
-        authority: "localhost:8000",
-        base_path: "",
-        api_key: None,
-        api_key_env: "OPSCORE_API_KEY",
-        env: &|_| None,
-        headers: &[],
-        wait: None,
-        pause: None,
-    };
-    let text = builtin("workflow").expect("it is built in").text;
-    let scenario = compile("workflow", text, &context).expect("it is valid");
-    let mut values = vec![0; scenario.variables.stride()];
-    scenario.variables.fill(0, &Keyed::new(1), &mut values);
-    let mut out = vec![0; scenario.request_bytes_max()];
-    let template = &scenario.steps[2].template;
-    criterion.bench_function("render the workflow request", |bencher| {
-        bencher.iter(|| template.render(black_box(&values), black_box(&mut out)));
-    });
+    for (name, step, what) in [
+        ("workflow", 2, "render the workflow request"),
+        (
+            "mixed",
+            1,
+            "render a state update (time and choice made anew)",
+        ),
+        ("mixed", 3, "render an inline workflow"),
+    ] {
+        let text = builtin(name).expect("it is built in").text;
+        let context = Context::plain("localhost:8000");
+        let scenario = compile(name, text, &context).expect("it is valid");
+        let origin = |stream, text| Origin {
+            random: Keyed::new(1),
+            user: 0,
+            stream,
+            text,
+            users: 1,
+            wall_ns: 1_800_000_000_000_000_000 + text,
+            feeder: &scenario.feeder,
+        };
+        let mut user = vec![0; scenario.variables.stride()];
+        scenario
+            .variables
+            .fill(&origin(Stream::Variable, 0), &mut user);
+        let mut fresh = vec![0; scenario.fresh_stride];
+        let mut out = vec![0; scenario.request_bytes_max()];
+        let step = &scenario.steps[step];
+        let mut count = 0;
+        criterion.bench_function(what, |bencher| {
+            bencher.iter(|| {
+                count += 1;
+                step.refresh(&origin(Stream::Request, count), &mut fresh);
+                let values = Values {
+                    user: black_box(&user),
+                    fresh: &fresh,
+                };
+                step.template.render(values, black_box(&mut out))
+            });
+        });
+    }
 }
 
 fn decode(criterion: &mut Criterion) {
     let mut decoder = Decoder::new();
     criterion.bench_function("decode its answer", |bencher| {
         bencher.iter(|| {
-            decoder.start(Expecting::Body, 256);
+            decoder.start(Expecting::Body, Keep::body(256));
             decoder.on_bytes(black_box(ANSWER))
         });
     });
 }
 
 fn record(criterion: &mut Criterion) {
-    let mut recorder = Recorder::new(3, 0);
+    let mut recorder = Recorder::new(3, 0, 0);
     let mut now_ns = 0;
     criterion.bench_function("record its outcome", |bencher| {
         bencher.iter(|| {

@@ -5,14 +5,14 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use opsurge::engine::shard::Shard;
+use opsurge::engine::shard::{Shard, Start};
 use opsurge::engine::{Control, Order};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Received, Turn};
 use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::{Closed, Ramp};
+use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
 
 /// The system's allocator, counting what this thread asks of it.
@@ -129,23 +129,9 @@ fn plan(address: SocketAddr) -> Plan {
         path = "/agent/{{id}}/workflow"
         json = { agentId = "{{id}}", user = "user-{{id}}" }
     "#;
-    let context = Context {
-        authority: "test",
-        base_path: "",
-        api_key: None,
-        api_key_env: "",
-        env: &|_| None,
-        headers: &[],
-        wait: None,
-        pause: None,
-    };
     Plan {
-        scenario: compile("steady.toml", text, &context).expect("it is valid"),
-        load: Closed {
-            users: 16,
-            ramp: Ramp::Rate(1e6),
-            iterations: None,
-        },
+        scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
+        load: Closed::at_rate(16, 1e6),
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
         seed: 1,
@@ -179,7 +165,7 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
         at_to: None,
     };
     let shard = Shard::new(&plan, 0, watching);
-    let (outcomes, watching) = shard.run(0, &control, Box::new(|_, _| {}));
+    let (outcomes, watching) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let counts = &outcomes.recorder.counts.steps[0];
     assert!(counts.requests >= 12_000 && counts.failures == 0);
     let (before, after) = (

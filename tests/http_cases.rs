@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use opsurge::http::response::{Decoded, Decoder, Expecting};
+use opsurge::http::response::{Decoded, Decoder, Expecting, Keep};
 use serde_json::Value;
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Verdict {
 /// Feeds a stream in pieces, then its end.
 fn decode(bytes: &[u8], piece_bytes: usize, expecting: Expecting) -> Verdict {
     let mut decoder = Decoder::new();
-    decoder.start(expecting, 1024);
+    decoder.start(expecting, Keep::body(1024));
     let mut decoded = Decoded::Partial;
     let mut fed = 0;
     for piece in bytes.chunks(piece_bytes.max(1)) {

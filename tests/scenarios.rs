@@ -5,20 +5,18 @@ use std::path::Path;
 use opsurge::plan::builtin;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::place::ScenarioError;
-use opsurge::plan::random::Keyed;
 use opsurge::plan::scenario::Scenario;
 use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
     let context = Context {
-        authority: "localhost:8000",
-        base_path: "",
-        api_key: None,
-        api_key_env: "OPSCORE_API_KEY",
         env: &|name| (name == "TEAM").then(|| "load".to_owned()),
-        headers: &[],
-        wait: None,
-        pause: None,
+        read: &|name| match name {
+            "users.csv" => Ok(b"mail,n\nann@example.test,1\n\"bob \"\"b\"\"\",22\n".to_vec()),
+            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
+            _ => Err("No such file or directory".into()),
+        },
+        ..Context::plain("localhost:8000")
     };
     compile("my.toml", text, &context)
 }
@@ -50,7 +48,7 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
         "expected a text in quotes, found true or false",
     );
     check_error(&with("weigth = 2"), (5, 1), "did you mean \"weight\"?");
-    check_error(&with("weight = 0"), (5, 10), "from 1 to");
+    check_error(&with("weight = 0"), (5, 10), "never run");
     check_error(
         &with("expect = { status = [20] }"),
         (5, 22),
@@ -125,12 +123,9 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
 
 /// Every request of a scenario, for one user.
 fn rendered(scenario: &Scenario, user: u64) -> Vec<String> {
-    let mut values = vec![0; scenario.variables.stride()];
-    scenario.variables.fill(user, &Keyed::new(7), &mut values);
-    let mut out = vec![0; scenario.request_bytes_max()];
-    let requests = scenario.steps.iter().map(|step| {
-        let length = step.template.render(&values, &mut out);
-        String::from_utf8(out[..length].to_vec()).expect("text")
+    let requests = (0..scenario.steps.len()).map(|index| {
+        let request = scenario.first_request(index as u16, user, 7, 0);
+        String::from_utf8(request).expect("text")
     });
     requests.collect()
 }

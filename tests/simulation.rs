@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use opsurge::engine::Control;
-use opsurge::engine::shard::{Outcomes, Shard};
+use opsurge::engine::shard::{Outcomes, Shard, Start};
 use opsurge::io::sim::{Network, Reply, Service, Sim};
 use opsurge::io::{ConnectionId, DriverConfig};
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::{Closed, Ramp};
+use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
+use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -143,14 +144,8 @@ impl Service for OpsCore {
 
 fn workflow(wait: &str) -> Scenario {
     let context = Context {
-        authority: "sim",
-        base_path: "",
-        api_key: None,
-        api_key_env: "OPSCORE_API_KEY",
-        env: &|_| None,
-        headers: &[],
-        wait: Some(opsurge::plan::duration::parse_range(wait).expect("a range")),
-        pause: None,
+        wait: Some(Wait::parse(wait).expect("a wait")),
+        ..Context::plain("sim")
     };
     let text = builtin("workflow").expect("it is built in").text;
     compile("workflow", text, &context).expect("it is valid")
@@ -159,11 +154,7 @@ fn workflow(wait: &str) -> Scenario {
 fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
     Plan {
         scenario: workflow(wait),
-        load: Closed {
-            users,
-            ramp: Ramp::Rate(100.0),
-            iterations: None,
-        },
+        load: Closed::at_rate(users, 100.0),
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
         seed: 7,
@@ -180,7 +171,8 @@ fn run(plan: &Plan, service: OpsCore, network: Network, seed: u64) -> (Outcomes,
         request_bytes_max: plan.scenario.request_bytes_max(),
     };
     let sim = Sim::new(&config, service, network, seed);
-    let (outcomes, sim) = Shard::new(plan, 0, sim).run(0, &Control::default(), Box::new(|_, _| {}));
+    let (outcomes, sim) =
+        Shard::new(plan, 0, sim).run(Start::default(), &Control::default(), Box::new(|_, _| {}));
     assert_eq!(
         sim.buffers_out(),
         0,

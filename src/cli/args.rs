@@ -28,7 +28,7 @@ pub enum Command {
     Request(RequestArgs),
     /// Serve the embedded Ops-Core stand-in, in the foreground
     Mock(MockArgs),
-    /// List the built-in scenarios, show one
+    /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
 }
 
@@ -45,6 +45,40 @@ pub struct RunArgs {
         conflicts_with = "scenario"
     )]
     pub scenario_flag: Option<String>,
+
+    /// Instead of a scenario: GET this URL again and again, e.g. --get http://localhost:8000/health
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["scenario", "scenario_flag", "url", "method", "body"],
+        help_heading = "One URL"
+    )]
+    pub get: Option<String>,
+    /// The same with another method or a body
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["scenario", "scenario_flag"],
+        help_heading = "One URL"
+    )]
+    pub url: Option<String>,
+    /// Method for --url [default: GET, or POST with a body]
+    #[arg(
+        short = 'X',
+        long,
+        value_name = "METHOD",
+        requires = "url",
+        help_heading = "One URL"
+    )]
+    pub method: Option<String>,
+    /// Body for --url: text, or @FILE; {{uuid}}, {{random 1..9}} and such are filled in
+    #[arg(
+        long,
+        value_name = "TEXT|@FILE",
+        requires = "url",
+        help_heading = "One URL"
+    )]
+    pub body: Option<String>,
 
     /// Service under test, e.g. http://localhost:8000
     #[arg(short = 'H', long, value_name = "URL", help_heading = "Target")]
@@ -85,6 +119,14 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub spawn_rate: Option<String>,
+    /// Users along a line through points, instead of -u and -r, e.g. --stage 10:0s --stage 500:5m --stage 500:15m
+    #[arg(
+        long = "stage",
+        value_name = "USERS:TIME",
+        help_heading = "Load",
+        conflicts_with_all = ["users", "spawn_rate", "iterations"]
+    )]
+    pub stages: Vec<String>,
     /// Stop after this time, e.g. 30s, 18m, 1h30m; a bare number is seconds [default: the scenario's]
     #[arg(
         short = 't',
@@ -102,7 +144,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub iterations: Option<String>,
-    /// Wait between tasks instead of the scenario's, e.g. 30s..60s or 0
+    /// Wait between tasks instead of the scenario's: 30s..60s, 0, "exponential 2s", "pacing 10s"
     #[arg(
         long,
         value_name = "TIME",
@@ -110,7 +152,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub wait: Option<String>,
-    /// Pause after start steps instead of the scenario's, e.g. 1s or 0
+    /// Pause after steps that have one, instead of the scenario's, e.g. 1s or 0
     #[arg(
         long,
         value_name = "TIME",
@@ -264,6 +306,15 @@ pub enum ScenariosAction {
         /// Name or number
         #[arg(value_name = "NAME")]
         name: String,
+    },
+    /// Check a scenario, and print what it will send: each step's request, the mix, the rate
+    Check {
+        /// File ending in .toml, or a built-in name or number
+        #[arg(value_name = "FILE|NAME")]
+        name: String,
+        /// Environment variable that holds the API key
+        #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
+        api_key_env: String,
     },
 }
 

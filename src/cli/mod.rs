@@ -7,7 +7,9 @@ mod request;
 mod run;
 mod scenarios;
 mod signals;
+mod source;
 mod target;
+mod wishes;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::engine::connection::{Connection, Detail, Happening, State};
 use crate::engine::example;
-use crate::http::response::Expecting;
+use crate::http::response::{Expecting, Keep};
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
@@ -207,7 +207,7 @@ fn exchange<D: Driver>(
                     connection.on_submitted(0);
                     connection
                         .decoder
-                        .start(request.expecting, SHOWN_BODY_BYTES);
+                        .start(request.expecting, Keep::body(SHOWN_BODY_BYTES));
                     driver.send_buffer()[..request.bytes.len()].copy_from_slice(&request.bytes);
                     driver.submit_send(id_of(&connection), request.bytes.len());
                 }

@@ -1,40 +1,33 @@
 //! `opsurge run`: flags -> plan -> run -> record -> reports and exit code.
 
 use std::io::{IsTerminal, Write};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
 use crate::engine::{self, Control, Order, Run, Second, Setup};
 use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
-use crate::mock::Mock;
-use crate::plan::compile::{Context as Compile, compile};
-use crate::plan::load::{Closed, Ramp};
-use crate::plan::scenario::Scenario;
 use crate::plan::{Connections, Plan, duration};
 use crate::report::build::{self, times};
 use crate::report::console::{Style, render};
 use crate::report::record::{
-    Generator, LoadInfo, MachineInfo, Record, RunInfo, ShardRecord, VerdictRecord,
+    Generator, LoadInfo, MachineInfo, Record, RunInfo, ShardRecord, StageRecord, VerdictRecord,
 };
 use crate::report::units::grouped;
 use crate::report::{csv, files, live};
 use crate::watch::{Machine, Ticks};
 
 use super::args::RunArgs;
-use super::cores::{Cores, share_out};
-use super::request::parse_header;
+use super::cores::share_out;
 use super::signals::{Announce, Signals};
 use super::target::Target;
-use super::{Exit, cannot, mock, note, scenarios};
+use super::wishes::Wishes;
+use super::{Exit, cannot, note};
 
-const USERS_MAX: u64 = 100_000_000;
-const SHARDS_MAX: usize = 1_024;
 /// Descriptors beside the connections: rings, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
 /// Width of the live line.
@@ -43,13 +36,12 @@ const LIVE_WIDTH: usize = 100;
 /// Carries out the command.
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let wishes = Wishes::from_args(args)?;
-    let source = scenarios::load(wishes.scenario)?;
     // Once for its errors, before anything is started; again when the target's address is known.
     let somewhere = wishes
         .target
         .clone()
         .unwrap_or(Target::parse("localhost", "--host")?);
-    let scenario = wishes.compile(&source, &somewhere)?;
+    let scenario = wishes.compile(&somewhere)?;
     let load = wishes.load(&scenario)?;
     if let Some(path) = &args.json {
         files::check_writable(path, "--json")?;
@@ -59,7 +51,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     }
 
     let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
-    let users = usize::try_from(load.users_spawned()).unwrap_or(usize::MAX);
+    let users = usize::try_from(load.users_at_once()).unwrap_or(usize::MAX);
     let cores = share_out(&allowed, wishes.shards, args.mock, users);
     let stand_in = wishes.start_stand_in(args, &cores)?;
     let target = match &stand_in {
@@ -68,8 +60,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     };
     let addresses = cannot(target.reach())?;
     let plan = Plan {
-        scenario: wishes.compile(&source, &target)?,
-        run_time_ns: wishes.run_time_ns(&scenario),
+        scenario: wishes.compile(&target)?,
+        run_time_ns: wishes.run_time_ns(&scenario)?,
         load,
         timeout_ns: wishes.timeout.as_nanos() as u64,
         seed: wishes.seed,
@@ -104,10 +96,19 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         Order::Drain | Order::StopNow => "signal",
     };
     let generator = generator(&ran, steal_share, cores.shared);
-    let info = run_info(&plan, &target, backend, &ran, ended_by, allowed.len());
+    let info = run_info(
+        &plan,
+        &wishes,
+        &target,
+        backend,
+        &ran,
+        ended_by,
+        allowed.len(),
+    );
     let mut record = build::record(
         info,
         &plan.scenario.metrics,
+        &plan.scenario.spans,
         &ran.summary,
         ran.duration_ns,
         generator,
@@ -124,177 +125,6 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         _ if args.exit_code_on_error == 1 => Exit::FAILED,
         _ => Exit(args.exit_code_on_error),
     })
-}
-
-/// The flags, understood; what they leave open is the scenario's to decide.
-struct Wishes<'a> {
-    scenario: &'a str,
-    target: Option<Target>,
-    headers: Vec<(String, String)>,
-    api_key: Option<String>,
-    api_key_env: &'a str,
-    users: Option<u64>,
-    spawn_rate: Option<f64>,
-    run_time: Option<Duration>,
-    iterations: Option<u64>,
-    wait: Option<(Duration, Duration)>,
-    pause: Option<Duration>,
-    timeout: Duration,
-    seed: u64,
-    connections: Connections,
-    shards: Option<usize>,
-}
-
-impl<'a> Wishes<'a> {
-    fn from_args(args: &'a RunArgs) -> Result<Self> {
-        let target = match (&args.host, args.mock) {
-            (Some(host), _) => Some(Target::parse(host, "--host")?),
-            (None, true) => None,
-            (None, false) => bail!(
-                "no target: give --host http://localhost:8000, or --mock to try it against the embedded stand-in"
-            ),
-        };
-        let mut headers = Vec::new();
-        for header in &args.headers {
-            let (name, value) = parse_header(header)?;
-            let value = value.to_str().context("--header: the value is not ASCII")?;
-            headers.push((name.to_string(), value.to_owned()));
-        }
-        let run_time = time("--run-time", args.run_time.as_deref())?;
-        if run_time == Some(Duration::ZERO) {
-            bail!("--run-time 0 measures nothing; give for example 30s");
-        }
-        let timeout = time("--timeout", Some(&args.timeout))?.unwrap_or_default();
-        if timeout.is_zero() {
-            bail!("--timeout 0 lets no request finish; give for example 30s");
-        }
-        let wait = args.wait.as_deref().map(duration::parse_range).transpose();
-        let connections = match args.connections.as_str() {
-            "per-user" => Connections::PerUser,
-            text => {
-                let count = number("--connections", Some(text), 1, 10_000_000)?;
-                Connections::Shared(count.unwrap_or(1) as usize)
-            }
-        };
-        Ok(Self {
-            scenario: args
-                .scenario
-                .as_deref()
-                .or(args.scenario_flag.as_deref())
-                .unwrap_or("workflow"),
-            target,
-            headers,
-            api_key: std::env::var(&args.api_key_env)
-                .ok()
-                .filter(|key| !key.is_empty()),
-            api_key_env: &args.api_key_env,
-            users: number("--users", args.users.as_deref(), 1, USERS_MAX)?,
-            spawn_rate: rate("--spawn-rate", args.spawn_rate.as_deref())?,
-            run_time,
-            iterations: number("--iterations", args.iterations.as_deref(), 1, u64::MAX)?,
-            wait: wait.context("--wait")?,
-            pause: time("--pause", args.pause.as_deref())?,
-            timeout,
-            seed: args
-                .seed
-                .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
-            connections,
-            shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
-                .map(|shards| shards as usize),
-        })
-    }
-
-    fn compile(&self, (origin, text): &(String, String), target: &Target) -> Result<Scenario> {
-        let base_path = target.path.trim_end_matches('/');
-        if base_path.contains('?') {
-            bail!(
-                "--host {}: a host has no query; it belongs to the steps of the scenario",
-                target.url
-            );
-        }
-        let context = Compile {
-            authority: &target.authority,
-            base_path,
-            api_key: self.api_key.clone(),
-            api_key_env: self.api_key_env,
-            env: &|name| std::env::var(name).ok(),
-            headers: &self.headers,
-            wait: self.wait,
-            pause: self.pause,
-        };
-        Ok(compile(origin, text, &context)?)
-    }
-
-    fn load(&self, scenario: &Scenario) -> Result<Closed> {
-        let defaults = &scenario.load;
-        let Some(users) = self.users.or(defaults.users) else {
-            bail!(
-                "--users is missing: the scenario {} names no number of users",
-                scenario.name
-            );
-        };
-        let ramp = match (self.spawn_rate, self.users) {
-            (Some(per_second), _) => Ramp::Rate(per_second),
-            (None, None) if defaults.ramp_ns > 0 => Ramp::Linear {
-                from: defaults.users_from.min(users),
-                over_ns: defaults.ramp_ns,
-            },
-            // All within the first second, evenly.
-            (None, _) => Ramp::Rate(users as f64),
-        };
-        Ok(Closed {
-            users,
-            ramp,
-            iterations: self.iterations,
-        })
-    }
-
-    fn run_time_ns(&self, scenario: &Scenario) -> Option<u64> {
-        match (self.run_time, self.iterations) {
-            (Some(run_time), _) => Some(run_time.as_nanos() as u64),
-            (None, Some(_)) => None,
-            (None, None) => scenario.load.run_time_ns,
-        }
-    }
-
-    fn start_stand_in(&self, args: &RunArgs, cores: &Cores) -> Result<Option<Mock>> {
-        if !args.mock {
-            return Ok(None);
-        }
-        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut config = mock::config(&args.stand_in, any)?;
-        config.cores.clone_from(&cores.stand_in);
-        cannot(Mock::start(&config).context("the stand-in cannot be started")).map(Some)
-    }
-}
-
-fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {
-    text.map(duration::parse).transpose().context(flag)
-}
-
-fn number(flag: &str, text: Option<&str>, min: u64, max: u64) -> Result<Option<u64>> {
-    let Some(text) = text else {
-        return Ok(None);
-    };
-    match u64::from_str(text) {
-        Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
-        _ => Err(anyhow!(
-            "{flag} {text}: give a whole number from {min} to {}",
-            grouped(max)
-        )),
-    }
-}
-
-fn rate(flag: &str, text: Option<&str>) -> Result<Option<f64>> {
-    let Some(text) = text else {
-        return Ok(None);
-    };
-    match f64::from_str(text) {
-        Ok(rate) if (1e-6..=1e9).contains(&rate) => Ok(Some(rate)),
-        _ => Err(anyhow!(
-            "{flag} {text}: give users per second, above 0 and at most 1e9, for example 10"
-        )),
-    }
 }
 
 /// Raises the descriptor limit to what the plan needs.
@@ -346,7 +176,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, plan: &Plan, target: &Target) {
     note(format_args!(
         "running scenario {} with {} users on {}{} {until}, seed {}",
         plan.scenario.name,
-        grouped(plan.load.users_spawned()),
+        grouped(plan.load.users_at_once()),
         target.url,
         if args.mock {
             " (embedded stand-in)"
@@ -469,6 +299,7 @@ fn generator(ran: &Run, steal_share: Option<f64>, cores_shared: bool) -> Generat
 
 fn run_info(
     plan: &Plan,
+    wishes: &Wishes<'_>,
     target: &Target,
     backend: Backend,
     ran: &Run,
@@ -477,9 +308,9 @@ fn run_info(
 ) -> RunInfo {
     let machine = Machine::read();
     let s = |ns: u64| ns as f64 / 1e9;
-    let (spawn_rate, users_from, ramp_s) = match plan.load.ramp {
-        Ramp::Rate(per_second) => (Some(per_second), 0, None),
-        Ramp::Linear { from, over_ns } => (None, from, Some(s(over_ns))),
+    let stages = match (&wishes.stages[..], wishes.users, wishes.spawn_rate) {
+        ([], None, None) => plan.scenario.load.points(),
+        (given, _, _) => given.to_vec(),
     };
     RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -487,13 +318,18 @@ fn run_info(
         host: target.url.clone(),
         addresses: plan.addresses.iter().map(ToString::to_string).collect(),
         users: plan.load.users,
-        spawn_rate,
+        spawn_rate: wishes.spawn_rate,
         run_time_s: plan.run_time_ns.map(s),
         load: LoadInfo {
             model: "closed".into(),
-            users_from,
-            ramp_s,
-            wait_s: [s(plan.scenario.wait.min_ns), s(plan.scenario.wait.max_ns)],
+            stages: stages
+                .iter()
+                .map(|point| StageRecord {
+                    users: point.users,
+                    after_s: s(point.after_ns),
+                })
+                .collect(),
+            wait: plan.scenario.wait.to_string(),
             iterations: plan.load.iterations,
         },
         seed: plan.seed,

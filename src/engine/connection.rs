@@ -6,6 +6,8 @@ use crate::metrics::outcome::Failure;
 
 /// No user is attached.
 pub const NOBODY: u32 = u32::MAX;
+/// No timer is set.
+pub const NO_TIMER: u64 = u64::MAX;
 
 /// One slot of the pool: the connection that it holds now, and the request that is under way on it.
 #[derive(Debug)]
@@ -22,8 +24,8 @@ pub struct Connection {
     pub refusals: u32,
     /// When the request under way has taken too long.
     pub deadline_ns: u64,
-    /// A timer for `deadline_ns`, or for that of an earlier request, is set.
-    pub timeout_is_set: bool,
+    /// When the timer fires that was set for `deadline_ns`, or for that of an earlier request; `NO_TIMER` without one.
+    pub timer_ns: u64,
     /// Bytes of the present answer so far, head and framing included.
     pub received_bytes: u64,
     /// When the attempt to open it began.
@@ -93,7 +95,7 @@ impl Default for Connection {
             answers: 0,
             refusals: 0,
             deadline_ns: u64::MAX,
-            timeout_is_set: false,
+            timer_ns: NO_TIMER,
             received_bytes: 0,
             opening_since_ns: 0,
             send_failed: false,
@@ -253,7 +255,7 @@ fn is_client_limit(errno: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::response::Expecting;
+    use crate::http::response::{Expecting, Keep};
     use crate::io::Received;
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -263,7 +265,7 @@ mod tests {
         connection.on_opening(0, 0);
         assert_eq!(connection.on(Io::Connected, &[], false), Happening::Opened);
         connection.on_submitted(0);
-        connection.decoder.start(Expecting::Body, 8);
+        connection.decoder.start(Expecting::Body, Keep::body(8));
         connection
     }
 

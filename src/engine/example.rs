@@ -2,19 +2,24 @@
 
 use crate::http::response::Phase;
 use crate::metrics::outcome::Failure;
+use crate::plan::expect::Unmet;
 use crate::plan::scenario::Secrets;
 
 use super::connection::Detail;
 
+/// Bytes of a body that are shown.
+pub const BYTES: usize = 256;
+
 /// What the server said along with an unexpected status, or instead of the expected content.
-pub fn of_body(status: u16, body: &[u8], secrets: &Secrets) -> String {
-    let text = String::from_utf8_lossy(body);
+pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &Secrets) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
     let text = secrets.mask(text.trim());
+    let lack = unmet.map_or_else(String::new, |unmet| format!(" {unmet}:"));
     if text.is_empty() {
-        return format!("{status} with an empty body");
+        return format!("{status}{lack} with an empty body");
     }
     let escaped: String = text.chars().flat_map(visible).collect();
-    format!("{status} {escaped}")
+    format!("{status}{lack} {escaped}")
 }
 
 /// What is known of a request that got no answer.

@@ -30,7 +30,7 @@ use crate::plan::Plan;
 
 pub use collector::Second;
 use collector::{Collector, Gathered, Port};
-use shard::{Outcomes, Shard};
+use shard::{Outcomes, Shard, Start};
 
 /// What the shards are told from outside, looked at once per turn.
 #[derive(Debug, Default)]
@@ -146,6 +146,7 @@ struct Gate {
     failed: AtomicU64,
     started: Barrier,
     start_ns: AtomicU64,
+    wall_ns: AtomicU64,
 }
 
 impl Gate {
@@ -155,19 +156,26 @@ impl Gate {
             failed: AtomicU64::new(0),
             started: Barrier::new(shards),
             start_ns: AtomicU64::new(0),
+            wall_ns: AtomicU64::new(0),
         }
     }
 
     /// Waits for the others; the common start, or `None` when one of them could not be built.
-    fn pass(&self, was_built: bool, clock: Clock) -> Option<u64> {
+    fn pass(&self, was_built: bool, clock: Clock) -> Option<Start> {
         if !was_built {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         if self.built.wait().is_leader() {
+            let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let wall_ns = wall.unwrap_or_default().as_nanos() as u64;
             self.start_ns.store(clock.now_ns(), Ordering::Relaxed);
+            self.wall_ns.store(wall_ns, Ordering::Relaxed);
         }
         self.started.wait();
-        (self.failed.load(Ordering::Relaxed) == 0).then(|| self.start_ns.load(Ordering::Relaxed))
+        (self.failed.load(Ordering::Relaxed) == 0).then(|| Start {
+            at_ns: self.start_ns.load(Ordering::Relaxed),
+            wall_ns: self.wall_ns.load(Ordering::Relaxed),
+        })
     }
 }
 
@@ -228,11 +236,11 @@ fn drive<D: Driver>(
     port: Port,
 ) -> Result<(Outcomes, CpuTime)> {
     let shard = driver.map(|driver| Shard::new(plan, index, driver));
-    let start_ns = gate.pass(shard.is_ok(), clock);
+    let start = gate.pass(shard.is_ok(), clock);
     let shard = shard?;
-    let start_ns = start_ns.ok_or_else(|| anyhow!("another shard could not be set up"))?;
+    let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
     let before = CpuTime::of_this_thread();
-    let (outcomes, driver) = shard.run(start_ns, control, port.into_on_interval(start_ns));
+    let (outcomes, driver) = shard.run(start, control, port.into_on_interval(start.at_ns));
     let after = CpuTime::of_this_thread();
     drop(driver);
     let used = CpuTime {
@@ -250,7 +258,7 @@ struct Finished {
 
 fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: SystemTime) -> Run {
     let steps = plan.scenario.metrics.len();
-    let mut counts = Counts::new(steps);
+    let mut counts = Counts::new(steps, plan.scenario.spans.len());
     let mut rest = Interval::new(steps);
     let mut shards = Vec::new();
     let mut first_sent_ns = u64::MAX;

@@ -116,6 +116,30 @@ impl Pool {
         }
     }
 
+    /// The slot that a user has for itself.
+    pub fn own_slot(&self, user: u32) -> Option<u32> {
+        match self.sharing {
+            Sharing::PerUser => Some(user),
+            Sharing::Shared { .. } => None,
+        }
+    }
+
+    /// The waiting line.
+    pub fn line(&self) -> impl Iterator<Item = u32> {
+        let line = match &self.sharing {
+            Sharing::PerUser => None,
+            Sharing::Shared { waiting, .. } => Some(waiting.iter().copied()),
+        };
+        line.into_iter().flatten()
+    }
+
+    /// A user leaves the line, wherever in it.
+    pub fn leave_line_early(&mut self, user: u32) {
+        if let Sharing::Shared { waiting, .. } = &mut self.sharing {
+            waiting.retain(|&waits| waits != user);
+        }
+    }
+
     /// The user who has stood in the line longest.
     pub fn first_in_line(&self) -> Option<u32> {
         match &self.sharing {

@@ -3,28 +3,44 @@
 //! A request's life, top to bottom: `begin` (the user wants to send) -> `submit` (rendered, handed to the driver) ->
 //! `on_event` (something came back) -> `on_answered` or `fail` (recorded, connection given back) -> `act` (what the user wants next).
 
+use crate::http::request::Values;
+use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io};
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::{Recorder, Times};
+use crate::plan::expect::{Reply, Unmet};
+use crate::plan::load::{Change, Changes};
 use crate::plan::random::{Keyed, Stream};
 use crate::plan::scenario::{Step, StepIndex};
+use crate::plan::value::Origin;
 use crate::plan::{Connections, Plan};
 
-use super::connection::{Detail, Happening, NOBODY, State};
+use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
 use super::pool::{Acquired, Pool, backoff_ns};
 use super::timers::Timers;
-use super::user::{self, Action, Answer, Move, PollEnd, Script, User};
+use super::user::{self, Action, Answer, Leaving, Move, PollEnd, Script, User};
 use super::{Control, Order};
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
 /// Longest sleep: how late an order from outside may be noticed.
 const SLEEP_NS_MAX: u64 = 100_000_000;
-/// Bytes of a body kept as the example of an error.
-const EXAMPLE_BYTES: usize = 256;
 /// Length of an interval sample.
 const INTERVAL_NS: u64 = 1_000_000_000;
+/// How often the whole waiting line is looked through when steps have time limits of their own.
+const LINE_NS: u64 = 10_000_000;
+/// A user is in the middle of no span.
+const NO_SPAN: u64 = u64::MAX;
+
+/// When a run begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// On the drivers' clock.
+    pub at_ns: u64,
+    /// The same moment in nanoseconds since 1970 (UTC).
+    pub wall_ns: u64,
+}
 
 /// Takes a full interval with the time it ended and gives an empty one for it, or nothing when none is to be had.
 pub type OnInterval<'p> = Box<dyn FnMut(u64, &mut Recorder) + Send + 'p>;
@@ -40,6 +56,13 @@ pub struct Shard<'p, D> {
     users_max: usize,
     /// Each user's variables, one stride after the other.
     variables: Vec<u8>,
+    /// The values of the request that is rendered now.
+    fresh: Vec<u8>,
+    /// When each user's spans began, all spans of one user after the other.
+    spans_since_ns: Vec<u64>,
+    /// Who comes and goes.
+    changes: Changes,
+    next_change: Option<Change>,
     timers: Timers,
     recorder: Recorder,
     random: Keyed,
@@ -56,8 +79,14 @@ struct Seat {
     submitted_ns: u64,
     /// Slot of its connection while a request is under way, else `NOBODY`.
     slot: u32,
+    /// Requests begun: the key of the values made for each.
+    requests: u32,
+    /// Users that had this seat before.
+    lives: u32,
     step: StepIndex,
     phase: Phase,
+    /// The plan wants another user here as soon as this one has left.
+    comes_again: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +104,8 @@ enum Phase {
 /// Where the shard is in its run. All times on the driver's clock.
 struct Progress {
     start_ns: u64,
+    /// What the wall clock is ahead of the driver's.
+    wall_ahead_ns: u64,
     /// When the last turn's events were taken.
     now_ns: u64,
     spawned: usize,
@@ -86,6 +117,8 @@ struct Progress {
     working_ns: u64,
     turns: u64,
     waited_in_line: u64,
+    /// When the whole waiting line is looked through next.
+    line_looked_at_ns: u64,
     first_sent_ns: Option<u64>,
     last_done_ns: u64,
 }
@@ -118,6 +151,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Sizes everything that the run will need.
     pub fn new(plan: &'p Plan, index: usize, driver: D) -> Self {
         let users_max = plan.users_of_shard(index);
+        let mut changes = plan.load.changes(index, plan.shards);
+        let next_change = changes.peek(&plan.load);
+        let scenario = &plan.scenario;
         let slots = plan.slots_of_shard(index);
         let pool = match plan.connections {
             Connections::PerUser => Pool::per_user(users_max),
@@ -130,13 +166,18 @@ impl<'p, D: Driver> Shard<'p, D> {
             pool,
             users: Vec::with_capacity(users_max),
             users_max,
-            variables: vec![0; users_max * plan.scenario.variables.stride()],
+            variables: vec![0; users_max * scenario.variables.stride()],
+            fresh: vec![0; scenario.fresh_stride],
+            spans_since_ns: vec![NO_SPAN; users_max * scenario.spans.len()],
+            changes,
+            next_change,
             timers: Timers::new(users_max + 2 * slots),
-            recorder: Recorder::new(plan.scenario.metrics.len(), 0),
+            recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
             random: Keyed::new(plan.seed),
             submitted: Vec::with_capacity(EVENTS_MAX + 3 * WOKEN_MAX),
             progress: Progress {
                 start_ns: 0,
+                wall_ahead_ns: 0,
                 now_ns: 0,
                 spawned: 0,
                 finished: 0,
@@ -146,21 +187,24 @@ impl<'p, D: Driver> Shard<'p, D> {
                 working_ns: 0,
                 turns: 0,
                 waited_in_line: 0,
+                line_looked_at_ns: 0,
                 first_sent_ns: None,
                 last_done_ns: 0,
             },
         }
     }
 
-    /// Runs the plan from `start_ns` on to its end.
+    /// Runs the plan from `start` on to its end.
     pub fn run(
         mut self,
-        start_ns: u64,
+        start: Start,
         control: &Control,
         mut on_interval: OnInterval<'_>,
     ) -> (Outcomes, D) {
+        let start_ns = start.at_ns;
         self.recorder.set_start(start_ns);
         self.progress.start_ns = start_ns;
+        self.progress.wall_ahead_ns = start.wall_ns.saturating_sub(start_ns);
         self.progress.next_interval_ns = start_ns + INTERVAL_NS;
         self.progress.now_ns = self.driver.now_ns();
         let mut events: Vec<Event> = Vec::with_capacity(2 * EVENTS_MAX);
@@ -177,11 +221,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
-            self.spawn_due();
+            self.change_due();
             self.wake_due();
             self.expire_due();
-            let done =
-                self.progress.in_flight == 0 && (self.progress.draining || self.all_finished());
+            let done = self.progress.in_flight == 0
+                && (self.all_finished() || (self.progress.draining && !self.has_last_steps()));
             if done || now_ns >= drained_by_ns || order == Order::StopNow {
                 break;
             }
@@ -223,57 +267,126 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn deadline_ns(&self) -> u64 {
         let looked_at_ns = self.progress.now_ns + SLEEP_NS_MAX;
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
-        let spawn_ns = self.next_spawn_ns().unwrap_or(u64::MAX);
-        let line_ns = self.pool.first_in_line().map_or(u64::MAX, |user| {
-            self.users[user as usize].begun_ns + self.plan.timeout_ns
-        });
-        timers_ns.min(spawn_ns).min(line_ns).min(looked_at_ns)
+        let change_ns = self.next_change_ns().unwrap_or(u64::MAX);
+        let line_ns = match self.pool.first_in_line() {
+            None => u64::MAX,
+            Some(_) if self.plan.scenario.has_own_timeouts => self.progress.line_looked_at_ns,
+            Some(user) => self.time_limit_ns(user),
+        };
+        timers_ns.min(change_ns).min(line_ns).min(looked_at_ns)
     }
 
     // ---- users come, act and go
 
-    fn next_spawn_ns(&self) -> Option<u64> {
-        let number = self.number_of(self.progress.spawned);
-        (self.progress.spawned < self.users_max && !self.progress.draining)
-            .then(|| self.progress.start_ns + self.plan.load.spawn_at_ns(number))
+    fn next_change_ns(&self) -> Option<u64> {
+        let next = self.next_change.filter(|_| !self.progress.draining)?;
+        Some(self.progress.start_ns + next.at_ns)
     }
 
-    /// The number in the whole run of this shard's n-th user.
-    fn number_of(&self, nth: usize) -> u64 {
-        (nth * self.plan.shards + self.index) as u64
-    }
-
-    fn spawn_due(&mut self) {
+    fn change_due(&mut self) {
         for _ in 0..WOKEN_MAX {
-            match self.next_spawn_ns() {
-                Some(spawn_ns) if spawn_ns <= self.progress.now_ns => self.spawn(spawn_ns),
+            match (self.next_change, self.next_change_ns()) {
+                (Some(change), Some(at_ns)) if at_ns <= self.progress.now_ns => {
+                    let id = (change.user / self.plan.shards as u64) as u32;
+                    match change.comes {
+                        true => self.on_coming(id, at_ns),
+                        false => self.on_going(id),
+                    }
+                    self.changes.advance();
+                    self.next_change = self.changes.peek(&self.plan.load);
+                }
                 _ => break,
             }
         }
     }
 
-    fn spawn(&mut self, spawn_ns: u64) {
-        let id = self.progress.spawned;
-        let number = self.number_of(id);
-        let stride = self.plan.scenario.variables.stride();
-        let place = &mut self.variables[id * stride..(id + 1) * stride];
-        self.plan
-            .scenario
-            .variables
-            .fill(number, &self.random, place);
-        self.users.push(Seat {
-            user: User::new(number, spawn_ns, self.plan.load.iterations_of(number)),
+    /// The plan wants one user more: a new one, or one who was told to leave and has not begun to.
+    fn on_coming(&mut self, id: u32, at_ns: u64) {
+        match self.users.get_mut(id as usize) {
+            None => self.spawn(id, at_ns, 0),
+            Some(seat) if !seat.user.is_on_its_way_out() => seat.user.tell(Leaving::No),
+            Some(seat) if seat.user.has_left() => {
+                let lives = seat.lives + 1;
+                self.spawn(id, at_ns, lives);
+            }
+            Some(seat) => seat.comes_again = true,
+        }
+    }
+
+    /// The plan wants one user less.
+    fn on_going(&mut self, id: u32) {
+        let script = self.script();
+        let seat = &mut self.users[id as usize];
+        seat.comes_again = false;
+        seat.user.tell(Leaving::AfterPass);
+        if seat.phase != Phase::Quiet {
+            return;
+        }
+        if let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns) {
+            self.timers.cancel(id);
+            self.act(id, next);
+        }
+    }
+
+    /// A user takes the seat that `lives` others had before.
+    fn spawn(&mut self, id: u32, at_ns: u64, lives: u32) {
+        let plan = self.plan;
+        let first = u64::from(id) * plan.shards as u64 + self.index as u64;
+        let number = first + u64::from(lives) * plan.load.users;
+        let origin = self.origin(number, Stream::Variable, 0);
+        let stride = plan.scenario.variables.stride();
+        let place = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
+        plan.scenario.variables.fill(&origin, place);
+        let spans = plan.scenario.spans.len();
+        self.spans_since_ns[id as usize * spans..(id as usize + 1) * spans].fill(NO_SPAN);
+        let seat = Seat {
+            user: User::new(number, at_ns, plan.load.iterations_of(first)),
             begun_ns: 0,
             submitted_ns: 0,
             slot: NOBODY,
+            requests: 0,
+            lives,
             step: 0,
             phase: Phase::Quiet,
-        });
+            comes_again: false,
+        };
+        match self.users.get_mut(id as usize) {
+            Some(place) => *place = seat,
+            None => self.users.push(seat),
+        }
         self.progress.spawned += 1;
         self.recorder.set_users(self.active_users());
         let script = self.script();
-        let first = self.users[id].user.begin(script);
-        self.act(id as u32, first);
+        let first = self.users[id as usize].user.begin(script);
+        self.act(id, first);
+    }
+
+    fn on_finished(&mut self, id: u32) {
+        self.progress.finished += 1;
+        self.recorder.set_users(self.active_users());
+        // A user's own connection goes with it.
+        if let Some(slot) = self.pool.own_slot(id)
+            && self.pool.connections[slot as usize].state == State::Idle
+        {
+            self.drop_connection(slot);
+        }
+        let seat = &self.users[id as usize];
+        if seat.comes_again && !self.progress.draining {
+            self.spawn(id, self.progress.now_ns, seat.lives + 1);
+        }
+    }
+
+    /// What a user's values are computed from.
+    fn origin(&self, user: u64, stream: Stream, text: u64) -> Origin<'p> {
+        Origin {
+            random: self.random,
+            user,
+            stream,
+            text,
+            users: self.plan.load.users,
+            wall_ns: self.progress.now_ns + self.progress.wall_ahead_ns,
+            feeder: &self.plan.scenario.feeder,
+        }
     }
 
     fn active_users(&self) -> usize {
@@ -281,7 +394,12 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn all_finished(&self) -> bool {
-        self.progress.finished == self.users_max
+        self.active_users() == 0 && (self.progress.draining || self.next_change.is_none())
+    }
+
+    /// Users do something before they leave.
+    fn has_last_steps(&self) -> bool {
+        !self.plan.scenario.stop.is_empty()
     }
 
     fn script(&self) -> Script<'p> {
@@ -309,7 +427,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let users_max = self.users_max as u32;
         let slots = self.pool.connections.len() as u32;
         let is_time_limit = (users_max..users_max + slots).contains(&id);
-        if self.progress.draining && !is_time_limit {
+        if self.progress.draining && !is_time_limit && !self.has_last_steps() {
             return;
         }
         if id < users_max {
@@ -339,23 +457,27 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
         }
         match next.action {
-            _ if self.progress.draining => {}
+            _ if self.progress.draining && !self.has_last_steps() => {}
             Action::Send(step) => self.begin(id, step),
             Action::SleepUntil(wake_ns) => self.timers.set(id, wake_ns),
-            Action::Finish => {
-                self.progress.finished += 1;
-                self.recorder.set_users(self.active_users());
-            }
+            Action::Finish => self.on_finished(id),
         }
     }
 
     // ---- a request goes out
 
     fn begin(&mut self, id: u32, step: StepIndex) {
-        self.recorder
-            .on_started(usize::from(self.step(step).metric));
+        let begun = self.step(step);
+        self.recorder.on_started(usize::from(begun.metric));
         self.progress.in_flight += 1;
         let seat = &mut self.users[id as usize];
+        if let Some(span) = begun.begins.filter(|_| seat.user.is_first_attempt()) {
+            let spans = self.plan.scenario.spans.len();
+            let place = id as usize * spans + usize::from(span);
+            self.spans_since_ns[place] = seat.user.intended_ns;
+            self.recorder.on_span_begun(usize::from(span));
+        }
+        seat.requests = seat.requests.wrapping_add(1);
         seat.step = step;
         seat.begun_ns = self.progress.now_ns;
         seat.phase = Phase::Waiting;
@@ -383,16 +505,26 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn submit(&mut self, slot: u32, id: u32) {
-        let seat = &mut self.users[id as usize];
-        let step = &self.plan.scenario.steps[usize::from(seat.step)];
+        let seat = &self.users[id as usize];
+        let step = self.step(seat.step);
+        let origin = self.origin(seat.user.number, Stream::Request, u64::from(seat.requests));
+        step.refresh(&origin, &mut self.fresh);
         let stride = self.plan.scenario.variables.stride();
-        let variables = &self.variables[id as usize * stride..(id as usize + 1) * stride];
-        let bytes = step.template.render(variables, self.driver.send_buffer());
+        let values = Values {
+            user: &self.variables[id as usize * stride..(id as usize + 1) * stride],
+            fresh: &self.fresh,
+        };
+        let bytes = step.template.render(values, self.driver.send_buffer());
+        let seat = &mut self.users[id as usize];
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_submitted(id);
-        connection
-            .decoder
-            .start(step.expecting, step.body_bytes_kept().max(EXAMPLE_BYTES));
+        connection.decoder.start(
+            step.expecting,
+            Keep {
+                body_bytes: step.keep.body_bytes.max(example::BYTES),
+                ..step.keep
+            },
+        );
         if seat.phase == Phase::Waiting {
             seat.phase = Phase::Submitted;
         }
@@ -418,14 +550,27 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// still set for an earlier request is left: when it fires, it looks again. So a busy connection costs one timer
     /// operation per time limit, not per request.
     fn limit_time(&mut self, slot: u32) {
+        let user = self.pool.connections[slot as usize].user;
+        let deadline_ns = self.time_limit_ns(user);
+        let timer = self.users_max as u32 + slot;
         let connection = &mut self.pool.connections[slot as usize];
-        let begun_ns = self.users[connection.user as usize].begun_ns;
-        connection.deadline_ns = begun_ns + self.plan.timeout_ns;
-        if !connection.timeout_is_set {
-            connection.timeout_is_set = true;
-            let timer = self.users_max as u32 + slot;
-            self.timers.set(timer, connection.deadline_ns);
+        connection.deadline_ns = deadline_ns;
+        if connection.timer_ns <= deadline_ns {
+            return;
         }
+        // This step's limit is shorter than that of the request which set the timer.
+        if connection.timer_ns != NO_TIMER {
+            self.timers.cancel(timer);
+        }
+        connection.timer_ns = deadline_ns;
+        self.timers.set(timer, deadline_ns);
+    }
+
+    /// When a user's request has taken too long, waiting line and connect included.
+    fn time_limit_ns(&self, id: u32) -> u64 {
+        let seat = &self.users[id as usize];
+        let timeout_ns = self.step(seat.step).timeout_ns;
+        seat.begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
     }
 
     // ---- something came back
@@ -475,15 +620,21 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
-        let step = &self.plan.scenario.steps[usize::from(self.users[id as usize].step)];
+        let scenario = &self.plan.scenario;
+        let step = &scenario.steps[usize::from(self.users[id as usize].step)];
         let received_bytes = connection.received_bytes;
-        let (answer, outcome) = judge(step, status, connection.decoder.body());
+        let reply = Reply {
+            head: connection.decoder.head(),
+            body: connection.decoder.body(),
+        };
+        let stride = scenario.variables.stride();
+        let values = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
+        let (answer, outcome, unmet) = judge(step, status, reply, values);
         if let Outcome::Failed { failure, .. } = outcome {
-            let body = connection.decoder.body();
-            let secrets = &self.plan.scenario.secrets;
+            let secrets = &scenario.secrets;
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    example::of_body(status, body, secrets)
+                    example::of_reply(status, unmet.as_ref(), reply.body, secrets)
                 });
         }
         connection.answers += 1;
@@ -565,9 +716,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         received_bytes: u64,
     ) {
         let times = self.times(id);
-        let metric = self.step(self.users[id as usize].step).metric;
+        let step = self.step(self.users[id as usize].step);
+        if let Some(span) = step.ends.filter(|_| answer == Answer::Success) {
+            self.on_span_ended(id, usize::from(span), times.done_ns);
+        }
         self.recorder.record(
-            usize::from(metric),
+            usize::from(step.metric),
             outcome,
             times,
             body_bytes,
@@ -589,6 +743,15 @@ impl<'p, D: Driver> Shard<'p, D> {
         let script = self.script();
         let next = self.users[id as usize].user.next(script, happening);
         self.act(id, next);
+    }
+
+    fn on_span_ended(&mut self, id: u32, span: usize, done_ns: u64) {
+        let place = id as usize * self.plan.scenario.spans.len() + span;
+        let since_ns = std::mem::replace(&mut self.spans_since_ns[place], NO_SPAN);
+        if since_ns != NO_SPAN {
+            self.recorder
+                .on_span_ended(span, done_ns.saturating_sub(since_ns));
+        }
     }
 
     fn give_back(&mut self, slot: u32) {
@@ -621,12 +784,12 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_time_limit(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
-        connection.timeout_is_set = false;
+        connection.timer_ns = NO_TIMER;
         if connection.user == NOBODY {
             return;
         }
         if connection.deadline_ns > self.progress.now_ns {
-            connection.timeout_is_set = true;
+            connection.timer_ns = connection.deadline_ns;
             let timer = self.users_max as u32 + slot;
             self.timers.set(timer, connection.deadline_ns);
             return;
@@ -651,15 +814,29 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Users who have stood in the line for too long.
+    /// Users who have stood in the line for too long: the first ones in it, and where steps have time limits of their
+    /// own anywhere in it, every so often.
     fn expire_due(&mut self) {
         while let Some(id) = self.pool.first_in_line() {
-            let since_ns = self.users[id as usize].begun_ns;
-            if since_ns + self.plan.timeout_ns > self.progress.now_ns {
+            if self.time_limit_ns(id) > self.progress.now_ns {
                 break;
             }
             self.pool.leave_line();
             self.fail(id, Failure::WaitTimeout, Detail::None);
+        }
+        let looks = self.plan.scenario.has_own_timeouts
+            && self.progress.now_ns >= self.progress.line_looked_at_ns;
+        if looks {
+            self.progress.line_looked_at_ns = self.progress.now_ns + LINE_NS;
+            let expired: Vec<u32> = self
+                .pool
+                .line()
+                .filter(|&id| self.time_limit_ns(id) <= self.progress.now_ns)
+                .collect();
+            for id in expired {
+                self.pool.leave_line_early(id);
+                self.fail(id, Failure::WaitTimeout, Detail::None);
+            }
         }
     }
 
@@ -672,6 +849,26 @@ impl<'p, D: Driver> Shard<'p, D> {
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase == Phase::Waiting {
                 self.cut_off(id);
+            }
+        }
+        if self.has_last_steps() {
+            self.send_all_away();
+        }
+    }
+
+    /// Everybody who has something to do before leaving does it now, or when the request under way has ended.
+    fn send_all_away(&mut self) {
+        let (users, users_max) = (&self.users, self.users_max as u32);
+        self.timers
+            .retain(|id| id >= users_max || users[id as usize].user.is_on_its_way_out());
+        let script = self.script();
+        for id in 0..self.users.len() as u32 {
+            let seat = &mut self.users[id as usize];
+            seat.user.tell(Leaving::AfterRequest);
+            if seat.phase == Phase::Quiet
+                && let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns)
+            {
+                self.act(id, next);
             }
         }
     }
@@ -720,24 +917,39 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 }
 
-/// What an answer means for the user and for the statistics.
-fn judge(step: &Step, status: u16, body: &[u8]) -> (Answer, Outcome) {
-    let expect = &step.expect;
-    let status_is_right = expect.statuses.contains(status);
-    if status_is_right && expect.body.is_none_or(|rule| rule.holds(body)) {
-        return (Answer::Success, Outcome::Success { status });
+/// What an answer means for the user and for the statistics, and what it lacks. What the step takes out of it is put
+/// among the user's values.
+fn judge<'s>(
+    step: &'s Step,
+    status: u16,
+    reply: Reply<'_>,
+    values: &mut [u8],
+) -> (Answer, Outcome, Option<Unmet<'s>>) {
+    let status_is_right = step.expect.statuses.contains(status);
+    let unmet = match status_is_right {
+        false => None,
+        true => step.expect.unmet(reply).or_else(|| {
+            let mut stored = step
+                .extract
+                .iter()
+                .map(|extract| extract.store(reply, values));
+            stored.find_map(Result::err)
+        }),
+    };
+    if status_is_right && unmet.is_none() {
+        return (Answer::Success, Outcome::Success { status }, None);
     }
     let means_not_yet = step
         .repeat
         .as_ref()
         .is_some_and(|repeat| status_is_right || repeat.not_yet.contains(status));
     if means_not_yet {
-        return (Answer::NotYet, Outcome::NotYet { status });
+        return (Answer::NotYet, Outcome::NotYet { status }, unmet);
     }
     let failure = if status_is_right {
         Failure::Expectation
     } else {
         Failure::Status
     };
-    (Answer::Failed, Outcome::Failed { failure, status })
+    (Answer::Failed, Outcome::Failed { failure, status }, unmet)
 }

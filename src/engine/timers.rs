@@ -57,6 +57,56 @@ impl Timers {
         self.link(id);
     }
 
+    /// Takes back a timer that is set, if it is. It costs a walk along its slot's list, so it is for rare occasions.
+    pub fn cancel(&mut self, id: u32) {
+        let (level, slot) = self.place(id);
+        if self.unlink(level, slot, id) {
+            return;
+        }
+        // A time that had passed when the timer was set stands where the wheel stood then.
+        for level in 0..LEVELS {
+            for slot in 0..SLOTS {
+                if self.unlink(level, slot, id) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes back all timers that are not to be kept.
+    pub fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        for level in 0..LEVELS {
+            for slot in 0..SLOTS {
+                let ids: Vec<u32> = self.list(self.heads[level][slot]).collect();
+                for id in ids.into_iter().filter(|&id| !keep(id)) {
+                    self.unlink(level, slot, id);
+                }
+            }
+        }
+    }
+
+    fn unlink(&mut self, level: usize, slot: usize, id: u32) -> bool {
+        let mut before = NONE;
+        let mut at = self.heads[level][slot];
+        while at != NONE && at != id {
+            before = at;
+            at = self.next[at as usize];
+        }
+        if at == NONE {
+            return false;
+        }
+        let after = self.next[id as usize];
+        match before {
+            NONE => self.heads[level][slot] = after,
+            before => self.next[before as usize] = after,
+        }
+        if self.heads[level][slot] == NONE {
+            self.occupied[level] &= !(1 << slot);
+        }
+        self.armed -= 1;
+        true
+    }
+
     /// Takes a timer whose time has come by `now_ns`.
     pub fn pop(&mut self, now_ns: u64) -> Option<u32> {
         let now_tick = now_ns >> TICK_BITS;
@@ -97,12 +147,18 @@ impl Timers {
         std::iter::successors(some(head), move |&id| some(self.next[id as usize]))
     }
 
-    fn link(&mut self, id: u32) {
+    /// Where a timer belongs as the wheel stands.
+    fn place(&self, id: u32) -> (usize, usize) {
         let tick = (self.deadline_ns[id as usize] >> TICK_BITS).max(self.tick);
         let differing = (tick ^ self.tick) | 1;
         let digit = (63 - differing.leading_zeros()) / DIGIT_BITS;
         let level = (digit as usize).min(LEVELS - 1);
         let slot = (tick >> (DIGIT_BITS * level as u32)) as usize % SLOTS;
+        (level, slot)
+    }
+
+    fn link(&mut self, id: u32) {
+        let (level, slot) = self.place(id);
         self.next[id as usize] = self.heads[level][slot];
         self.heads[level][slot] = id;
         self.occupied[level] |= 1 << slot;

@@ -43,10 +43,7 @@ struct Fields {
 pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, Invalid> {
     let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let mut response = Response::new(&mut []);
-    let mut config = ParserConfig::default();
-    // RFC 9112 section 5.2: a client replaces the fold by a space, it does not refuse it.
-    config.allow_obsolete_multiline_headers_in_responses(true);
-    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, &mut storage);
+    let parsed = parser().parse_response_with_uninit_headers(&mut response, bytes, &mut storage);
     let length = match parsed {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) if bytes.len() > HEAD_BYTES_MAX => return Err(Invalid::HeadTooLong),
@@ -90,6 +87,24 @@ pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, 
         keep_alive: wishes && !doubtful && !tunnel && framing != Framing::UntilClose,
         bytes: length,
     }))
+}
+
+fn parser() -> ParserConfig {
+    let mut config = ParserConfig::default();
+    // RFC 9112 section 5.2: a client replaces the fold by a space, it does not refuse it.
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    config
+}
+
+/// The value of the first field of this name in a complete head, without the blanks around it.
+pub(super) fn field<'h>(head: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+    let mut response = Response::new(&mut []);
+    let parsed = parser().parse_response_with_uninit_headers(&mut response, head, &mut storage);
+    parsed.ok()?;
+    let named = |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
+    let found = response.headers.iter().find(named)?;
+    Some(found.value.trim_ascii())
 }
 
 impl Fields {

@@ -25,10 +25,19 @@ impl Slot {
 
     /// Puts a text in.
     pub fn store(self, text: &[u8], values: &mut [u8]) {
-        assert!(text.len() <= self.bytes_max && text.len() <= usize::from(u16::MAX));
+        assert!(text.len() <= usize::from(u16::MAX));
+        self.store_with(values, |out| {
+            out[..text.len()].copy_from_slice(text);
+            text.len()
+        });
+    }
+
+    /// Puts in the text that `write` writes to the room it is given, and whose length it returns.
+    #[inline]
+    pub fn store_with(self, values: &mut [u8], write: impl FnOnce(&mut [u8]) -> usize) {
         let place = &mut values[self.offset..self.offset + self.stride()];
-        place[..LENGTH_BYTES].copy_from_slice(&(text.len() as u16).to_le_bytes());
-        place[LENGTH_BYTES..LENGTH_BYTES + text.len()].copy_from_slice(text);
+        let (length, text) = place.split_at_mut(LENGTH_BYTES);
+        length.copy_from_slice(&(write(text) as u16).to_le_bytes());
     }
 
     /// The text that was put in.
@@ -45,8 +54,84 @@ impl Slot {
 pub enum Part {
     /// The same for everybody.
     Literal(Vec<u8>),
-    /// A user's value.
-    Value(Slot),
+    /// A value, written so that it does not break what is around it.
+    Value(Place, Encoding),
+}
+
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the user's values: the same for all its requests.
+    User(Slot),
+    /// In the values made for this one request.
+    Fresh(Slot),
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Byte by byte: it is known to fit.
+    AsIs,
+    /// As the inside of a JSON string (RFC 8259 section 7).
+    Json,
+    /// Percent-encoded but for unreserved characters (RFC 3986 section 2.3).
+    Percent,
+}
+
+/// The values that a request is rendered with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Values<'v> {
+    /// Those of [`Place::User`].
+    pub user: &'v [u8],
+    /// Those of [`Place::Fresh`].
+    pub fresh: &'v [u8],
+}
+
+impl Place {
+    fn slot(self) -> Slot {
+        match self {
+            Self::User(slot) | Self::Fresh(slot) => slot,
+        }
+    }
+}
+
+impl Encoding {
+    /// What one byte becomes at most.
+    fn bytes_per_byte_max(self) -> usize {
+        match self {
+            Self::AsIs => 1,
+            Self::Json => 6,
+            Self::Percent => 3,
+        }
+    }
+
+    /// Writes a value to the start of `out`; returns its length.
+    #[inline]
+    pub fn write(self, value: &[u8], out: &mut [u8]) -> usize {
+        match self {
+            Self::AsIs => {
+                out[..value.len()].copy_from_slice(value);
+                value.len()
+            }
+            Self::Json => write_each(value, out, |byte, out| match byte {
+                b'"' | b'\\' => escaped(&[b'\\', byte], out),
+                0..0x20 => {
+                    let [high, low] = hex(byte);
+                    escaped(&[b'\\', b'u', b'0', b'0', high, low], out)
+                }
+                _ => escaped(&[byte], out),
+            }),
+            Self::Percent => write_each(value, out, |byte, out| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    escaped(&[byte], out)
+                }
+                _ => {
+                    let [high, low] = hex(byte);
+                    escaped(&[b'%', high, low], out)
+                }
+            }),
+        }
+    }
 }
 
 /// A request with holes, compiled.
@@ -54,16 +139,32 @@ pub enum Part {
 pub struct Template {
     text: Vec<u8>,
     segments: Vec<Segment>,
-    body_literal_bytes: usize,
-    body_slots: Vec<Slot>,
     bytes_max: usize,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 enum Segment {
     Literal(Range<usize>),
-    Value(Slot),
+    Value(Place, Encoding),
+    /// Room for the body's length, which is known when the body has been written.
     ContentLength,
+    Body,
+}
+
+fn write_each(value: &[u8], out: &mut [u8], write: impl Fn(u8, &mut [u8]) -> usize) -> usize {
+    value
+        .iter()
+        .fold(0, |at, &byte| at + write(byte, &mut out[at..]))
+}
+
+fn escaped(bytes: &[u8], out: &mut [u8]) -> usize {
+    out[..bytes.len()].copy_from_slice(bytes);
+    bytes.len()
+}
+
+fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)])
 }
 
 impl fmt::Debug for Template {
@@ -84,26 +185,31 @@ impl Template {
         let mut template = Self {
             text: Vec::new(),
             segments: Vec::new(),
-            body_literal_bytes: 0,
-            body_slots: Vec::new(),
             bytes_max: 0,
         };
         for part in head {
             template.push(part);
         }
-        let has_body = body.is_some();
-        let body = body.unwrap_or_default();
-        for part in &body {
-            match part {
-                Part::Literal(bytes) => template.body_literal_bytes += bytes.len(),
-                Part::Value(slot) => template.body_slots.push(*slot),
+        let body_bytes = body.as_deref().map(fixed_bytes);
+        match body_bytes {
+            None => {}
+            Some(Some(length)) => {
+                template.push(Part::Literal(
+                    format!("Content-Length: {length}\r\n").into(),
+                ));
+            }
+            Some(None) => {
+                template.push(Part::Literal(b"Content-Length: ".to_vec()));
+                template.segments.push(Segment::ContentLength);
+                template.bytes_max += DECIMAL_BYTES_MAX;
+                template.push(Part::Literal(b"\r\n".to_vec()));
             }
         }
-        if has_body {
-            template.push_content_length();
-        }
         template.push(Part::Literal(b"\r\n".to_vec()));
-        for part in body {
+        if body_bytes == Some(None) {
+            template.segments.push(Segment::Body);
+        }
+        for part in body.unwrap_or_default() {
             template.push(part);
         }
         template
@@ -114,53 +220,49 @@ impl Template {
         self.bytes_max
     }
 
-    /// Writes a user's request to the start of `out` (at least [`Template::bytes_max`] long); returns its length.
+    /// Writes a request to the start of `out` (at least [`Template::bytes_max`] long); returns its length.
+    ///
+    /// A body's length that the values decide is put in last, by moving what follows it up by its digits: 10 ns for a
+    /// body of 400 bytes, and no value has to be looked at twice.
     #[inline]
-    pub fn render(&self, values: &[u8], out: &mut [u8]) -> usize {
+    pub fn render(&self, values: Values<'_>, out: &mut [u8]) -> usize {
         let mut at = 0;
+        let mut length_at = None;
+        let mut body_at = 0;
         for segment in &self.segments {
-            let bytes = match segment {
-                Segment::Literal(range) => &self.text[range.clone()],
-                Segment::Value(slot) => slot.text(values),
-                Segment::ContentLength => {
-                    at += write_decimal(self.body_bytes(values), &mut out[at..]);
-                    continue;
+            match segment {
+                Segment::Literal(range) => {
+                    let bytes = &self.text[range.clone()];
+                    out[at..at + bytes.len()].copy_from_slice(bytes);
+                    at += bytes.len();
                 }
-            };
-            out[at..at + bytes.len()].copy_from_slice(bytes);
-            at += bytes.len();
+                Segment::Value(place, encoding) => {
+                    let value = match place {
+                        Place::User(slot) => slot.text(values.user),
+                        Place::Fresh(slot) => slot.text(values.fresh),
+                    };
+                    at += encoding.write(value, &mut out[at..]);
+                }
+                Segment::ContentLength => length_at = Some(at),
+                Segment::Body => body_at = at,
+            }
+        }
+        if let Some(length_at) = length_at {
+            let mut digits = [0; DECIMAL_BYTES_MAX];
+            let count = write_decimal((at - body_at) as u64, &mut digits);
+            out.copy_within(length_at..at, length_at + count);
+            out[length_at..length_at + count].copy_from_slice(&digits[..count]);
+            at += count;
         }
         at
-    }
-
-    fn body_bytes(&self, values: &[u8]) -> usize {
-        let of_values: usize = self
-            .body_slots
-            .iter()
-            .map(|slot| slot.text(values).len())
-            .sum();
-        self.body_literal_bytes + of_values
-    }
-
-    fn push_content_length(&mut self) {
-        self.push(Part::Literal(b"Content-Length: ".to_vec()));
-        if self.body_slots.iter().all(|slot| slot.fixed) {
-            let of_slots: usize = self.body_slots.iter().map(|slot| slot.bytes_max).sum();
-            let length = (self.body_literal_bytes + of_slots).to_string();
-            self.push(Part::Literal(length.into_bytes()));
-        } else {
-            self.segments.push(Segment::ContentLength);
-            self.bytes_max += DECIMAL_BYTES_MAX;
-        }
-        self.push(Part::Literal(b"\r\n".to_vec()));
     }
 
     /// Neighbouring literals become one, so that a request without holes is one copy.
     fn push(&mut self, part: Part) {
         match part {
-            Part::Value(slot) => {
-                self.bytes_max += slot.bytes_max;
-                self.segments.push(Segment::Value(slot));
+            Part::Value(place, encoding) => {
+                self.bytes_max += place.slot().bytes_max * encoding.bytes_per_byte_max();
+                self.segments.push(Segment::Value(place, encoding));
             }
             Part::Literal(bytes) => {
                 self.bytes_max += bytes.len();
@@ -176,10 +278,21 @@ impl Template {
     }
 }
 
-/// Digits of the largest `usize`.
-const DECIMAL_BYTES_MAX: usize = 20;
+/// The length of a body that no value changes.
+fn fixed_bytes(parts: &[Part]) -> Option<usize> {
+    let lengths = parts.iter().map(|part| match part {
+        Part::Literal(bytes) => Some(bytes.len()),
+        Part::Value(place, Encoding::AsIs) if place.slot().fixed => Some(place.slot().bytes_max),
+        Part::Value(..) => None,
+    });
+    lengths.sum()
+}
 
-fn write_decimal(mut number: usize, out: &mut [u8]) -> usize {
+/// Digits of the largest `u64`.
+pub const DECIMAL_BYTES_MAX: usize = 20;
+
+/// Writes a number to the start of `out`; returns how many digits it has.
+pub fn write_decimal(mut number: u64, out: &mut [u8]) -> usize {
     let mut digits = [0; DECIMAL_BYTES_MAX];
     let mut at = DECIMAL_BYTES_MAX;
     loop {
@@ -204,7 +317,13 @@ mod tests {
     }
 
     /// Renders with one value in the hole, into a buffer of exactly the promised size.
-    fn check(head: &str, body: Option<(&str, bool)>, value: &str, expected: &str) {
+    fn check(
+        head: &str,
+        body: Option<(&str, bool)>,
+        encoding: Encoding,
+        value: &str,
+        expected: &str,
+    ) {
         let fixed = body.is_some_and(|(_, fixed)| fixed);
         let slot = Slot {
             offset: 0,
@@ -213,33 +332,54 @@ mod tests {
         };
         let mut values = vec![0; slot.stride()];
         slot.store(value.as_bytes(), &mut values);
-        let body = body.map(|(text, _)| vec![literal(text), Part::Value(slot)]);
-        let template = Template::new(vec![literal(head)], body);
-        let mut out = vec![0; template.bytes_max()];
-        let length = template.render(&values, &mut out);
-        assert_eq!(String::from_utf8_lossy(&out[..length]), expected);
+        for (place, user, fresh) in [
+            (Place::User(slot), &values[..], &[][..]),
+            (Place::Fresh(slot), &[][..], &values[..]),
+        ] {
+            let body = body.map(|(text, _)| vec![literal(text), Part::Value(place, encoding)]);
+            let template = Template::new(vec![literal(head)], body);
+            let mut out = vec![0; template.bytes_max()];
+            let length = template.render(Values { user, fresh }, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out[..length]), expected);
+        }
     }
 
     #[test]
     fn the_content_length_is_that_of_the_body_whatever_is_put_in() {
         let head = "POST / HTTP/1.1\r\n";
+        let as_is = Encoding::AsIs;
         let expected = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nid=ab";
-        check(head, Some(("id=", true)), "ab", expected);
-        check(head, Some(("id=", false)), "ab", expected);
+        check(head, Some(("id=", true)), as_is, "ab", expected);
+        check(head, Some(("id=", false)), as_is, "ab", expected);
         let long = "x".repeat(97);
         let expected = format!("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nid={long}");
-        check(head, Some(("id=", false)), &long, &expected);
+        check(head, Some(("id=", false)), as_is, &long, &expected);
+        let expected = "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+        check(head, Some(("", true)), as_is, "", expected);
+        check(head, Some(("", false)), as_is, "", expected);
+    }
+
+    #[test]
+    fn what_a_value_would_break_is_escaped_and_counted_as_it_is_sent() {
+        let head = "POST / HTTP/1.1\r\n";
+        let expected = "POST / HTTP/1.1\r\nContent-Length: 19\r\n\r\n: a\\\"b\\\\c\\u000A\u{e9}/ ";
+        let value = "a\"b\\c\n\u{e9}/ ";
+        check(head, Some((": ", false)), Encoding::Json, value, expected);
+        let expected = "POST / HTTP/1.1\r\nContent-Length: 27\r\n\r\n: a%22b%5Cc%0A%C3%A9%2F%20~";
+        let value = "a\"b\\c\n\u{e9}/ ~";
         check(
             head,
-            Some(("", true)),
-            "",
-            "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+            Some((": ", false)),
+            Encoding::Percent,
+            value,
+            expected,
         );
     }
 
     #[test]
     fn without_a_body_there_is_no_content_length() {
-        check("GET / HTTP/1.1\r\n", None, "", "GET / HTTP/1.1\r\n\r\n");
+        let expected = "GET / HTTP/1.1\r\n\r\n";
+        check("GET / HTTP/1.1\r\n", None, Encoding::AsIs, "", expected);
     }
 
     #[test]

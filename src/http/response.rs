@@ -102,6 +102,30 @@ pub enum Invalid {
     Trailer,
 }
 
+/// What is kept of an answer, to be looked at when it is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Its head.
+    pub head: bool,
+    /// So much of its body.
+    pub body_bytes: usize,
+}
+
+impl Keep {
+    /// The first bytes of the body alone.
+    pub fn body(bytes: usize) -> Self {
+        Self {
+            head: false,
+            body_bytes: bytes,
+        }
+    }
+}
+
+/// The value of the first field of this name in a head that [`Decoder::head`] gave, without the blanks around it.
+pub fn field<'h>(head: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    head::field(head, name)
+}
+
 /// Decodes the answers of one connection, one after the other.
 #[derive(Debug)]
 pub struct Decoder {
@@ -111,7 +135,8 @@ pub struct Decoder {
     keep_alive: bool,
     interim: u32,
     body_bytes: u64,
-    keep: usize,
+    keep: Keep,
+    head: Vec<u8>,
     body: Vec<u8>,
     /// The part of a head that earlier slices brought.
     carry: Vec<u8>,
@@ -142,19 +167,21 @@ impl Decoder {
             keep_alive: false,
             interim: 0,
             body_bytes: 0,
-            keep: 0,
+            keep: Keep::default(),
+            head: Vec::new(),
             body: Vec::new(),
             carry: Vec::new(),
         }
     }
 
-    /// A request has been sent: its answer is next. The first `keep` bytes of the body will be kept.
-    pub fn start(&mut self, expecting: Expecting, keep: usize) {
+    /// A request has been sent: its answer is next.
+    pub fn start(&mut self, expecting: Expecting, keep: Keep) {
         self.state = State::Head;
         self.expecting = expecting;
         self.interim = 0;
         self.body_bytes = 0;
         self.keep = keep;
+        self.head.clear();
         self.body.clear();
         self.carry.clear();
     }
@@ -187,6 +214,11 @@ impl Decoder {
             },
             _ => Decoded::Partial,
         }
+    }
+
+    /// The kept head of the final answer.
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// The kept prefix of the body, without framing.
@@ -255,7 +287,7 @@ impl Decoder {
 
     fn take(&mut self, data: &[u8]) -> usize {
         self.body_bytes += data.len() as u64;
-        let room = self.keep.saturating_sub(self.body.len());
+        let room = self.keep.body_bytes.saturating_sub(self.body.len());
         self.body.extend_from_slice(&data[..data.len().min(room)]);
         data.len()
     }
@@ -265,7 +297,12 @@ impl Decoder {
         if self.carry.is_empty() {
             check_preface(bytes)?;
             return match head::parse(bytes, self.expecting)? {
-                Some(head) => self.on_whole_head(&head).map(|()| head.bytes),
+                Some(head) => {
+                    if self.keep.head {
+                        keep(&bytes[..head.bytes], &mut self.head);
+                    }
+                    self.on_whole_head(&head).map(|()| head.bytes)
+                }
                 None => self.carry_over(bytes),
             };
         }
@@ -278,6 +315,9 @@ impl Decoder {
         }
         match head::parse(&self.carry, self.expecting)? {
             Some(head) => {
+                if self.keep.head {
+                    keep(&self.carry[..head.bytes], &mut self.head);
+                }
                 self.on_whole_head(&head)?;
                 self.carry.clear();
                 Ok(head.bytes - before)
@@ -315,6 +355,12 @@ impl Decoder {
         };
         Ok(())
     }
+}
+
+/// Replaces an interim answer's head, if one was kept.
+fn keep(head: &[u8], kept: &mut Vec<u8>) {
+    kept.clear();
+    kept.extend_from_slice(head);
 }
 
 /// Refuses at the first byte what cannot become `HTTP/1.`: a TLS record, an SSH banner, an HTTP/2 frame.
@@ -383,7 +429,7 @@ mod tests {
     /// Decodes bytes that come in pieces, followed by the end of the stream.
     fn decode(pieces: &[&[u8]], expecting: Expecting) -> (Decoded, Vec<u8>) {
         let mut decoder = Decoder::new();
-        decoder.start(expecting, 64);
+        decoder.start(expecting, Keep::body(64));
         let mut decoded = Decoded::Partial;
         for piece in pieces {
             decoded = decoder.on_bytes(piece);
@@ -536,7 +582,7 @@ mod tests {
     #[test]
     fn interim_answers_are_counted_and_passed_over() {
         let mut decoder = Decoder::new();
-        decoder.start(Expecting::Body, 0);
+        decoder.start(Expecting::Body, Keep::body(0));
         let mut text = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(1000);
         text += "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         let Decoded::Complete(answer) = decoder.on_bytes(text.as_bytes()) else {
@@ -561,7 +607,7 @@ mod tests {
             (b"\x00\x00\x12\x04\x00\x00", "HTTP/2"),
             (b"HTTP/2 200\r\n", "not HTTP/1: \"HTTP/2 200"),
         ] {
-            decoder.start(Expecting::Body, 0);
+            decoder.start(Expecting::Body, Keep::body(0));
             let Decoded::Invalid(invalid) = decoder.on_bytes(bytes) else {
                 panic!("{bytes:?} was accepted");
             };
@@ -572,7 +618,7 @@ mod tests {
     #[test]
     fn a_head_without_end_is_refused_at_its_bound() {
         let mut decoder = Decoder::new();
-        decoder.start(Expecting::Body, 0);
+        decoder.start(Expecting::Body, Keep::body(0));
         assert_eq!(decoder.on_bytes(b"HTTP/1.1 200 OK\r\n"), Decoded::Partial);
         let field = b"X-Padding: 0123456789012345678901234567890123456789\r\n";
         let mut fed = 0;
@@ -584,7 +630,7 @@ mod tests {
             }
         };
         assert!(matches!(invalid, Invalid::TooManyFields), "{invalid}");
-        decoder.start(Expecting::Body, 0);
+        decoder.start(Expecting::Body, Keep::body(0));
         let mut long = b"HTTP/1.1 200 OK\r\nX: ".to_vec();
         long.resize(HEAD_BYTES_MAX + 1000, b'x');
         assert_eq!(
@@ -597,7 +643,7 @@ mod tests {
     #[test]
     fn bytes_behind_an_answer_are_left_to_the_caller() {
         let mut decoder = Decoder::new();
-        decoder.start(Expecting::Body, 8);
+        decoder.start(Expecting::Body, Keep::body(8));
         let text = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1";
         let Decoded::Complete(answer) = decoder.on_bytes(text) else {
             panic!("it is complete");
@@ -608,7 +654,7 @@ mod tests {
     #[test]
     fn the_phase_tells_how_far_an_answer_came() {
         let mut decoder = Decoder::new();
-        decoder.start(Expecting::Body, 8);
+        decoder.start(Expecting::Body, Keep::body(8));
         assert_eq!(decoder.phase(), Phase::BeforeHead);
         decoder.on_bytes(b"HTTP/1.1 2");
         assert_eq!(decoder.phase(), Phase::InHead);

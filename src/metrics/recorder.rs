@@ -25,6 +25,8 @@ pub struct Recorder {
 pub struct Counts {
     /// By metric.
     pub steps: Vec<StepCounts>,
+    /// By span.
+    pub spans: Vec<SpanCounts>,
     /// Times to open a connection.
     pub connects: Latencies,
     /// Lengths of the turns of the loop.
@@ -68,6 +70,15 @@ pub struct StepCounts {
     pub gave_up: u64,
 }
 
+/// A span of steps whose whole time is measured.
+#[derive(Clone, Debug, Default)]
+pub struct SpanCounts {
+    /// Times that its first step was begun.
+    pub begun: u64,
+    /// First step due to last step answered as expected.
+    pub times: Latencies,
+}
+
 /// Failures of one kind and status.
 #[derive(Clone, Debug)]
 pub struct ErrorCount {
@@ -103,12 +114,12 @@ impl Times {
 }
 
 impl Recorder {
-    /// For so many metrics; times are counted from `start_ns`.
-    pub fn new(steps: usize, start_ns: u64) -> Self {
+    /// For so many metrics and spans; times are counted from `start_ns`.
+    pub fn new(steps: usize, spans: usize, start_ns: u64) -> Self {
         Self {
             start_ns,
             interval: Interval::new(steps),
-            counts: Counts::new(steps),
+            counts: Counts::new(steps, spans),
         }
     }
 
@@ -211,6 +222,16 @@ impl Recorder {
         self.counts.steps[step].gave_up += 1;
     }
 
+    /// The first step of a span is due.
+    pub fn on_span_begun(&mut self, span: usize) {
+        self.counts.spans[span].begun += 1;
+    }
+
+    /// The last step of a span was answered as expected.
+    pub fn on_span_ended(&mut self, span: usize, took_ns: u64) {
+        self.counts.spans[span].times.record(took_ns);
+    }
+
     /// A connection was opened.
     pub fn on_connected(&mut self, took_ns: u64) {
         self.counts.connects.record(took_ns);
@@ -241,10 +262,11 @@ impl Recorder {
 }
 
 impl Counts {
-    /// All zero, for so many metrics.
-    pub fn new(steps: usize) -> Self {
+    /// All zero, for so many metrics and spans.
+    pub fn new(steps: usize, spans: usize) -> Self {
         Self {
             steps: vec![StepCounts::default(); steps],
+            spans: vec![SpanCounts::default(); spans],
             connects: Latencies::default(),
             turns: Latencies::default(),
         }
@@ -344,6 +366,10 @@ impl AddAssign<&Self> for Counts {
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }
+        for (span, more) in self.spans.iter_mut().zip(&other.spans) {
+            span.begun += more.begun;
+            span.times += &more.times;
+        }
         self.connects += &other.connects;
         self.turns += &other.turns;
     }
@@ -363,7 +389,7 @@ mod tests {
 
     #[test]
     fn the_three_clocks_are_kept_apart() {
-        let mut recorder = Recorder::new(1, 0);
+        let mut recorder = Recorder::new(1, 0, 0);
         recorder.on_started(0);
         let outcome = Outcome::Success { status: 202 };
         recorder.record(0, outcome, times(1_000_000, 3_000_000, 8_000_000), 7, 100);
@@ -380,7 +406,7 @@ mod tests {
 
     #[test]
     fn failures_have_a_histogram_and_an_example_of_their_own() {
-        let mut recorder = Recorder::new(1, 1_000);
+        let mut recorder = Recorder::new(1, 0, 1_000);
         for (done_ns, text) in [(2_000_000, "first"), (9_000_000, "second")] {
             recorder.on_started(0);
             let (failure, status) = (Failure::Status, 500);
@@ -404,7 +430,7 @@ mod tests {
 
     #[test]
     fn not_yet_is_neither_success_nor_failure_but_a_request() {
-        let mut recorder = Recorder::new(1, 0);
+        let mut recorder = Recorder::new(1, 0, 0);
         recorder.record(0, Outcome::NotYet { status: 404 }, times(0, 0, 1), 0, 0);
         let step = &recorder.counts.steps[0];
         assert_eq!(
@@ -415,7 +441,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_counts_at_its_age_and_not_as_a_request() {
-        let mut recorder = Recorder::new(1, 0);
+        let mut recorder = Recorder::new(1, 0, 0);
         recorder.on_started(0);
         recorder.cut_off(0, times(1_000_000, 1_000_000, 6_000_000));
         let step = &recorder.counts.steps[0];
@@ -425,7 +451,7 @@ mod tests {
 
     #[test]
     fn intervals_are_handed_over_without_losing_a_count() {
-        let mut recorder = Recorder::new(2, 0);
+        let mut recorder = Recorder::new(2, 0, 0);
         let mut sum = Interval::new(2);
         for second in 0..5 {
             for step in 0..2 {

@@ -1,50 +1,154 @@
-//! How many users, from when on, and how much each of them does: computed from a user's number, so that nothing drifts.
+//! How many users there are at each moment, and how much each of them does: computed from a user's number, so that nothing drifts.
+//!
+//! The number of users is a line through points. User n is there while the line is above n, so that the one who came
+//! last leaves first; when the line comes up again, another user takes its place.
 
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// A closed load: users who wait for their answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Closed {
     /// Users at the peak.
     pub users: u64,
-    /// How they come.
-    pub ramp: Ramp,
+    /// Stretches of time in which users come or leave, in order.
+    pieces: Vec<Piece>,
     /// Passes of the work loop in all, if bounded.
     pub iterations: Option<u64>,
 }
 
-/// How users come.
+/// A point that the number of users goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Users then.
+    pub users: u64,
+    /// From the point before it, in a straight line; 0 for a jump.
+    pub after_ns: u64,
+}
+
+/// So many users, then some more every so often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Staircase {
+    /// Users at the start.
+    pub from: u64,
+    /// More with each step.
+    pub step: u64,
+    /// Length of a step.
+    pub every_ns: u64,
+    /// Most users.
+    pub users_max: u64,
+}
+
+/// A stretch in which the number of users changes evenly.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ramp {
-    /// So many per second, evenly: user n comes n / rate after the start (Locust's spawn rate).
-    Rate(f64),
-    /// `from` users within the first second, the others evenly up to `over_ns`.
-    Linear {
-        /// Users at the start.
-        from: u64,
-        /// When the last one has come.
-        over_ns: u64,
-    },
+struct Piece {
+    begin_ns: u64,
+    length_ns: u64,
+    from: u64,
+    to: u64,
+    /// The first one comes at its beginning (else one interval later, so that the last one comes at its end).
+    at_once: bool,
+}
+
+/// A user comes or goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When, after the start.
+    pub at_ns: u64,
+    /// Which one.
+    pub user: u64,
+    /// It comes; else it goes.
+    pub comes: bool,
+}
+
+impl Piece {
+    fn change(&self, nth: u64) -> Change {
+        let comes = self.to > self.from;
+        let all = self.to.abs_diff(self.from);
+        let passed = u128::from(nth + u64::from(!self.at_once)) * u128::from(self.length_ns);
+        Change {
+            at_ns: self.begin_ns + (passed / u128::from(all)) as u64,
+            user: match comes {
+                true => self.from + nth,
+                false => self.from - 1 - nth,
+            },
+            comes,
+        }
+    }
 }
 
 impl Closed {
-    /// When a user comes, in nanoseconds after the start.
-    pub fn spawn_at_ns(&self, user: u64) -> u64 {
-        match self.ramp {
-            Ramp::Rate(per_second) => (user as f64 * SECOND_NS as f64 / per_second) as u64,
-            Ramp::Linear { from, .. } if user < from => user * SECOND_NS / from,
-            Ramp::Linear { from, over_ns } => {
-                let later = self.users - from;
-                let share = u128::from(user - from + 1) * u128::from(over_ns) / u128::from(later);
-                (share as u64).max(SECOND_NS)
-            }
+    /// So many users, so many of them per second (Locust's spawn rate), until they are all there.
+    pub fn at_rate(users: u64, per_second: f64) -> Self {
+        let length_ns = (users as f64 * SECOND_NS as f64 / per_second) as u64;
+        let piece = Piece {
+            begin_ns: 0,
+            length_ns,
+            from: 0,
+            to: users,
+            at_once: true,
+        };
+        Self {
+            users,
+            pieces: vec![piece],
+            iterations: None,
         }
     }
 
-    /// How many users there will be: no more than there are iterations to do.
-    pub fn users_spawned(&self) -> u64 {
+    /// A line through points. A jump is spread over a second, or over the stretch after it when that is shorter.
+    pub fn through(points: &[Point]) -> Self {
+        let mut pieces = Vec::new();
+        let (mut at_ns, mut users) = (0, 0);
+        for (index, point) in points.iter().enumerate() {
+            let next_ns = points
+                .get(index + 1)
+                .map_or(SECOND_NS, |next| next.after_ns);
+            let is_jump = point.after_ns == 0;
+            if point.users != users {
+                pieces.push(Piece {
+                    begin_ns: at_ns,
+                    length_ns: match is_jump {
+                        true => next_ns.min(SECOND_NS),
+                        false => point.after_ns,
+                    },
+                    from: users,
+                    to: point.users,
+                    at_once: is_jump,
+                });
+            }
+            at_ns += point.after_ns;
+            users = point.users;
+        }
+        // Where a jump's second reaches into the next stretch, that one begins when the jump is done.
+        for index in 1..pieces.len() {
+            let before_ends_ns = pieces[index - 1].begin_ns + pieces[index - 1].length_ns;
+            let piece = &mut pieces[index];
+            let late_ns = before_ends_ns.saturating_sub(piece.begin_ns);
+            piece.begin_ns += late_ns;
+            piece.length_ns = piece.length_ns.saturating_sub(late_ns);
+        }
+        Self {
+            users: points.iter().map(|point| point.users).max().unwrap_or(0),
+            pieces,
+            iterations: None,
+        }
+    }
+
+    /// The same with a bounded number of passes of the work loop, all users together.
+    pub fn with_iterations(self, iterations: Option<u64>) -> Self {
+        Self { iterations, ..self }
+    }
+
+    /// How many users there can be at once: no more than there are iterations to do.
+    pub fn users_at_once(&self) -> u64 {
         self.iterations
             .map_or(self.users, |all| all.min(self.users))
+    }
+
+    /// The first moment after which the number of users stays.
+    pub fn settled_ns(&self) -> u64 {
+        self.pieces
+            .last()
+            .map_or(0, |last| last.begin_ns + last.length_ns)
     }
 
     /// A user's share of the iterations: all alike, the first ones one more when they do not divide evenly.
@@ -53,54 +157,196 @@ impl Closed {
         let extra = u64::from(user < all % self.users);
         Some(u32::try_from(all / self.users + extra).unwrap_or(u32::MAX - 1))
     }
+
+    /// Who comes and goes among the users of one shard, in order of time.
+    pub fn changes(&self, shard: usize, shards: usize) -> Changes {
+        Changes {
+            shard: shard as u64,
+            shards: shards as u64,
+            piece: 0,
+            nth: 0,
+        }
+    }
+}
+
+impl Staircase {
+    /// As points.
+    pub fn points(&self) -> Vec<Point> {
+        let mut points = Vec::new();
+        let mut users = self.from;
+        while users <= self.users_max && points.len() < STEPS_MAX {
+            points.push(Point { users, after_ns: 0 });
+            points.push(Point {
+                users,
+                after_ns: self.every_ns,
+            });
+            users += self.step;
+        }
+        points
+    }
+}
+
+/// Most points of a staircase.
+const STEPS_MAX: usize = 20_000;
+
+/// Where one shard stands among the changes of a load.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes {
+    shard: u64,
+    shards: u64,
+    piece: usize,
+    nth: u64,
+}
+
+impl Changes {
+    /// The next change.
+    pub fn peek(&mut self, load: &Closed) -> Option<Change> {
+        loop {
+            let piece = load.pieces.get(self.piece)?;
+            if self.nth >= piece.to.abs_diff(piece.from) {
+                self.piece += 1;
+                self.nth = 0;
+                continue;
+            }
+            let change = piece.change(self.nth);
+            let is_ours = change.user % self.shards == self.shard;
+            // Its share of the iterations is none.
+            let has_nothing_to_do = load.iterations_of(change.user) == Some(0);
+            if is_ours && !has_nothing_to_do {
+                return Some(change);
+            }
+            self.nth += 1;
+        }
+    }
+
+    /// Goes on behind it.
+    pub fn advance(&mut self) {
+        self.nth += 1;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn changes(load: &Closed, shard: usize, shards: usize) -> Vec<Change> {
+        let mut changes = load.changes(shard, shards);
+        let mut all = Vec::new();
+        while let Some(change) = changes.peek(load) {
+            all.push(change);
+            changes.advance();
+        }
+        all
+    }
+
+    fn points(points: &[(u64, u64)]) -> Closed {
+        let points = points.iter().map(|&(users, after_s)| Point {
+            users,
+            after_ns: after_s * SECOND_NS,
+        });
+        Closed::through(&points.collect::<Vec<_>>())
+    }
+
     #[test]
     fn a_spawn_rate_is_kept_to_the_nanosecond() {
-        let load = Closed {
-            users: 50,
-            ramp: Ramp::Rate(10.0),
-            iterations: None,
-        };
-        let times: Vec<u64> = (0..4).map(|user| load.spawn_at_ns(user)).collect();
-        assert_eq!(times, [0, 100_000_000, 200_000_000, 300_000_000]);
+        let load = Closed::at_rate(50, 10.0);
+        let times: Vec<u64> = changes(&load, 0, 1)
+            .iter()
+            .map(|change| change.at_ns)
+            .collect();
+        assert_eq!(times[..4], [0, 100_000_000, 200_000_000, 300_000_000]);
+        assert_eq!((times.len(), load.settled_ns()), (50, 5 * SECOND_NS));
         assert_eq!(load.iterations_of(0), None);
     }
 
     #[test]
     fn a_ramp_begins_with_some_users_and_ends_with_all() {
-        let load = Closed {
-            users: 100,
-            ramp: Ramp::Linear {
-                from: 10,
-                over_ns: 180 * SECOND_NS,
-            },
-            iterations: None,
+        let load = points(&[(10, 0), (100, 180)]);
+        let all = changes(&load, 0, 1);
+        let at_ns = |user: usize| all[user].at_ns;
+        assert_eq!((at_ns(0), at_ns(9)), (0, 900_000_000));
+        assert_eq!(at_ns(54), SECOND_NS + 179 * SECOND_NS * 45 / 90);
+        assert_eq!(at_ns(99), 180 * SECOND_NS);
+    }
+
+    /// How many there are at a time, by the changes.
+    fn users_at(all: &[Change], at_s: f64) -> i64 {
+        let until = all
+            .iter()
+            .filter(|change| change.at_ns as f64 <= at_s * 1e9);
+        until.map(|change| if change.comes { 1 } else { -1 }).sum()
+    }
+
+    #[test]
+    fn the_number_of_users_follows_the_line_up_and_down_on_every_shard() {
+        let load = points(&[(100, 10), (100, 5), (20, 10), (60, 0), (60, 5), (0, 2)]);
+        assert_eq!(load.users, 100);
+        for shards in [1, 3, 7] {
+            let mut all: Vec<Change> = (0..shards)
+                .flat_map(|shard| {
+                    let of_shard = changes(&load, shard, shards);
+                    assert!(of_shard.is_sorted_by_key(|change| change.at_ns));
+                    of_shard
+                })
+                .collect();
+            all.sort_by_key(|change| change.at_ns);
+            for (at_s, users) in [
+                (5.0, 50),
+                (10.0, 100),
+                (14.9, 100),
+                (20.0, 60),
+                (25.0, 21),
+                (26.0, 60),
+                (31.0, 30),
+                (33.0, 0),
+            ] {
+                assert_eq!(
+                    users_at(&all, at_s),
+                    users,
+                    "at {at_s} s on {shards} shards"
+                );
+            }
+            let mut present = [false; 100];
+            for change in all {
+                let seat = &mut present[change.user as usize];
+                assert_ne!(*seat, change.comes, "{change:?}");
+                *seat = change.comes;
+            }
+        }
+    }
+
+    #[test]
+    fn a_staircase_has_its_steps() {
+        let stairs = Staircase {
+            from: 300,
+            step: 50,
+            every_ns: 300 * SECOND_NS,
+            users_max: 400,
         };
-        assert_eq!(load.spawn_at_ns(0), 0);
-        assert_eq!(load.spawn_at_ns(9), 900_000_000);
-        assert_eq!(load.spawn_at_ns(10), 2 * SECOND_NS);
-        assert_eq!(load.spawn_at_ns(54), 90 * SECOND_NS);
-        assert_eq!(load.spawn_at_ns(99), 180 * SECOND_NS);
+        let load = Closed::through(&stairs.points());
+        let all = changes(&load, 0, 1);
+        for (at_s, users) in [
+            (1.0, 300),
+            (299.0, 300),
+            (301.0, 350),
+            (599.0, 350),
+            (602.0, 400),
+        ] {
+            assert_eq!(users_at(&all, at_s), users, "at {at_s}");
+        }
+        assert_eq!(load.users, 400);
     }
 
     #[test]
     fn iterations_are_shared_out_completely() {
         for (users, all) in [(50, 100), (7, 100), (100, 7), (3, 3)] {
-            let load = Closed {
-                users,
-                ramp: Ramp::Rate(1.0),
-                iterations: Some(all),
-            };
+            let load = Closed::at_rate(users, 1.0).with_iterations(Some(all));
             let shares =
                 (0..users).map(|user| u64::from(load.iterations_of(user).expect("bounded")));
             assert_eq!(shares.clone().sum::<u64>(), all);
             let busy = shares.filter(|&share| share > 0).count() as u64;
-            assert_eq!(busy, load.users_spawned());
+            assert_eq!(busy, load.users_at_once());
+            assert_eq!(changes(&load, 0, 1).len() as u64, busy);
         }
     }
 }

@@ -1,18 +1,25 @@
 //! What will happen, fixed before the first packet. Pure: text in, plan out.
 //!
-//! Reading order: [`Plan`] here, [`scenario`] (the model), [`compile`] (TOML text -> model, with [`place`] for what is
-//! said of a wrong one, `toml` and `template` for its values), [`variables`], [`load`], [`random`], [`duration`].
+//! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`] and `step` (TOML text -> model,
+//! with [`place`] for what is said of a wrong one, `toml` and `text` for its values), [`value`], [`variables`],
+//! [`feeder`], [`pointer`], [`wait`], [`load`], [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 pub mod compile;
 pub mod duration;
+pub mod expect;
+pub mod feeder;
 pub mod load;
 pub mod place;
+pub mod pointer;
 pub mod random;
 pub mod scenario;
-mod template;
+mod step;
+mod text;
 mod toml;
+pub mod value;
 pub mod variables;
+pub mod wait;
 
 use std::net::SocketAddr;
 
@@ -55,7 +62,7 @@ pub enum Connections {
 impl Plan {
     /// How many users a shard has: user n belongs to shard n modulo the number of shards.
     pub fn users_of_shard(&self, shard: usize) -> usize {
-        share(self.load.users_spawned() as usize, self.shards, shard)
+        share(self.load.users_at_once() as usize, self.shards, shard)
     }
 
     /// How many connections a shard may have; at least one where it has users.
@@ -89,11 +96,33 @@ pub struct Builtin {
 }
 
 /// The scenarios that come with the program.
-pub const BUILTIN: [Builtin; 1] = [Builtin {
-    name: "workflow",
-    number: "2",
-    text: include_str!("builtin/workflow.toml"),
-}];
+pub const BUILTIN: [Builtin; 5] = [
+    Builtin {
+        name: "minimal",
+        number: "0",
+        text: include_str!("builtin/minimal.toml"),
+    },
+    Builtin {
+        name: "state-updates",
+        number: "1",
+        text: include_str!("builtin/state-updates.toml"),
+    },
+    Builtin {
+        name: "workflow",
+        number: "2",
+        text: include_str!("builtin/workflow.toml"),
+    },
+    Builtin {
+        name: "mixed",
+        number: "3",
+        text: include_str!("builtin/mixed.toml"),
+    },
+    Builtin {
+        name: "stress",
+        number: "4",
+        text: include_str!("builtin/stress.toml"),
+    },
+];
 
 /// A built-in scenario by name or number.
 pub fn builtin(name: &str) -> Option<&'static Builtin> {

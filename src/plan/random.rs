@@ -23,6 +23,12 @@ pub enum Stream {
     Variable = 3,
     /// Spread of reconnections.
     Backoff = 4,
+    /// Values made for one request.
+    Request = 5,
+    /// A user's row of the CSV file.
+    Row = 6,
+    /// Length of a pause after a step.
+    Pause = 7,
 }
 
 impl Keyed {

@@ -1,12 +1,18 @@
 //! The declarative model: what a user does, compiled. Nothing in it can be invalid any more.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::http::request::Template;
-use crate::http::response::Expecting;
+use crate::http::request::{Slot, Template, Values};
+use crate::http::response::{Expecting, Keep};
 
-use super::random::below;
+use super::expect::{Expect, Extract, StatusSet};
+use super::feeder::Feeder;
+use super::load::{Point, Staircase};
+use super::random::{Keyed, Stream, below};
+use super::value::{Origin, Value};
 use super::variables::Variables;
+use super::wait::Wait;
 
 /// Index of a step in [`Scenario::steps`].
 pub type StepIndex = u16;
@@ -21,18 +27,28 @@ pub struct Scenario {
     pub name: String,
     /// What it is for, in a line.
     pub about: String,
-    /// All steps, `start` and `tasks` index into it.
+    /// All steps; the ranges below index into it.
     pub steps: Vec<Step>,
     /// What a user does once, in order.
-    pub start: Vec<StepIndex>,
+    pub start: Range<StepIndex>,
     /// What a user does again and again, one drawn by weight each time.
     pub tasks: Vec<Task>,
+    /// What a user that has been through its start steps does before it leaves, in order.
+    pub stop: Range<StepIndex>,
     /// Between two tasks.
     pub wait: Wait,
-    /// What is computed once per user.
+    /// What is computed once per user, or taken out of answers.
     pub variables: Variables,
+    /// Rows for users.
+    pub feeder: Feeder,
+    /// Bytes that the values of the request take that has most of them.
+    pub fresh_stride: usize,
+    /// Some step has a time limit of its own.
+    pub has_own_timeouts: bool,
     /// Under which names requests are counted; steps point into it.
     pub metrics: Vec<MetricLabel>,
+    /// Names of spans of steps whose whole time is measured.
+    pub spans: Vec<String>,
     /// The load it is made for.
     pub load: LoadDefaults,
     /// What must not be shown anywhere.
@@ -48,41 +64,48 @@ pub struct Step {
     pub metric: u16,
     /// The request.
     pub template: Template,
+    /// Values that are made anew for each request.
+    pub fresh: Vec<Fresh>,
     /// What counts as a success.
     pub expect: Expect,
+    /// What is taken out of the answer, for later steps.
+    pub extract: Vec<Extract>,
     /// After the step.
-    pub pause_ns: u64,
+    pub pause: Wait,
+    /// Time limit of the request, when it has one of its own.
+    pub timeout_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
+    /// What a user does when the step has failed.
+    pub on_failure: OnFailure,
     /// Sending it twice does no harm (RFC 9110 section 9.2.2).
     pub idempotent: bool,
     /// What its answer's body depends on.
     pub expecting: Expecting,
+    /// How much of its answer has to be kept.
+    pub keep: Keep,
+    /// Index of the span that begins with it.
+    pub begins: Option<u16>,
+    /// Index of the span that ends with it.
+    pub ends: Option<u16>,
 }
 
-/// A step of the work loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A value of one request alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// What it is.
+    pub value: Value,
+    /// Where it lies among the values of its request.
+    pub slot: Slot,
+}
+
+/// One pass of the work loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Which step.
-    pub step: StepIndex,
+    /// Its steps, in order.
+    pub steps: Range<StepIndex>,
     /// Its share is this over the sum of all.
     pub weight: u32,
-}
-
-/// What counts as a success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expect {
-    /// One of these statuses.
-    pub statuses: StatusSet,
-    /// And a body that this rule holds for.
-    pub body: Option<BodyRule>,
-}
-
-/// What a body has to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyRule {
-    /// JSON, but not `null`.
-    NotNull,
 }
 
 /// A poll.
@@ -94,17 +117,17 @@ pub struct Repeat {
     pub give_up_after_ns: u64,
     /// Statuses that mean "ask again", beside an expected status whose body does not fit.
     pub not_yet: StatusSet,
-    /// What then.
-    pub on_give_up: OnGiveUp,
 }
 
-/// What a user does when its patience is over.
+/// What a user does when a step has failed, or the patience of a poll is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnGiveUp {
+pub enum OnFailure {
     /// Its next step.
     #[default]
     GoOn,
-    /// Nothing more.
+    /// No further step of this task; it waits, then draws the next one.
+    EndTask,
+    /// It leaves.
     Stop,
 }
 
@@ -119,17 +142,8 @@ pub struct MetricLabel {
     pub is_poll: bool,
 }
 
-/// A wait, drawn evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// Shortest.
-    pub min_ns: u64,
-    /// Longest.
-    pub max_ns: u64,
-}
-
 /// The load that a scenario is made for; flags come before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadDefaults {
     /// Users at the peak.
     pub users: Option<u64>,
@@ -139,20 +153,52 @@ pub struct LoadDefaults {
     pub ramp_ns: u64,
     /// In all.
     pub run_time_ns: Option<u64>,
+    /// Instead of all these: points that the number of users goes through.
+    pub stages: Vec<Point>,
+    /// Or: so many users more every so often.
+    pub staircase: Option<Staircase>,
 }
 
 impl Scenario {
     /// The task that a draw falls on.
-    pub fn pick(&self, draw: u64) -> StepIndex {
+    pub fn pick(&self, draw: u64) -> usize {
         let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
         let mut at = below(draw, sum);
-        for task in &self.tasks {
+        for (index, task) in self.tasks.iter().enumerate() {
             match at.checked_sub(u64::from(task.weight)) {
                 Some(rest) => at = rest,
-                None => return task.step,
+                None => return index,
             }
         }
         unreachable!("the draw is below the sum of the weights")
+    }
+
+    /// The request that a user sends when a step is its first, with nothing taken out of answers but `<name>`.
+    pub fn first_request(&self, index: StepIndex, user: u64, seed: u64, wall_ns: u64) -> Vec<u8> {
+        let step = &self.steps[usize::from(index)];
+        let origin = |stream, text| Origin {
+            random: Keyed::new(seed),
+            user,
+            stream,
+            text,
+            users: user + 1,
+            wall_ns,
+            feeder: &self.feeder,
+        };
+        let mut values = vec![0; self.variables.stride()];
+        self.variables
+            .fill(&origin(Stream::Variable, 0), &mut values);
+        self.variables.show_extracted(&mut values);
+        let mut fresh = vec![0; self.fresh_stride];
+        step.refresh(&origin(Stream::Request, 1), &mut fresh);
+        let mut out = vec![0; step.template.bytes_max()];
+        let values = Values {
+            user: &values,
+            fresh: &fresh,
+        };
+        let length = step.template.render(values, &mut out);
+        out.truncate(length);
+        out
     }
 
     /// Length of the longest request, in bytes.
@@ -162,55 +208,35 @@ impl Scenario {
     }
 }
 
+impl LoadDefaults {
+    /// The points that the number of users goes through, when it says more than that number.
+    pub fn points(&self) -> Vec<Point> {
+        match (&self.stages[..], self.staircase, self.users) {
+            ([], Some(staircase), _) => staircase.points(),
+            ([], None, Some(users)) if self.ramp_ns > 0 => vec![
+                Point {
+                    users: self.users_from,
+                    after_ns: 0,
+                },
+                Point {
+                    users,
+                    after_ns: self.ramp_ns,
+                },
+            ],
+            (stages, _, _) => stages.to_vec(),
+        }
+    }
+}
+
 impl Step {
-    /// How much of the answer's body has to be kept to judge it.
-    pub fn body_bytes_kept(&self) -> usize {
-        self.expect.body.map_or(0, |_| BODY_BYTES_KEPT)
-    }
-}
-
-impl BodyRule {
-    /// Whether a body is as it should be.
-    pub fn holds(self, body: &[u8]) -> bool {
-        match self {
-            Self::NotNull => !matches!(body.trim_ascii(), b"" | b"null"),
-        }
-    }
-}
-
-impl Wait {
-    /// The wait that a draw falls on.
-    pub fn draw(self, draw: u64) -> u64 {
-        self.min_ns + below(draw, (self.max_ns - self.min_ns).saturating_add(1))
-    }
-}
-
-/// A set of status codes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusSet([u64; 10]);
-
-impl StatusSet {
-    /// 200 to 299.
-    pub fn success() -> Self {
-        (200..300).collect()
-    }
-
-    /// Whether it holds a status.
+    /// Makes the values of one request; `origin` says whose and which.
     #[inline]
-    pub fn contains(&self, status: u16) -> bool {
-        let word = self.0.get(usize::from(status / 64));
-        word.is_some_and(|word| word >> (status % 64) & 1 == 1)
-    }
-}
-
-impl FromIterator<u16> for StatusSet {
-    /// Statuses from 600 on do not exist and are left out.
-    fn from_iter<I: IntoIterator<Item = u16>>(statuses: I) -> Self {
-        let mut set = Self::default();
-        for status in statuses.into_iter().filter(|&status| status < 600) {
-            set.0[usize::from(status / 64)] |= 1 << (status % 64);
+    pub fn refresh(&self, origin: &Origin<'_>, values: &mut [u8]) {
+        debug_assert_eq!(origin.stream, Stream::Request);
+        for (nth, fresh) in self.fresh.iter().enumerate() {
+            let slot = fresh.slot;
+            slot.store_with(values, |out| fresh.value.write(nth, origin, out));
         }
-        set
     }
 }
 
@@ -243,38 +269,6 @@ impl fmt::Debug for Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_status_set_holds_what_was_put_in() {
-        let set: StatusSet = [200, 202, 404, 599].into_iter().collect();
-        for status in 0..1_100 {
-            assert_eq!(
-                set.contains(status),
-                [200, 202, 404, 599].contains(&status),
-                "{status}"
-            );
-        }
-        assert!(StatusSet::success().contains(204) && !StatusSet::success().contains(300));
-    }
-
-    #[test]
-    fn null_is_told_from_every_other_body() {
-        for body in ["null", " null\n", ""] {
-            assert!(!BodyRule::NotNull.holds(body.as_bytes()), "{body:?}");
-        }
-        for body in ["{}", "nullable", "\"null\"", "0"] {
-            assert!(BodyRule::NotNull.holds(body.as_bytes()), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn a_wait_reaches_both_its_ends() {
-        let wait = Wait {
-            min_ns: 5,
-            max_ns: 7,
-        };
-        assert_eq!((wait.draw(0), wait.draw(u64::MAX)), (5, 7));
-    }
 
     #[test]
     fn secrets_are_masked_and_not_shown_by_debug() {

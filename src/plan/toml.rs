@@ -68,7 +68,7 @@ impl<'s> Table<'s> {
     }
 
     /// Refuses every key that was not asked for.
-    pub fn finish(self) -> Result<(), ScenarioError> {
+    pub fn finish(&self) -> Result<(), ScenarioError> {
         let known = self.known.borrow();
         for key in self.table.keys() {
             let name: &str = key.get_ref();

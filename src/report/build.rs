@@ -14,13 +14,14 @@ use crate::plan::scenario::MetricLabel;
 use super::hints::hint;
 use super::record::{
     ErrorRecord, Generator, Histograms, PERCENTS, PollRecord, Record, RunInfo, SCHEMA,
-    SampleRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
+    SampleRecord, SpanRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
 };
 
 /// Makes the record of a run that lasted `duration_ns` from its first request to its last outcome.
 pub fn record(
     run: RunInfo,
     labels: &[MetricLabel],
+    spans: &[String],
     summary: &Summary,
     duration_ns: u64,
     generator: Generator,
@@ -47,6 +48,17 @@ pub fn record(
                 users_timed_out: counts.gave_up,
                 attempts: counts.requests,
                 ready_after_us: times(&counts.ready),
+            })
+            .collect(),
+        spans: spans
+            .iter()
+            .zip(&summary.counts.spans)
+            .map(|(name, counts)| SpanRecord {
+                name: name.clone(),
+                begun: counts.begun,
+                completed: counts.times.count(),
+                took_us: times(&counts.times),
+                histogram: packed(&counts.times),
             })
             .collect(),
         errors,

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::record::{ErrorRecord, PERCENTS, Record, StepRecord, Times};
+use super::record::{ErrorRecord, PERCENTS, Record, StageRecord, StepRecord, Times};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
+/// Points of a load that are shown.
+const STAGES_SHOWN: usize = 4;
 const WIDTH: usize = 100;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
@@ -42,6 +44,7 @@ pub fn render(record: &Record, style: Style) -> String {
         out.percentiles(record);
         out.clocks(record);
         out.polls(record);
+        out.spans(record);
     }
     out.errors(&record.errors);
     out.stand_in(record);
@@ -99,17 +102,28 @@ impl Console {
         let mut users = format!("{} users", grouped(run.users));
         if let Some(rate) = run.spawn_rate {
             let _ = write!(users, ", {} per second", three_digits(rate));
-        } else if let Some(ramp_s) = run.load.ramp_s {
-            let _ = write!(users, ", from {} over {ramp_s} s", run.load.users_from);
+        } else if !run.load.stages.is_empty() {
+            let point = |stage: &StageRecord| format!("{}:{}s", stage.users, stage.after_s);
+            let points: Vec<String> = run
+                .load
+                .stages
+                .iter()
+                .take(STAGES_SHOWN)
+                .map(point)
+                .collect();
+            let more = match run.load.stages.len() > STAGES_SHOWN {
+                true => " ...",
+                false => "",
+            };
+            let _ = write!(users, ", stages {}{more}", points.join(" "));
         }
-        let [from, to] = run.load.wait_s;
         self.line(format!(
             "opsurge {}   scenario {} on {}",
             run.version, run.scenario, run.host
         ));
         self.line(format!(
-            "  load      {users}, wait {from} to {to} s, seed {}",
-            run.seed
+            "  load      {users}, wait {}, seed {}",
+            run.load.wait, run.seed
         ));
         self.line(format!(
             "  engine    {}, {} shard(s), connections {}, timeout {} s",
@@ -345,6 +359,33 @@ impl Console {
         }
     }
 
+    /// Spans of steps that the scenario measures as a whole.
+    fn spans(&mut self, record: &Record) {
+        if record.spans.is_empty() {
+            return;
+        }
+        self.line("");
+        let mut head = format!("{:<30}{:>10}{:>10}", "End to end", "begun", "done");
+        for name in ["p50", "p95", "p99", "max"] {
+            let _ = write!(head, "{name:>11}");
+        }
+        self.line(head);
+        for span in &record.spans {
+            let mut line = format!(
+                "{:<30}{:>10}{:>10}",
+                shortened(&span.name, 29),
+                grouped(span.begun),
+                grouped(span.completed)
+            );
+            let took = &span.took_us;
+            for (percent, value) in [(50.0, took.p50), (95.0, took.p95), (99.0, took.p99)] {
+                let _ = write!(line, "{:>11}", cell(took, percent, value));
+            }
+            let _ = write!(line, "{:>11}", took.max.map_or("-".into(), time));
+            self.line(line);
+        }
+    }
+
     fn errors(&mut self, errors: &[ErrorRecord]) {
         if errors.is_empty() {
             return;
@@ -434,7 +475,7 @@ mod tests {
 
     /// A run of `answered` workflow requests of which `failed` got 500, and one that was cut off.
     fn record(answered: u64, failed: u64) -> Record {
-        let mut recorder = Recorder::new(1, 0);
+        let mut recorder = Recorder::new(1, 0, 0);
         for index in 0..answered {
             recorder.on_started(0);
             let moments = Moments {
@@ -479,9 +520,8 @@ mod tests {
             run_time_s: Some(1.0),
             load: LoadInfo {
                 model: "closed".into(),
-                users_from: 0,
-                ramp_s: None,
-                wait_s: [0.0, 0.0],
+                stages: Vec::new(),
+                wait: "0s".into(),
                 iterations: None,
             },
             seed: 7,
@@ -510,7 +550,7 @@ mod tests {
             },
         };
         let summary = Summary { counts, series };
-        build::record(run, &[label], &summary, 1_000_000_000, generator)
+        build::record(run, &[label], &[], &summary, 1_000_000_000, generator)
     }
 
     fn plain(record: &Record) -> String {

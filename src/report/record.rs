@@ -21,6 +21,8 @@ pub struct Record {
     pub steps: Vec<StepRecord>,
     /// By polled step.
     pub polls: Vec<PollRecord>,
+    /// By span of steps that the scenario measures as a whole.
+    pub spans: Vec<SpanRecord>,
     /// By method, name, kind and status.
     pub errors: Vec<ErrorRecord>,
     /// What the generator itself did, and how far it is to be believed.
@@ -75,14 +77,21 @@ pub struct RunInfo {
 pub struct LoadInfo {
     /// `closed`.
     pub model: String,
-    /// Users at the start of a ramp.
-    pub users_from: u64,
-    /// Length of the ramp.
-    pub ramp_s: Option<f64>,
-    /// Shortest and longest wait between tasks.
-    pub wait_s: [f64; 2],
+    /// Points that the number of users goes through, when it is not simply `users`.
+    pub stages: Vec<StageRecord>,
+    /// Between tasks, as a scenario writes it: `30s..60s`, `exponential 2s`, `pacing 10s`.
+    pub wait: String,
     /// Passes of the work loop in all, when bounded.
     pub iterations: Option<u64>,
+}
+
+/// A point that the load goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Users then.
+    pub users: u64,
+    /// From the point before it, in a straight line.
+    pub after_s: f64,
 }
 
 /// Where it ran.
@@ -229,6 +238,21 @@ pub struct PollRecord {
     pub attempts: u64,
     /// First attempt's due time to the answer.
     pub ready_after_us: Times,
+}
+
+/// A span of steps measured as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpanRecord {
+    /// Its name.
+    pub name: String,
+    /// Times that its first step was begun.
+    pub begun: u64,
+    /// Times that its last step was answered as expected.
+    pub completed: u64,
+    /// First step due to last step answered.
+    pub took_us: Times,
+    /// HdrHistogram V2, deflated, base64; microseconds.
+    pub histogram: String,
 }
 
 /// Failures of one kind.

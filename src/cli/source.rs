@@ -1,0 +1,130 @@
+//! Where a scenario's text comes from: a file, the program itself, or one URL.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value as Json;
+
+use crate::plan::place::did_you_mean;
+use crate::plan::{BUILTIN, builtin};
+
+use super::args::RunArgs;
+use super::target::Target;
+
+/// A scenario's text.
+pub(super) struct Source {
+    /// What it is called in errors.
+    pub origin: String,
+    /// The text.
+    pub text: String,
+    /// Where the files lie that it names.
+    folder: PathBuf,
+}
+
+impl Source {
+    /// The scenario that was asked for; with `--get` or `--url` one of a single step, and its target.
+    pub fn from_args(args: &RunArgs) -> Result<(Self, Option<Target>)> {
+        let (url, flag, method) = match (&args.get, &args.url) {
+            (Some(url), _) => (url, "--get", Some("GET")),
+            (None, Some(url)) => (url, "--url", args.method.as_deref()),
+            (None, None) => {
+                let name = args.scenario.as_deref().or(args.scenario_flag.as_deref());
+                return Ok((Self::named(name.unwrap_or("workflow"))?, None));
+            }
+        };
+        let host = args.host.as_deref();
+        let (target, path) = match (url.starts_with('/'), host) {
+            (true, None) if args.mock => (None, url.clone()),
+            (true, None) => bail!(
+                "{flag} {url} names no host; write http://localhost:8000{url}, or add --host or --mock"
+            ),
+            (true, Some(host)) => (Some(Target::parse(host, "--host")?), url.clone()),
+            (false, None) if !args.mock => {
+                let mut target = Target::parse(url, flag)?;
+                let path = std::mem::replace(&mut target.path, "/".into());
+                (Some(target), path)
+            }
+            (false, _) => {
+                bail!(
+                    "{flag} {url} names a host, and so does --host or --mock; give a path to one of the two"
+                )
+            }
+        };
+        let method = match (method, &args.body) {
+            (Some(method), _) => method,
+            (None, Some(_)) => "POST",
+            (None, None) => "GET",
+        };
+        let text = of_one_step(method, &path, args.body.as_deref());
+        let source = Self {
+            origin: flag.to_owned(),
+            text,
+            folder: PathBuf::from("."),
+        };
+        Ok((source, target))
+    }
+
+    /// A file when it looks like one, else a built-in scenario.
+    pub fn named(name: &str) -> Result<Self> {
+        let path = Path::new(name);
+        if !name.ends_with(".toml") && !name.contains('/') && !path.is_file() {
+            let (name, text) = text_of_builtin(name)?;
+            return Ok(Self {
+                origin: name.to_owned(),
+                text: text.to_owned(),
+                folder: PathBuf::from("."),
+            });
+        }
+        let bytes =
+            std::fs::read(name).with_context(|| format!("the scenario {name} cannot be read"))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
+        })?;
+        Ok(Self {
+            origin: name.to_owned(),
+            text,
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        })
+    }
+
+    /// A file that the scenario names, relative to its own place. The error is the reason.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        std::fs::read(self.folder.join(name)).map_err(|error| error.to_string())
+    }
+}
+
+/// Name and text of a built-in scenario.
+pub(super) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)> {
+    let Some(found) = builtin(name) else {
+        let near = did_you_mean(name, BUILTIN.iter().map(|builtin| builtin.name));
+        let all: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();
+        bail!(
+            "no scenario \"{name}\"{near} Built in: {}; or name a file ending in .toml",
+            all.join(", ")
+        );
+    };
+    Ok((found.name, found.text))
+}
+
+/// The scenario of one request, as wrk's users expect it: 10 users, 10 seconds, no wait.
+fn of_one_step(method: &str, path: &str, body: Option<&str>) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let counted_as = path.split('?').next().unwrap_or(path);
+    let mut text = format!(
+        "name = {}\nload = {{ users = 10, run_time = \"10s\" }}\n[[task]]\nname = {}\nmethod = {}\npath = {}\n",
+        quoted(&format!("{method} {counted_as}")),
+        quoted(counted_as),
+        quoted(method),
+        quoted(path),
+    );
+    if let Some(body) = body {
+        let (key, value) = match body.strip_prefix('@') {
+            Some(file) => ("file", file),
+            None if serde_json::from_str::<Json>(body).is_ok() => ("json", body),
+            None => ("text", body),
+        };
+        text += &format!("{key} = {}\n", quoted(value));
+    }
+    text
+}

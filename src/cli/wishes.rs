@@ -1,0 +1,218 @@
+//! The flags of a run, understood and checked; what they leave open is the scenario's to decide.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::mock::Mock;
+use crate::plan::compile::{Context as Compile, compile, parse_stage};
+use crate::plan::load::{Closed, Point};
+use crate::plan::scenario::Scenario;
+use crate::plan::wait::Wait;
+use crate::plan::{Connections, duration};
+use crate::report::units::grouped;
+
+use super::args::RunArgs;
+use super::cores::Cores;
+use super::request::parse_header;
+use super::source::Source;
+use super::target::Target;
+use super::{cannot, mock};
+
+const USERS_MAX: u64 = 100_000_000;
+const SHARDS_MAX: usize = 1_024;
+
+/// The flags, understood.
+pub(super) struct Wishes<'a> {
+    pub source: Source,
+    pub target: Option<Target>,
+    pub headers: Vec<(String, String)>,
+    pub api_key: Option<String>,
+    pub api_key_env: &'a str,
+    pub users: Option<u64>,
+    pub spawn_rate: Option<f64>,
+    pub run_time: Option<Duration>,
+    pub iterations: Option<u64>,
+    pub stages: Vec<Point>,
+    pub wait: Option<Wait>,
+    pub pause: Option<Wait>,
+    pub timeout: Duration,
+    pub seed: u64,
+    pub connections: Connections,
+    pub shards: Option<usize>,
+}
+
+impl<'a> Wishes<'a> {
+    pub fn from_args(args: &'a RunArgs) -> Result<Self> {
+        let (source, of_url) = Source::from_args(args)?;
+        let target = match (&args.host, of_url, args.mock) {
+            (_, Some(target), _) => Some(target),
+            (Some(host), None, _) => Some(Target::parse(host, "--host")?),
+            (None, None, true) => None,
+            (None, None, false) => bail!(
+                "no target: give --host http://localhost:8000, or --mock to try it against the embedded stand-in"
+            ),
+        };
+        let mut headers = Vec::new();
+        for header in &args.headers {
+            let (name, value) = parse_header(header)?;
+            let value = value.to_str().context("--header: the value is not ASCII")?;
+            headers.push((name.to_string(), value.to_owned()));
+        }
+        let run_time = time("--run-time", args.run_time.as_deref())?;
+        if run_time == Some(Duration::ZERO) {
+            bail!("--run-time 0 measures nothing; give for example 30s");
+        }
+        let timeout = time("--timeout", Some(&args.timeout))?.unwrap_or_default();
+        if timeout.is_zero() {
+            bail!("--timeout 0 lets no request finish; give for example 30s");
+        }
+        let wait = args.wait.as_deref().map(Wait::parse).transpose();
+        let pause = args.pause.as_deref().map(Wait::parse).transpose();
+        let pause = pause.context("--pause")?;
+        if matches!(pause, Some(Wait::Pacing { .. })) {
+            bail!("--pause: pacing goes from task to task; a pause is for example 1s");
+        }
+        let stages = args.stages.iter().map(|text| parse_stage(text));
+        let stages: Vec<Point> = stages
+            .collect::<Result<_, _>>()
+            .map_err(|reason| anyhow!("--stage {reason}"))?;
+        if !stages.is_empty() && stages.iter().all(|stage| stage.users == 0) {
+            bail!("--stage: no stage has users; give for example --stage 10:0s --stage 500:5m");
+        }
+        let connections = match args.connections.as_str() {
+            "per-user" => Connections::PerUser,
+            text => {
+                let count = number("--connections", Some(text), 1, 10_000_000)?;
+                Connections::Shared(count.unwrap_or(1) as usize)
+            }
+        };
+        Ok(Self {
+            source,
+            target,
+            headers,
+            api_key: std::env::var(&args.api_key_env)
+                .ok()
+                .filter(|key| !key.is_empty()),
+            api_key_env: &args.api_key_env,
+            users: number("--users", args.users.as_deref(), 1, USERS_MAX)?,
+            spawn_rate: rate("--spawn-rate", args.spawn_rate.as_deref())?,
+            run_time,
+            iterations: number("--iterations", args.iterations.as_deref(), 1, u64::MAX)?,
+            wait: wait.context("--wait")?,
+            pause,
+            stages,
+            timeout,
+            seed: args
+                .seed
+                .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
+            connections,
+            shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
+                .map(|shards| shards as usize),
+        })
+    }
+
+    /// The scenario, for this target.
+    pub fn compile(&self, target: &Target) -> Result<Scenario> {
+        let base_path = target.path.trim_end_matches('/');
+        if base_path.contains('?') {
+            bail!(
+                "--host {}: a host has no query; it belongs to the steps of the scenario",
+                target.url
+            );
+        }
+        let context = Compile {
+            authority: &target.authority,
+            base_path,
+            api_key: self.api_key.clone(),
+            api_key_env: self.api_key_env,
+            env: &|name| std::env::var(name).ok(),
+            read: &|name| self.source.read(name),
+            headers: &self.headers,
+            wait: self.wait,
+            pause: self.pause,
+        };
+        Ok(compile(&self.source.origin, &self.source.text, &context)?)
+    }
+
+    /// How many users, and when.
+    pub fn load(&self, scenario: &Scenario) -> Result<Closed> {
+        if !self.stages.is_empty() {
+            return Ok(Closed::through(&self.stages));
+        }
+        let defaults = &scenario.load;
+        let own = defaults.points();
+        let load = match (self.users.or(defaults.users), self.spawn_rate, self.users) {
+            (Some(users), Some(per_second), _) => Closed::at_rate(users, per_second),
+            (_, None, None) if !own.is_empty() => Closed::through(&own),
+            // All within the first second, evenly.
+            (Some(users), None, _) => Closed::at_rate(users, users as f64),
+            (None, _, _) => bail!(
+                "--users is missing: the scenario {} names no number of users",
+                scenario.name
+            ),
+        };
+        Ok(load.with_iterations(self.iterations))
+    }
+
+    /// When the run ends, counted from its start.
+    pub fn run_time_ns(&self, scenario: &Scenario) -> Result<Option<u64>> {
+        let sum_ns = |points: &[Point]| points.iter().map(|point| point.after_ns).sum::<u64>();
+        let of_stages_ns = sum_ns(&self.stages);
+        Ok(match (self.run_time, self.iterations) {
+            (Some(run_time), _) => Some(run_time.as_nanos() as u64),
+            (None, _) if !self.stages.is_empty() => match of_stages_ns {
+                0 => bail!("--stage: the stages last 0 s in all; give another one, or --run-time"),
+                of_stages_ns => Some(of_stages_ns),
+            },
+            (None, Some(_)) => None,
+            (None, None) => match scenario.load.run_time_ns {
+                None if !scenario.load.points().is_empty() && self.users.is_none() => {
+                    Some(sum_ns(&scenario.load.points()))
+                }
+                own => own,
+            },
+        })
+    }
+
+    /// Starts the stand-in, when it is wanted.
+    pub fn start_stand_in(&self, args: &RunArgs, cores: &Cores) -> Result<Option<Mock>> {
+        if !args.mock {
+            return Ok(None);
+        }
+        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = mock::config(&args.stand_in, any)?;
+        config.cores.clone_from(&cores.stand_in);
+        cannot(Mock::start(&config).context("the stand-in cannot be started")).map(Some)
+    }
+}
+
+pub(super) fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {
+    text.map(duration::parse).transpose().context(flag)
+}
+
+fn number(flag: &str, text: Option<&str>, min: u64, max: u64) -> Result<Option<u64>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    match u64::from_str(text) {
+        Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
+        _ => Err(anyhow!(
+            "{flag} {text}: give a whole number from {min} to {}",
+            grouped(max)
+        )),
+    }
+}
+
+fn rate(flag: &str, text: Option<&str>) -> Result<Option<f64>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    match f64::from_str(text) {
+        Ok(rate) if (1e-6..=1e9).contains(&rate) => Ok(Some(rate)),
+        _ => Err(anyhow!(
+            "{flag} {text}: give users per second, above 0 and at most 1e9, for example 10"
+        )),
+    }
+}

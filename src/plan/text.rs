@@ -1,0 +1,444 @@
+//! Text with `{{holes}}` -> literal bytes, values and places, checked for where it stands.
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value as Json;
+
+use crate::http::request::{Encoding, Part, Place, Slot};
+
+use super::feeder::Feeder;
+use super::place::{ScenarioError, did_you_mean};
+use super::scenario::{Fresh, Secrets};
+use super::toml::Item;
+use super::value::{Clock, Value};
+use super::variables::{self, Variables};
+
+/// Words that holes begin with; no variable can be called so.
+pub(super) const WORDS: [&str; 9] = [
+    "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
+];
+/// Most values that are made anew for one request.
+const FRESH_MAX: usize = 200;
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'t> {
+    Literal(&'t str),
+    Hole(&'t str),
+}
+
+/// What holes can be filled with before the run.
+pub(super) struct Holes<'c> {
+    pub api_key: Option<String>,
+    pub api_key_env: &'c str,
+    pub env: &'c dyn Fn(&str) -> Option<String>,
+}
+
+/// Everything that texts refer to and leave traces in.
+pub(super) struct Texts<'c> {
+    pub holes: Holes<'c>,
+    pub feeder: Feeder,
+    pub variables: Variables,
+    /// Extracted variables that every way to the present step has filled.
+    pub filled: Vec<usize>,
+    /// Values made anew for the present step's request.
+    pub fresh: Vec<Fresh>,
+    pub fresh_bytes: usize,
+    pub secrets: Secrets,
+}
+
+/// Where a text is put, which decides what characters it may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Into {
+    Path,
+    /// A value of a query or a form: all that is not unreserved is percent-encoded.
+    Form,
+    Header,
+    Json,
+    Text,
+}
+
+/// Cuts a text at its holes. The error is the reason.
+fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        let after = &rest[open + 2..];
+        let Some(close) = after.find("}}") else {
+            return Err("a hole is opened with {{ and not closed with }}".into());
+        };
+        if open > 0 {
+            pieces.push(Piece::Literal(&rest[..open]));
+        }
+        pieces.push(Piece::Hole(after[..close].trim()));
+        rest = &after[close + 2..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest));
+    }
+    Ok(pieces)
+}
+
+impl Texts<'_> {
+    /// A user variable's text.
+    pub fn variable(&mut self, item: &Item<'_>) -> Result<Vec<variables::Part>, ScenarioError> {
+        let mut parts = Vec::new();
+        for piece in cut(item.text()?).map_err(|reason| item.error(reason))? {
+            parts.push(match piece {
+                Piece::Literal(text) => variables::Part::Value(Value::Literal(text.to_owned())),
+                Piece::Hole(hole) => match (self.value(item, hole)?, self.variables.find(hole)) {
+                    (Some(Value::Now(_)), _) => {
+                        return Err(item.error(
+                            "a variable is computed once, before its user's first request; put {{now}} into the step",
+                        ));
+                    }
+                    (Some(value), _) => variables::Part::Value(value),
+                    (None, Some(other)) => variables::Part::Variable(other),
+                    (None, None) => {
+                        variables::Part::Value(Value::Literal(self.fixed_value(item, hole)?))
+                    }
+                },
+            });
+        }
+        Ok(parts)
+    }
+
+    /// A step's text.
+    pub fn step(
+        &mut self,
+        item: &Item<'_>,
+        text: &str,
+        into: Into,
+    ) -> Result<Vec<Part>, ScenarioError> {
+        let mut parts = Vec::new();
+        let mut in_string = false;
+        for piece in cut(text).map_err(|reason| item.error(reason))? {
+            parts.push(match piece {
+                Piece::Literal(text) => {
+                    in_string ^= ends_other_side(text, in_string);
+                    match into {
+                        Into::Form => Part::Literal(percent_encoded(text)),
+                        _ => Part::Literal(text.as_bytes().to_vec()),
+                    }
+                }
+                Piece::Hole(hole) => {
+                    let bare = into == Into::Json && !in_string;
+                    self.hole(item, hole, into, bare)?
+                }
+            });
+        }
+        Ok(parts)
+    }
+
+    fn hole(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+        into: Into,
+        bare: bool,
+    ) -> Result<Part, ScenarioError> {
+        if let Some(value) = self.value(item, hole)? {
+            let encoding = self.check_values(item, hole, into, bare, &[&value])?;
+            return self.fresh(item, value, encoding);
+        }
+        if let Some(index) = self.variables.find(hole) {
+            let encoding = self.check_variable(item, index, into, bare)?;
+            let slot = self.variables.get(index).slot;
+            return Ok(Part::Value(Place::User(slot), encoding));
+        }
+        let text = self.fixed_value(item, hole)?;
+        if bare {
+            return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+        }
+        check_characters(item, hole, &text, into)?;
+        Ok(Part::Literal(match into {
+            Into::Form => percent_encoded(&text),
+            _ => text.into_bytes(),
+        }))
+    }
+
+    fn fresh(
+        &mut self,
+        item: &Item<'_>,
+        value: Value,
+        encoding: Encoding,
+    ) -> Result<Part, ScenarioError> {
+        if self.fresh.len() == FRESH_MAX {
+            return Err(item.error(format!("a step has at most {FRESH_MAX} such holes")));
+        }
+        let slot = Slot {
+            offset: self.fresh_bytes,
+            bytes_max: value.bytes_max(&self.feeder),
+            fixed: value.is_fixed(&self.feeder),
+        };
+        self.fresh_bytes += slot.stride();
+        self.fresh.push(Fresh { value, slot });
+        Ok(Part::Value(Place::Fresh(slot), encoding))
+    }
+
+    /// The value that a hole's words ask for, `None` when its first word is not one of ours.
+    fn value(&self, item: &Item<'_>, hole: &str) -> Result<Option<Value>, ScenarioError> {
+        let (word, rest) = hole.split_once(char::is_whitespace).unwrap_or((hole, ""));
+        let rest = rest.trim();
+        let value = match (word, rest) {
+            ("uuid", "") => Value::Uuid,
+            ("user", "") => Value::User,
+            ("now", "") => Value::Now(Clock::Timestamp),
+            ("now_ms", "") => Value::Now(Clock::UnixMs),
+            ("now_s", "") => Value::Now(Clock::UnixS),
+            ("sequence", "") => Value::Sequence(0),
+            ("sequence", first) => match first.parse::<u32>() {
+                Ok(first) => Value::Sequence(u64::from(first)),
+                Err(_) => {
+                    return Err(item.error(format!(
+                        "a sequence begins with a whole number, for example {{{{sequence 1000}}}}, not with {first}"
+                    )));
+                }
+            },
+            ("random", range) => Value::Integer(integers(range).ok_or_else(|| {
+                item.error(format!(
+                    "\"{range}\" is no range of whole numbers; write for example {{{{random 1..100}}}}"
+                ))
+            })?),
+            ("choice", options) => {
+                let options: Vec<String> =
+                    options.split('|').map(|text| text.trim().to_owned()).collect();
+                if options.len() < 2 {
+                    return Err(item.error(
+                        "a choice is made between several texts; write for example {{choice idle|active}}",
+                    ));
+                }
+                Value::Choice(options)
+            }
+            _ => {
+                let Some(column) = hole.strip_prefix("csv.") else {
+                    return match word {
+                        "uuid" | "user" | "now" | "now_ms" | "now_s" => Err(item.error(format!(
+                            "{{{{{word}}}}} takes nothing behind it, and has \"{rest}\""
+                        ))),
+                        _ => Ok(None),
+                    };
+                };
+                let columns = self.feeder.columns();
+                match columns.iter().position(|name| name == column) {
+                    Some(index) => Value::Column(index),
+                    None if columns.is_empty() => {
+                        return Err(item.error(
+                            "the scenario has no [csv] table; add [csv] with file = \"users.csv\"",
+                        ));
+                    }
+                    None => {
+                        let near = did_you_mean(column, columns.iter().map(String::as_str));
+                        let all = columns.join(", ");
+                        return Err(item.error(format!(
+                            "the CSV file has no column \"{column}\"{near} (columns: {all})"
+                        )));
+                    }
+                }
+            }
+        };
+        Ok(Some(value))
+    }
+
+    /// The value of a hole that is the same for all users: it is taken for a secret.
+    fn fixed_value(&mut self, item: &Item<'_>, hole: &str) -> Result<String, ScenarioError> {
+        let value = if hole == "api_key" {
+            let env = self.holes.api_key_env;
+            self.holes.api_key.clone().ok_or_else(|| {
+                item.error(format!(
+                    "the API key is not known: set the environment variable {env}, or name another with --api-key-env"
+                ))
+            })?
+        } else if let Some(variable) = hole.strip_prefix("env.") {
+            (self.holes.env)(variable).ok_or_else(|| {
+                item.error(format!("the environment variable {variable} is not set"))
+            })?
+        } else {
+            let known = self
+                .variables
+                .names()
+                .chain(WORDS)
+                .chain(["env.NAME", "csv.COLUMN"]);
+            let near = did_you_mean(hole, known);
+            return Err(item.error(format!(
+                "nothing is known of {{{{{hole}}}}}{near} (holes are variables of [variables], values of extract, {}, env.NAME and csv.COLUMN)",
+                WORDS.join(", ")
+            )));
+        };
+        self.secrets.add(&value);
+        Ok(value)
+    }
+
+    /// How a variable is written where it stands, if it may stand there.
+    fn check_variable(
+        &mut self,
+        item: &Item<'_>,
+        index: usize,
+        into: Into,
+        bare: bool,
+    ) -> Result<Encoding, ScenarioError> {
+        let name = self.variables.get(index).name.clone();
+        if let Some(demands) = self.variables.demands(index) {
+            demands.in_header |= into == Into::Header;
+            demands.bare_in_json |= bare;
+            if !self.filled.contains(&index) {
+                return Err(item.error(format!(
+                    "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before this one"
+                )));
+            }
+            return Ok(foreign(into, bare));
+        }
+        let values: Vec<Value> = self.variables.values(index).into_iter().cloned().collect();
+        self.check_values(item, &name, into, bare, &values.iter().collect::<Vec<_>>())
+    }
+
+    /// How values are written where they stand, if they may stand there.
+    fn check_values(
+        &self,
+        item: &Item<'_>,
+        hole: &str,
+        into: Into,
+        bare: bool,
+        values: &[&Value],
+    ) -> Result<Encoding, ScenarioError> {
+        let mut encoding = Encoding::AsIs;
+        for value in values {
+            if let Value::Column(column) = value {
+                for (row, field) in self.feeder.column(*column).enumerate() {
+                    let text = String::from_utf8_lossy(field);
+                    let fits = match into {
+                        Into::Header => text.chars().all(is_header_character),
+                        Into::Json if bare => {
+                            serde_json::from_str::<Json>(&text).is_ok_and(|json| json.is_number())
+                        }
+                        _ => true,
+                    };
+                    if !fits {
+                        let place = if bare {
+                            "JSON without quotes"
+                        } else {
+                            "a header"
+                        };
+                        return Err(item.error(format!(
+                            "{{{{{hole}}}}}: row {} of the CSV file has a value that cannot stand in {place}",
+                            row + 1
+                        )));
+                    }
+                }
+                encoding = foreign(into, bare);
+            } else if bare && !value.is_number() {
+                return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+            }
+            for literal in value.literals() {
+                check_characters(item, hole, literal, into)?;
+                if into == Into::Form && percent_encoded(literal) != literal.as_bytes() {
+                    encoding = Encoding::Percent;
+                }
+            }
+        }
+        Ok(encoding)
+    }
+}
+
+/// How a text is written of which nothing is known.
+fn foreign(into: Into, bare: bool) -> Encoding {
+    match into {
+        Into::Path | Into::Form => Encoding::Percent,
+        Into::Json if !bare => Encoding::Json,
+        Into::Json | Into::Header | Into::Text => Encoding::AsIs,
+    }
+}
+
+fn integers(text: &str) -> Option<RangeInclusive<i64>> {
+    let (from, to) = text.split_once("..")?;
+    let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+    (from <= to).then_some(from..=to)
+}
+
+/// Whether a piece of JSON that begins inside or outside a string ends on the other side.
+fn ends_other_side(text: &str, began_inside: bool) -> bool {
+    let mut inside = began_inside;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if inside => _ = characters.next(),
+            '"' => inside = !inside,
+            _ => {}
+        }
+    }
+    inside != began_inside
+}
+
+/// Whether a JSON text with holes is valid whatever is put into them.
+///
+/// # Errors
+/// With the parser's reason.
+pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
+    let mut sample = String::new();
+    for piece in cut(text).map_err(|reason| item.error(reason))? {
+        match piece {
+            Piece::Literal(text) => sample += text,
+            // A digit is right in a string, and a number outside.
+            Piece::Hole(_) => sample.push('0'),
+        }
+    }
+    match serde_json::from_str::<Json>(&sample) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(item.error(format!("not JSON: {error}"))),
+    }
+}
+
+/// Everything but unreserved characters (RFC 3986 section 2.3) becomes %XX.
+pub(super) fn percent_encoded(text: &str) -> Vec<u8> {
+    let mut encoded = vec![0; 3 * text.len()];
+    let length = Encoding::Percent.write(text.as_bytes(), &mut encoded);
+    encoded.truncate(length);
+    encoded
+}
+
+/// What is put into a hole must not break what is around it. The value is not repeated: it may be a secret.
+fn check_characters(
+    item: &Item<'_>,
+    name: &str,
+    value: &str,
+    into: Into,
+) -> Result<(), ScenarioError> {
+    let (fits, place): (fn(char) -> bool, _) = match into {
+        Into::Path => (is_path_character, "a path"),
+        Into::Header => (is_header_character, "a header"),
+        Into::Json => (is_json_character, "a JSON text"),
+        Into::Text | Into::Form => return Ok(()),
+    };
+    match value.chars().find(|&character| !fits(character)) {
+        None => Ok(()),
+        Some(character) => Err(item.error(format!(
+            "{{{{{name}}}}} brings the character {character:?}, which {place} cannot have"
+        ))),
+    }
+}
+
+/// A character of a request target (RFC 3986 sections 3.3 and 3.4).
+pub(super) fn is_path_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%[]".contains(character)
+}
+
+/// A character of a field value (RFC 9110 section 5.5).
+pub(super) fn is_header_character(character: char) -> bool {
+    character == '\t' || (character >= ' ' && character != '\x7f')
+}
+
+fn is_json_character(character: char) -> bool {
+    character >= ' ' && character != '"' && character != '\\'
+}
+
+/// Whether a name can be a variable's.
+pub(super) fn check_name(item: &Item<'_>, name: &str) -> Result<(), ScenarioError> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !plain || name.is_empty() || WORDS.contains(&name) {
+        return Err(item.error(format!(
+            "\"{name}\" cannot be a variable's name: letters, digits and _, and none of {}",
+            WORDS.join(", ")
+        )));
+    }
+    Ok(())
+}
