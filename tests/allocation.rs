@@ -125,9 +125,23 @@ fn plan(address: SocketAddr) -> Plan {
         [variables]
         id = "agent-{{uuid}}"
         [[task]]
+        weight = 10
         method = "POST"
         path = "/agent/{{id}}/workflow"
         json = { agentId = "{{id}}", user = "user-{{id}}" }
+        [[task]]
+        name = "rich"
+        [[task.step]]
+        method = "POST"
+        path = "/agent/{{id}}/state"
+        json = { agentId = "{{id}}", at = "{{now}}", state = "{{choice idle|active}}", n = "{{random -5..5000}}" }
+        expect = { status = [202], json = { "/workflowId" = "sample_workflow_id" }, exists = ["/message"], headers = ["content-length"] }
+        extract = { session = { json = "/sessionId" } }
+        [[task.step]]
+        method = "GET"
+        path = "/session/{{session}}"
+        query = { serial = "{{sequence}}", fresh = "{{uuid}}" }
+        timeout = "2s"
     "#;
     Plan {
         scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
@@ -166,8 +180,10 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
     };
     let shard = Shard::new(&plan, 0, watching);
     let (outcomes, watching) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
-    let counts = &outcomes.recorder.counts.steps[0];
-    assert!(counts.requests >= 12_000 && counts.failures == 0);
+    let counts = &outcomes.recorder.counts.steps;
+    let requests: u64 = counts.iter().map(|step| step.requests).sum();
+    assert!(requests >= 12_000 && counts.iter().all(|step| step.failures == 0));
+    assert!(counts[1].requests > 500 && outcomes.recorder.counts.spans[0].times.count() > 500);
     let (before, after) = (
         watching.at_from.expect("reached"),
         watching.at_to.expect("reached"),

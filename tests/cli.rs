@@ -1,81 +1,15 @@
 //! The real binary over loopback: what users type, what they get, and how it ends.
 
+mod binary;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use binary::{check_sums, opsurge, record_of, run, statuses, text};
 use opsurge::report::record::Record;
-
-fn opsurge(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_opsurge"));
-    command
-        .args(arguments)
-        .env_remove("OPSCORE_API_KEY")
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    opsurge(arguments).output().expect("the binary starts")
-}
-
-fn text(output: &Output) -> String {
-    let both = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8_lossy(&both).into_owned()
-}
-
-/// Runs with `--json` and reads the record back.
-fn record_of(arguments: &[&str], code: i32) -> (Record, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("record.json");
-    let path_text = path.to_str().expect("UTF-8").to_owned();
-    let mut all = vec!["run"];
-    all.extend(arguments);
-    all.extend(["--json", &path_text]);
-    let output = run(&all);
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    let json = std::fs::read_to_string(&path).expect("the record was written");
-    (Record::parse(&json).expect("it is a record"), said)
-}
-
-/// By "METHOD name": the answers by status.
-fn statuses(record: &Record) -> BTreeMap<String, BTreeMap<String, u64>> {
-    let steps = record.steps.iter();
-    steps
-        .map(|step| {
-            (
-                format!("{} {}", step.method, step.name),
-                step.statuses.clone(),
-            )
-        })
-        .collect()
-}
-
-fn check_sums(record: &Record) {
-    assert_eq!(
-        record.totals.sent,
-        record.totals.requests + record.totals.cut_off
-    );
-    for step in &record.steps {
-        assert_eq!(step.sent, step.requests + step.cut_off);
-        assert_eq!(step.response_us.count, step.requests - step.failures);
-    }
-    let by_second: u64 = record
-        .series
-        .iter()
-        .flat_map(|s| &s.steps)
-        .map(|step| step.requests)
-        .sum();
-    assert_eq!(
-        by_second, record.totals.requests,
-        "the series has every request once"
-    );
-    let by_kind: u64 = record.errors.iter().map(|error| error.count).sum();
-    assert_eq!(by_kind, record.totals.failures);
-}
 
 #[test]
 fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {

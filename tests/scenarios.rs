@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use opsurge::plan::builtin;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::place::ScenarioError;
 use opsurge::plan::scenario::Scenario;
+use opsurge::plan::{BUILTIN, FORMAT, builtin};
 use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
@@ -121,6 +121,179 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     );
 }
 
+/// A scenario with a start step that takes a value out of its answer, followed by this.
+fn after_login(rest: &str) -> String {
+    let login = "[[start]]\nmethod = \"POST\"\npath = \"/login\"\nextract = { token = { json = \"/t\" } }\n";
+    format!("name = \"x\"\n{login}{rest}")
+}
+
+#[test]
+fn values_that_may_not_be_there_are_refused_where_they_are_used() {
+    let work = "[[task]]\nmethod = \"GET\"\npath = \"/{{token}}\"\n";
+    assert!(compiled(&after_login(work)).is_ok());
+    check_error(
+        &after_login(work).replace("[[start]]", "[[task]]"),
+        (8, 8),
+        "may not have run",
+    );
+    let goes_on = format!("on_failure = \"go-on\"\n{work}");
+    check_error(&after_login(&goes_on), (9, 8), "may have failed");
+    let in_stop = "[[stop]]\nmethod = \"DELETE\"\npath = \"/{{token}}\"\n";
+    assert!(compiled(&after_login(&format!("{work}{in_stop}"))).is_ok());
+    let of_a_task = "[[task]]\nmethod = \"GET\"\npath = \"/\"\nextract = { item = { header = \"X\" } }\n[[stop]]\nmethod = \"GET\"\npath = \"/{{item}}\"\n";
+    check_error(&after_login(of_a_task), (12, 8), "may not have run");
+    check_error(
+        &after_login("").replace("/login", "/{{token}}"),
+        (4, 8),
+        "may not have run",
+    );
+    check_error(
+        &after_login(&work.replace("token", "tokem")),
+        (8, 8),
+        "did you mean \"token\"?",
+    );
+    check_error(
+        &after_login("[variables]\ntoken = \"x\"\n"),
+        (5, 21),
+        "[variables] has a token already",
+    );
+    check_error(
+        &after_login("").replace("json = \"/t\"", "jsn = \"/t\""),
+        (5, 21),
+        "say where it is found",
+    );
+    check_error(
+        &after_login("").replace("\"/t\"", "\"data.t\""),
+        (5, 30),
+        "write \"/data/t\"",
+    );
+}
+
+#[test]
+fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
+    let hole = |hole: &str| format!("{STEP}text = \"{{{{{hole}}}}}\"\n");
+    let check = |text: &str, reason: &str| check_error(&hole(text), (5, 8), reason);
+    check("random 5", "write for example {{random 1..100}}");
+    check("random 5..1", "no range");
+    check("choice idle", "several texts");
+    check("sequence x", "{{sequence 1000}}");
+    check("uuid 4", "takes nothing behind it");
+    check("csv.mail", "has no [csv] table");
+    check("noww", "did you mean \"now\"?");
+    let csv = |hole: &str| {
+        format!(
+            "name = \"x\"\ncsv = {{ file = \"users.csv\" }}\n[[task]]\nmethod = \"POST\"\npath = \"/\"\n{hole}\n"
+        )
+    };
+    check_error(
+        &csv("text = \"{{csv.male}}\""),
+        (6, 8),
+        "did you mean \"mail\"?",
+    );
+    check_error(
+        &csv("json = '{\"n\": {{csv.mail}}}'"),
+        (6, 8),
+        "row 1 of the CSV file",
+    );
+    check_error(
+        &csv("").replace("users.csv", "nope.csv"),
+        (2, 16),
+        "nope.csv cannot be read: No such file",
+    );
+    let json = |json: &str| format!("{STEP}json = '{json}'\n");
+    check_error(&json("{\"a\": {{uuid}}}"), (5, 8), "put quotes around it");
+    check_error(&json("{\"a\": {{user}"), (5, 8), "not closed");
+    check_error(&json("{\"a\": \"{{user}}}"), (5, 8), "not JSON");
+    check_error(
+        "name = \"x\"\n[variables]\nat = \"{{now}}\"\n",
+        (3, 6),
+        "computed once",
+    );
+    check_error(
+        "name = \"x\"\n[variables]\nuuid = \"x\"\n",
+        (3, 8),
+        "cannot be a variable's name",
+    );
+}
+
+#[test]
+fn wrong_steps_loads_and_spans_are_told_where_and_why() {
+    let with = |line: &str| format!("{STEP}{line}\n");
+    check_error(&with("begins = \"a\""), (5, 10), "no step has ends = \"a\"");
+    check_error(&with("ends = \"a\""), (5, 8), "no step has begins = \"a\"");
+    check_error(&with("on_failure = \"halt\""), (5, 14), "unknown ending");
+    check_error(&with("on_give_up = \"stop\""), (5, 14), "needs retry_every");
+    check_error(
+        &with("retry_every = 1\ngive_up_after = 2\non_failure = \"stop\""),
+        (7, 14),
+        "on_give_up",
+    );
+    check_error(&with("pause = \"pacing 1s\""), (5, 9), "from task to task");
+    check_error(&with("timeout = 0"), (5, 11), "lets no request finish");
+    check_error(
+        &with("form = {}\nfile = \"body.json\""),
+        (6, 8),
+        "form or file",
+    );
+    check_error(&with("file = \"nope\""), (5, 8), "cannot be read");
+    check_error(
+        &with("expect = { json = { state = 1 } }"),
+        (5, 21),
+        "write \"/state\"",
+    );
+    check_error(
+        &with("headers = { A = \"1\", a = \"2\" }"),
+        (5, 22),
+        "twice",
+    );
+    check_error(&with("step = []"), (2, 1), "the task has no step");
+    check_error(&with("[load]\nstages = [\"10\"]"), (6, 11), "no colon");
+    check_error(
+        &with("[load]\nstages = [\"0:5s\"]"),
+        (6, 10),
+        "no stage has users",
+    );
+    check_error(
+        &with("[load]\nusers = 5\nstages = [\"5:5s\"]"),
+        (7, 10),
+        "leave users",
+    );
+    check_error(
+        &with("[load]\nusers = 5\nstep = 5"),
+        (5, 1),
+        "a staircase needs",
+    );
+    check_error(&with("wait = 1"), (5, 1), "unknown key");
+    check_error("name = \"x\"\nwait = \"expo 1s\"\n", (2, 8), "did you mean");
+}
+
+#[test]
+fn bodies_and_queries_are_encoded_for_where_they_stand() {
+    let text = "name = \"x\"\ncsv = { file = \"users.csv\" }\n[variables]\nwho = \"<{{csv.mail}}>\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/u/{{csv.mail}}?a=1\"\nquery = { \"q q\" = \"a b&{{who}}\", n = 5 }\n\
+        [[task]]\nmethod = \"POST\"\npath = \"/f\"\nform = { mail = \"{{who}}\", c = \"{{choice a+b|a+b}}\" }\n\
+        [[task]]\nmethod = \"POST\"\npath = \"/j\"\njson = { mail = \"{{who}}\", list = [1, true] }\n\
+        [[task]]\nmethod = \"PUT\"\npath = \"/t\"\njson = '{\"n\": {{csv.n}}, \"u\": {{user}}, \"s\": \"{{csv.n}}\"}'\n\
+        [[task]]\nmethod = \"PUT\"\npath = \"/b\"\nfile = \"body.json\"\n";
+    let requests = rendered(&compiled(text).unwrap_or_else(|error| panic!("{error}")), 1);
+    assert!(
+        requests[0].starts_with(
+            "GET /u/bob%20%22b%22?a=1&q%20q=a%20b%26%3Cbob%20%22b%22%3E&n=5 HTTP/1.1\r\n"
+        ),
+        "{}",
+        requests[0]
+    );
+    assert_eq!(body_of(&requests[1]), "mail=%3Cbob%20%22b%22%3E&c=a%2Bb");
+    assert!(requests[1].contains("\r\nContent-Type: application/x-www-form-urlencoded\r\n"));
+    assert_eq!(
+        body_of(&requests[2]),
+        r#"{"mail":"<bob \"b\">","list":[1,true]}"#
+    );
+    assert_eq!(body_of(&requests[3]), r#"{"n": 22, "u": 1, "s": "22"}"#);
+    assert_eq!(body_of(&requests[4]), r#"{"from":"a file"}"#);
+    assert!(requests[4].contains("\r\nContent-Type: application/json\r\n"));
+}
+
 /// Every request of a scenario, for one user.
 fn rendered(scenario: &Scenario, user: u64) -> Vec<String> {
     let requests = (0..scenario.steps.len()).map(|index| {
@@ -140,48 +313,122 @@ fn body_of(request: &str) -> &str {
     body
 }
 
-#[test]
-fn the_built_in_scenario_sends_what_was_recorded() {
-    let scenario = compiled(builtin("2").expect("it is built in").text).expect("it is valid");
-    assert!(scenario.api_key_is_default);
-    let requests = rendered(&scenario, 5);
-    let id = requests[1]
-        .split('/')
-        .nth(4)
-        .expect("an id in the path")
-        .to_owned();
-    assert!(id.starts_with("workflow-agent-") && id.len() == 51);
-    assert!(!requests[0].contains("Authorization"), "{}", requests[0]);
-    for request in &requests[1..] {
-        assert!(
-            request.contains("\r\nAuthorization: Bearer test-api-key\r\n"),
-            "{request}"
-        );
-    }
-    for request in &requests {
-        body_of(request);
-    }
+/// A recorded request with another agent's id, or `None` when the records are not there.
+fn recorded(name: &str, id: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/opscore/recorded");
-    let recorded = [
-        (0, "register-ok"),
-        (1, "state-ok"),
-        (2, "workflow-accepted"),
-    ];
-    for (step, name) in recorded {
-        let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.request"))) else {
-            println!("SKIPPED: {} is not there", folder.display());
-            return;
-        };
-        let known = "workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77";
-        let text = text.replace(known, &id);
-        assert_eq!(requests[step].lines().next(), text.lines().next());
-        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-        assert_eq!(
-            json(body_of(&requests[step])),
-            json(body_of(&text)),
-            "{name}"
-        );
+    let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.request"))) else {
+        println!("SKIPPED: {} is not there", folder.display());
+        return None;
+    };
+    Some(text.replace("workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77", id))
+}
+
+/// A body with what differs from time to time, and from scenario to scenario, made equal.
+fn comparable(text: &str) -> Value {
+    let mut body: Value = serde_json::from_str(body_of(text)).unwrap_or_default();
+    for (pointer, value) in [
+        ("/timestamp", "now"),
+        ("/state", "some"),
+        ("/agent_details/capabilities", "some"),
+        ("/agent_details/metadata/scenario", "any"),
+    ] {
+        if let Some(place) = body.pointer_mut(pointer) {
+            *place = value.into();
+        }
     }
+    body
+}
+
+#[test]
+fn the_built_in_scenarios_send_what_was_recorded() {
+    for (number, recordings) in [
+        ("0", &["register-ok", "state-update-accepted"][..]),
+        ("1", &["register-ok", "state-ok", "state-update-accepted"]),
+        ("2", &["register-ok", "state-ok", "workflow-accepted"]),
+        (
+            "3",
+            &[
+                "register-ok",
+                "state-update-accepted",
+                "state-ok",
+                "workflow-inline-accepted",
+            ],
+        ),
+        (
+            "4",
+            &[
+                "register-ok",
+                "state-update-accepted",
+                "state-ok",
+                "workflow-inline-accepted",
+            ],
+        ),
+    ] {
+        let scenario =
+            compiled(builtin(number).expect("it is built in").text).expect("it is valid");
+        assert!(scenario.api_key_is_default);
+        let requests = rendered(&scenario, 5);
+        let id = requests[1].split('/').nth(4).expect("an id in the path");
+        let prefix = if number == "2" {
+            "workflow-agent-"
+        } else {
+            "loadtest-agent-"
+        };
+        assert!(id.starts_with(prefix) && id.len() == 51, "{id}");
+        assert_eq!(requests.len(), recordings.len());
+        for (request, name) in requests.iter().zip(recordings) {
+            let authorization = "\r\nAuthorization: Bearer test-api-key\r\n";
+            assert_eq!(
+                request.contains(authorization),
+                *name != "register-ok",
+                "{request}"
+            );
+            body_of(request);
+            let Some(known) = recorded(name, id) else {
+                continue;
+            };
+            assert_eq!(request.lines().next(), known.lines().next());
+            assert_eq!(comparable(request), comparable(&known), "{number} {name}");
+        }
+        let registered: Value = serde_json::from_str(body_of(&requests[0])).expect("JSON");
+        let details = &registered["agent_details"];
+        assert_eq!(
+            details["metadata"]["scenario"],
+            number.parse::<i64>().expect("a number")
+        );
+        let capabilities = match number {
+            "0" | "1" => "[\"state_reporting\"]",
+            "2" => "[\"workflow_execution\"]",
+            _ => "[\"state_reporting\",\"test_capability\",\"another_capability\"]",
+        };
+        assert_eq!(details["capabilities"].to_string(), capabilities);
+    }
+}
+
+#[test]
+fn the_built_in_scenarios_have_the_load_of_ops_cores_plan() {
+    let load = |number: &str| compiled(builtin(number).expect(number).text).expect(number);
+    for (number, from, to, ramp_s, run_time_s, wait) in [
+        ("0", 1, 5, 60, 300, "1s..2s"),
+        ("1", 10, 500, 300, 900, "5s..10s"),
+        ("2", 10, 100, 180, 1_080, "30s..1m"),
+        ("3", 20, 300, 300, 1_800, "1s..5s"),
+    ] {
+        let scenario = load(number);
+        let second_ns = 1_000_000_000;
+        assert_eq!(scenario.wait.to_string(), wait);
+        assert_eq!(
+            (scenario.load.users_from, scenario.load.users),
+            (from, Some(to))
+        );
+        assert_eq!(scenario.load.ramp_ns, ramp_s * second_ns);
+        assert_eq!(scenario.load.run_time_ns, Some(run_time_s * second_ns));
+    }
+    let stress = load("4").load.points();
+    assert_eq!(
+        (stress[0].users, stress[2].users, stress[3].after_ns),
+        (300, 350, 300_000_000_000)
+    );
 }
 
 #[test]
@@ -198,7 +445,40 @@ fn headers_are_those_of_the_scenario_then_the_steps() {
 
 #[test]
 fn no_text_makes_it_panic_and_every_error_has_a_place() {
-    let text = builtin("workflow").expect("it is built in").text;
+    const RICH: &str = r#"
+name = "shop"
+wait = "exponential 1s"
+csv = { file = "users.csv", order = "random" }
+[variables]
+who = "{{csv.mail}}-{{random 1..9}}"
+[[start]]
+method = "POST"
+path = "/login"
+json = '{"mail": "{{who}}", "n": {{csv.n}}, "at": "{{now}}"}'
+extract = { token = { json = "/a/t", max = 40 } }
+timeout = "5s"
+begins = "order"
+[[task]]
+weight = 3
+[[task.step]]
+method = "PUT"
+path = "/cart/{{token}}"
+query = { q = "{{who}}", c = "{{choice a|b}}" }
+expect = { status = [200], json = { "/ok" = true }, exists = ["/id"], headers = ["X-Id"] }
+[[task.step]]
+method = "POST"
+path = "/order"
+form = { a = "{{uuid}}", s = "{{sequence 5}}" }
+ends = "order"
+[[stop]]
+method = "DELETE"
+path = "/{{token}}"
+[load]
+stages = ["10:0s", "20:1m"]
+"#;
+    let texts = BUILTIN.map(|builtin| builtin.text);
+    let texts: Vec<&str> = texts.into_iter().chain([FORMAT, RICH]).collect();
+    assert!(texts.iter().all(|text| compiled(text).is_ok()));
     let check = |text: &str| match compiled(text) {
         Ok(scenario) => {
             for request in rendered(&scenario, 1) {
@@ -210,8 +490,10 @@ fn no_text_makes_it_panic_and_every_error_has_a_place() {
             assert!(!error.reason.is_empty(), "{error}");
         }
     };
-    for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
-        check(&text[..end]);
+    for text in &texts[4..] {
+        for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
+            check(&text[..end]);
+        }
     }
     let mut state = 3u64;
     let mut roll = |below: usize| {
@@ -235,9 +517,14 @@ fn no_text_makes_it_panic_and_every_error_has_a_place() {
         "[[task]]\n",
         "#",
         "1e999",
+        "{{random 1..9}}",
+        "{{choice a|b}}",
+        "{{token}}",
+        "extract",
+        "\\",
     ];
-    for _ in 0..1_500 {
-        let mut mutated = text.to_owned();
+    for round in 0..3_000 {
+        let mut mutated = texts[round % texts.len()].to_owned();
         for _ in 0..1 + roll(4) {
             let mut at = roll(mutated.len());
             while !mutated.is_char_boundary(at) {

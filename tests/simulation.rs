@@ -1,25 +1,23 @@
 //! Whole runs over the simulated network: exact counts where nothing goes wrong, invariants where much does.
 
+mod server;
+
 use std::collections::HashMap;
 
-use opsurge::engine::Control;
-use opsurge::engine::shard::{Outcomes, Shard, Start};
-use opsurge::io::sim::{Network, Reply, Service, Sim};
-use opsurge::io::{ConnectionId, DriverConfig};
-use opsurge::metrics::recorder::StepCounts;
+use opsurge::engine::shard::Outcomes;
+use opsurge::io::sim::{Network, Sim};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
+use server::{Answer, Answers, Seen, Server, check_sums};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const WORKFLOW: usize = 2;
 
 /// Ops-Core as the contract has it, written for these tests alone.
 struct OpsCore {
-    /// Bytes of each connection that are no whole request yet.
-    pending: HashMap<ConnectionId, Vec<u8>>,
     /// Polls so far of each registered agent.
     agents: HashMap<String, u32>,
     not_ready_polls: u32,
@@ -33,7 +31,6 @@ struct OpsCore {
 impl OpsCore {
     fn new(not_ready_polls: u32, answer_delay_ns: u64) -> Self {
         Self {
-            pending: HashMap::new(),
             agents: HashMap::new(),
             not_ready_polls,
             answer_delay_ns,
@@ -42,11 +39,22 @@ impl OpsCore {
         }
     }
 
-    fn answer(&mut self, head: &str, body: &str) -> (u16, String) {
-        let mut words = head.split(' ');
-        let method = words.next().unwrap_or_default().to_owned();
-        let path = words.next().unwrap_or_default().to_owned();
-        let has_key = head.contains("\r\nAuthorization: Bearer test-api-key\r\n");
+    fn count(&self, last: &str, status: u16) -> u64 {
+        let same = |key: &(String, String, u16)| key.1 == last && key.2 == status;
+        self.answers
+            .iter()
+            .filter(|(key, _)| same(key))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+impl Answers for OpsCore {
+    fn answer(&mut self, seen: &Seen) -> Answer {
+        let (path, body) = (&seen.path, &seen.body);
+        let has_key = seen
+            .head
+            .contains("\r\nAuthorization: Bearer test-api-key\r\n");
         let (status, text) = match path.strip_prefix("/v1/opscore/agent/") {
             None if has_key => (400, "a registration with a key".to_owned()),
             None => {
@@ -83,62 +91,12 @@ impl OpsCore {
             }
         };
         let last = path.rsplit('/').next().unwrap_or_default().to_owned();
-        *self.answers.entry((method, last, status)).or_default() += 1;
-        (status, text)
-    }
-
-    fn count(&self, last: &str, status: u16) -> u64 {
-        let same = |key: &(String, String, u16)| key.1 == last && key.2 == status;
-        self.answers
-            .iter()
-            .filter(|(key, _)| same(key))
-            .map(|(_, count)| count)
-            .sum()
-    }
-}
-
-impl Service for OpsCore {
-    fn on_connect(&mut self, connection: ConnectionId, _now_ns: u64) {
-        self.pending.insert(connection, Vec::new());
-    }
-
-    fn on_bytes(
-        &mut self,
-        connection: ConnectionId,
-        bytes: &[u8],
-        _now_ns: u64,
-        replies: &mut Vec<Reply>,
-    ) {
-        let mut stream = self.pending.remove(&connection).unwrap_or_default();
-        stream.extend_from_slice(bytes);
-        loop {
-            let text = String::from_utf8_lossy(&stream).into_owned();
-            let Some((head, rest)) = text.split_once("\r\n\r\n") else {
-                break;
-            };
-            let head = format!("{head}\r\n");
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("Content-Length: "))
-                .map_or(0, |length| length.parse().expect("a number"));
-            if rest.len() < length {
-                break;
-            }
-            let body = rest[..length].to_owned();
-            let used = text.len() - rest.len() + length;
-            stream.drain(..used);
-            let (status, body) = self.answer(&head, &body);
-            let answer = format!(
-                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            replies.push(Reply::Bytes(self.answer_delay_ns, answer.into_bytes()));
+        let key = (seen.method.clone(), last, status);
+        *self.answers.entry(key).or_default() += 1;
+        Answer {
+            after_ns: self.answer_delay_ns,
+            ..Answer::new(status, text)
         }
-        self.pending.insert(connection, stream);
-    }
-
-    fn on_close(&mut self, connection: ConnectionId) {
-        self.pending.remove(&connection);
     }
 }
 
@@ -164,43 +122,13 @@ fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
     }
 }
 
-fn run(plan: &Plan, service: OpsCore, network: Network, seed: u64) -> (Outcomes, Sim<OpsCore>) {
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
-    };
-    let sim = Sim::new(&config, service, network, seed);
-    let (outcomes, sim) =
-        Shard::new(plan, 0, sim).run(Start::default(), &Control::default(), Box::new(|_, _| {}));
-    assert_eq!(
-        sim.buffers_out(),
-        0,
-        "seed {seed}: a received buffer was not given back"
-    );
-    (outcomes, sim)
-}
-
-fn check_sums(steps: &[StepCounts], seed: u64) {
-    for step in steps {
-        assert_eq!(
-            step.sent,
-            step.requests + step.cut_off,
-            "seed {seed}: {step:?}"
-        );
-        let by_kind: u64 = step.errors.iter().map(|error| error.count).sum();
-        assert_eq!(step.failures, by_kind, "seed {seed}");
-        assert_eq!(
-            step.response.count(),
-            step.requests - step.failures,
-            "seed {seed}"
-        );
-        assert_eq!(
-            step.failed.count(),
-            step.failures + step.cut_off,
-            "seed {seed}"
-        );
-    }
+fn run(
+    plan: &Plan,
+    service: OpsCore,
+    network: Network,
+    seed: u64,
+) -> (Outcomes, Sim<Server<OpsCore>>) {
+    server::run(plan, 0, Server::new(service), network, seed)
 }
 
 #[test]
@@ -226,7 +154,7 @@ fn ten_thousand_users_for_eighteen_minutes_do_what_the_plan_implies() {
             (expected, 0, 0)
         );
     }
-    let server = &sim.service;
+    let server = &sim.service.answers;
     assert_eq!(server.count("notify", 200), steps[0].statuses[200]);
     assert_eq!(server.count("state", 404), steps[1].statuses[404]);
     assert_eq!(server.count("state", 200), steps[1].statuses[200]);
@@ -247,7 +175,7 @@ fn poll_is_retried_until_the_agent_answers_200() {
     assert_eq!((poll.ready.count(), poll.gave_up), (1, 0));
     // Five intervals of a second and one round trip.
     assert_eq!(poll.ready.max_us(), 5_002_000.0);
-    assert_eq!(sim.service.count("workflow", 202), 1);
+    assert_eq!(sim.service.answers.count("workflow", 202), 1);
 }
 
 #[test]
@@ -259,7 +187,7 @@ fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
         (poll.requests, poll.gave_up, poll.ready.count()),
         (15, 1, 0)
     );
-    assert_eq!(sim.service.count("workflow", 202), 1);
+    assert_eq!(sim.service.answers.count("workflow", 202), 1);
     // Registered at 0, polled from 1 s on, gave up at 16 s: the workflow's answer is the last outcome.
     assert_eq!(outcomes.last_done_ns, 16 * SECOND_NS);
 }
@@ -319,8 +247,8 @@ fn iterations_bound_a_run_and_share_out_evenly() {
     plan.load.iterations = Some(120);
     let (outcomes, sim) = run(&plan, OpsCore::new(0, 0), Network::calm(1_000), 1);
     assert!(outcomes.all_finished);
-    assert_eq!(sim.service.count("workflow", 202), 120);
-    assert_eq!(sim.service.agents.len(), 50);
+    assert_eq!(sim.service.answers.count("workflow", 202), 120);
+    assert_eq!(sim.service.answers.agents.len(), 50);
 }
 
 #[test]
@@ -358,7 +286,7 @@ fn a_late_answer_is_never_matched_to_the_next_request() {
     let steps = &outcomes.recorder.counts.steps;
     check_sums(steps, 1);
     assert!(
-        sim.service.count("workflow", 202) > 10,
+        sim.service.answers.count("workflow", 202) > 10,
         "the server did answer"
     );
     for step in steps {
@@ -441,7 +369,7 @@ fn invariants_hold_whatever_the_network_does() {
         // What the client took for an answer, the server has given: nothing failed counts as a success.
         for (step, last) in steps.iter().zip(["notify", "state", "workflow"]) {
             for status in [200, 202, 404] {
-                let given = sim.service.count(last, status as u16);
+                let given = sim.service.answers.count(last, status as u16);
                 assert!(
                     step.statuses[status] <= given,
                     "seed {seed}: {last} {status}"
@@ -449,9 +377,9 @@ fn invariants_hold_whatever_the_network_does() {
             }
         }
         assert!(
-            sim.service.complaints.is_empty(),
+            sim.service.answers.complaints.is_empty(),
             "seed {seed}: {:?}",
-            sim.service.complaints
+            sim.service.answers.complaints
         );
         assert!(
             outcomes.lasted_ns <= 35 * SECOND_NS + 1,

@@ -307,6 +307,8 @@ pub enum ScenariosAction {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Print the whole format as a scenario that explains itself
+    Format,
     /// Check a scenario, and print what it will send: each step's request, the mix, the rate
     Check {
         /// File ending in .toml, or a built-in name or number

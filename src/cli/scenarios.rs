@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::plan::BUILTIN;
+use crate::plan::{BUILTIN, FORMAT};
 use crate::plan::compile::{Context, compile};
 use crate::plan::scenario::Scenario;
 use crate::plan::wait::Wait;
@@ -33,6 +33,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
             }
         }
         ScenariosAction::Show { name } => say(text_of_builtin(&name)?.1.trim_end()),
+        ScenariosAction::Format => say(FORMAT.trim_end()),
         ScenariosAction::Check { name, api_key_env } => {
             let source = Source::named(&name)?;
             let context = Context {

@@ -471,11 +471,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder.on_started(usize::from(begun.metric));
         self.progress.in_flight += 1;
         let seat = &mut self.users[id as usize];
-        if let Some(span) = begun.begins.filter(|_| seat.user.is_first_attempt()) {
+        for span in begun.begins.iter().filter(|_| seat.user.is_first_attempt()) {
             let spans = self.plan.scenario.spans.len();
-            let place = id as usize * spans + usize::from(span);
+            let place = id as usize * spans + usize::from(*span);
             self.spans_since_ns[place] = seat.user.intended_ns;
-            self.recorder.on_span_begun(usize::from(span));
+            self.recorder.on_span_begun(usize::from(*span));
         }
         seat.requests = seat.requests.wrapping_add(1);
         seat.step = step;
@@ -717,8 +717,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     ) {
         let times = self.times(id);
         let step = self.step(self.users[id as usize].step);
-        if let Some(span) = step.ends.filter(|_| answer == Answer::Success) {
-            self.on_span_ended(id, usize::from(span), times.done_ns);
+        for span in step.ends.iter().filter(|_| answer == Answer::Success) {
+            self.on_span_ended(id, usize::from(*span), times.done_ns);
         }
         self.recorder.record(
             usize::from(step.metric),
@@ -755,8 +755,15 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn give_back(&mut self, slot: u32) {
-        let Some(next) = self.pool.release(slot) else {
-            return;
+        let next = loop {
+            match self.pool.release(slot) {
+                None => return,
+                // Its time is over too: a connection is of no more use to it.
+                Some(next) if self.time_limit_ns(next) <= self.progress.now_ns => {
+                    self.fail(next, Failure::WaitTimeout, Detail::None);
+                }
+                Some(next) => break next,
+            }
         };
         match self.pool.connections[slot as usize].state {
             State::Idle => self.submit(slot, next),

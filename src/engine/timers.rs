@@ -244,6 +244,23 @@ mod tests {
                 timers.set(id, deadline_ns);
                 naive.insert((deadline_ns, id));
             }
+            // Some are taken back before they fire, one at a time or many at once.
+            if step(&mut seed).is_multiple_of(5)
+                && let Some((deadline_ns, id)) = naive.pop_last()
+            {
+                timers.cancel(id);
+                timers.cancel(id);
+                free.push(id);
+                assert!(deadline_ns >= now_ns);
+            }
+            if step(&mut seed).is_multiple_of(500) {
+                timers.retain(|id| !id.is_multiple_of(3));
+                naive.retain(|&(_, id)| {
+                    let stays = !id.is_multiple_of(3);
+                    free.extend((!stays).then_some(id));
+                    stays
+                });
+            }
             match (step(&mut seed) % 4, timers.next_ns()) {
                 (0, Some(next_ns)) => now_ns = now_ns.max(next_ns),
                 (1, _) => now_ns += step(&mut seed) >> (64 - range_bits),

@@ -26,6 +26,12 @@ impl std::fmt::Display for NotADuration {
 
 impl std::error::Error for NotADuration {}
 
+impl NotADuration {
+    pub(super) fn because(reason: String) -> Self {
+        Self(reason)
+    }
+}
+
 /// `30s`, `18m`, `1h30m`, `1.5s`, `250ms`, `0`; a bare number is seconds, as with Locust's `-t`.
 ///
 /// # Errors

@@ -124,6 +124,9 @@ pub const BUILTIN: [Builtin; 5] = [
     },
 ];
 
+/// The whole format, explained in a scenario that uses all of it.
+pub const FORMAT: &str = include_str!("format.toml");
+
 /// A built-in scenario by name or number.
 pub fn builtin(name: &str) -> Option<&'static Builtin> {
     BUILTIN

@@ -58,7 +58,10 @@ impl Source<'_> {
 pub fn did_you_mean<'n>(text: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let near = known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(name, text), name))
+        .map(|name| match name.starts_with(text) && text.len() > 2 {
+            true => (1, name),
+            false => (strsim::damerau_levenshtein(name, text), name),
+        })
         .min();
     match near {
         Some((distance, name)) if distance <= 1 + name.len() / 2 => {

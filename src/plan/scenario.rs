@@ -84,10 +84,10 @@ pub struct Step {
     pub expecting: Expecting,
     /// How much of its answer has to be kept.
     pub keep: Keep,
-    /// Index of the span that begins with it.
-    pub begins: Option<u16>,
-    /// Index of the span that ends with it.
-    pub ends: Option<u16>,
+    /// Indices of the spans that begin with it.
+    pub begins: Vec<u16>,
+    /// Indices of the spans that end with it.
+    pub ends: Vec<u16>,
 }
 
 /// A value of one request alone.

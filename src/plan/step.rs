@@ -226,16 +226,10 @@ impl<'c, 's> Compiler<'c, 's> {
                 if let Some(name) = name {
                     let text = name.text()?;
                     let last = self.steps.len() - 1;
-                    let both = [usize::from(first), last];
-                    if self.steps[both[0]].begins.is_some() || self.steps[last].ends.is_some() {
-                        return Err(name.error(
-                            "its steps begin or end a span already; leave the task's name out",
-                        ));
-                    }
                     let begins = self.spans.at(text, 0, name.clone())?;
                     self.spans.at(text, 1, name)?;
-                    self.steps[both[0]].begins = Some(begins);
-                    self.steps[last].ends = Some(begins);
+                    self.steps[usize::from(first)].begins.push(begins);
+                    self.steps[last].ends.push(begins);
                 }
             }
         }
@@ -285,10 +279,14 @@ impl<'c, 's> Compiler<'c, 's> {
             wait => Ok(wait),
         })?;
         let end = |key, end, spans: &mut Spans<'s>| {
-            table
-                .get(key)
-                .map(|item| spans.at(item.text()?, end, item))
-                .transpose()
+            let Some(item) = table.get(key) else {
+                return Ok(Vec::new());
+            };
+            let items = item.list().unwrap_or_else(|_| vec![item.clone()]);
+            let indices = items
+                .into_iter()
+                .map(|item| spans.at(item.text()?, end, item));
+            indices.collect::<Result<Vec<u16>, ScenarioError>>()
         };
         let step = Step {
             metric: self.metric(method_name, name, repeat.is_some()),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::duration;
+use super::place::did_you_mean;
 use super::random::below;
 
 /// A wait.
@@ -53,6 +54,13 @@ impl Wait {
         if let Some(every) = text.strip_prefix("pacing ") {
             let every_ns = ns(duration::parse(every)?);
             return Ok(Self::Pacing { every_ns });
+        }
+        if let Some((word, rest)) = text.split_once(' ')
+            && word.starts_with(char::is_alphabetic)
+        {
+            let near = did_you_mean(word, ["exponential", "pacing"]);
+            let reason = format!("\"{word} {rest}\" is not a wait{near}");
+            return Err(duration::NotADuration::because(reason));
         }
         let (min, max) = duration::parse_range(text)?;
         Ok(Self::Uniform {

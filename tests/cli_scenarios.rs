@@ -1,0 +1,248 @@
+//! Scenarios on the real binary over loopback: the five built-in ones, one URL, a file of one's own.
+
+mod binary;
+
+use binary::{check_sums, record_of, run, statuses, text};
+
+#[test]
+fn each_built_in_scenario_runs_against_the_stand_in_which_confirms_every_count() {
+    for (name, steps) in [
+        ("minimal", 2),
+        ("state-updates", 3),
+        ("workflow", 3),
+        ("mixed", 4),
+        ("stress", 4),
+    ] {
+        let arguments = [
+            name,
+            "--mock",
+            "-u",
+            "8",
+            "-r",
+            "100",
+            "--wait",
+            "10ms..20ms",
+            "--pause",
+            "0",
+            "-t",
+            "1500ms",
+            "--mock-ready-after",
+            "0",
+        ];
+        let (record, said) = record_of(&arguments, 0);
+        check_sums(&record);
+        assert_eq!(
+            (record.run.scenario.as_str(), record.steps.len()),
+            (name, steps)
+        );
+        assert_eq!(record.steps[0].statuses["200"], 8, "{said}");
+        assert!(record.steps.iter().all(|step| step.requests > 0), "{said}");
+        let stand_in = record.stand_in.as_ref().expect("it had one");
+        assert!(
+            stand_in.agrees,
+            "{:?} {:?}",
+            stand_in.answers,
+            statuses(&record)
+        );
+    }
+}
+
+#[test]
+fn stages_bring_users_and_take_them_away() {
+    let arguments = [
+        "minimal", "--mock", "--wait", "5ms", "--stage", "20:0s", "--stage", "20:2s", "--stage",
+        "4:1s", "--stage", "4:1s",
+    ];
+    let (record, said) = record_of(&arguments, 0);
+    check_sums(&record);
+    let users: Vec<u64> = record.series.iter().map(|sample| sample.users).collect();
+    assert_eq!(
+        (users[1], *users.last().expect("samples")),
+        (20, 4),
+        "{users:?} {said}"
+    );
+    assert_eq!(record.run.users, 20);
+    assert!((3.5..5.0).contains(&record.totals.duration_s), "{said}");
+    assert_eq!(record.run.load.stages.len(), 4);
+    assert!(said.contains("stages 20:0s 20:2s 4:1s 4:1s"), "{said}");
+}
+
+#[test]
+fn one_url_needs_no_scenario() {
+    let arguments = ["--mock", "--get", "/health", "--iterations", "500"];
+    let (record, said) = record_of(&arguments, 0);
+    assert_eq!(record.totals.requests, 500, "{said}");
+    assert_eq!(record.steps[0].name, "/health");
+    assert_eq!(
+        (record.steps[0].method.as_str(), record.run.users),
+        ("GET", 10)
+    );
+    let body = "{\"event_type\":\"HELLO\",\"n\":{{random 1..9}}}";
+    let arguments = [
+        "--mock",
+        "--url",
+        "/v1/opscore/internal/agent/notify?a=b",
+        "--body",
+        body,
+        "--iterations",
+        "20",
+    ];
+    let (record, said) = record_of(&arguments, 1);
+    assert_eq!(record.steps[0].method, "POST");
+    assert!(
+        record.steps[0]
+            .statuses
+            .keys()
+            .all(|status| ["400", "422"].contains(&status.as_str())),
+        "{said}"
+    );
+}
+
+/// Runs with a scenario of this text in a folder of its own, and a CSV file beside it.
+fn with_file(scenario: &str, arguments: &[&str]) -> (i32, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, scenario).expect("it can be written");
+    std::fs::write(folder.path().join("users.csv"), "id\nann\nbob\n").expect("it can be written");
+    let path = path.to_str().expect("UTF-8");
+    let arguments: Vec<&str> = arguments
+        .iter()
+        .map(|argument| if *argument == "FILE" { path } else { argument })
+        .collect();
+    let output = run(&arguments);
+    (output.status.code().unwrap_or(-1), text(&output))
+}
+
+const MINE: &str = r#"
+name = "mine"
+about = "Register, remember what the server said, ask for it"
+wait = "1s..3s"
+[csv]
+file = "users.csv"
+[variables]
+id = "{{csv.id}}-{{user}}"
+[headers]
+Authorization = "Bearer {{env.OPSURGE_TEST_KEY}}"
+[[start]]
+method = "POST"
+path = "/v1/opscore/internal/agent/notify"
+json = { event_type = "REGISTER", agent_details = { agentId = "{{id}}", agentName = "x", version = "1", capabilities = [], contactEndpoint = "http://x.test", metadata = {} } }
+extract = { said = { json = "/status" } }
+begins = "registered and seen"
+[[task]]
+weight = 3
+method = "GET"
+path = "/health"
+query = { after = "{{said}}" }
+expect = { json = { "/status" = "ok" } }
+ends = "registered and seen"
+[[task]]
+method = "GET"
+path = "/health"
+name = "the same"
+"#;
+
+#[test]
+fn check_shows_what_will_be_sent_and_no_secret() {
+    // SAFETY of the environment: the variable is this test's own and set for its children only.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, MINE).expect("it can be written");
+    std::fs::write(folder.path().join("users.csv"), "id\nann\n").expect("it can be written");
+    let output = binary::opsurge(&["scenarios", "check", path.to_str().expect("UTF-8")])
+        .env("OPSURGE_TEST_KEY", "s3cret-canary")
+        .output()
+        .expect("the binary starts");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+    for part in [
+        "mine: valid. Register, remember",
+        "== start: POST /v1/opscore/internal/agent/notify",
+        "Authorization: Bearer ***",
+        "\"agentId\":\"ann-0\"",
+        "== task (75.0000 %): GET /health",
+        "GET /health?after=%3Csaid%3E HTTP/1.1",
+        "== task (25.0000 %): GET the same",
+        "wait between tasks: 1s..3s",
+        "100 users: 50.0/s",
+        "measured as a whole: registered and seen",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+}
+
+#[test]
+fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
+    let no_key = MINE.replace(
+        "[headers]\nAuthorization = \"Bearer {{env.OPSURGE_TEST_KEY}}\"\n",
+        "",
+    );
+    let (code, said) = with_file(
+        &no_key,
+        &[
+            "run", "FILE", "--mock", "-u", "4", "--wait", "5ms", "-t", "1s",
+        ],
+    );
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("End to end") && said.contains("registered and seen"),
+        "{said}"
+    );
+    let (code, said) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("mine.toml:10:17: the environment variable OPSURGE_TEST_KEY is not set"),
+        "{said}"
+    );
+    let wrong = no_key.replace("weight = 3", "wieght = 3");
+    for arguments in [
+        &["scenarios", "check", "FILE"][..],
+        &["run", "FILE", "--mock", "-t", "1s"],
+    ] {
+        let (code, said) = with_file(&wrong, arguments);
+        assert_eq!(code, 2, "{said}");
+        assert!(
+            said.contains("unknown key \"wieght\"; did you mean \"weight\"?"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
+    for (arguments, part) in [
+        (&["--get", "/health"][..], "names no host"),
+        (
+            &["--get", "http://x/", "--host", "http://y"],
+            "names a host, and so does",
+        ),
+        (&["--mock", "--stage", "10"], "no colon"),
+        (&["--mock", "--stage", "10:0s"], "last 0 s in all"),
+        (&["--mock", "--stage", "0:5s"], "no stage has users"),
+        (
+            &["--mock", "--stage", "5:5s", "-u", "5"],
+            "cannot be used with",
+        ),
+        (
+            &["--mock", "--get", "/", "-X", "PUT"],
+            "cannot be used with",
+        ),
+        (&["--mock", "mixed", "--get", "/"], "cannot be used with"),
+        (
+            &["--mock", "--wait", "expo 2s"],
+            "did you mean \"exponential\"?",
+        ),
+        (&["--mock", "--url", "/a b"], "write %20"),
+        (
+            &["--mock", "--url", "/", "--body", "@/nowhere"],
+            "cannot be read",
+        ),
+        (&["--mock", "--url", "/", "-X", "BREW"], "unknown method"),
+    ] {
+        let output = run(&[&["run"], arguments].concat());
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+}
