@@ -146,6 +146,8 @@ fn plan(address: SocketAddr) -> Plan {
     Plan {
         scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
         load: Closed::at_rate(16, 1e6),
+        open: None,
+        spins: false,
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
         seed: 1,

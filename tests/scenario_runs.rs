@@ -26,6 +26,8 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, run_time_s: u64) -> Plan {
     Plan {
         scenario: compile("test.toml", text, &context).unwrap_or_else(|error| panic!("{error}")),
         load,
+        open: None,
+        spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
         seed: 7,

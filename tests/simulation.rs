@@ -113,6 +113,8 @@ fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
     Plan {
         scenario: workflow(wait),
         load: Closed::at_rate(users, 100.0),
+        open: None,
+        spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
         seed: 7,

@@ -63,6 +63,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         scenario: wishes.compile(&target)?,
         run_time_ns: wishes.run_time_ns(&scenario)?,
         load,
+        open: None,
+        spins: false,
         timeout_ns: wishes.timeout.as_nanos() as u64,
         seed: wishes.seed,
         connections: wishes.connections,

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::plan::{BUILTIN, FORMAT};
 use crate::plan::compile::{Context, compile};
 use crate::plan::scenario::Scenario;
 use crate::plan::wait::Wait;
+use crate::plan::{BUILTIN, FORMAT};
 use crate::report::units::grouped;
 
 use super::args::{ScenariosAction, ScenariosArgs};

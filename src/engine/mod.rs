@@ -3,6 +3,7 @@
 //! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
 //! [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
 
+mod arrivals;
 mod collector;
 pub mod connection;
 pub mod example;
@@ -13,7 +14,7 @@ pub mod user;
 
 use std::io;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
@@ -28,13 +29,23 @@ use crate::metrics::recorder::Counts;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
+pub use arrivals::ArrivalCounts;
 pub use collector::Second;
 use collector::{Collector, Gathered, Port};
 use shard::{Outcomes, Shard, Start};
 
-/// What the shards are told from outside, looked at once per turn.
+/// What the shards are told from outside and tell each other, looked at once per turn.
 #[derive(Debug, Default)]
-pub struct Control(AtomicU8);
+pub struct Control {
+    order: AtomicU8,
+    /// Shards whose users are ready for the first arrival of an open load.
+    ready: AtomicUsize,
+    /// When its first arrival is due, on the drivers' clock; 0 until all are ready.
+    arrivals_from_ns: AtomicU64,
+}
+
+/// From the moment that the last shard is ready to the first arrival: all others have looked by then.
+const ARRIVALS_AFTER_NS: u64 = 2 * shard::SLEEP_NS_MAX;
 
 /// An order to all shards. Later ones outrank earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,15 +61,31 @@ pub enum Order {
 impl Control {
     /// Gives an order. It never falls back to an earlier one.
     pub fn give(&self, order: Order) {
-        self.0.fetch_max(order as u8, Ordering::Relaxed);
+        self.order.fetch_max(order as u8, Ordering::Relaxed);
     }
 
     /// The order in force.
     pub fn order(&self) -> Order {
-        match self.0.load(Ordering::Relaxed) {
+        match self.order.load(Ordering::Relaxed) {
             0 => Order::Run,
             1 => Order::Drain,
             _ => Order::StopNow,
+        }
+    }
+
+    /// One of so many shards is ready, once. The last one says when the arrivals begin.
+    pub fn on_ready(&self, shards: usize, now_ns: u64) {
+        if self.ready.fetch_add(1, Ordering::Relaxed) + 1 == shards {
+            let from_ns = now_ns + ARRIVALS_AFTER_NS;
+            self.arrivals_from_ns.store(from_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// When the first arrival of an open load is due, once that is known.
+    pub fn arrivals_from_ns(&self) -> Option<u64> {
+        match self.arrivals_from_ns.load(Ordering::Relaxed) {
+            0 => None,
+            from_ns => Some(from_ns),
         }
     }
 }
@@ -88,6 +115,8 @@ pub struct Run {
     pub overflows: u64,
     /// Every user did all its iterations.
     pub all_finished: bool,
+    /// Of an open load: what became of the arrivals, and when the first was due, after the start.
+    pub arrivals: Option<(ArrivalCounts, u64)>,
 }
 
 /// What one shard took of its core.
@@ -265,6 +294,7 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
     let mut last_done_ns = 0;
     let mut lasted_ns = 0;
     let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
+    let mut arrivals: Option<(ArrivalCounts, u64)> = None;
     for shard in finished {
         let outcomes = shard.outcomes;
         shards.push(ShardUse {
@@ -278,6 +308,10 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
         all_finished &= outcomes.all_finished;
+        if let Some((counts, from_ns)) = outcomes.arrivals {
+            let sum = arrivals.get_or_insert((ArrivalCounts::default(), from_ns));
+            sum.0 += counts;
+        }
         let (of_shard, interval) = outcomes.recorder.into_parts();
         counts += &of_shard;
         rest += &interval;
@@ -290,6 +324,7 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
         waited_in_line,
         overflows,
         all_finished,
+        arrivals,
     }
 }
 
@@ -297,7 +332,9 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
 /// sees work that the kernel did for us while we slept). The larger one is nearer to the truth.
 fn busy(outcomes: &Outcomes, cpu: CpuTime) -> f64 {
     let lasted_ns = outcomes.lasted_ns.max(1) as f64;
-    let by_cpu = (cpu.user_ns + cpu.system_ns) as f64 / lasted_ns;
+    // Waiting for a moment by looking at the clock is no work.
+    let worked_ns = (cpu.user_ns + cpu.system_ns).saturating_sub(outcomes.spun_ns);
+    let by_cpu = worked_ns as f64 / lasted_ns;
     let by_turns = outcomes.working_ns as f64 / lasted_ns;
     by_cpu.max(by_turns).min(1.0)
 }

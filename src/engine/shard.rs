@@ -15,6 +15,7 @@ use crate::plan::scenario::{Step, StepIndex};
 use crate::plan::value::Origin;
 use crate::plan::{Connections, Plan};
 
+use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
 use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
 use super::pool::{Acquired, Pool, backoff_ns};
@@ -25,7 +26,7 @@ use super::{Control, Order};
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
 /// Longest sleep: how late an order from outside may be noticed.
-const SLEEP_NS_MAX: u64 = 100_000_000;
+pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// Length of an interval sample.
 const INTERVAL_NS: u64 = 1_000_000_000;
 /// How often the whole waiting line is looked through when steps have time limits of their own.
@@ -63,6 +64,8 @@ pub struct Shard<'p, D> {
     /// Who comes and goes.
     changes: Changes,
     next_change: Option<Change>,
+    /// Of an open load.
+    arrivals: Option<ArrivalsOf>,
     timers: Timers,
     recorder: Recorder,
     random: Keyed,
@@ -87,6 +90,8 @@ struct Seat {
     phase: Phase,
     /// The plan wants another user here as soon as this one has left.
     comes_again: bool,
+    /// Of an open load: it has not been ready for an arrival yet.
+    prepares: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,6 +105,10 @@ enum Phase {
     /// The same, and the request has been sent a second time.
     Resubmitted,
 }
+
+/// How far before a due moment the shard stops sleeping and looks at the clock instead, in an open load. A sleep in
+/// the kernel overshoots by about 50 us; this way it is 0 at the median and 30 us at p99 (`architecture.md`).
+const SPIN_NS: u64 = 60_000;
 
 /// Where the shard is in its run. All times on the driver's clock.
 struct Progress {
@@ -115,6 +124,7 @@ struct Progress {
     draining: bool,
     next_interval_ns: u64,
     working_ns: u64,
+    spun_ns: u64,
     turns: u64,
     waited_in_line: u64,
     /// When the whole waiting line is looked through next.
@@ -127,6 +137,10 @@ struct Progress {
 pub struct Outcomes {
     /// Everything that was counted.
     pub recorder: Recorder,
+    /// Of an open load: what became of the arrivals, and when the first was due, counted from the start.
+    pub arrivals: Option<(ArrivalCounts, u64)>,
+    /// Of the working time of the thread: looking at the clock until a moment had come.
+    pub spun_ns: u64,
     /// Time spent working, that is not asleep in the kernel.
     pub working_ns: u64,
     /// From the start to the end of the loop.
@@ -171,6 +185,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             spans_since_ns: vec![NO_SPAN; users_max * scenario.spans.len()],
             changes,
             next_change,
+            arrivals: plan
+                .open
+                .as_ref()
+                .map(|open| ArrivalsOf::new(open, plan, index)),
             timers: Timers::new(users_max + 2 * slots),
             recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
             random: Keyed::new(plan.seed),
@@ -185,6 +203,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 draining: false,
                 next_interval_ns: INTERVAL_NS,
                 working_ns: 0,
+                spun_ns: 0,
                 turns: 0,
                 waited_in_line: 0,
                 line_looked_at_ns: 0,
@@ -208,20 +227,21 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.progress.next_interval_ns = start_ns + INTERVAL_NS;
         self.progress.now_ns = self.driver.now_ns();
         let mut events: Vec<Event> = Vec::with_capacity(2 * EVENTS_MAX);
-        let end_ns = self
-            .plan
-            .run_time_ns
-            .map_or(u64::MAX, |run_time_ns| start_ns + run_time_ns);
         let mut drained_by_ns = u64::MAX;
         loop {
             let order = control.order();
             let now_ns = self.progress.now_ns;
+            self.begin_arrivals(control);
+            let end_ns = self.end_ns();
             let is_over = now_ns >= end_ns || order != Order::Run;
             if is_over && !self.progress.draining {
+                // What was due before the end is begun, however late this turn noticed it.
+                self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
             self.change_due();
+            self.arrive_due(now_ns, WOKEN_MAX);
             self.wake_due();
             self.expire_due();
             let done = self.progress.in_flight == 0
@@ -242,7 +262,44 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.finish()
     }
 
-    fn turn(&mut self, deadline_ns: u64, events: &mut Vec<Event>) {
+    /// When nothing more is started.
+    fn end_ns(&self) -> u64 {
+        let Some(run_time_ns) = self.plan.run_time_ns else {
+            return u64::MAX;
+        };
+        let from_ns = match &self.arrivals {
+            None => Some(self.progress.start_ns),
+            Some(arrivals) => arrivals.from_ns,
+        };
+        from_ns.map_or(u64::MAX, |from_ns| from_ns + run_time_ns)
+    }
+
+    /// Takes part in the agreement on when the arrivals of an open load begin.
+    fn begin_arrivals(&mut self, control: &Control) {
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
+        if arrivals.from_ns.is_some() {
+            return;
+        }
+        let now_ns = self.progress.now_ns;
+        let all_came = self.next_change.is_none() && arrivals.preparing == 0;
+        let is_ready = all_came || now_ns >= self.progress.start_ns + PREPARE_NS_MAX;
+        if is_ready && !arrivals.said_ready {
+            arrivals.said_ready = true;
+            control.on_ready(self.plan.shards, now_ns);
+        }
+        arrivals.from_ns = control.arrivals_from_ns();
+    }
+
+    fn turn(&mut self, due_ns: u64, events: &mut Vec<Event>) {
+        let spins = self.plan.spins && self.progress.now_ns + SPIN_NS >= due_ns;
+        let deadline_ns = match (self.plan.spins, spins) {
+            (false, _) => due_ns,
+            (true, false) => due_ns - SPIN_NS,
+            (true, true) => self.progress.now_ns,
+        };
+        let had_work = !self.submitted.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
         for index in 0..self.submitted.len() {
             let seat = &mut self.users[self.submitted[index] as usize];
@@ -252,6 +309,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             let progress = &mut self.progress;
             progress.first_sent_ns.get_or_insert(turn.submitted_ns);
             self.submitted.clear();
+        }
+        if spins && !had_work && events.is_empty() {
+            self.progress.spun_ns += turn.reaped_ns.saturating_sub(self.progress.now_ns);
+            self.progress.now_ns = turn.reaped_ns;
+            return;
         }
         let worked_ns = turn.idle_from_ns.saturating_sub(self.progress.now_ns);
         self.recorder.on_turn(worked_ns);
@@ -273,7 +335,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             Some(_) if self.plan.scenario.has_own_timeouts => self.progress.line_looked_at_ns,
             Some(user) => self.time_limit_ns(user),
         };
-        timers_ns.min(change_ns).min(line_ns).min(looked_at_ns)
+        let arrival_ns = self.next_arrival_ns().unwrap_or(u64::MAX);
+        let due_ns = timers_ns.min(change_ns).min(line_ns).min(arrival_ns);
+        due_ns.min(looked_at_ns)
     }
 
     // ---- users come, act and go
@@ -297,6 +361,74 @@ impl<'p, D: Driver> Shard<'p, D> {
                 }
                 _ => break,
             }
+        }
+    }
+
+    fn next_arrival_ns(&self) -> Option<u64> {
+        let arrivals = self.arrivals.as_ref()?;
+        let open = self.plan.open.as_ref()?;
+        let from_ns = arrivals.from_ns.filter(|_| !self.progress.draining)?;
+        Some(from_ns + arrivals.schedule.peek(open)?)
+    }
+
+    /// Arrivals of an open load go to users that rest, else into the line.
+    fn arrive_due(&mut self, until_ns: u64, count_max: usize) {
+        for _ in 0..count_max {
+            match (self.next_arrival_ns(), &self.plan.open, &mut self.arrivals) {
+                (Some(due_ns), Some(open), Some(arrivals)) if due_ns <= until_ns => {
+                    arrivals.schedule.advance(open);
+                    arrivals.counts.due += 1;
+                    match arrivals.resting.pop_front() {
+                        Some(id) => self.on_arrival(id, due_ns),
+                        None => self.wait_for_user(due_ns),
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+
+    fn on_arrival(&mut self, id: u32, due_ns: u64) {
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.counts.started += 1;
+        }
+        let script = self.script();
+        let action = self.users[id as usize].user.on_arrival(script, due_ns);
+        self.act(id, action.into());
+    }
+
+    /// Nobody rests: the arrival stands in the line, and one user more is got ready, if the plan allows.
+    fn wait_for_user(&mut self, due_ns: u64) {
+        let seats_taken = self.users.len();
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
+        if arrivals.line.len() == arrivals.line_max {
+            arrivals.counts.dropped += 1;
+            return;
+        }
+        arrivals.counts.waited += 1;
+        arrivals.line.push_back(due_ns);
+        if seats_taken < self.users_max && arrivals.line.len() > arrivals.preparing {
+            self.spawn(seats_taken as u32, self.progress.now_ns, 0);
+        }
+    }
+
+    /// A user is ready for an arrival: the one that has waited longest, else the next that comes.
+    fn on_resting(&mut self, id: u32) {
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
+        let seat = &mut self.users[id as usize];
+        if std::mem::replace(&mut seat.prepares, false) {
+            arrivals.preparing -= 1;
+        }
+        if self.progress.draining {
+            return;
+        }
+        match arrivals.line.pop_front() {
+            Some(due_ns) => self.on_arrival(id, due_ns),
+            None => arrivals.resting.push_back(id),
         }
     }
 
@@ -332,13 +464,16 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn spawn(&mut self, id: u32, at_ns: u64, lives: u32) {
         let plan = self.plan;
         let first = u64::from(id) * plan.shards as u64 + self.index as u64;
-        let number = first + u64::from(lives) * plan.load.users;
+        let number = first + u64::from(lives) * plan.users_max();
         let origin = self.origin(number, Stream::Variable, 0);
         let stride = plan.scenario.variables.stride();
         let place = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
         plan.scenario.variables.fill(&origin, place);
         let spans = plan.scenario.spans.len();
         self.spans_since_ns[id as usize * spans..(id as usize + 1) * spans].fill(NO_SPAN);
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.preparing += 1;
+        }
         let seat = Seat {
             user: User::new(number, at_ns, plan.load.iterations_of(first)),
             begun_ns: 0,
@@ -349,6 +484,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             step: 0,
             phase: Phase::Quiet,
             comes_again: false,
+            prepares: plan.open.is_some(),
         };
         match self.users.get_mut(id as usize) {
             Some(place) => *place = seat,
@@ -364,6 +500,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn on_finished(&mut self, id: u32) {
         self.progress.finished += 1;
         self.recorder.set_users(self.active_users());
+        if let Some(arrivals) = &mut self.arrivals
+            && std::mem::replace(&mut self.users[id as usize].prepares, false)
+        {
+            arrivals.preparing -= 1;
+        }
         // A user's own connection goes with it.
         if let Some(slot) = self.pool.own_slot(id)
             && self.pool.connections[slot as usize].state == State::Idle
@@ -383,7 +524,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             user,
             stream,
             text,
-            users: self.plan.load.users,
+            users: self.plan.users_max(),
             wall_ns: self.progress.now_ns + self.progress.wall_ahead_ns,
             feeder: &self.plan.scenario.feeder,
         }
@@ -394,7 +535,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn all_finished(&self) -> bool {
-        self.active_users() == 0 && (self.progress.draining || self.next_change.is_none())
+        let nobody_comes = self.next_change.is_none() && self.arrivals.is_none();
+        self.active_users() == 0 && (self.progress.draining || nobody_comes)
     }
 
     /// Users do something before they leave.
@@ -406,6 +548,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Script {
             scenario: &self.plan.scenario,
             random: self.random,
+            is_open: self.plan.open.is_some(),
         }
     }
 
@@ -460,6 +603,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             _ if self.progress.draining && !self.has_last_steps() => {}
             Action::Send(step) => self.begin(id, step),
             Action::SleepUntil(wake_ns) => self.timers.set(id, wake_ns),
+            Action::Rest => self.on_resting(id),
             Action::Finish => self.on_finished(id),
         }
     }
@@ -852,6 +996,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Nothing new is started; what the kernel does not have yet is cut off at its age.
     fn begin_draining(&mut self) {
         self.progress.draining = true;
+        self.cut_off_arrivals();
         while self.pool.leave_line().is_some() {}
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase == Phase::Waiting {
@@ -877,6 +1022,29 @@ impl<'p, D: Driver> Shard<'p, D> {
             {
                 self.act(id, next);
             }
+        }
+    }
+
+    /// Arrivals that still stand in the line were due and never begun: the first request of each counts at its age.
+    fn cut_off_arrivals(&mut self) {
+        let done_ns = self.progress.now_ns;
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
+        let scenario = &self.plan.scenario;
+        for due_ns in arrivals.line.drain(..) {
+            arrivals.counts.never_begun += 1;
+            let draw = self.random.draw(due_ns, Stream::Task, 0);
+            let first = scenario.tasks[scenario.pick(draw)].steps.start;
+            let metric = usize::from(scenario.steps[usize::from(first)].metric);
+            self.recorder.on_started(metric);
+            let times = Times {
+                intended_ns: due_ns,
+                submitted_ns: done_ns,
+                done_ns,
+            };
+            self.recorder.cut_off(metric, times);
+            self.progress.last_done_ns = done_ns;
         }
     }
 
@@ -908,7 +1076,13 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
         }
         let start_ns = self.progress.start_ns;
+        let arrivals = self.arrivals.as_ref().map(|arrivals| {
+            let from_ns = arrivals.from_ns.unwrap_or(self.progress.now_ns);
+            (arrivals.counts, from_ns.saturating_sub(start_ns))
+        });
         let outcomes = Outcomes {
+            arrivals,
+            spun_ns: self.progress.spun_ns,
             working_ns: self.progress.working_ns,
             lasted_ns: self.progress.now_ns.saturating_sub(start_ns),
             first_sent_ns: self.progress.first_sent_ns.map(|ns| ns - start_ns),

@@ -18,6 +18,8 @@ pub struct Script<'p> {
     pub scenario: &'p Scenario,
     /// Where every choice of a user is drawn from.
     pub random: Keyed,
+    /// Passes of the work loop begin when arrivals come (an open load), not when users are through with their waits.
+    pub is_open: bool,
 }
 
 /// One user's state between two happenings.
@@ -98,6 +100,8 @@ pub enum Action {
     Send(StepIndex),
     /// Wake me then.
     SleepUntil(u64),
+    /// I am ready for the next arrival.
+    Rest,
     /// I am done for good.
     Finish,
 }
@@ -160,6 +164,7 @@ impl User {
         match happening {
             Happening::Woken if self.gives_up => self.on_given_up(script),
             Happening::Woken => match self.position {
+                Position::Between if script.is_open => Action::Rest.into(),
                 Position::Between => self.go_to_task(script).into(),
                 _ => self.step().map_or(Action::Finish, Action::Send).into(),
             },
@@ -169,6 +174,12 @@ impl User {
                 done_ns,
             } => self.on_answered(script, answer, service_ns, done_ns),
         }
+    }
+
+    /// It rests, and does the pass of the work loop that was due at `due_ns`.
+    pub fn on_arrival(&mut self, script: Script<'_>, due_ns: u64) -> Action {
+        self.intended_ns = due_ns;
+        self.go_to_task(script)
     }
 
     /// It is told to leave, or to stay after all.
@@ -308,7 +319,9 @@ impl User {
     /// What is not due yet is waited for, and what is due is done.
     fn wait_for(&mut self, script: Script<'_>, action: Action, now_ns: u64) -> Action {
         match action {
-            Action::Send(_) if self.intended_ns > now_ns => Action::SleepUntil(self.intended_ns),
+            Action::Send(_) | Action::Rest if self.intended_ns > now_ns => {
+                Action::SleepUntil(self.intended_ns)
+            }
             Action::SleepUntil(due_ns) if due_ns <= now_ns => self.go_to_task(script),
             action => action,
         }
@@ -322,6 +335,9 @@ impl User {
         self.position = Position::Between;
         if self.leaving != Leaving::No || self.iterations_left == 0 {
             return self.go_away(script, done_ns);
+        }
+        if script.is_open {
+            return self.rest(script, done_ns);
         }
         let draw = self.draw(script, Stream::Wait);
         let wait = script.scenario.wait;
@@ -341,8 +357,17 @@ impl User {
         }
         self.position = Position::Between;
         match self.leaving {
+            Leaving::No if script.is_open => self.rest(script, self.intended_ns),
             Leaving::No => self.go_to_task(script),
             _ => self.go_away(script, self.intended_ns),
+        }
+    }
+
+    fn rest(&mut self, script: Script<'_>, now_ns: u64) -> Action {
+        self.intended_ns = now_ns;
+        match script.scenario.tasks.is_empty() {
+            true => self.go_away(script, now_ns),
+            false => Action::Rest,
         }
     }
 
@@ -426,6 +451,7 @@ mod tests {
         let script = Script {
             scenario: &scenario,
             random: Keyed::new(1),
+            is_open: false,
         };
         let mut user = User::new(0, 0, Some(2));
         assert_eq!(user.begin(script).action, Action::Send(0));

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`] and `step` (TOML text -> model,
 //! with [`place`] for what is said of a wrong one, `toml` and `text` for its values), [`value`], [`variables`],
-//! [`feeder`], [`pointer`], [`wait`], [`load`], [`random`], [`duration`].
+//! [`feeder`], [`pointer`], [`wait`], [`load`] and [`open`], [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 pub mod compile;
@@ -10,6 +10,7 @@ pub mod duration;
 pub mod expect;
 pub mod feeder;
 pub mod load;
+pub mod open;
 pub mod place;
 pub mod pointer;
 pub mod random;
@@ -24,6 +25,7 @@ pub mod wait;
 use std::net::SocketAddr;
 
 use load::Closed;
+use open::Open;
 use scenario::Scenario;
 
 /// Longest time that requests under way are waited for after the end.
@@ -36,10 +38,14 @@ pub struct Plan {
     pub scenario: Scenario,
     /// How many users, and when.
     pub load: Closed,
+    /// When iterations begin, if that is not the users' own affair.
+    pub open: Option<Open>,
     /// When the run ends, counted from its start; `None` when only iterations bound it.
     pub run_time_ns: Option<u64>,
     /// Time limit of a request.
     pub timeout_ns: u64,
+    /// Shards wait for due moments by looking at the clock, for the last of it; else they sleep until then.
+    pub spins: bool,
     /// Source of everything random.
     pub seed: u64,
     /// How users come by connections.
@@ -60,9 +66,17 @@ pub enum Connections {
 }
 
 impl Plan {
+    /// How many users there can be at once.
+    pub fn users_max(&self) -> u64 {
+        match &self.open {
+            Some(open) => open.users_max,
+            None => self.load.users_at_once(),
+        }
+    }
+
     /// How many users a shard has: user n belongs to shard n modulo the number of shards.
     pub fn users_of_shard(&self, shard: usize) -> usize {
-        share(self.load.users_at_once() as usize, self.shards, shard)
+        share(self.users_max() as usize, self.shards, shard)
     }
 
     /// How many connections a shard may have; at least one where it has users.

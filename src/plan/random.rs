@@ -29,6 +29,8 @@ pub enum Stream {
     Row = 6,
     /// Length of a pause after a step.
     Pause = 7,
+    /// Times of Poisson arrivals.
+    Arrival = 8,
 }
 
 impl Keyed {

@@ -1,0 +1,360 @@
+//! An open load: iterations that begin at given times, whatever the server does. Times are computed from an
+//! iteration's number, so that they never drift and never burst.
+//!
+//! 1. The rate is a line through points; the area under it up to a time is how many iterations are due by then.
+//! 2. Constant arrivals: iteration n is due when the area reaches n.
+//! 3. Poisson arrivals: the area is cut into blocks of 32. How many arrivals a block has is drawn from a Poisson
+//!    distribution, where they lie in it evenly; that is a Poisson process of rate 1, and the line bends it to its rate.
+//! 4. Each shard takes every so-manieth of them: which one does not depend on the number of shards.
+
+use super::random::{Keyed, Stream};
+
+const SECOND_NS: f64 = 1e9;
+/// Expected arrivals in a block of a Poisson process.
+const BLOCK: f64 = 32.0;
+/// A block has more arrivals than this once in 10^40 times.
+const BLOCK_ARRIVALS_MAX: usize = 160;
+
+/// An open load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// How the rate goes, from the start on. After the last piece it stays.
+    pieces: Vec<Piece>,
+    /// How arrivals lie.
+    pub arrivals: Arrivals,
+    /// Users at most.
+    pub users_max: u64,
+    /// Users that are ready before the first arrival.
+    pub users_ready: u64,
+}
+
+/// How arrivals lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrivals {
+    /// At equal distances.
+    #[default]
+    Constant,
+    /// At random, independently of each other, as from many people who do not know each other.
+    Poisson,
+}
+
+/// A point that the rate goes through.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RatePoint {
+    /// Iterations per second then.
+    pub rate: f64,
+    /// From the point before it, in a straight line; 0 for a jump.
+    pub after_ns: u64,
+}
+
+/// A stretch in which the rate changes evenly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Piece {
+    begin_ns: u64,
+    /// 0 for the last one, which has no end.
+    length_ns: u64,
+    from: f64,
+    to: f64,
+    /// Iterations due before it.
+    before: f64,
+}
+
+impl Piece {
+    fn area(&self) -> f64 {
+        (self.from + self.to) / 2.0 * self.length_ns as f64 / SECOND_NS
+    }
+
+    /// When the area reaches `count`, which is reached in this piece.
+    fn reached_ns(&self, count: f64) -> u64 {
+        let rest = count - self.before;
+        let after_s = if self.from == self.to {
+            // Exact for whole rates and numbers up to 2^53.
+            return self.begin_ns + (rest * SECOND_NS / self.from) as u64;
+        } else {
+            // The positive root of from*t + slope*t^2/2 = rest, in the form that loses no digits.
+            let slope = (self.to - self.from) / (self.length_ns as f64 / SECOND_NS);
+            let root = (self.from * self.from + 2.0 * slope * rest).max(0.0).sqrt();
+            2.0 * rest / (self.from + root)
+        };
+        self.begin_ns + ((after_s * SECOND_NS) as u64).min(self.length_ns)
+    }
+}
+
+impl Open {
+    /// A rate that goes through points; before the first one it is `rate`.
+    pub fn new(
+        rate: f64,
+        points: &[RatePoint],
+        arrivals: Arrivals,
+        users_ready: u64,
+        users_max: u64,
+    ) -> Self {
+        let mut pieces = Vec::new();
+        let (mut at_ns, mut from, mut before) = (0, rate, 0.0);
+        for point in points {
+            let piece = Piece {
+                begin_ns: at_ns,
+                length_ns: point.after_ns,
+                from,
+                to: point.rate,
+                before,
+            };
+            if point.after_ns > 0 {
+                before += piece.area();
+                pieces.push(piece);
+            }
+            at_ns += point.after_ns;
+            from = point.rate;
+        }
+        pieces.push(Piece {
+            begin_ns: at_ns,
+            length_ns: 0,
+            from,
+            to: from,
+            before,
+        });
+        Self {
+            pieces,
+            arrivals,
+            users_max,
+            users_ready,
+        }
+    }
+
+    /// The highest rate.
+    pub fn rate_max(&self) -> f64 {
+        let ends = self.pieces.iter().flat_map(|piece| [piece.from, piece.to]);
+        ends.fold(0.0, f64::max)
+    }
+
+    /// Stretches of constant rate, as (begin, end) after the first arrival's zero; the last one has no end.
+    pub fn levels(&self) -> Vec<(u64, u64)> {
+        let level = self.pieces.iter().filter(|piece| piece.from == piece.to);
+        level
+            .map(|piece| match piece.length_ns {
+                0 => (piece.begin_ns, u64::MAX),
+                length_ns => (piece.begin_ns, piece.begin_ns + length_ns),
+            })
+            .collect()
+    }
+
+    /// When so many iterations are due; `None` when they never are.
+    fn due_ns(&self, count: f64) -> Option<u64> {
+        let is_in = |piece: &&Piece| piece.length_ns == 0 || count < piece.before + piece.area();
+        let piece = self.pieces.iter().find(is_in)?;
+        (piece.from > 0.0 || piece.to > 0.0).then(|| piece.reached_ns(count))
+    }
+
+    /// The arrivals of one shard, in order.
+    pub fn schedule(&self, random: Keyed, shard: usize, shards: usize) -> Schedule {
+        let mut schedule = Schedule {
+            random,
+            shard: shard as u64,
+            shards: shards as u64,
+            next: shard as u64,
+            block: 0,
+            positions: Vec::with_capacity(BLOCK_ARRIVALS_MAX),
+            cumulative: cumulative_poisson(),
+        };
+        if self.arrivals == Arrivals::Poisson {
+            schedule.fill_block();
+        }
+        schedule
+    }
+}
+
+/// Where one shard stands among the arrivals.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    random: Keyed,
+    shard: u64,
+    shards: u64,
+    /// Constant arrivals: the next one's number.
+    next: u64,
+    /// Poisson arrivals: the block after the present one.
+    block: u64,
+    /// What is left of the present one, as parts of the whole, the next one last.
+    positions: Vec<f64>,
+    /// Chances that a block has at most 0, 1, 2 ... arrivals.
+    cumulative: Vec<f64>,
+}
+
+impl Schedule {
+    /// When the next arrival is due, after the first one's zero; `None` when none comes any more.
+    pub fn peek(&self, open: &Open) -> Option<u64> {
+        match open.arrivals {
+            Arrivals::Constant => open.due_ns(self.next as f64),
+            Arrivals::Poisson => {
+                let within = self.positions.last()?;
+                open.due_ns(((self.block - 1) as f64 + within) * BLOCK)
+            }
+        }
+    }
+
+    /// Goes on behind it.
+    pub fn advance(&mut self, open: &Open) {
+        self.next += self.shards;
+        if open.arrivals == Arrivals::Poisson {
+            self.positions.pop();
+            if self.positions.is_empty() {
+                self.fill_block();
+            }
+        }
+    }
+
+    /// Draws blocks until one has an arrival of this shard. With 32 expected in each that is the next one, but for
+    /// very many shards.
+    fn fill_block(&mut self) {
+        while self.positions.is_empty() {
+            let even = |count| {
+                let draw = self.random.draw(self.block, Stream::Arrival, count);
+                (draw >> 11) as f64 / (1u64 << 53) as f64
+            };
+            let chance = even(0);
+            let arrivals = self.cumulative.partition_point(|&below| below <= chance);
+            let ours = (0..arrivals as u64)
+                .filter(|number| (number + self.block) % self.shards == self.shard);
+            let positions = ours.map(|number| even(number + 1));
+            self.positions.extend(positions);
+            self.positions.sort_unstable_by(|a, b| b.total_cmp(a));
+            self.block += 1;
+        }
+    }
+}
+
+/// The distribution of a block's arrivals.
+fn cumulative_poisson() -> Vec<f64> {
+    let mut chance = (-BLOCK).exp();
+    let mut sum = 0.0;
+    (1..=BLOCK_ARRIVALS_MAX)
+        .map(|count| {
+            sum += chance;
+            chance *= BLOCK / count as f64;
+            sum
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn open(rate: f64, points: &[(f64, u64)], arrivals: Arrivals) -> Open {
+        let points = points.iter().map(|&(rate, after_s)| RatePoint {
+            rate,
+            after_ns: after_s * S,
+        });
+        Open::new(rate, &points.collect::<Vec<_>>(), arrivals, 1, 1)
+    }
+
+    fn times(open: &Open, seed: u64, shards: usize, count: usize) -> Vec<u64> {
+        let mut all = Vec::new();
+        for shard in 0..shards {
+            let mut schedule = open.schedule(Keyed::new(seed), shard, shards);
+            let mut of_shard = Vec::new();
+            while let Some(at_ns) = schedule.peek(open).filter(|_| of_shard.len() < count) {
+                of_shard.push(at_ns);
+                schedule.advance(open);
+            }
+            assert!(of_shard.is_sorted());
+            all.extend(of_shard);
+        }
+        all.sort_unstable();
+        all.truncate(count);
+        all
+    }
+
+    #[test]
+    fn constant_arrivals_are_exact_to_the_nanosecond_for_any_number_of_shards() {
+        for shards in [1, 3, 7] {
+            let load = open(5_000.0, &[], Arrivals::Constant);
+            let expected: Vec<u64> = (0..10_000).map(|n| n * 200_000).collect();
+            assert_eq!(times(&load, 1, shards, 10_000), expected);
+            let thirds = times(&open(3.0, &[], Arrivals::Constant), 1, shards, 7);
+            assert_eq!(thirds[..4], [0, 333_333_333, 666_666_666, S]);
+        }
+    }
+
+    #[test]
+    fn a_rate_follows_its_line() {
+        let load = open(
+            10.0,
+            &[(10.0, 10), (30.0, 10), (0.0, 0), (0.0, 5), (20.0, 0)],
+            Arrivals::Constant,
+        );
+        let all = times(&load, 1, 1, 400);
+        let within = |from_s: u64, to_s: u64| {
+            let within = all
+                .iter()
+                .filter(|&&ns| (from_s * S..to_s * S).contains(&ns));
+            within.count()
+        };
+        // 10 a second, then from 10 to 30: 75 in its first half, 125 in its second, then none, then 20 a second.
+        assert_eq!(
+            (within(0, 10), within(10, 15), within(15, 20)),
+            (100, 75, 125)
+        );
+        assert_eq!((within(20, 25), within(25, 30)), (0, 100));
+        assert_eq!(load.rate_max(), 30.0);
+        assert_eq!(
+            load.levels(),
+            [(0, 10 * S), (20 * S, 25 * S), (25 * S, u64::MAX)]
+        );
+        assert_eq!(
+            times(&open(5.0, &[(0.0, 10)], Arrivals::Constant), 1, 1, 100).len(),
+            25
+        );
+    }
+
+    /// The Kolmogorov-Smirnov test of gaps against the exponential distribution; beyond 1.358 / sqrt(n) the chance is
+    /// below 5 % (Smirnov 1948).
+    fn check_exponential(gaps_ns: &[f64], mean_ns: f64) {
+        let mut sorted = gaps_ns.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let count = sorted.len() as f64;
+        let distances = sorted.iter().enumerate().map(|(index, gap)| {
+            let expected = 1.0 - (-gap / mean_ns).exp();
+            let (below, above) = (index as f64 / count, (index + 1) as f64 / count);
+            (expected - below).abs().max((above - expected).abs())
+        });
+        let distance = distances.fold(0.0, f64::max);
+        assert!(distance < 1.358 / count.sqrt(), "{distance}");
+    }
+
+    #[test]
+    fn poisson_gaps_are_exponential_and_the_same_for_any_number_of_shards() {
+        let load = open(1_000.0, &[], Arrivals::Poisson);
+        let alone = times(&load, 7, 1, 1_001);
+        let gaps: Vec<f64> = alone
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as f64)
+            .collect();
+        check_exponential(&gaps, 1e6);
+        for shards in [2, 5, 40] {
+            assert_eq!(times(&load, 7, shards, 1_001), alone);
+        }
+        assert_ne!(times(&load, 8, 1, 1_001), alone);
+        // A shard's own arrivals are a Poisson process too.
+        let mut schedule = load.schedule(Keyed::new(7), 1, 4);
+        let mut own = Vec::new();
+        while own.len() < 1_001 {
+            own.push(schedule.peek(&load).expect("it goes on"));
+            schedule.advance(&load);
+        }
+        let gaps: Vec<f64> = own
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as f64)
+            .collect();
+        check_exponential(&gaps, 4e6);
+    }
+
+    #[test]
+    fn poisson_arrivals_keep_their_rate() {
+        let all = times(&open(1_000.0, &[], Arrivals::Poisson), 3, 1, 100_000);
+        let last_s = *all.last().expect("some") as f64 / 1e9;
+        // One standard deviation is 0.3 %.
+        assert!((99.0..101.0).contains(&last_s), "{last_s}");
+    }
+}
