@@ -5,7 +5,7 @@
 //! 2. Constant arrivals: iteration n is due when the area reaches n.
 //! 3. Poisson arrivals: the area is cut into blocks of 32. How many arrivals a block has is drawn from a Poisson
 //!    distribution, where they lie in it evenly; that is a Poisson process of rate 1, and the line bends it to its rate.
-//! 4. Each shard takes every so-manieth of them: which one does not depend on the number of shards.
+//! 4. Each shard takes its part of them; what all of them together are does not depend on how many shards there are.
 
 use super::random::{Keyed, Stream};
 
@@ -206,16 +206,16 @@ impl Schedule {
     /// very many shards.
     fn fill_block(&mut self) {
         while self.positions.is_empty() {
-            let even = |count| {
-                let draw = self.random.draw(self.block, Stream::Arrival, count);
-                (draw >> 11) as f64 / (1u64 << 53) as f64
-            };
-            let chance = even(0);
+            let draw = |count| self.random.draw(self.block, Stream::Arrival, count);
+            let even = |draw: u64| (draw >> 11) as f64 / (1u64 << 53) as f64;
+            let chance = even(draw(0));
             let arrivals = self.cumulative.partition_point(|&below| below <= chance);
-            let ours = (0..arrivals as u64)
-                .filter(|number| (number + self.block) % self.shards == self.shard);
-            let positions = ours.map(|number| even(number + 1));
-            self.positions.extend(positions);
+            // The bits that a position does not use say whose arrival it is: chosen at random, and not in turn, each
+            // shard's own arrivals are a Poisson process too.
+            let ours = (1..=arrivals as u64)
+                .map(draw)
+                .filter(|draw| (draw & 0x7ff) * self.shards >> 11 == self.shard);
+            self.positions.extend(ours.map(even));
             self.positions.sort_unstable_by(|a, b| b.total_cmp(a));
             self.block += 1;
         }
@@ -308,46 +308,48 @@ mod tests {
         );
     }
 
-    /// The Kolmogorov-Smirnov test of gaps against the exponential distribution; beyond 1.358 / sqrt(n) the chance is
+    /// The Kolmogorov-Smirnov test of gaps against the exponential distribution: beyond 1.358 / sqrt(n) the chance is
     /// below 5 % (Smirnov 1948).
-    fn check_exponential(gaps_ns: &[f64], mean_ns: f64) {
-        let mut sorted = gaps_ns.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let count = sorted.len() as f64;
-        let distances = sorted.iter().enumerate().map(|(index, gap)| {
+    fn are_exponential(times_ns: &[u64], mean_ns: f64) -> bool {
+        let pairs = times_ns.windows(2);
+        let mut gaps: Vec<f64> = pairs.map(|pair| (pair[1] - pair[0]) as f64).collect();
+        gaps.sort_by(f64::total_cmp);
+        let count = gaps.len() as f64;
+        let distances = gaps.iter().enumerate().map(|(index, gap)| {
             let expected = 1.0 - (-gap / mean_ns).exp();
             let (below, above) = (index as f64 / count, (index + 1) as f64 / count);
             (expected - below).abs().max((above - expected).abs())
         });
-        let distance = distances.fold(0.0, f64::max);
-        assert!(distance < 1.358 / count.sqrt(), "{distance}");
+        distances.fold(0.0, f64::max) < 1.358 / count.sqrt()
     }
 
     #[test]
-    fn poisson_gaps_are_exponential_and_the_same_for_any_number_of_shards() {
+    fn poisson_gaps_are_exponential_over_all_shards_and_on_each() {
+        let load = open(1_000.0, &[], Arrivals::Poisson);
+        assert!(are_exponential(&times(&load, 11, 1, 1_001), 1e6));
+        for shards in [1, 4] {
+            let refused = (0..100).filter(|&seed| {
+                let mut schedule = load.schedule(Keyed::new(seed), 0, shards);
+                let mut own = Vec::new();
+                while own.len() < 1_001 {
+                    own.push(schedule.peek(&load).expect("it goes on"));
+                    schedule.advance(&load);
+                }
+                !are_exponential(&own, 1e6 * shards as f64)
+            });
+            // Five are expected.
+            assert!((1..=10).contains(&refused.count()));
+        }
+    }
+
+    #[test]
+    fn poisson_arrivals_are_the_same_for_any_number_of_shards() {
         let load = open(1_000.0, &[], Arrivals::Poisson);
         let alone = times(&load, 7, 1, 1_001);
-        let gaps: Vec<f64> = alone
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]) as f64)
-            .collect();
-        check_exponential(&gaps, 1e6);
         for shards in [2, 5, 40] {
-            assert_eq!(times(&load, 7, shards, 1_001), alone);
+            assert!(times(&load, 7, shards, 1_001) == alone);
         }
-        assert_ne!(times(&load, 8, 1, 1_001), alone);
-        // A shard's own arrivals are a Poisson process too.
-        let mut schedule = load.schedule(Keyed::new(7), 1, 4);
-        let mut own = Vec::new();
-        while own.len() < 1_001 {
-            own.push(schedule.peek(&load).expect("it goes on"));
-            schedule.advance(&load);
-        }
-        let gaps: Vec<f64> = own
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]) as f64)
-            .collect();
-        check_exponential(&gaps, 4e6);
+        assert!(times(&load, 8, 1, 1_001) != alone);
     }
 
     #[test]
