@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`] and `step` (TOML text -> model,
 //! with [`place`] for what is said of a wrong one, `toml` and `text` for its values), [`value`], [`variables`],
-//! [`feeder`], [`pointer`], [`wait`], [`load`] and [`open`], [`random`], [`duration`].
+//! [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`], [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 pub mod compile;

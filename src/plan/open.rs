@@ -214,7 +214,7 @@ impl Schedule {
             // shard's own arrivals are a Poisson process too.
             let ours = (1..=arrivals as u64)
                 .map(draw)
-                .filter(|draw| (draw & 0x7ff) * self.shards >> 11 == self.shard);
+                .filter(|draw| ((draw & 0x7ff) * self.shards) >> 11 == self.shard);
             self.positions.extend(ours.map(even));
             self.positions.sort_unstable_by(|a, b| b.total_cmp(a));
             self.block += 1;

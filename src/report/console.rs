@@ -6,9 +6,9 @@ use super::record::{ErrorRecord, PERCENTS, Record, StageRecord, StepRecord, Time
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
+const WIDTH: usize = 100;
 /// Points of a load that are shown.
 const STAGES_SHOWN: usize = 4;
-const WIDTH: usize = 100;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
