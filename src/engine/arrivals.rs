@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::ops::AddAssign;
 
+use crate::metrics::interval::ArrivalsSoFar;
 use crate::plan::Plan;
 use crate::plan::open::{Open, Schedule};
 use crate::plan::random::Keyed;
 
-/// Longest time that users are got ready for before the first arrival.
-pub(super) const PREPARE_NS_MAX: u64 = 120_000_000_000;
+/// Longest time that users are got ready for before the first arrival, once the last of them has come.
+pub(super) const PREPARE_NS_MAX: u64 = 30_000_000_000;
 /// Arrivals that may wait for a user: those of so many seconds at the highest rate, and some.
 const LINE_S_MAX: f64 = 30.0;
 const LINE_MIN: usize = 1_000;
@@ -57,7 +58,7 @@ impl AddAssign for ArrivalCounts {
 
 impl ArrivalsOf {
     pub fn new(open: &Open, plan: &Plan, shard: usize) -> Self {
-        let of_shard = open.rate_max() / plan.shards as f64;
+        let of_shard = open.rate_max / plan.shards as f64;
         let line_max = ((of_shard * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
         let users_max = plan.users_of_shard(shard);
         Self {
@@ -69,6 +70,18 @@ impl ArrivalsOf {
             line_max,
             preparing: 0,
             counts: ArrivalCounts::default(),
+        }
+    }
+
+    /// How they stand, with so many users there.
+    pub fn so_far(&self, active_users: usize) -> ArrivalsSoFar {
+        let idle = self.resting.len() + self.preparing;
+        ArrivalsSoFar {
+            due: self.counts.due,
+            begun: self.counts.started,
+            dropped: self.counts.dropped,
+            waiting: self.line.len() as u64,
+            under_way: active_users.saturating_sub(idle) as u64,
         }
     }
 }

@@ -23,6 +23,10 @@ pub struct Second<'i> {
     pub end_ns: u64,
     /// What happened in it, all shards.
     pub interval: &'i Interval,
+    /// When the load began, since the start: at once, but for the arrivals of an open load; `None` before that is known.
+    pub load_from_ns: Option<u64>,
+    /// This moment, since the start.
+    pub now_ns: u64,
 }
 
 /// What a shard says.
@@ -86,8 +90,13 @@ impl Collector {
         }
     }
 
-    /// Adds up until every port has been dropped.
-    pub fn collect(self, on_second: &mut dyn FnMut(&Second<'_>)) -> Gathered {
+    /// Adds up until every port has been dropped. `load_from_ns` and `now_ns` are those of [`Second`].
+    pub fn collect(
+        self,
+        load_from_ns: &dyn Fn() -> Option<u64>,
+        now_ns: &dyn Fn() -> u64,
+        on_second: &mut dyn FnMut(&Second<'_>),
+    ) -> Gathered {
         let Self {
             steps,
             sender,
@@ -127,6 +136,8 @@ impl Collector {
                 on_second(&Second {
                     end_ns,
                     interval: &interval,
+                    load_from_ns: load_from_ns(),
+                    now_ns: now_ns(),
                 });
             }
         }

@@ -42,6 +42,8 @@ pub struct Control {
     ready: AtomicUsize,
     /// When its first arrival is due, on the drivers' clock; 0 until all are ready.
     arrivals_from_ns: AtomicU64,
+    /// When the run began, on the same clock.
+    start_ns: AtomicU64,
 }
 
 /// From the moment that the last shard is ready to the first arrival: all others have looked by then.
@@ -73,11 +75,22 @@ impl Control {
         }
     }
 
-    /// One of so many shards is ready, once. The last one says when the arrivals begin.
-    pub fn on_ready(&self, shards: usize, now_ns: u64) {
+    /// One of so many shards is ready, once. The last one says when the arrivals begin: when a second of the run does,
+    /// so that the seconds that are reported are the arrivals' own.
+    pub fn on_ready(&self, shards: usize, start_ns: u64, now_ns: u64) {
         if self.ready.fetch_add(1, Ordering::Relaxed) + 1 == shards {
-            let from_ns = now_ns + ARRIVALS_AFTER_NS;
-            self.arrivals_from_ns.store(from_ns, Ordering::Relaxed);
+            let after_ns = (now_ns + ARRIVALS_AFTER_NS).saturating_sub(start_ns);
+            let from_ns = start_ns + after_ns.next_multiple_of(shard::INTERVAL_NS);
+            self.start_ns.store(start_ns, Ordering::Relaxed);
+            self.arrivals_from_ns.store(from_ns, Ordering::Release);
+        }
+    }
+
+    /// When the first arrival of an open load is due, after the start, once that is known.
+    pub fn arrivals_after_ns(&self) -> Option<u64> {
+        match self.arrivals_from_ns.load(Ordering::Acquire) {
+            0 => None,
+            from_ns => Some(from_ns - self.start_ns.load(Ordering::Relaxed)),
         }
     }
 
@@ -157,7 +170,12 @@ pub fn run(
             threads.push(thread);
         }
         let started_at = SystemTime::now();
-        let gathered = collector.collect(on_second);
+        let load_from_ns = || match plan.open {
+            None => Some(0),
+            Some(_) => control.arrivals_after_ns(),
+        };
+        let now_ns = || gate.since_start_ns(clock);
+        let gathered = collector.collect(&load_from_ns, &now_ns, on_second);
         let mut finished = Vec::new();
         for thread in threads {
             let outcome = thread
@@ -187,6 +205,11 @@ impl Gate {
             start_ns: AtomicU64::new(0),
             wall_ns: AtomicU64::new(0),
         }
+    }
+
+    fn since_start_ns(&self, clock: Clock) -> u64 {
+        let start_ns = self.start_ns.load(Ordering::Relaxed);
+        clock.now_ns().saturating_sub(start_ns)
     }
 
     /// Waits for the others; the common start, or `None` when one of them could not be built.

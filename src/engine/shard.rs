@@ -6,6 +6,7 @@
 use crate::http::request::Values;
 use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io};
+use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::{Recorder, Times};
 use crate::plan::expect::{Reply, Unmet};
@@ -28,7 +29,7 @@ const WOKEN_MAX: usize = EVENTS_MAX;
 /// Longest sleep: how late an order from outside may be noticed.
 pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// Length of an interval sample.
-const INTERVAL_NS: u64 = 1_000_000_000;
+pub(super) const INTERVAL_NS: u64 = 1_000_000_000;
 /// How often the whole waiting line is looked through when steps have time limits of their own.
 const LINE_NS: u64 = 10_000_000;
 /// A user is in the middle of no span.
@@ -284,10 +285,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         let now_ns = self.progress.now_ns;
         let all_came = self.next_change.is_none() && arrivals.preparing == 0;
-        let is_ready = all_came || now_ns >= self.progress.start_ns + PREPARE_NS_MAX;
+        let came_by_ns = self.progress.start_ns + self.plan.load.settled_ns();
+        let is_ready = all_came || now_ns >= came_by_ns + PREPARE_NS_MAX;
         if is_ready && !arrivals.said_ready {
             arrivals.said_ready = true;
-            control.on_ready(self.plan.shards, now_ns);
+            control.on_ready(self.plan.shards, self.progress.start_ns, now_ns);
         }
         arrivals.from_ns = control.arrivals_from_ns();
     }
@@ -337,7 +339,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         };
         let arrival_ns = self.next_arrival_ns().unwrap_or(u64::MAX);
         let due_ns = timers_ns.min(change_ns).min(line_ns).min(arrival_ns);
-        due_ns.min(looked_at_ns)
+        // The second ends on time, so that those of all shards mean the same.
+        let second_ns = self.progress.next_interval_ns;
+        due_ns.min(looked_at_ns).min(second_ns)
     }
 
     // ---- users come, act and go
@@ -348,6 +352,10 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn change_due(&mut self) {
+        // What is decided while the load runs may be there now.
+        if self.next_change.is_none() && self.plan.load.is_steered() {
+            self.next_change = self.changes.peek(&self.plan.load);
+        }
         for _ in 0..WOKEN_MAX {
             match (self.next_change, self.next_change_ns()) {
                 (Some(change), Some(at_ns)) if at_ns <= self.progress.now_ns => {
@@ -535,7 +543,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn all_finished(&self) -> bool {
-        let nobody_comes = self.next_change.is_none() && self.arrivals.is_none();
+        let may_change = self.arrivals.is_some() || self.plan.load.is_steered();
+        let nobody_comes = self.next_change.is_none() && !may_change;
         self.active_users() == 0 && (self.progress.draining || nobody_comes)
     }
 
@@ -1064,12 +1073,23 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn end_interval(&mut self, on_interval: &mut OnInterval<'_>) {
+        self.take_stock();
         on_interval(self.progress.now_ns, &mut self.recorder);
         let passed = (self.progress.now_ns - self.progress.next_interval_ns) / INTERVAL_NS + 1;
         self.progress.next_interval_ns += passed * INTERVAL_NS;
     }
 
+    /// Notes how things stand.
+    fn take_stock(&mut self) {
+        let active = self.active_users();
+        let arrivals = self.arrivals.as_ref();
+        let arrivals = arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active));
+        self.recorder
+            .set_standing(self.progress.in_flight, arrivals);
+    }
+
     fn finish(mut self) -> (Outcomes, D) {
+        self.take_stock();
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase != Phase::Quiet {
                 self.cut_off(id);

@@ -9,10 +9,29 @@ use super::latencies::Latencies;
 pub struct Interval {
     /// Users at its end.
     pub users: u64,
+    /// Requests under way at its end.
+    pub in_flight: u64,
+    /// Of an open load: how its arrivals stood at its end.
+    pub arrivals: ArrivalsSoFar,
     /// Time that the shard was not asleep; of several shards, the busiest one's.
     pub working_ns: u64,
     /// By metric.
     pub steps: Vec<StepInterval>,
+}
+
+/// What has become of an open load's arrivals, from the first one on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArrivalsSoFar {
+    /// Their time had come.
+    pub due: u64,
+    /// A user began them.
+    pub begun: u64,
+    /// No user rested and the line was full.
+    pub dropped: u64,
+    /// They stand in the line for a user now.
+    pub waiting: u64,
+    /// They have been begun and are not over yet.
+    pub under_way: u64,
 }
 
 /// What happened to one step's requests.
@@ -33,6 +52,8 @@ impl Interval {
     pub fn new(steps: usize) -> Self {
         Self {
             users: 0,
+            in_flight: 0,
+            arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
             steps: vec![StepInterval::default(); steps],
         }
@@ -41,6 +62,8 @@ impl Interval {
     /// Back to empty, keeping the memory.
     pub fn clear(&mut self) {
         self.users = 0;
+        self.in_flight = 0;
+        self.arrivals = ArrivalsSoFar::default();
         self.working_ns = 0;
         for step in &mut self.steps {
             step.requests = 0;
@@ -69,9 +92,21 @@ impl AddAssign<&Self> for StepInterval {
     }
 }
 
+impl AddAssign for ArrivalsSoFar {
+    fn add_assign(&mut self, other: Self) {
+        self.due += other.due;
+        self.begun += other.begun;
+        self.dropped += other.dropped;
+        self.waiting += other.waiting;
+        self.under_way += other.under_way;
+    }
+}
+
 impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
         self.users += other.users;
+        self.in_flight += other.in_flight;
+        self.arrivals += other.arrivals;
         self.working_ns = self.working_ns.max(other.working_ns);
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::interval::Interval;
+use super::interval::{ArrivalsSoFar, Interval};
 use super::latencies::Latencies;
 use super::outcome::{Failure, Outcome};
 
@@ -247,6 +247,12 @@ impl Recorder {
     /// So many users are there.
     pub fn set_users(&mut self, users: usize) {
         self.interval.users = users as u64;
+    }
+
+    /// How things stand at the end of an interval.
+    pub fn set_standing(&mut self, in_flight: usize, arrivals: ArrivalsSoFar) {
+        self.interval.in_flight = in_flight as u64;
+        self.interval.arrivals = arrivals;
     }
 
     /// Hands over the present interval and goes on with an empty one.

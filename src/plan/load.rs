@@ -3,6 +3,8 @@
 //! The number of users is a line through points. User n is there while the line is above n, so that the one who came
 //! last leaves first; when the line comes up again, another user takes its place.
 
+use super::later::Later;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// A closed load: users who wait for their answers.
@@ -12,6 +14,8 @@ pub struct Closed {
     pub users: u64,
     /// Stretches of time in which users come or leave, in order.
     pieces: Vec<Piece>,
+    /// More of them, decided while the load runs; `None` when everything is decided before.
+    later: Option<Later<Piece>>,
     /// Passes of the work loop in all, if bounded.
     pub iterations: Option<u64>,
 }
@@ -90,7 +94,46 @@ impl Closed {
         Self {
             users,
             pieces: vec![piece],
+            later: None,
             iterations: None,
+        }
+    }
+
+    /// Nobody, until [`Closed::steer`] says otherwise; never more than `users_max`.
+    pub fn steered(users_max: u64) -> Self {
+        Self {
+            users: users_max,
+            pieces: Vec::new(),
+            later: Some(Later::new()),
+            iterations: None,
+        }
+    }
+
+    /// From `begin_ns` on, and within `length_ns`, the number of users becomes `users`. The moment must not have come
+    /// yet, nor lie within the change before. `false` when the load is not steered, or has been changed too often.
+    pub fn steer(&self, begin_ns: u64, length_ns: u64, users: u64) -> bool {
+        let Some(later) = &self.later else {
+            return false;
+        };
+        let from = later.last().map_or(0, |last| last.to);
+        later.push(Piece {
+            begin_ns,
+            length_ns,
+            from,
+            to: users.min(self.users),
+            at_once: true,
+        })
+    }
+
+    /// Changes may come that are not decided yet.
+    pub fn is_steered(&self) -> bool {
+        self.later.is_some()
+    }
+
+    fn piece(&self, index: usize) -> Option<&Piece> {
+        match (self.pieces.get(index), &self.later) {
+            (None, Some(later)) => later.get(index - self.pieces.len()),
+            (piece, _) => piece,
         }
     }
 
@@ -129,6 +172,7 @@ impl Closed {
         Self {
             users: points.iter().map(|point| point.users).max().unwrap_or(0),
             pieces,
+            later: None,
             iterations: None,
         }
     }
@@ -136,6 +180,19 @@ impl Closed {
     /// The same with a bounded number of passes of the work loop, all users together.
     pub fn with_iterations(self, iterations: Option<u64>) -> Self {
         Self { iterations, ..self }
+    }
+
+    /// Stretches in which the number of users stays, as (begin, end) after the start; the last one has no end.
+    pub fn levels(&self) -> Vec<(u64, u64)> {
+        let mut levels = Vec::new();
+        let mut begin_ns = 0;
+        for piece in &self.pieces {
+            levels.push((begin_ns, piece.begin_ns));
+            begin_ns = piece.begin_ns + piece.length_ns;
+        }
+        levels.push((begin_ns, u64::MAX));
+        levels.retain(|(begin_ns, end_ns)| begin_ns < end_ns);
+        levels
     }
 
     /// How many users there can be at once: no more than there are iterations to do.
@@ -202,7 +259,7 @@ impl Changes {
     /// The next change.
     pub fn peek(&mut self, load: &Closed) -> Option<Change> {
         loop {
-            let piece = load.pieces.get(self.piece)?;
+            let piece = load.piece(self.piece)?;
             if self.nth >= piece.to.abs_diff(piece.from) {
                 self.piece += 1;
                 self.nth = 0;
@@ -313,6 +370,38 @@ mod tests {
                 *seat = change.comes;
             }
         }
+    }
+
+    #[test]
+    fn levels_are_where_the_number_of_users_stays() {
+        let s = |all: &[(u64, u64)]| -> Vec<(u64, u64)> {
+            let ends = all.iter();
+            ends.map(|&(a, b)| (a * SECOND_NS, b.saturating_mul(SECOND_NS)))
+                .collect()
+        };
+        let stairs = points(&[(10, 0), (10, 20), (20, 10), (20, 30), (5, 5)]);
+        assert_eq!(stairs.levels(), s(&[(1, 20), (30, 60), (65, u64::MAX)]));
+        assert_eq!(Closed::at_rate(50, 10.0).levels(), s(&[(5, u64::MAX)]));
+    }
+
+    #[test]
+    fn a_steered_load_follows_what_is_decided_while_it_runs() {
+        let load = Closed::steered(100);
+        for shards in [1, 3] {
+            assert!((0..shards).all(|shard| load.changes(shard, shards).peek(&load).is_none()));
+        }
+        let mut first_of_three = load.changes(0, 3);
+        assert_eq!(first_of_three.peek(&load), None);
+        assert!(load.steer(SECOND_NS, SECOND_NS, 6));
+        let next = first_of_three.peek(&load).expect("it is decided");
+        assert_eq!((next.at_ns, next.user, next.comes), (SECOND_NS, 0, true));
+        assert!(load.steer(10 * SECOND_NS, SECOND_NS, 2) && load.steer(20 * SECOND_NS, 0, 500));
+        let mut all: Vec<Change> = (0..3).flat_map(|shard| changes(&load, shard, 3)).collect();
+        all.sort_by_key(|change| change.at_ns);
+        for (at_s, users) in [(0.5, 0), (1.4, 3), (9.0, 6), (11.0, 2), (20.0, 100)] {
+            assert_eq!(users_at(&all, at_s), users, "at {at_s} s");
+        }
+        assert!(!Closed::at_rate(1, 1.0).steer(0, 0, 1));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`] and `step` (TOML text -> model,
 //! with [`place`] for what is said of a wrong one, `toml` and `text` for its values), [`value`], [`variables`],
-//! [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`], [`random`], [`duration`].
+//! [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `later`), [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 pub mod compile;
 pub mod duration;
 pub mod expect;
 pub mod feeder;
+mod later;
 pub mod load;
 pub mod open;
 pub mod place;

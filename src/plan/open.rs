@@ -7,6 +7,7 @@
 //!    distribution, where they lie in it evenly; that is a Poisson process of rate 1, and the line bends it to its rate.
 //! 4. Each shard takes its part of them; what all of them together are does not depend on how many shards there are.
 
+use super::later::Later;
 use super::random::{Keyed, Stream};
 
 const SECOND_NS: f64 = 1e9;
@@ -20,6 +21,10 @@ const BLOCK_ARRIVALS_MAX: usize = 160;
 pub struct Open {
     /// How the rate goes, from the start on. After the last piece it stays.
     pieces: Vec<Piece>,
+    /// More of them, decided while the load runs; `None` when everything is decided before.
+    later: Option<Later<Piece>>,
+    /// The highest rate.
+    pub rate_max: f64,
     /// How arrivals lie.
     pub arrivals: Arrivals,
     /// Users at most.
@@ -51,7 +56,7 @@ pub struct RatePoint {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Piece {
     begin_ns: u64,
-    /// 0 for the last one, which has no end.
+    /// 0 for one that goes on until the next one begins.
     length_ns: u64,
     from: f64,
     to: f64,
@@ -60,8 +65,13 @@ struct Piece {
 }
 
 impl Piece {
-    fn area(&self) -> f64 {
-        (self.from + self.to) / 2.0 * self.length_ns as f64 / SECOND_NS
+    /// Iterations due in its first `length_ns`.
+    fn area(&self, length_ns: u64) -> f64 {
+        let length_s = length_ns as f64 / SECOND_NS;
+        match self.length_ns {
+            0 => self.to * length_s,
+            _ => (self.from + self.to) / 2.0 * length_s,
+        }
     }
 
     /// When the area reaches `count`, which is reached in this piece.
@@ -100,7 +110,7 @@ impl Open {
                 before,
             };
             if point.after_ns > 0 {
-                before += piece.area();
+                before += piece.area(point.after_ns);
                 pieces.push(piece);
             }
             at_ns += point.after_ns;
@@ -113,18 +123,64 @@ impl Open {
             to: from,
             before,
         });
+        let ends = pieces.iter().flat_map(|piece| [piece.from, piece.to]);
         Self {
+            rate_max: ends.fold(0.0, f64::max),
             pieces,
+            later: None,
             arrivals,
             users_max,
             users_ready,
         }
     }
 
-    /// The highest rate.
-    pub fn rate_max(&self) -> f64 {
-        let ends = self.pieces.iter().flat_map(|piece| [piece.from, piece.to]);
-        ends.fold(0.0, f64::max)
+    /// No arrival, until [`Open::steer`] says otherwise; never more per second than `rate_max`.
+    pub fn steered(rate_max: f64, arrivals: Arrivals, users_ready: u64, users_max: u64) -> Self {
+        Self {
+            rate_max,
+            later: Some(Later::new()),
+            ..Self::new(0.0, &[], arrivals, users_ready, users_max)
+        }
+    }
+
+    /// From `begin_ns` on, and within `length_ns`, the rate becomes `rate`. The moment must not have come yet, nor lie
+    /// within the change before. `false` when the load is not steered, or has been changed too often.
+    pub fn steer(&self, begin_ns: u64, length_ns: u64, rate: f64) -> bool {
+        let Some((later, last)) = self.later.as_ref().zip(self.last_piece()) else {
+            return false;
+        };
+        let rate = rate.min(self.rate_max);
+        let mut piece = Piece {
+            begin_ns,
+            length_ns,
+            from: last.to,
+            to: rate,
+            before: last.before + last.area(begin_ns.saturating_sub(last.begin_ns)),
+        };
+        if length_ns == 0 {
+            piece.from = rate;
+            return later.push(piece);
+        }
+        let rest = Piece {
+            begin_ns: begin_ns + length_ns,
+            length_ns: 0,
+            from: rate,
+            before: piece.before + piece.area(length_ns),
+            ..piece
+        };
+        later.push(piece) && later.push(rest)
+    }
+
+    fn piece(&self, index: usize) -> Option<&Piece> {
+        match (self.pieces.get(index), &self.later) {
+            (None, Some(later)) => later.get(index - self.pieces.len()),
+            (piece, _) => piece,
+        }
+    }
+
+    fn last_piece(&self) -> Option<&Piece> {
+        let decided = self.later.as_ref().and_then(Later::last);
+        decided.or_else(|| self.pieces.last())
     }
 
     /// Stretches of constant rate, as (begin, end) after the first arrival's zero; the last one has no end.
@@ -138,11 +194,17 @@ impl Open {
             .collect()
     }
 
-    /// When so many iterations are due; `None` when they never are.
-    fn due_ns(&self, count: f64) -> Option<u64> {
-        let is_in = |piece: &&Piece| piece.length_ns == 0 || count < piece.before + piece.area();
-        let piece = self.pieces.iter().find(is_in)?;
+    /// When so many iterations are due; `None` when they never are, as far as is decided. `from` is the number of a
+    /// piece before which they are not.
+    fn due_ns(&self, count: f64, from: usize) -> Option<u64> {
+        let piece = self.piece(self.piece_of(count, from))?;
         (piece.from > 0.0 || piece.to > 0.0).then(|| piece.reached_ns(count))
+    }
+
+    /// The number of the piece in which so many iterations become due, `from` or a later one.
+    fn piece_of(&self, count: f64, from: usize) -> usize {
+        let is_in = |index: &usize| self.piece(index + 1).is_none_or(|next| count < next.before);
+        (from..).find(is_in).unwrap_or(from)
     }
 
     /// The arrivals of one shard, in order.
@@ -152,6 +214,7 @@ impl Open {
             shard: shard as u64,
             shards: shards as u64,
             next: shard as u64,
+            piece: 0,
             block: 0,
             positions: Vec::with_capacity(BLOCK_ARRIVALS_MAX),
             cumulative: cumulative_poisson(),
@@ -171,6 +234,8 @@ pub struct Schedule {
     shards: u64,
     /// Constant arrivals: the next one's number.
     next: u64,
+    /// A piece of the load's line that all arrivals before have passed, or are in.
+    piece: usize,
     /// Poisson arrivals: the block after the present one.
     block: u64,
     /// What is left of the present one, as parts of the whole, the next one last.
@@ -182,17 +247,23 @@ pub struct Schedule {
 impl Schedule {
     /// When the next arrival is due, after the first one's zero; `None` when none comes any more.
     pub fn peek(&self, open: &Open) -> Option<u64> {
-        match open.arrivals {
-            Arrivals::Constant => open.due_ns(self.next as f64),
+        open.due_ns(self.count(open.arrivals), self.piece)
+    }
+
+    /// How many iterations are due by the next arrival.
+    fn count(&self, arrivals: Arrivals) -> f64 {
+        match arrivals {
+            Arrivals::Constant => self.next as f64,
             Arrivals::Poisson => {
-                let within = self.positions.last()?;
-                open.due_ns(((self.block - 1) as f64 + within) * BLOCK)
+                let within = self.positions.last().copied().unwrap_or_default();
+                ((self.block - 1) as f64 + within) * BLOCK
             }
         }
     }
 
     /// Goes on behind it.
     pub fn advance(&mut self, open: &Open) {
+        self.piece = open.piece_of(self.count(open.arrivals), self.piece);
         self.next += self.shards;
         if open.arrivals == Arrivals::Poisson {
             self.positions.pop();
@@ -297,7 +368,7 @@ mod tests {
             (100, 75, 125)
         );
         assert_eq!((within(20, 25), within(25, 30)), (0, 100));
-        assert_eq!(load.rate_max(), 30.0);
+        assert_eq!(load.rate_max, 30.0);
         assert_eq!(
             load.levels(),
             [(0, 10 * S), (20 * S, 25 * S), (25 * S, u64::MAX)]
@@ -306,6 +377,40 @@ mod tests {
             times(&open(5.0, &[(0.0, 10)], Arrivals::Constant), 1, 1, 100).len(),
             25
         );
+    }
+
+    #[test]
+    fn a_steered_rate_follows_what_is_decided_while_it_runs() {
+        for shards in [1usize, 3] {
+            let load = Open::steered(100.0, Arrivals::Constant, 1, 1);
+            let mut schedules: Vec<Schedule> = (0..shards)
+                .map(|shard| load.schedule(Keyed::new(1), shard, shards))
+                .collect();
+            let mut due_before = |ns: u64| -> Vec<u64> {
+                let mut due = Vec::new();
+                for schedule in &mut schedules {
+                    while let Some(at_ns) = schedule.peek(&load).filter(|&at_ns| at_ns < ns) {
+                        due.push(at_ns);
+                        schedule.advance(&load);
+                    }
+                }
+                due.sort_unstable();
+                due
+            };
+            assert!(due_before(1_000 * S).is_empty());
+            // 10 a second from 1 s on; nothing is decided about its end before it has been followed for a while.
+            assert!(load.steer(S, 0, 10.0));
+            let tenths: Vec<u64> = (0..10).map(|n| S + n * S / 10).collect();
+            assert_eq!(due_before(2 * S), tenths);
+            // From 3 s on up to 30 within 2 s: 40 in them. Then nothing, then more than the greatest rate.
+            assert!(load.steer(3 * S, 2 * S, 30.0));
+            assert!(load.steer(6 * S, 0, 0.0) && load.steer(8 * S, 0, 500.0));
+            assert_eq!(due_before(3 * S).len(), 10);
+            assert_eq!(due_before(5 * S).len(), 40);
+            assert_eq!(due_before(6 * S).len(), 30);
+            assert_eq!(due_before(8 * S).len(), 0);
+            assert_eq!(due_before(9 * S).len(), 100);
+        }
     }
 
     /// The Kolmogorov-Smirnov test of gaps against the exponential distribution: beyond 1.358 / sqrt(n) the chance is

@@ -167,7 +167,7 @@ pub fn run<A: Answers>(
     let control = Control::default();
     // The shard is alone in its world: the others of an open load are ready before it.
     for _ in 1..plan.shards {
-        control.on_ready(plan.shards, 0);
+        control.on_ready(plan.shards, 0, 0);
     }
     let (outcomes, sim) = Shard::new(plan, shard, sim).run(start, &control, nobody_watches);
     assert_eq!(
