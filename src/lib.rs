@@ -24,7 +24,7 @@
 //! | [`cli`] | what the user typed, carried out: one file per command | all below |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `plan`, `http`, `io`, `metrics` |
 //! | [`report`] | record -> console, CSV, JSON, live line | `plan`, `analysis`, `metrics`, `watch` |
-//! | [`analysis`] PURE | whether a run is to be believed | `metrics` |
+//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
 //! | [`io`] | the kernel: io_uring, epoll, and a simulation of both; the only room with `unsafe` | |
@@ -55,6 +55,10 @@
 //! - **shard**: one thread on one core with its users, connections and recorder.
 //! - **driver**: the shard's way to the kernel. **turn**: one round of the shard's loop, one batch in and out.
 //! - **connection**, **slot**, **generation**: a slot holds one connection after the other; the generation tells them apart.
+//! - **iteration**: one pass of a user's work loop, a task with its steps. **closed load**: users begin it when they are
+//!   through with their wait. **open load**: it begins at its own time, its **arrival**, whatever the server does.
+//! - **level**: a stretch of constant load. **window**: the part of it that is judged, after it has settled.
+//! - **rule**: what a window must not show. **search**: the run that goes from level to level until one breaks a rule.
 //! - **service**, **response**, **client** time: submitted to answered, due to answered, due to submitted.
 //! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure. **cut off**: it had not.
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.

@@ -222,7 +222,35 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
         (&["--mock", "--stage", "0:5s"], "no stage has users"),
         (
             &["--mock", "--stage", "5:5s", "-u", "5"],
-            "cannot be used with",
+            "leave --users and --spawn-rate out",
+        ),
+        (
+            &["--mock", "--stage", "5:5s", "--iterations", "5"],
+            "bound the run by --run-time",
+        ),
+        (&["--mock", "--rate"], "--rate needs a number"),
+        (&["--mock", "--rate", "0"], "above 0"),
+        (&["--mock", "--rate", "-5"], "above 0"),
+        (&["--mock", "--rate", "1e12"], "above 0"),
+        (&["--mock", "--arrivals", "poisson"], "add --rate"),
+        (
+            &["--mock", "--rate", "5", "--stage", "x:5s"],
+            "iterations per second",
+        ),
+        (&["--mock", "--fail-if", "p99>250"], "write 250ms"),
+        (&["--mock", "--stop-when", "workflo.p99>1s"], "workflow"),
+        (&["--mock", "--window", "0s"], "at least 1s"),
+        (
+            &[
+                "--mock",
+                "--fail-if",
+                "avg>1s",
+                "-t",
+                "5s",
+                "--settle",
+                "5s",
+            ],
+            "the run ends before",
         ),
         (
             &["--mock", "--get", "/", "-X", "PUT"],

@@ -50,6 +50,8 @@ pub struct Window {
     pub length_ns: u64,
     /// By metric, in the order of the steps that the rules were parsed with.
     pub steps: Vec<StepInterval>,
+    /// Requests that were under way when it began.
+    pub in_flight: u64,
 }
 
 /// What a rule says of a window.
@@ -97,15 +99,47 @@ impl Window {
         Self {
             length_ns: 0,
             steps: vec![StepInterval::default(); steps],
+            in_flight: 0,
         }
     }
 
-    /// Appends a stretch of that length.
-    pub fn add(&mut self, interval: &Interval, length_ns: u64) {
+    /// Appends a stretch of that length, at whose beginning `in_flight` requests were under way.
+    pub fn add(&mut self, interval: &Interval, length_ns: u64, in_flight: u64) {
+        if self.length_ns == 0 {
+            self.in_flight = in_flight;
+        }
         self.length_ns += length_ns;
-        for (step, more) in self.steps.iter_mut().zip(&interval.steps) {
+        self.add_steps(&interval.steps);
+    }
+
+    /// Appends a later window.
+    pub fn join(&mut self, later: &Self) {
+        if self.length_ns == 0 {
+            self.in_flight = later.in_flight;
+        }
+        self.length_ns += later.length_ns;
+        self.add_steps(&later.steps);
+    }
+
+    fn add_steps(&mut self, steps: &[StepInterval]) {
+        for (step, more) in self.steps.iter_mut().zip(steps) {
             *step += more;
         }
+    }
+
+    /// Requests that were under way when it began and still were at its end: more were than have ended since.
+    fn stuck(&self) -> u64 {
+        let ended: u64 = self.steps.iter().map(|step| step.response.count()).sum();
+        self.in_flight.saturating_sub(ended)
+    }
+
+    /// All steps added up, those that are stuck at the age that they have at least.
+    fn all_with_stuck(&self) -> StepInterval {
+        let mut all = self.all();
+        for _ in 0..self.stuck() {
+            all.response.record(self.length_ns);
+        }
+        all
     }
 
     /// All steps added up; costs a histogram, so it is not kept.
@@ -157,14 +191,20 @@ impl Rule {
             let value = self.measure.value(&window.steps[index], window.length_ns);
             self.finding(Some(index), value)
         };
+        let of_all = || {
+            let value = self
+                .measure
+                .value(&window.all_with_stuck(), window.length_ns);
+            self.finding(None, value)
+        };
         match self.scope {
-            Scope::All => {
-                let value = self.measure.value(&window.all(), window.length_ns);
-                self.finding(None, value)
-            }
+            Scope::All => of_all(),
+            // Which step is stuck is not known, unless there is only one.
+            Scope::Step(_) if self.labels.len() == 1 => of_all(),
             Scope::Step(index) => of_step(index),
             Scope::Any => (0..window.steps.len())
                 .map(of_step)
+                .chain((self.measure.is_time() && window.stuck() > 0).then(of_all))
                 .filter(|finding| finding.value.is_some())
                 .reduce(|worst, other| match self.is_worse(&other, &worst) {
                     true => other,
@@ -178,7 +218,7 @@ impl Rule {
     pub fn show(&self, finding: &Finding) -> String {
         let of = match (finding.step, self.scope) {
             (Some(index), _) => &self.labels[index],
-            (None, Scope::Any) => "any single step",
+            (None, Scope::Any) if finding.value.is_none() => "any single step",
             (None, _) => "all requests",
         };
         let measure = self.measure.name();
@@ -301,12 +341,20 @@ impl Measure {
             let seconds = length_ns as f64 / 1e9;
             return (seconds > 0.0).then(|| step.requests as f64 / seconds);
         }
-        (step.requests >= REQUESTS_MIN).then(|| match self {
+        let count = match self {
+            Self::Failures => step.requests,
+            _ => step.response.count(),
+        };
+        (count >= REQUESTS_MIN).then(|| match self {
             Self::Average => step.response.mean_us(),
             Self::Percentile(percent) => step.response.percentile_us(percent),
             Self::Max => step.response.max_us(),
             Self::Failures | Self::PerSecond => step.failures as f64 / step.requests as f64,
         })
+    }
+
+    fn is_time(self) -> bool {
+        !matches!(self, Self::Failures | Self::PerSecond)
     }
 
     fn name(self) -> String {
@@ -495,7 +543,7 @@ mod tests {
                     step.response.record(ms * 1_000_000);
                 }
             }
-            window.add(&interval, 5_000_000_000);
+            window.add(&interval, 5_000_000_000, 0);
         }
         window
     }
@@ -640,6 +688,34 @@ mod tests {
             !rule("rps<1").judge(&Window::new(5)).broken,
             "no time, no rate"
         );
+    }
+
+    #[test]
+    fn requests_that_are_stuck_count_at_the_age_that_they_have_at_least() {
+        let steps = steps();
+        // Twelve under way from the beginning on, of which four have ended: eight have taken 10 s or more.
+        let stuck = |in_flight, answered| {
+            let mut interval = Interval::new(steps.len());
+            for _ in 0..answered {
+                interval.steps[1].requests += 1;
+                interval.steps[1].response.record(400_000_000);
+            }
+            let mut window = Window::new(steps.len());
+            window.add(&Interval::new(steps.len()), 6_000_000_000, in_flight);
+            window.add(&interval, 4_000_000_000, 0);
+            window
+        };
+        for text in ["avg>2s", "*.avg>2s"] {
+            let finding = rule(text).judge(&stuck(12, 4));
+            assert!(finding.broken, "{text}");
+            assert_eq!(finding.value.map(f64::round), Some(6_800_000.0), "{text}");
+            assert!(rule(text).judge(&stuck(12, 0)).broken, "{text}");
+            assert!(!rule(text).judge(&stuck(12, 12)).broken, "{text}");
+            // Too few to judge, stuck or not.
+            assert_eq!(rule(text).judge(&stuck(9, 0)).value, None, "{text}");
+        }
+        assert_eq!(rule("errors>1%").judge(&stuck(12, 4)).value, None);
+        assert_eq!(rule("rps<1").judge(&stuck(12, 4)).value, Some(0.4));
     }
 
     #[test]

@@ -9,6 +9,8 @@ const LATENESS_FREE_US: f64 = 1_000.0;
 const LATENESS_SHARE_MAX: f64 = 0.10;
 /// Requests that waited in line for a connection, of all.
 const WAITED_SHARE_MAX: f64 = 0.01;
+/// Iterations of an open load that were never begun, of all that were due: the last ones always may be.
+const MISSING_SHARE_MAX: f64 = 0.001;
 /// Time that the hypervisor gave to others, of all.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
@@ -36,6 +38,14 @@ pub struct Evidence {
     pub requests: u64,
     /// Requests that waited in line for a connection.
     pub waited_in_line: u64,
+    /// It went where the service is too slow, to find out where that is: what waited there is what it was for.
+    pub is_search: bool,
+    /// Of an open load: iterations whose time had come.
+    pub due: u64,
+    /// Of them, those that were dropped because the line was full, or still stood in it at the end.
+    pub never_begun: u64,
+    /// Of them, those that had to wait for a user to be free.
+    pub waited_for_user: u64,
     /// Share of the machine's time that others got, if known.
     pub steal_share: Option<f64>,
     /// Target and generator, or several shards, are on the same core.
@@ -53,7 +63,9 @@ pub enum Status {
     Valid,
     /// The generator was the bottleneck, or late.
     GeneratorLimited,
-    /// Users waited for connections.
+    /// Less was begun than was due.
+    RateNotMet,
+    /// Users waited for connections, or iterations for users.
     ConnectionsLimited,
     /// Others used the machine.
     MachineDisturbed,
@@ -65,6 +77,7 @@ impl Status {
         match self {
             Self::Valid => "VALID",
             Self::GeneratorLimited => "GENERATOR-LIMITED",
+            Self::RateNotMet => "RATE-NOT-MET",
             Self::ConnectionsLimited => "CONNECTIONS-LIMITED",
             Self::MachineDisturbed => "MACHINE-DISTURBED",
         }
@@ -114,8 +127,12 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             ),
         ));
     }
+    let waited = share(evidence.waited_in_line, evidence.requests);
+    let waited_for_user = share(evidence.waited_for_user, evidence.due);
     let lateness_max_us = LATENESS_FREE_US.max(LATENESS_SHARE_MAX * evidence.response_p99_us);
-    if evidence.client_p99_us > lateness_max_us && evidence.waited_in_line == 0 {
+    // What waits in a line leaves late by no fault of the generator's clockwork.
+    let lines_were_short = waited.max(waited_for_user) < WAITED_SHARE_MAX / 2.0;
+    if evidence.client_p99_us > lateness_max_us && lines_were_short {
         findings.push((
             Status::GeneratorLimited,
             format!(
@@ -141,7 +158,23 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         let reason = "a debug build: its figures are not to be quoted; use --release".into();
         findings.push((Status::GeneratorLimited, reason));
     }
-    let waited = evidence.waited_in_line as f64 / evidence.requests.max(1) as f64;
+    let missing = share(evidence.never_begun, evidence.due);
+    if missing > MISSING_SHARE_MAX && !evidence.is_search {
+        let reason = format!(
+            "{} of {} iterations that were due were never begun ({}): the response times do not show their wait",
+            evidence.never_begun,
+            evidence.due,
+            percent(missing)
+        );
+        findings.push((Status::RateNotMet, reason));
+    }
+    if waited_for_user > WAITED_SHARE_MAX && !evidence.is_search {
+        let reason = format!(
+            "{} of iterations waited for a free user; the response times contain that wait: the service is slower than the rate needs, or give more --users",
+            percent(waited_for_user)
+        );
+        findings.push((Status::ConnectionsLimited, reason));
+    }
     if waited > WAITED_SHARE_MAX {
         let reason = format!(
             "{:.0} % of requests waited in line for a connection; the response times contain that wait",
@@ -178,6 +211,17 @@ pub fn judge(evidence: &Evidence) -> Verdict {
                 show(evidence.turn_p99_us)
             )],
         },
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+fn percent(share: f64) -> String {
+    match share < 0.01 {
+        true => format!("{:.2} %", share * 100.0),
+        false => format!("{:.0} %", share * 100.0),
     }
 }
 
@@ -238,6 +282,19 @@ mod tests {
             Status::ConnectionsLimited,
             "20 %",
         );
+        check(
+            with(|e| (e.due, e.never_begun) = (1_000, 20)),
+            Status::RateNotMet,
+            "20 of 1000",
+        );
+        let waiting = with(|e| (e.due, e.waited_for_user, e.client_p99_us) = (1_000, 300, 9_000.0));
+        check(waiting.clone(), Status::ConnectionsLimited, "30 %");
+        let is_search = Evidence {
+            is_search: true,
+            never_begun: 100,
+            ..waiting
+        };
+        check(is_search, Status::Valid, "50 % busy");
         check(
             with(|e| e.steal_share = Some(0.12)),
             Status::MachineDisturbed,

@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a scenario against a service and report what it did
     Run(Box<RunArgs>),
+    /// Find the load at which a service breaks, and the rate that it sustains
+    Search(Box<SearchArgs>),
     /// Send one request and show what came back
     Request(RequestArgs),
     /// Serve the embedded Ops-Core stand-in, in the foreground
@@ -119,14 +121,24 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub spawn_rate: Option<String>,
-    /// Users along a line through points, instead of -u and -r, e.g. --stage 10:0s --stage 500:5m --stage 500:15m
-    #[arg(
-        long = "stage",
-        value_name = "USERS:TIME",
-        help_heading = "Load",
-        conflicts_with_all = ["users", "spawn_rate", "iterations"]
-    )]
+    /// Users along a line through points, instead of -u and -r, e.g. --stage 10:0s --stage 500:5m --stage 500:15m;
+    /// with --rate, iterations per second along a line
+    #[arg(long = "stage", value_name = "LEVEL:TIME", help_heading = "Load")]
     pub stages: Vec<String>,
+    /// Iterations begun per second in all, whatever the server does (an open load), e.g. --rate 500; -u then bounds the
+    /// users who take turns in doing them
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "",
+        help_heading = "Load",
+        allow_negative_numbers = true
+    )]
+    pub rate: Option<String>,
+    /// How the iterations of --rate lie: at equal distances, or at random as from many independent users
+    #[arg(long, value_enum, default_value_t, help_heading = "Load")]
+    pub arrivals: ArrivalsChoice,
     /// Stop after this time, e.g. 30s, 18m, 1h30m; a bare number is seconds [default: the scenario's]
     #[arg(
         short = 't',
@@ -164,6 +176,25 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
 
+    /// End the run as soon as a window shows this, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'; measures:
+    /// avg, p50 ... p99.99, max, rps, errors; of all requests, of a step, or of any step: '*.p99>1s'
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub stop_when: Vec<String>,
+    /// Fail (exit code 1) when a level of the load, taken as a whole, shows this, e.g. --fail-if 'p99>250ms'
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub fail_if: Vec<String>,
+    /// Length of the windows that --stop-when judges, one after the other
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10s",
+        help_heading = "Rules"
+    )]
+    pub window: String,
+    /// Time after the last change of the load that no rule looks at [default: 5s, or a quarter of what the load stays]
+    #[arg(long, value_name = "TIME", help_heading = "Rules")]
+    pub settle: Option<String>,
+
     /// Connections in all, shared by the users, or one per user
     #[arg(
         long,
@@ -183,6 +214,10 @@ pub struct RunArgs {
     /// How to speak to the kernel
     #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
     pub io: IoChoice,
+    /// Sleep until an iteration of --rate is due instead of looking at the clock for the last 60 us: about 50 us later,
+    /// for machines that others use too
+    #[arg(long, help_heading = "Engine")]
+    pub no_spin: bool,
     /// Time limit of a request, from the user's wish to the last byte
     #[arg(
         long,
@@ -218,6 +253,42 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub exit_code_on_error: u8,
+}
+
+/// `opsurge search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// First level: users, or iterations per second with --rate [default: the scenario's, or 10 users, 100 per second]
+    #[arg(long, value_name = "LEVEL", help_heading = "Search")]
+    pub from: Option<String>,
+    /// From one level to the next, e.g. --step 50 [default: the scenario's]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "grow",
+        help_heading = "Search"
+    )]
+    pub step: Option<String>,
+    /// The same as a factor; the gap between the last good and the first bad level is then halved until it is as small
+    /// as --resolution [default: 1.5x, without --step]
+    #[arg(long, value_name = "FACTOR", help_heading = "Search")]
+    pub grow: Option<String>,
+    /// Highest level [default: 1,000 times the first, and what this machine allows]
+    #[arg(long, value_name = "LEVEL", help_heading = "Search")]
+    pub to: Option<String>,
+    /// How near the last good and the first bad level must come, e.g. 5% [default with --grow: 5%; with --step: one step]
+    #[arg(long, value_name = "SHARE", help_heading = "Search")]
+    pub resolution: Option<String>,
+    /// Length of the window in which a level is judged [default: the scenario's, or 15s]
+    #[arg(long, value_name = "TIME", help_heading = "Search")]
+    pub every: Option<String>,
+    /// Go on with an interrupted search: its levels are not measured again
+    #[arg(long, value_name = "RECORD", help_heading = "Search")]
+    pub resume: Option<PathBuf>,
+    /// The flags of `run`; -u bounds the users, -t ends the search, --stop-when says what is too much
+    /// [default: any step's average above 2 s, or more than 5 % errors].
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// `opsurge request`.
@@ -360,6 +431,16 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// How the iterations of an open load lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalsChoice {
+    /// At equal distances
+    #[default]
+    Constant,
+    /// At random, independently of each other
+    Poisson,
 }
 
 /// How to speak to the kernel.

@@ -2,10 +2,15 @@
 
 pub mod args;
 mod cores;
+mod evidence;
+pub mod hunt;
 mod mock;
+mod prepare;
 mod request;
+mod rules;
 mod run;
 mod scenarios;
+mod search;
 mod signals;
 mod source;
 mod target;
@@ -74,6 +79,10 @@ pub fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Run(args) => {
             start_log(&args.log);
             run::run(&args)
+        }
+        Command::Search(args) => {
+            start_log(&args.run.log);
+            search::search(&args)
         }
         Command::Request(args) => {
             start_log(&args.log);

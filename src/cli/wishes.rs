@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::analysis::criteria::Rule;
 use crate::mock::Mock;
-use crate::plan::compile::{Context as Compile, compile, parse_stage};
+use crate::plan::compile::{Context as Compile, RATE_MAX, compile, parse_rate_stage, parse_stage};
 use crate::plan::load::{Closed, Point};
+use crate::plan::open::{Arrivals, Open, RatePoint};
 use crate::plan::scenario::Scenario;
 use crate::plan::wait::Wait;
 use crate::plan::{Connections, duration};
 use crate::report::units::grouped;
 
-use super::args::RunArgs;
+use super::args::{ArrivalsChoice, RunArgs};
 use super::cores::Cores;
+use super::prepare::connections_allowed;
 use super::request::parse_header;
 use super::source::Source;
 use super::target::Target;
@@ -22,6 +25,23 @@ use super::{cannot, mock};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
+const SECOND: Duration = Duration::from_secs(1);
+/// What a request is taken to last when it is not known yet how many users a rate needs.
+const REQUEST_NS: u64 = 100_000_000;
+const READY_MIN: u64 = 10;
+const READY_MAX: u64 = 100_000;
+/// Users that may come in all, for each that is got ready, when the server turns out to be slower.
+const USERS_PER_READY: u64 = 10;
+
+/// What is started when.
+pub(super) struct Load {
+    /// Users; of an open load those that are ready before the first arrival.
+    pub closed: Closed,
+    /// Arrivals.
+    pub open: Option<Open>,
+    /// Until when, counted from the start, or from the first arrival.
+    pub run_time_ns: Option<u64>,
+}
 
 /// The flags, understood.
 pub(super) struct Wishes<'a> {
@@ -35,6 +55,17 @@ pub(super) struct Wishes<'a> {
     pub run_time: Option<Duration>,
     pub iterations: Option<u64>,
     pub stages: Vec<Point>,
+    /// An open load was asked for.
+    pub is_open: bool,
+    /// Iterations per second, when a number was given.
+    pub rate: Option<f64>,
+    pub rate_stages: Vec<RatePoint>,
+    pub arrivals: Arrivals,
+    pub spins: bool,
+    pub stop_when: &'a [String],
+    pub fail_if: &'a [String],
+    pub window: Duration,
+    pub settle: Option<Duration>,
     pub wait: Option<Wait>,
     pub pause: Option<Wait>,
     pub timeout: Duration,
@@ -74,12 +105,38 @@ impl<'a> Wishes<'a> {
         if matches!(pause, Some(Wait::Pacing { .. })) {
             bail!("--pause: pacing goes from task to task; a pause is for example 1s");
         }
-        let stages = args.stages.iter().map(|text| parse_stage(text));
-        let stages: Vec<Point> = stages
-            .collect::<Result<_, _>>()
+        let is_open = args.rate.is_some();
+        let rate = match args.rate.as_deref() {
+            None | Some("") => None,
+            text => per_second("--rate", text, "iterations")?,
+        };
+        let (mut stages, mut rate_stages) = (Vec::new(), Vec::new());
+        for text in &args.stages {
+            match is_open {
+                false => parse_stage(text).map(|stage| stages.push(stage)),
+                true => parse_rate_stage(text).map(|stage| rate_stages.push(stage)),
+            }
             .map_err(|reason| anyhow!("--stage {reason}"))?;
+        }
         if !stages.is_empty() && stages.iter().all(|stage| stage.users == 0) {
             bail!("--stage: no stage has users; give for example --stage 10:0s --stage 500:5m");
+        }
+        if !stages.is_empty() && (args.users.is_some() || args.spawn_rate.is_some()) {
+            bail!(
+                "--stage says how many users there are; leave --users and --spawn-rate out, or give --rate to have stages of a rate"
+            );
+        }
+        if args.iterations.is_some() && (is_open || !stages.is_empty()) {
+            bail!(
+                "--iterations goes with --users alone; with --rate or --stage, bound the run by --run-time"
+            );
+        }
+        if !is_open && args.arrivals != ArrivalsChoice::default() {
+            bail!("--arrivals says how the iterations of an open load lie; add --rate N");
+        }
+        let window = time("--window", Some(&args.window))?.unwrap_or_default();
+        if window < SECOND {
+            bail!("--window {}: give at least 1s", args.window);
         }
         let connections = match args.connections.as_str() {
             "per-user" => Connections::PerUser,
@@ -97,12 +154,24 @@ impl<'a> Wishes<'a> {
                 .filter(|key| !key.is_empty()),
             api_key_env: &args.api_key_env,
             users: number("--users", args.users.as_deref(), 1, USERS_MAX)?,
-            spawn_rate: rate("--spawn-rate", args.spawn_rate.as_deref())?,
+            spawn_rate: per_second("--spawn-rate", args.spawn_rate.as_deref(), "users")?,
             run_time,
             iterations: number("--iterations", args.iterations.as_deref(), 1, u64::MAX)?,
             wait: wait.context("--wait")?,
             pause,
             stages,
+            is_open,
+            rate,
+            rate_stages,
+            arrivals: match args.arrivals {
+                ArrivalsChoice::Constant => Arrivals::Constant,
+                ArrivalsChoice::Poisson => Arrivals::Poisson,
+            },
+            spins: is_open && !args.no_spin,
+            stop_when: &args.stop_when,
+            fail_if: &args.fail_if,
+            window,
+            settle: time("--settle", args.settle.as_deref())?,
             timeout,
             seed: args
                 .seed
@@ -136,8 +205,69 @@ impl<'a> Wishes<'a> {
         Ok(compile(&self.source.origin, &self.source.text, &context)?)
     }
 
-    /// How many users, and when.
-    pub fn load(&self, scenario: &Scenario) -> Result<Closed> {
+    /// What is started when, and until when.
+    pub fn load(&self, scenario: &Scenario) -> Result<Load> {
+        let run_time_ns = self.run_time_ns(scenario)?;
+        if !self.is_open {
+            return Ok(Load {
+                closed: self.closed(scenario)?,
+                open: None,
+                run_time_ns,
+            });
+        }
+        let Some(rate) = self
+            .rate
+            .or(self.rate_stages.first().map(|first| first.rate))
+        else {
+            bail!("--rate needs a number: iterations per second, for example --rate 100");
+        };
+        let rate_max = self.rate_stages.iter().map(|stage| stage.rate);
+        let rate_max = rate_max.fold(rate, f64::max);
+        if rate_max == 0.0 {
+            bail!("--stage: no stage has a rate; give for example --rate 100 --stage 500:5m");
+        }
+        let (ready, users_max) = self.open_users(scenario, rate_max)?;
+        Ok(Load {
+            closed: self.ready_users(ready),
+            open: Some(Open::new(
+                rate,
+                &self.rate_stages,
+                self.arrivals,
+                ready,
+                users_max,
+            )),
+            run_time_ns,
+        })
+    }
+
+    /// The users that an open load is begun with.
+    pub fn ready_users(&self, ready: u64) -> Closed {
+        Closed::at_rate(ready, self.spawn_rate.unwrap_or(ready as f64))
+    }
+
+    /// How many users are got ready for an open load, and how many there may be: those of `--users`, else what the rate
+    /// needs when a request takes 0.1 s, and some more.
+    pub fn open_users(&self, scenario: &Scenario, rate_max: f64) -> Result<(u64, u64)> {
+        if scenario.tasks.is_empty() {
+            bail!(
+                "--rate: the scenario {} has no [[task]], so there is nothing to be begun",
+                scenario.name
+            );
+        }
+        if let Some(users) = self.users {
+            return Ok((users, users));
+        }
+        let busy = rate_max * scenario.pass_ns(REQUEST_NS) as f64 / 1e9;
+        let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
+        let users_max = (ready * USERS_PER_READY).min(READY_MAX);
+        let users_max = match self.connections {
+            Connections::PerUser => users_max.min(connections_allowed(users_max)?),
+            Connections::Shared(_) => users_max,
+        };
+        Ok((ready.min(users_max), users_max))
+    }
+
+    fn closed(&self, scenario: &Scenario) -> Result<Closed> {
         if !self.stages.is_empty() {
             return Ok(Closed::through(&self.stages));
         }
@@ -157,12 +287,16 @@ impl<'a> Wishes<'a> {
     }
 
     /// When the run ends, counted from its start.
-    pub fn run_time_ns(&self, scenario: &Scenario) -> Result<Option<u64>> {
+    fn run_time_ns(&self, scenario: &Scenario) -> Result<Option<u64>> {
         let sum_ns = |points: &[Point]| points.iter().map(|point| point.after_ns).sum::<u64>();
-        let of_stages_ns = sum_ns(&self.stages);
+        let of_stages_ns = match self.is_open {
+            false => sum_ns(&self.stages),
+            true => self.rate_stages.iter().map(|stage| stage.after_ns).sum(),
+        };
+        let has_stages = !self.stages.is_empty() || !self.rate_stages.is_empty();
         Ok(match (self.run_time, self.iterations) {
             (Some(run_time), _) => Some(run_time.as_nanos() as u64),
-            (None, _) if !self.stages.is_empty() => match of_stages_ns {
+            (None, _) if has_stages => match of_stages_ns {
                 0 => bail!("--stage: the stages last 0 s in all; give another one, or --run-time"),
                 of_stages_ns => Some(of_stages_ns),
             },
@@ -174,6 +308,18 @@ impl<'a> Wishes<'a> {
                 own => own,
             },
         })
+    }
+
+    /// The rules, read against the scenario's steps.
+    pub fn rules(&self, flag: &str, texts: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
+        let steps = scenario.metrics.iter();
+        let steps: Vec<(String, String)> = steps
+            .map(|step| (step.method.clone(), step.name.clone()))
+            .collect();
+        let rules = texts.iter().map(|text| Rule::parse(text, &steps));
+        rules
+            .collect::<Result<_, _>>()
+            .map_err(|reason| anyhow!("{flag} {reason}"))
     }
 
     /// Starts the stand-in, when it is wanted.
@@ -205,14 +351,15 @@ fn number(flag: &str, text: Option<&str>, min: u64, max: u64) -> Result<Option<u
     }
 }
 
-fn rate(flag: &str, text: Option<&str>) -> Result<Option<f64>> {
+/// How many of `what` per second.
+pub(super) fn per_second(flag: &str, text: Option<&str>, what: &str) -> Result<Option<f64>> {
     let Some(text) = text else {
         return Ok(None);
     };
     match f64::from_str(text) {
-        Ok(rate) if (1e-6..=1e9).contains(&rate) => Ok(Some(rate)),
+        Ok(rate) if (1e-6..=RATE_MAX).contains(&rate) => Ok(Some(rate)),
         _ => Err(anyhow!(
-            "{flag} {text}: give users per second, above 0 and at most 1e9, for example 10"
+            "{flag} {text}: give {what} per second, above 0 and at most 1e9, for example 10"
         )),
     }
 }

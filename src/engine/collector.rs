@@ -19,7 +19,9 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// A second of the whole run, for those who watch.
 pub struct Second<'i> {
-    /// Its end, since the start.
+    /// Its beginning, since the start.
+    pub begin_ns: u64,
+    /// Its end. The last one of a run is longer by what came in after the end of the load.
     pub end_ns: u64,
     /// What happened in it, all shards.
     pub interval: &'i Interval,
@@ -27,6 +29,25 @@ pub struct Second<'i> {
     pub load_from_ns: Option<u64>,
     /// This moment, since the start.
     pub now_ns: u64,
+}
+
+/// Who is told each second.
+pub(super) struct Watch<'w> {
+    pub load_from_ns: &'w dyn Fn() -> Option<u64>,
+    pub now_ns: &'w dyn Fn() -> u64,
+    pub on_second: &'w mut dyn FnMut(&Second<'_>),
+}
+
+impl Watch<'_> {
+    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval) {
+        (self.on_second)(&Second {
+            begin_ns,
+            end_ns,
+            interval,
+            load_from_ns: (self.load_from_ns)(),
+            now_ns: (self.now_ns)(),
+        });
+    }
 }
 
 /// What a shard says.
@@ -90,13 +111,8 @@ impl Collector {
         }
     }
 
-    /// Adds up until every port has been dropped. `load_from_ns` and `now_ns` are those of [`Second`].
-    pub fn collect(
-        self,
-        load_from_ns: &dyn Fn() -> Option<u64>,
-        now_ns: &dyn Fn() -> u64,
-        on_second: &mut dyn FnMut(&Second<'_>),
-    ) -> Gathered {
+    /// Adds up until every port has been dropped.
+    pub fn collect(self, watch: &mut Watch<'_>) -> Gathered {
         let Self {
             steps,
             sender,
@@ -132,13 +148,8 @@ impl Collector {
             {
                 let (second, interval) = entry.remove_entry();
                 let end_ns = second * SECOND_NS;
+                watch.tell(series.end_ns(), end_ns, &interval);
                 series.push(end_ns, &interval);
-                on_second(&Second {
-                    end_ns,
-                    interval: &interval,
-                    load_from_ns: load_from_ns(),
-                    now_ns: now_ns(),
-                });
             }
         }
         Gathered { series, pending }
@@ -153,17 +164,23 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Adds what the shards still had in hand when they ended.
-    pub fn finish(mut self, counts: Counts, rest: &Interval, end_ns: u64) -> Summary {
+    pub fn finish(
+        mut self,
+        counts: Counts,
+        rest: &Interval,
+        end_ns: u64,
+        watch: &mut Watch<'_>,
+    ) -> Summary {
+        let series = &mut self.series;
         for (second, interval) in self.pending {
-            self.series.push(second * SECOND_NS, &interval);
+            watch.tell(series.end_ns(), second * SECOND_NS, &interval);
+            series.push(second * SECOND_NS, &interval);
         }
-        let last_ns = self
-            .series
-            .samples()
-            .last()
-            .map_or(0, |sample| sample.end_ns);
-        if rest.all().requests > 0 || self.series.samples().is_empty() {
-            self.series.push(end_ns.max(last_ns), rest);
+        let is_empty = rest.steps.iter().all(|step| step.response.is_empty());
+        if !is_empty || series.samples().is_empty() {
+            let end_ns = end_ns.max(series.end_ns());
+            watch.tell(series.end_ns(), end_ns, rest);
+            series.push(end_ns, rest);
         }
         Summary {
             counts,

@@ -31,7 +31,7 @@ use crate::plan::Plan;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
-use collector::{Collector, Gathered, Port};
+use collector::{Collector, Gathered, Port, Watch};
 use shard::{Outcomes, Shard, Start};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.
@@ -122,6 +122,8 @@ pub struct Run {
     pub started_at: SystemTime,
     /// From the first request to the last outcome, in nanoseconds.
     pub duration_ns: u64,
+    /// When nothing more was started, after the start.
+    pub load_ns: u64,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
@@ -175,7 +177,12 @@ pub fn run(
             Some(_) => control.arrivals_after_ns(),
         };
         let now_ns = || gate.since_start_ns(clock);
-        let gathered = collector.collect(&load_from_ns, &now_ns, on_second);
+        let mut watch = Watch {
+            load_from_ns: &load_from_ns,
+            now_ns: &now_ns,
+            on_second,
+        };
+        let gathered = collector.collect(&mut watch);
         let mut finished = Vec::new();
         for thread in threads {
             let outcome = thread
@@ -183,7 +190,7 @@ pub fn run(
                 .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
             finished.push(outcome?);
         }
-        Ok(add_up(plan, gathered, finished, started_at))
+        Ok(add_up(plan, gathered, finished, started_at, &mut watch))
     })
 }
 
@@ -308,14 +315,20 @@ struct Finished {
     outcomes: Outcomes,
 }
 
-fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: SystemTime) -> Run {
+fn add_up(
+    plan: &Plan,
+    gathered: Gathered,
+    finished: Vec<Finished>,
+    started_at: SystemTime,
+    watch: &mut Watch<'_>,
+) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
     let mut rest = Interval::new(steps);
     let mut shards = Vec::new();
     let mut first_sent_ns = u64::MAX;
     let mut last_done_ns = 0;
-    let mut lasted_ns = 0;
+    let (mut lasted_ns, mut load_ns) = (0, 0);
     let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
     let mut arrivals: Option<(ArrivalCounts, u64)> = None;
     for shard in finished {
@@ -328,6 +341,7 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
         first_sent_ns = first_sent_ns.min(outcomes.first_sent_ns.unwrap_or(u64::MAX));
         last_done_ns = last_done_ns.max(outcomes.last_done_ns);
         lasted_ns = lasted_ns.max(outcomes.lasted_ns);
+        load_ns = load_ns.max(outcomes.load_ns);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
         all_finished &= outcomes.all_finished;
@@ -340,10 +354,11 @@ fn add_up(plan: &Plan, gathered: Gathered, finished: Vec<Finished>, started_at: 
         rest += &interval;
     }
     Run {
-        summary: gathered.finish(counts, &rest, lasted_ns),
+        summary: gathered.finish(counts, &rest, lasted_ns, watch),
         shards,
         started_at,
         duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
+        load_ns,
         waited_in_line,
         overflows,
         all_finished,

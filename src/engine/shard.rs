@@ -123,6 +123,8 @@ struct Progress {
     in_flight: usize,
     /// No user starts anything any more.
     draining: bool,
+    /// When nothing more was started.
+    load_end_ns: u64,
     next_interval_ns: u64,
     working_ns: u64,
     spun_ns: u64,
@@ -144,6 +146,8 @@ pub struct Outcomes {
     pub spun_ns: u64,
     /// Time spent working, that is not asleep in the kernel.
     pub working_ns: u64,
+    /// When nothing more was started, counted from the start.
+    pub load_ns: u64,
     /// From the start to the end of the loop.
     pub lasted_ns: u64,
     /// When the first request was submitted, counted from the start.
@@ -202,6 +206,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 finished: 0,
                 in_flight: 0,
                 draining: false,
+                load_end_ns: 0,
                 next_interval_ns: INTERVAL_NS,
                 working_ns: 0,
                 spun_ns: 0,
@@ -238,6 +243,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             if is_over && !self.progress.draining {
                 // What was due before the end is begun, however late this turn noticed it.
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
+                self.progress.load_end_ns = now_ns.min(end_ns);
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
@@ -1089,6 +1095,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn finish(mut self) -> (Outcomes, D) {
+        if !self.progress.draining {
+            self.progress.load_end_ns = self.progress.now_ns;
+        }
         self.take_stock();
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase != Phase::Quiet {
@@ -1104,6 +1113,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             arrivals,
             spun_ns: self.progress.spun_ns,
             working_ns: self.progress.working_ns,
+            load_ns: self.progress.load_end_ns.saturating_sub(start_ns),
             lasted_ns: self.progress.now_ns.saturating_sub(start_ns),
             first_sent_ns: self.progress.first_sent_ns.map(|ns| ns - start_ns),
             last_done_ns: self.progress.last_done_ns.saturating_sub(start_ns),

@@ -43,7 +43,7 @@ pub struct StepInterval {
     pub failures: u64,
     /// Bytes of answers' bodies.
     pub body_bytes: u64,
-    /// Response times of all of them, failures included.
+    /// Response times of all of them, failures included, and of what was cut off at the end.
     pub response: Latencies,
 }
 

@@ -44,6 +44,8 @@ pub struct StepCounts {
     pub failures: u64,
     /// Still open at the end.
     pub cut_off: u64,
+    /// Least age of those, since they were due; `u64::MAX` for none.
+    pub cut_off_min_ns: u64,
     /// Sent a second time, because the server had closed the connection.
     pub retried: u64,
     /// Handed to the kernel.
@@ -208,8 +210,11 @@ impl Recorder {
     /// A request was still open at the end.
     pub fn cut_off(&mut self, step: usize, times: Times) {
         let counts = &mut self.counts.steps[step];
+        let age_ns = times.response_ns();
         counts.cut_off += 1;
-        counts.failed.record(times.response_ns());
+        counts.cut_off_min_ns = counts.cut_off_min_ns.min(age_ns);
+        counts.failed.record(age_ns);
+        self.interval.steps[step].response.record(age_ns);
     }
 
     /// A poll got its answer.
@@ -286,6 +291,7 @@ impl Default for StepCounts {
             requests: 0,
             failures: 0,
             cut_off: 0,
+            cut_off_min_ns: u64::MAX,
             retried: 0,
             bytes_sent: 0,
             bytes_received: 0,
@@ -342,6 +348,7 @@ impl AddAssign<&Self> for StepCounts {
         self.requests += other.requests;
         self.failures += other.failures;
         self.cut_off += other.cut_off;
+        self.cut_off_min_ns = self.cut_off_min_ns.min(other.cut_off_min_ns);
         self.retried += other.retried;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;

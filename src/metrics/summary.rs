@@ -50,7 +50,7 @@ pub struct StepSample {
     pub failures: u64,
     /// Of answers' bodies.
     pub body_bytes: u64,
-    /// Response times, failures included: HdrHistogram V2, deflated.
+    /// Response times, failures and cut-offs included: HdrHistogram V2, deflated.
     pub response_v2: Vec<u8>,
     /// Their exact sum, least and greatest.
     pub exact_ns: (u128, u64, u64),
@@ -71,9 +71,14 @@ impl Series {
         &self.samples
     }
 
+    /// End of the last sample, since the start.
+    pub fn end_ns(&self) -> u64 {
+        self.samples.last().map_or(0, |last| last.end_ns)
+    }
+
     /// Appends what happened up to `end_ns`. A rest too short for a rate of its own is joined to the sample before it.
     pub fn push(&mut self, end_ns: u64, interval: &Interval) {
-        let begin_ns = self.samples.last().map_or(0, |last| last.end_ns);
+        let begin_ns = self.end_ns();
         let sample = Sample {
             end_ns,
             length_ns: end_ns.saturating_sub(begin_ns),

@@ -7,6 +7,7 @@ use ::toml::de::DeTable;
 use super::duration;
 use super::feeder::{Feeder, Order};
 use super::load::{Point, Staircase};
+use super::open::RatePoint;
 use super::place::{ScenarioError, Source, did_you_mean};
 use super::scenario::{LoadDefaults, Scenario, Secrets};
 use super::step::{Compiler, read_headers};
@@ -16,6 +17,8 @@ use super::variables::Variables;
 use super::wait::Wait;
 
 const USERS_MAX: u64 = 100_000_000;
+/// Most iterations per second.
+pub const RATE_MAX: f64 = 1e9;
 /// Longest computed variable, in bytes.
 const VARIABLE_BYTES_MAX: usize = 4_096;
 
@@ -233,20 +236,47 @@ fn read_stages(item: &Item<'_>) -> Result<Vec<Point>, ScenarioError> {
 /// # Errors
 /// With what would be right.
 pub fn parse_stage(text: &str) -> Result<Point, String> {
-    let refuse = |why: &str| format!("\"{text}\" is not a stage: {why}; write for example 500:5m");
-    let Some((users, after)) = text.split_once(':') else {
-        return Err(refuse("it has no colon between users and duration"));
-    };
-    let users: u64 = users
-        .trim()
-        .parse()
-        .map_err(|_| refuse("it does not begin with a whole number of users"))?;
+    let (users, after_ns) = stage_parts(text, "users", "500:5m")?;
+    let users: u64 = users.parse().map_err(|_| {
+        refuse_stage(
+            text,
+            "it does not begin with a whole number of users",
+            "500:5m",
+        )
+    })?;
     if users > USERS_MAX {
-        return Err(refuse("that is more than 100,000,000 users"));
+        let why = "that is more than 100,000,000 users";
+        return Err(refuse_stage(text, why, "500:5m"));
     }
-    let after = duration::parse(after).map_err(|error| refuse(&error.to_string()))?;
-    Ok(Point {
-        users,
-        after_ns: after.as_nanos() as u64,
-    })
+    Ok(Point { users, after_ns })
+}
+
+/// `RATE:DURATION`: the iterations per second that are reached in a straight line after this time; `100:0s` at once.
+///
+/// # Errors
+/// With what would be right.
+pub fn parse_rate_stage(text: &str) -> Result<RatePoint, String> {
+    let (rate, after_ns) = stage_parts(text, "rate", "1500:5m")?;
+    match rate.parse::<f64>() {
+        Ok(rate) if (0.0..=RATE_MAX).contains(&rate) => Ok(RatePoint { rate, after_ns }),
+        _ => Err(refuse_stage(
+            text,
+            "it does not begin with iterations per second, from 0 to 1e9",
+            "1500:5m",
+        )),
+    }
+}
+
+fn stage_parts<'t>(text: &'t str, what: &str, example: &str) -> Result<(&'t str, u64), String> {
+    let Some((level, after)) = text.split_once(':') else {
+        let why = format!("it has no colon between {what} and duration");
+        return Err(refuse_stage(text, &why, example));
+    };
+    let after =
+        duration::parse(after).map_err(|error| refuse_stage(text, &error.to_string(), example))?;
+    Ok((level.trim(), after.as_nanos() as u64))
+}
+
+fn refuse_stage(text: &str, why: &str, example: &str) -> String {
+    format!("\"{text}\" is not a stage: {why}; write for example {example}")
 }

@@ -75,6 +75,11 @@ impl Plan {
         }
     }
 
+    /// Its load is decided while it runs.
+    pub fn is_steered(&self) -> bool {
+        self.load.is_steered() || self.open.as_ref().is_some_and(Open::is_steered)
+    }
+
     /// How many users a shard has: user n belongs to shard n modulo the number of shards.
     pub fn users_of_shard(&self, shard: usize) -> usize {
         share(self.users_max() as usize, self.shards, shard)

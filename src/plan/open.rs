@@ -171,6 +171,11 @@ impl Open {
         later.push(piece) && later.push(rest)
     }
 
+    /// Changes may come that are not decided yet.
+    pub fn is_steered(&self) -> bool {
+        self.later.is_some()
+    }
+
     fn piece(&self, index: usize) -> Option<&Piece> {
         match (self.pieces.get(index), &self.later) {
             (None, Some(later)) => later.get(index - self.pieces.len()),

@@ -201,6 +201,17 @@ impl Scenario {
         out
     }
 
+    /// Mean length of a pass of the work loop, its pauses included, when every request takes `request_ns`.
+    pub fn pass_ns(&self, request_ns: u64) -> u64 {
+        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
+        let lengths = self.tasks.iter().map(|task| {
+            let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
+            let length_ns: u64 = steps.iter().map(|s| s.pause.mean_ns() + request_ns).sum();
+            length_ns as f64 * f64::from(task.weight) / sum as f64
+        });
+        lengths.sum::<f64>() as u64
+    }
+
     /// Length of the longest request, in bytes.
     pub fn request_bytes_max(&self) -> usize {
         let lengths = self.steps.iter().map(|step| step.template.bytes_max());

@@ -63,6 +63,7 @@ pub fn record(
             .collect(),
         errors,
         generator,
+        rules: Vec::new(),
         search: None,
         stand_in: None,
         series: summary.series.samples().iter().map(sample_record).collect(),
@@ -148,6 +149,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), duration_s: f64) ->
         requests: counts.requests,
         failures: counts.failures,
         cut_off: counts.cut_off,
+        cut_off_min_us: (counts.cut_off > 0).then(|| counts.cut_off_min_ns as f64 / 1e3),
         rps: ratio(counts.requests as f64, duration_s),
         statuses: statuses
             .filter(|(_, count)| **count > 0)
@@ -168,7 +170,8 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), duration_s: f64) ->
     }
 }
 
-fn packed(latencies: &Latencies) -> String {
+/// A distribution as records hold it: HdrHistogram V2, deflated, base64.
+pub fn packed(latencies: &Latencies) -> String {
     STANDARD.encode(latencies.to_v2_deflate())
 }
 
@@ -234,10 +237,9 @@ pub fn unpack_sample(step: &StepSampleRecord) -> Result<Latencies, String> {
         .decode(&step.response)
         .map_err(|error| format!("not base64: {error}"))?;
     let ns = |us: f64| (us * 1e3) as u64;
-    let min_ns = if step.requests == 0 {
-        u64::MAX
-    } else {
-        ns(step.min_us)
+    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
+        true => u64::MAX,
+        false => ns(step.min_us),
     };
     Latencies::from_v2_deflate(&bytes, (step.sum_us * 1e3) as u128, min_ns, ns(step.max_us))
 }

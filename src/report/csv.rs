@@ -12,11 +12,13 @@ use anyhow::{Context, Result, anyhow};
 use crate::metrics::latencies::Latencies;
 
 use super::build::{times, unpack_sample};
-use super::record::{Record, SampleRecord, Times};
+use super::record::{Record, SampleRecord, SearchRecord, Times};
 use super::{files, record};
 
 /// Length of the sliding window of the history's percentiles, in seconds, as Locust has it.
 const WINDOW_S: f64 = 10.0;
+/// Of a search: its levels.
+const SEARCH_ENDING: &str = "_search.csv";
 /// The four files' endings.
 const ENDINGS: [&str; 4] = [
     "_stats.csv",
@@ -31,17 +33,25 @@ const HISTORY: &str = "Timestamp,User Count,Type,Name,Requests/s,Failures/s";
 const HISTORY_TOTALS: &str = "Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time,Total Average Content Size";
 const FAILURES: &str = "Method,Name,Error,Occurrences,First Seen,Last Seen";
 const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes";
+const LEVELS: &str = "Level,From s,Window s,Requests/s,Good requests/s,Failure ratio,Average Response Time,50%,99%,100%,Good,Noisy,Believable,Rule,Finding";
 
 /// The four places of a prefix.
 pub fn paths(prefix: &Path) -> [PathBuf; 4] {
-    ENDINGS.map(|ending| {
-        let mut path = prefix.as_os_str().to_owned();
-        path.push(ending);
-        PathBuf::from(path)
-    })
+    ENDINGS.map(|ending| path(prefix, ending))
 }
 
-/// Writes the four files. `full_history` has a row per step and second, not only the aggregate.
+/// The place of a search's levels.
+pub fn search_path(prefix: &Path) -> PathBuf {
+    path(prefix, SEARCH_ENDING)
+}
+
+fn path(prefix: &Path, ending: &str) -> PathBuf {
+    let mut path = prefix.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
+}
+
+/// Writes the four files, and the levels of a search. `full_history` has a row per step and second, not only the aggregate.
 ///
 /// # Errors
 /// When the disk does not take them, or the record's histograms were damaged.
@@ -51,7 +61,38 @@ pub fn write(record: &Record, prefix: &Path, full_history: bool) -> Result<()> {
     files::write(&at_history, history(record, full_history)?.as_bytes())?;
     files::write(&at_failures, failures(record).as_bytes())?;
     // The generator raises none: what goes wrong in a run is a failure with a kind.
-    files::write(&at_exceptions, format!("{EXCEPTIONS}\n").as_bytes())
+    files::write(&at_exceptions, format!("{EXCEPTIONS}\n").as_bytes())?;
+    match &record.search {
+        Some(search) => files::write(&search_path(prefix), levels(search).as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// `_search.csv`: a row for each measurement of a level, in the order in which they were made.
+pub fn levels(search: &SearchRecord) -> String {
+    let mut text = format!("{LEVELS}\n");
+    let ms = |us: Option<f64>| us.map_or(String::new(), |us| (us / 1e3).to_string());
+    for level in &search.levels {
+        let row = [
+            level.level.to_string(),
+            level.from_s.to_string(),
+            level.window_s.to_string(),
+            level.rps.to_string(),
+            level.good_rps.to_string(),
+            level.failure_ratio.to_string(),
+            ms(level.mean_us),
+            ms(level.p50_us),
+            ms(level.p99_us),
+            ms(level.max_us),
+            level.good.to_string(),
+            level.noisy.to_string(),
+            level.believable.to_string(),
+            quoted(level.rule.as_deref().unwrap_or_default()),
+            quoted(&level.says),
+        ];
+        text += &(row.join(",") + "\n");
+    }
+    text
 }
 
 /// `_stats.csv`.

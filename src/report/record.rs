@@ -27,8 +27,11 @@ pub struct Record {
     pub errors: Vec<ErrorRecord>,
     /// What the generator itself did, and how far it is to be believed.
     pub generator: Generator,
+    /// What rules said of the run's windows.
+    #[serde(default)]
+    pub rules: Vec<RuleRecord>,
     /// The breaking-point search, when the run was one.
-    pub search: Option<Value>,
+    pub search: Option<SearchRecord>,
     /// What the embedded stand-in counted, when the run had one.
     pub stand_in: Option<StandIn>,
     /// The run in time.
@@ -75,14 +78,138 @@ pub struct RunInfo {
 /// How the load was shaped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadInfo {
-    /// `closed`.
+    /// `closed` (users who wait for their answers) or `open` (iterations at given times).
     pub model: String,
     /// Points that the number of users goes through, when it is not simply `users`.
     pub stages: Vec<StageRecord>,
+    /// Of an open load: iterations per second, and what became of them.
+    #[serde(default)]
+    pub open: Option<OpenRecord>,
     /// Between tasks, as a scenario writes it: `30s..60s`, `exponential 2s`, `pacing 10s`.
     pub wait: String,
     /// Passes of the work loop in all, when bounded.
     pub iterations: Option<u64>,
+}
+
+/// An open load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenRecord {
+    /// Iterations per second at the start; of a search, at most.
+    pub rate: f64,
+    /// Points that the rate goes through after it.
+    pub stages: Vec<RateStageRecord>,
+    /// `constant` or `poisson`.
+    pub arrivals: String,
+    /// Users that were got ready before the first one was due.
+    pub users_ready: u64,
+    /// When the first one was due, since the start.
+    pub from_s: f64,
+    /// Their time had come. `due = begun + dropped + never_begun`.
+    pub due: u64,
+    /// A user began them.
+    pub begun: u64,
+    /// Of those due: no user was free at that moment, so that they waited for one.
+    pub waited: u64,
+    /// The line of those who waited was full.
+    pub dropped: u64,
+    /// They still waited at the end; the first request of each is counted as cut off.
+    pub never_begun: u64,
+    /// Begun per second, from the first one's time to the end of the load.
+    pub rate_begun: f64,
+}
+
+/// A point that a rate goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateStageRecord {
+    /// Iterations per second then.
+    pub rate: f64,
+    /// From the point before it, in a straight line.
+    pub after_s: f64,
+}
+
+/// A rule, and the window in which it was broken, or came nearest to it last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleRecord {
+    /// `stop-when` or `fail-if`.
+    pub kind: String,
+    /// As it was given.
+    pub rule: String,
+    /// What it forbids was seen.
+    pub broken: bool,
+    /// Windows that it judged.
+    pub windows: u64,
+    /// Begin of the window that decided, since the start.
+    pub from_s: Option<f64>,
+    /// Its end.
+    pub to_s: Option<f64>,
+    /// Users there.
+    pub users: Option<u64>,
+    /// What was measured in it: microseconds, requests per second, or a share.
+    pub value: Option<f64>,
+    /// The same in words.
+    pub says: String,
+}
+
+/// A search for the breaking point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchRecord {
+    /// `users` or `rate` (iterations per second).
+    pub level_is: String,
+    /// What is too much.
+    pub rules: Vec<String>,
+    /// Each measurement, in the order in which they were made.
+    pub levels: Vec<LevelRecord>,
+    /// Highest level that held.
+    pub last_good: Option<f64>,
+    /// Lowest level that did not.
+    pub first_bad: Option<f64>,
+    /// Requests per second answered without failure at `last_good`.
+    pub sustainable_rps: Option<f64>,
+    /// It is at least this.
+    pub sustainable_rps_low: Option<f64>,
+    /// It is at most this.
+    pub sustainable_rps_high: Option<f64>,
+    /// How the search ended, in words.
+    pub ended: String,
+}
+
+/// One measurement of one level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelRecord {
+    /// Users, or iterations per second.
+    pub level: f64,
+    /// Begin of the window, since the start.
+    pub from_s: f64,
+    /// Its length.
+    pub window_s: f64,
+    /// Requests with an outcome per second.
+    pub rps: f64,
+    /// Those of them that did not fail.
+    pub good_rps: f64,
+    /// The same for each second of the window.
+    pub good_rps_by_second: Vec<f64>,
+    /// Failures over requests.
+    pub failure_ratio: f64,
+    /// Response times of all requests with an outcome in the window, failures included.
+    pub mean_us: Option<f64>,
+    /// Median.
+    pub p50_us: Option<f64>,
+    /// 99th percentile.
+    pub p99_us: Option<f64>,
+    /// Greatest.
+    pub max_us: Option<f64>,
+    /// No rule was broken.
+    pub good: bool,
+    /// Near the limit, or the halves of the window disagree.
+    pub noisy: bool,
+    /// The generator was not the limit.
+    pub believable: bool,
+    /// The rule that was broken.
+    pub rule: Option<String>,
+    /// What was measured against it, in words.
+    pub says: String,
+    /// The response times: HdrHistogram V2, deflated, base64; microseconds.
+    pub histogram: String,
 }
 
 /// A point that the load goes through.
@@ -147,6 +274,9 @@ pub struct StepRecord {
     pub failures: u64,
     /// Still open at the end.
     pub cut_off: u64,
+    /// Age of the youngest of those: from here on, values of `failures_us` and `all_us` are lower bounds.
+    #[serde(default)]
+    pub cut_off_min_us: Option<f64>,
     /// Requests over the run's duration.
     pub rps: f64,
     /// Answers by status.
@@ -366,7 +496,7 @@ pub struct StepSampleRecord {
     pub min_us: f64,
     /// Exact.
     pub max_us: f64,
-    /// Response times, failures included: HdrHistogram V2, deflated, base64.
+    /// Response times, failures and cut-offs included: HdrHistogram V2, deflated, base64.
     pub response: String,
 }
 

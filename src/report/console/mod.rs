@@ -1,14 +1,19 @@
 //! What the user sees at the end: what was done, whether to believe it, what failed, then the tables.
+//!
+//! [`render`] is the order; `load` has what the load came to (arrivals, rules), `search` the breaking point.
+
+mod load;
+mod search;
+
+pub use search::shown_level;
 
 use std::fmt::Write;
 
-use super::record::{ErrorRecord, PERCENTS, Record, StageRecord, StepRecord, Times};
+use super::record::{ErrorRecord, PERCENTS, Record, StepRecord, Times};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
 const WIDTH: usize = 100;
-/// Points of a load that are shown.
-const STAGES_SHOWN: usize = 4;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
@@ -39,6 +44,11 @@ pub fn render(record: &Record, style: Style) -> String {
     }
     out.verdict(record);
     out.failures(record);
+    out.arrivals(record);
+    out.rules(record);
+    if let Some(search) = &record.search {
+        out.search(search);
+    }
     if !style.quiet {
         out.steps(record);
         out.percentiles(record);
@@ -99,31 +109,15 @@ impl Console {
 
     fn header(&mut self, record: &Record) {
         let (run, totals) = (&record.run, &record.totals);
-        let mut users = format!("{} users", grouped(run.users));
-        if let Some(rate) = run.spawn_rate {
-            let _ = write!(users, ", {} per second", three_digits(rate));
-        } else if !run.load.stages.is_empty() {
-            let point = |stage: &StageRecord| format!("{}:{}s", stage.users, stage.after_s);
-            let points: Vec<String> = run
-                .load
-                .stages
-                .iter()
-                .take(STAGES_SHOWN)
-                .map(point)
-                .collect();
-            let more = match run.load.stages.len() > STAGES_SHOWN {
-                true => " ...",
-                false => "",
-            };
-            let _ = write!(users, ", stages {}{more}", points.join(" "));
-        }
         self.line(format!(
             "opsurge {}   scenario {} on {}",
             run.version, run.scenario, run.host
         ));
         self.line(format!(
-            "  load      {users}, wait {}, seed {}",
-            run.load.wait, run.seed
+            "  load      {}, wait {}, seed {}",
+            load::shown(run, record.search.is_some()),
+            run.load.wait,
+            run.seed
         ));
         self.line(format!(
             "  engine    {}, {} shard(s), connections {}, timeout {} s",
@@ -204,23 +198,15 @@ impl Console {
     fn steps(&mut self, record: &Record) {
         self.line("");
         self.line(format!(
-            "{:<6} {:<36} {:>10} {:>8} | {:>7} {:>7} {:>7} {:>7} ms",
+            "{:<6} {:<32} {:>10} {:>8} | {:>8} {:>8} {:>8} {:>8} ms",
             "Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med"
         ));
         for step in &record.steps {
-            let name = shortened(&step.name, 36);
-            let row = row(
-                &step.method,
-                &name,
-                step.requests,
-                step.failures,
-                &step.all_us,
-            );
-            self.line(row);
+            self.line(row(step));
         }
         let totals = &record.totals;
         self.line(format!(
-            "{:<6} {:<36} {:>10} {:>8}",
+            "{:<6} {:<32} {:>10} {:>8}",
             "",
             "Aggregated",
             grouped(totals.requests),
@@ -262,9 +248,14 @@ impl Console {
             .filter(|step| step.requests + step.cut_off > 0)
         {
             let name = format!("{} {}", step.method, last_part(&step.name));
-            weak |= self.percentile_row(&name, &step.response_us);
+            weak |= self.percentile_row(&name, &step.response_us, |_| "");
             if step.failures_us.count > 0 {
-                weak |= self.percentile_row("  failed", &step.failures_us);
+                let name = match (step.failures, step.cut_off) {
+                    (_, 0) => "  failed",
+                    (0, _) => "  still open",
+                    _ => "  failed, still open",
+                };
+                weak |= self.percentile_row(name, &step.failures_us, |us| bound(step, us));
             }
         }
         self.line("");
@@ -299,13 +290,24 @@ impl Console {
         }
     }
 
-    /// Appends a row; whether a value in it is weak.
-    fn percentile_row(&mut self, name: &str, times: &Times) -> bool {
-        let mut line = format!("{:<20}", shortened(name, 19));
+    /// Appends a row; whether a value in it is weak. `bound` is what stands before a value.
+    fn percentile_row(
+        &mut self,
+        name: &str,
+        times: &Times,
+        bound: impl Fn(f64) -> &'static str,
+    ) -> bool {
+        let mut line = format!("{:<20}", shortened(name, 20));
         let mut weak = false;
         for (percent, value) in PERCENTS.iter().zip(times.percentiles()).take(8) {
-            weak |= is_weak(times, *percent);
-            let _ = write!(line, "{:>9}", cell(times, *percent, value));
+            let cell = match value.map(&bound) {
+                None | Some("") => {
+                    weak |= is_weak(times, *percent);
+                    cell(times, *percent, value)
+                }
+                Some(bound) => format!("{bound}{}", value.map_or("-".into(), time)),
+            };
+            let _ = write!(line, "{cell:>9}");
         }
         self.line(line);
         weak
@@ -430,17 +432,36 @@ impl Console {
     }
 }
 
-fn row(method: &str, name: &str, requests: u64, failures: u64, times: &Times) -> String {
-    let ms = |value: Option<f64>| value.map_or("-".to_owned(), |us| three_digits(us / 1e3));
+/// A step's counts, and its times with failures and cut-offs.
+fn row(step: &StepRecord) -> String {
+    let times = &step.all_us;
+    let ms = |value: Option<f64>| match value {
+        None => "-".to_owned(),
+        Some(us) => format!("{}{}", bound(step, us), three_digits(us / 1e3)),
+    };
+    // What was cut off had some time to go: it makes the mean a lower bound too.
+    let mean = match (times.mean, step.cut_off_min_us) {
+        (Some(us), Some(_)) => format!(">={}", three_digits(us / 1e3)),
+        (mean, _) => ms(mean),
+    };
     format!(
-        "{method:<6} {name:<36} {:>10} {:>8} | {:>7} {:>7} {:>7} {:>7}",
-        grouped(requests),
-        grouped(failures),
-        ms(times.mean),
+        "{:<6} {:<32} {:>10} {:>8} | {mean:>8} {:>8} {:>8} {:>8}",
+        step.method,
+        shortened(&step.name, 32),
+        grouped(step.requests),
+        grouped(step.failures),
         ms(times.min),
         ms(times.max),
         ms(times.p50)
     )
+}
+
+/// `>=` before a time that rests on requests which were still open at the end.
+fn bound(step: &StepRecord, us: f64) -> &'static str {
+    match step.cut_off_min_us {
+        Some(least_us) if us >= least_us => ">=",
+        _ => "",
+    }
 }
 
 fn last_part(name: &str) -> &str {
@@ -521,6 +542,7 @@ mod tests {
             load: LoadInfo {
                 model: "closed".into(),
                 stages: Vec::new(),
+                open: None,
                 wait: "0s".into(),
                 iterations: None,
             },

@@ -1,0 +1,196 @@
+//! What was measured, and on what: the parts of a record that only the command knows.
+
+use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
+use crate::engine::Run;
+use crate::io::{Backend, cpu};
+use crate::metrics::latencies::Latencies;
+use crate::metrics::outcome::Failure;
+use crate::plan::Connections;
+use crate::plan::open::Arrivals;
+use crate::report::build::{self, times};
+use crate::report::record::{
+    Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
+    StageRecord, VerdictRecord,
+};
+use crate::watch::Machine;
+
+use super::prepare::{Carried, Prepared};
+use super::wishes::Wishes;
+
+/// The record of what was carried out; the stand-in is stopped for its counts.
+pub(super) fn record(
+    prepared: Prepared,
+    wishes: &Wishes<'_>,
+    carried: &Carried,
+    ended_by: &str,
+) -> Record {
+    let ran = &carried.ran;
+    let scenario = &prepared.plan.scenario;
+    let record = build::record(
+        run_info(&prepared, wishes, ran, ended_by),
+        &scenario.metrics,
+        &scenario.spans,
+        &ran.summary,
+        ran.duration_ns,
+        generator(carried, prepared.cores_shared, prepared.plan.is_steered()),
+    );
+    match prepared.stand_in {
+        Some(stand_in) => build::with_stand_in(record, &stand_in.stop().answers),
+        None => record,
+    }
+}
+
+fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generator {
+    let ran = &carried.ran;
+    let (mut client, mut response) = <(Latencies, Latencies)>::default();
+    let (mut requests, mut client_limits) = (0, 0);
+    for step in &ran.summary.counts.steps {
+        client += &step.client;
+        response += &step.response;
+        requests += step.requests;
+        let limits = step
+            .errors
+            .iter()
+            .filter(|error| error.failure == Failure::ClientLimit);
+        client_limits += limits.map(|error| error.count).sum::<u64>();
+    }
+    let turns = &ran.summary.counts.turns;
+    let samples = ran.summary.series.samples();
+    let too_busy = samples.iter().filter(|sample| {
+        let busy = sample.working_ns as f64 / sample.length_ns.max(1) as f64;
+        judge_second(busy) != Status::Valid
+    });
+    let arrivals = ran.arrivals.map(|(counts, _)| counts).unwrap_or_default();
+    let verdict = judge(&Evidence {
+        seconds: samples.len() as u64,
+        seconds_too_busy: too_busy.count() as u64,
+        shards_busy: ran.shards.iter().map(|shard| shard.busy).collect(),
+        turn_p99_us: turns.percentile_us(99.0),
+        client_p99_us: client.percentile_us(99.0),
+        response_p99_us: response.percentile_us(99.0),
+        overflows: ran.overflows,
+        requests,
+        waited_in_line: ran.waited_in_line,
+        is_search,
+        due: arrivals.due,
+        never_begun: arrivals.dropped + arrivals.never_begun,
+        waited_for_user: arrivals.waited,
+        steal_share: carried.steal_share,
+        cores_shared,
+        client_limits,
+        debug_build: cfg!(debug_assertions),
+    });
+    let cpu_s = |part: fn(&cpu::CpuTime) -> u64| {
+        ran.shards.iter().map(|shard| part(&shard.cpu)).sum::<u64>() as f64 / 1e9
+    };
+    Generator {
+        cpu_user_s: cpu_s(|cpu| cpu.user_ns),
+        cpu_system_s: cpu_s(|cpu| cpu.system_ns),
+        rss_max_bytes: cpu::resident_bytes_max(),
+        turn_us: times(turns),
+        connect_us: times(&ran.summary.counts.connects),
+        shards: ran
+            .shards
+            .iter()
+            .map(|shard| ShardRecord {
+                core: shard.core,
+                busy: shard.busy,
+            })
+            .collect(),
+        verdict: VerdictRecord {
+            status: verdict.status.name().into(),
+            reasons: verdict.reasons,
+        },
+    }
+}
+
+fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str) -> RunInfo {
+    let plan = &prepared.plan;
+    let machine = Machine::read();
+    RunInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        scenario: plan.scenario.name.clone(),
+        host: prepared.target.url.clone(),
+        addresses: plan.addresses.iter().map(ToString::to_string).collect(),
+        users: plan.users_max(),
+        spawn_rate: wishes.spawn_rate,
+        run_time_s: plan.run_time_ns.map(seconds),
+        load: load_info(prepared, wishes, ran),
+        seed: plan.seed,
+        shards: plan.shards,
+        backend: match prepared.setup.backend {
+            Backend::Epoll => "epoll",
+            Backend::Auto | Backend::Uring => "io_uring",
+        }
+        .into(),
+        connections: match plan.connections {
+            Connections::PerUser => "per-user".into(),
+            Connections::Shared(count) => count.to_string(),
+        },
+        timeout_s: seconds(plan.timeout_ns),
+        started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
+        ended_by: ended_by.into(),
+        machine: MachineInfo {
+            cores: prepared.cores_allowed,
+            cpu: machine.cpu,
+            kernel: machine.kernel,
+        },
+    }
+}
+
+fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
+    let plan = &prepared.plan;
+    let open = plan.open.as_ref().zip(ran.arrivals);
+    let stages = match (&wishes.stages[..], wishes.users, wishes.spawn_rate) {
+        _ if open.is_some() || plan.is_steered() => Vec::new(),
+        ([], None, None) => plan.scenario.load.points(),
+        (given, _, _) => given.to_vec(),
+    };
+    LoadInfo {
+        model: match open {
+            None => "closed",
+            Some(_) => "open",
+        }
+        .into(),
+        stages: stages
+            .iter()
+            .map(|point| StageRecord {
+                users: point.users,
+                after_s: seconds(point.after_ns),
+            })
+            .collect(),
+        open: open.map(|(open, (counts, from_ns))| OpenRecord {
+            rate: wishes.rate.unwrap_or(open.rate_max),
+            stages: wishes
+                .rate_stages
+                .iter()
+                .map(|stage| RateStageRecord {
+                    rate: stage.rate,
+                    after_s: seconds(stage.after_ns),
+                })
+                .collect(),
+            arrivals: match open.arrivals {
+                Arrivals::Constant => "constant",
+                Arrivals::Poisson => "poisson",
+            }
+            .into(),
+            users_ready: open.users_ready,
+            from_s: seconds(from_ns),
+            due: counts.due,
+            begun: counts.started,
+            waited: counts.waited,
+            dropped: counts.dropped,
+            never_begun: counts.never_begun,
+            rate_begun: match ran.load_ns.saturating_sub(from_ns) {
+                0 => 0.0,
+                lasted_ns => counts.started as f64 / seconds(lasted_ns),
+            },
+        }),
+        wait: plan.scenario.wait.to_string(),
+        iterations: plan.load.iterations,
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

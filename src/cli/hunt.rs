@@ -1,0 +1,420 @@
+//! The search while it goes on: steers the load from level to level, judges each one's window by itself.
+//!
+//! A level is ramp, settling time, window. What comes next is decided by [`Search::next`], a function of what was judged
+//! so far, so that an interrupted search goes on from its record. All moments are whole seconds since the load began,
+//! for that is when the shards hand over what they have seen; what is decided then begins more than a second later, so
+//! that all of them have seen it by then.
+
+use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
+use crate::analysis::criteria::{Finding, Rule, Window};
+use crate::analysis::verdict::{Status, judge_second};
+use crate::engine::Second;
+use crate::metrics::interval::{ArrivalsSoFar, Interval};
+use crate::plan::Plan;
+use crate::report::build;
+use crate::report::console::shown_level;
+use crate::report::record::{LevelRecord, SearchRecord};
+use crate::report::units::three_digits;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// An open load's level does not hold when more than this share of what was due has piled up ...
+const PILED_SHARE_MAX: f64 = 0.02;
+/// ... and is more than what comes and goes by chance.
+const PILED_MIN: f64 = 5.0;
+/// Longest time that what has piled up is waited for before the next level.
+const RECOVERY_NS_MAX: u64 = 60 * SECOND_NS;
+
+/// How a search goes, fixed before it begins.
+#[derive(Debug)]
+pub struct Course {
+    /// Which levels.
+    pub search: Search,
+    /// They are iterations per second, else users.
+    pub is_open: bool,
+    /// What is too much.
+    pub rules: Vec<Rule>,
+    /// Users per second from one level to the next.
+    pub spawn_rate: f64,
+    /// From the end of that ramp to the window.
+    pub settle_ns: u64,
+    /// Length of the window, whole seconds.
+    pub window_ns: u64,
+}
+
+impl Course {
+    /// What levels are, in a record.
+    pub fn level_is(&self) -> &'static str {
+        match self.is_open {
+            true => "rate",
+            false => "users",
+        }
+    }
+
+    /// The unit of levels.
+    pub fn unit(&self) -> &'static str {
+        match self.is_open {
+            true => "iterations/s",
+            false => "users",
+        }
+    }
+}
+
+/// The search while it goes on. All times are since the load began.
+pub struct Hunt<'p> {
+    course: &'p Course,
+    plan: &'p Plan,
+    levels: Vec<LevelRecord>,
+    stage: Stage,
+    /// Users of the closed load that is steered.
+    users: f64,
+    arrivals: ArrivalsSoFar,
+    in_flight: u64,
+}
+
+enum Stage {
+    /// A level is set and measured.
+    Measuring(Box<Measuring>),
+    /// What has piled up is waited for, until then at most; then this level is next.
+    Recovering { next: f64, until_ns: u64 },
+    /// There is nothing more to be found.
+    Over,
+}
+
+struct Measuring {
+    level: f64,
+    from_ns: u64,
+    to_ns: u64,
+    /// How the arrivals stood when the window began.
+    before: ArrivalsSoFar,
+    halves: [Window; 2],
+    good_by_second: Vec<f64>,
+    working_ns: u64,
+}
+
+impl<'p> Hunt<'p> {
+    /// A search that has measured these levels before, or none. The plan's load has to be one that is steered.
+    pub fn new(course: &'p Course, plan: &'p Plan, levels: Vec<LevelRecord>) -> Self {
+        Self {
+            course,
+            plan,
+            levels,
+            stage: Stage::Over,
+            users: 0.0,
+            arrivals: ArrivalsSoFar::default(),
+            in_flight: 0,
+        }
+    }
+
+    fn next(&self) -> Next {
+        let measured: Vec<Measured> = self.levels.iter().map(measured).collect();
+        self.course.search.next(&measured)
+    }
+
+    /// Sets the first level, before the run; `false` when there is nothing to be measured.
+    pub fn begin(&mut self) -> bool {
+        match self.next() {
+            Next::Done(_) => false,
+            Next::Measure(level) => self.set(level, 0),
+        }
+    }
+
+    /// Steers to a level from a moment on that has not come yet; `false` when that cannot be done any more.
+    fn set(&mut self, level: f64, begin_ns: u64) -> bool {
+        let change = (level - self.users).abs();
+        let ramp_ns = match self.course.is_open {
+            true => SECOND_NS,
+            false => ((change / self.course.spawn_rate).ceil() as u64).max(1) * SECOND_NS,
+        };
+        let is_set = match &self.plan.open {
+            Some(open) => open.steer(begin_ns, ramp_ns, level),
+            None => self.plan.load.steer(begin_ns, ramp_ns, level as u64),
+        };
+        self.users = level;
+        let from_ns = (begin_ns + ramp_ns + self.course.settle_ns).next_multiple_of(SECOND_NS);
+        let steps = self.plan.scenario.metrics.len();
+        self.stage = Stage::Measuring(Box::new(Measuring {
+            level,
+            from_ns,
+            to_ns: from_ns + self.course.window_ns,
+            before: ArrivalsSoFar::default(),
+            halves: [Window::new(steps), Window::new(steps)],
+            good_by_second: Vec::new(),
+            working_ns: 0,
+        }));
+        is_set
+    }
+
+    /// Takes a second of the run; whether the search is over.
+    pub fn on_second(&mut self, second: &Second<'_>) -> bool {
+        let Some(zero_ns) = second.load_from_ns else {
+            return false;
+        };
+        let Some(begin_ns) = second.begin_ns.checked_sub(zero_ns) else {
+            return false;
+        };
+        let end_ns = second.end_ns - zero_ns;
+        let now_ns = second.now_ns.saturating_sub(zero_ns).max(end_ns);
+        // What is decided now begins with the second after next, so that every shard has seen it by then.
+        let next_ns = (now_ns + 1).next_multiple_of(SECOND_NS) + SECOND_NS;
+        let in_flight = std::mem::replace(&mut self.in_flight, second.interval.in_flight);
+        let arrivals = std::mem::replace(&mut self.arrivals, second.interval.arrivals);
+        match &mut self.stage {
+            Stage::Over => return true,
+            Stage::Recovering { next, until_ns } => {
+                let is_idle = self.arrivals.waiting + self.arrivals.under_way == 0;
+                if is_idle || now_ns >= *until_ns {
+                    let next = *next;
+                    return !self.set(next, next_ns);
+                }
+            }
+            Stage::Measuring(measuring) => {
+                if begin_ns >= measuring.from_ns && end_ns <= measuring.to_ns {
+                    if measuring.good_by_second.is_empty() {
+                        measuring.before = arrivals;
+                    }
+                    measuring.add(begin_ns, end_ns, second.interval, in_flight);
+                }
+                if end_ns >= measuring.to_ns {
+                    return self.judge(zero_ns, next_ns);
+                }
+            }
+        }
+        false
+    }
+
+    /// The level's window is full.
+    fn judge(&mut self, zero_ns: u64, next_ns: u64) -> bool {
+        let Stage::Measuring(measuring) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return true;
+        };
+        let level = self.record(&measuring, zero_ns);
+        let was_good = level.good;
+        self.levels.push(level);
+        let Next::Measure(next) = self.next() else {
+            return true;
+        };
+        match &self.plan.open {
+            Some(open) if !was_good => {
+                self.stage = Stage::Recovering {
+                    next,
+                    until_ns: next_ns + RECOVERY_NS_MAX,
+                };
+                !open.steer(next_ns, 0, 0.0)
+            }
+            _ => !self.set(next, next_ns),
+        }
+    }
+
+    fn record(&self, measuring: &Measuring, zero_ns: u64) -> LevelRecord {
+        let whole = measuring.whole();
+        let verdict = self.verdict(&whole, measuring);
+        let halves = measuring.halves.each_ref();
+        let halves =
+            halves.map(|half| self.course.rules.iter().any(|rule| rule.judge(half).broken));
+        let busy = measuring.working_ns as f64 / whole.length_ns.max(1) as f64;
+        let all = whole.all();
+        let window_s = whole.length_ns as f64 / 1e9;
+        let response = build::times(&all.response);
+        LevelRecord {
+            level: measuring.level,
+            from_s: (zero_ns + measuring.from_ns) as f64 / 1e9,
+            window_s,
+            rps: all.requests as f64 / window_s,
+            good_rps: (all.requests - all.failures) as f64 / window_s,
+            good_rps_by_second: measuring.good_by_second.clone(),
+            failure_ratio: all.failures as f64 / all.requests.max(1) as f64,
+            mean_us: response.mean,
+            p50_us: response.p50,
+            p99_us: response.p99,
+            max_us: response.max,
+            good: verdict.broken.is_none(),
+            noisy: verdict.is_near || halves[0] != halves[1],
+            believable: judge_second(busy) == Status::Valid,
+            rule: verdict.broken,
+            says: verdict.says,
+            histogram: build::packed(&all.response),
+        }
+    }
+
+    fn verdict(&self, window: &Window, measuring: &Measuring) -> LevelVerdict {
+        let findings: Vec<(&Rule, Finding)> = self
+            .course
+            .rules
+            .iter()
+            .map(|rule| (rule, rule.judge(window)))
+            .collect();
+        let is_near = findings.iter().any(|(_, finding)| finding.near);
+        let broken = findings.iter().find(|(_, finding)| finding.broken);
+        if let Some((rule, finding)) = broken {
+            return LevelVerdict {
+                broken: Some(rule.text.clone()),
+                says: rule.show(finding),
+                is_near,
+            };
+        }
+        let piled = measuring.piled(self.arrivals);
+        if let Some((piled, due)) = piled.filter(|_| self.course.is_open) {
+            let share = piled / due.max(1.0);
+            let is_broken = share > PILED_SHARE_MAX && piled > PILED_MIN;
+            let is_near =
+                is_near || (share > PILED_SHARE_MAX / 2.0 && share < PILED_SHARE_MAX * 2.0);
+            if is_broken {
+                return LevelVerdict {
+                    broken: Some("rate not met".into()),
+                    says: format!(
+                        "of {} iterations that were due, {} piled up ({} %)",
+                        three_digits(due),
+                        three_digits(piled),
+                        three_digits(share * 100.0)
+                    ),
+                    is_near,
+                };
+            }
+            return LevelVerdict::good(&findings, is_near);
+        }
+        LevelVerdict::good(&findings, is_near)
+    }
+
+    /// What was measured, in order.
+    pub fn levels(&self) -> &[LevelRecord] {
+        &self.levels
+    }
+
+    /// What is known by now.
+    pub fn found(&self) -> SearchRecord {
+        let unit = self.course.unit();
+        let (last_good, first_bad, ended) = match self.next() {
+            Next::Measure(_) => {
+                let good = self.levels.iter().filter(|level| level.good);
+                let last_good = good.map(|level| level.level).reduce(f64::max);
+                (
+                    last_good,
+                    None,
+                    "the search was ended before it found it".into(),
+                )
+            }
+            Next::Done(End::Found {
+                last_good,
+                first_bad,
+            }) => (
+                Some(last_good),
+                Some(first_bad),
+                format!(
+                    "{} {unit} hold, {} do not",
+                    shown_level(last_good),
+                    shown_level(first_bad)
+                ),
+            ),
+            Next::Done(End::NeverBroke { last_good }) => (
+                Some(last_good),
+                None,
+                format!(
+                    "not found: the highest level, {} {unit}, still holds; give a higher --to",
+                    shown_level(last_good)
+                ),
+            ),
+            Next::Done(End::BrokenFromTheStart { first_bad }) => (
+                None,
+                Some(first_bad),
+                format!(
+                    "not found: the lowest level tried, {} {unit}, does not hold; give a lower --from",
+                    shown_level(first_bad)
+                ),
+            ),
+            Next::Done(End::NotBelievable { last_good, level }) => (
+                last_good,
+                None,
+                format!(
+                    "not found: at {} {unit} the generator itself was the limit (a shard above 90 % busy); give it more cores",
+                    shown_level(level)
+                ),
+            ),
+        };
+        let good_seconds: Vec<f64> = self
+            .levels
+            .iter()
+            .filter(|level| level.good && Some(level.level) == last_good)
+            .flat_map(|level| level.good_rps_by_second.iter().copied())
+            .collect();
+        let at_first_bad = self
+            .levels
+            .iter()
+            .filter(|level| Some(level.level) == first_bad)
+            .map(|level| level.good_rps)
+            .reduce(f64::max);
+        let rate = sustainable(&good_seconds, at_first_bad);
+        SearchRecord {
+            level_is: self.course.level_is().into(),
+            rules: self
+                .course
+                .rules
+                .iter()
+                .map(|rule| rule.text.clone())
+                .collect(),
+            levels: self.levels.clone(),
+            last_good,
+            first_bad,
+            sustainable_rps: rate.as_ref().map(|rate| rate.rps),
+            sustainable_rps_low: rate.as_ref().map(|rate| rate.low),
+            sustainable_rps_high: rate.as_ref().map(|rate| rate.high),
+            ended,
+        }
+    }
+}
+
+struct LevelVerdict {
+    broken: Option<String>,
+    says: String,
+    is_near: bool,
+}
+
+impl LevelVerdict {
+    fn good(findings: &[(&Rule, Finding)], is_near: bool) -> Self {
+        let says: Vec<String> = findings
+            .iter()
+            .map(|(rule, finding)| rule.show(finding))
+            .collect();
+        Self {
+            broken: None,
+            says: says.join("; "),
+            is_near,
+        }
+    }
+}
+
+impl Measuring {
+    fn add(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval, in_flight: u64) {
+        let middle_ns = self.from_ns + (self.to_ns - self.from_ns) / 2;
+        let half = usize::from(begin_ns >= middle_ns);
+        let length_ns = end_ns - begin_ns;
+        self.halves[half].add(interval, length_ns, in_flight);
+        let all = interval.all();
+        let good = (all.requests - all.failures) as f64;
+        self.good_by_second
+            .push(good * SECOND_NS as f64 / length_ns.max(1) as f64);
+        self.working_ns += interval.working_ns;
+    }
+
+    fn whole(&self) -> Window {
+        let mut whole = self.halves[0].clone();
+        whole.join(&self.halves[1]);
+        whole
+    }
+
+    /// Iterations that have piled up since the window began, and how many were due in it.
+    fn piled(&self, now: ArrivalsSoFar) -> Option<(f64, f64)> {
+        let due = now.due.checked_sub(self.before.due)?;
+        let open =
+            |so_far: ArrivalsSoFar| (so_far.waiting + so_far.under_way + so_far.dropped) as f64;
+        Some((open(now) - open(self.before), due as f64))
+    }
+}
+
+fn measured(level: &LevelRecord) -> Measured {
+    Measured {
+        level: level.level,
+        good: level.good,
+        is_noisy: level.noisy,
+        is_believable: level.believable,
+    }
+}

@@ -1,0 +1,179 @@
+//! What stands before the first packet, for every command that sends load: cores, stand-in, target, plan, limits, driver.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use crate::engine::{self, Control, Run, Second, Setup};
+use crate::io::{Backend, DriverConfig, cpu, probe};
+use crate::mock::Mock;
+use crate::plan::Plan;
+use crate::plan::scenario::Scenario;
+use crate::report::units::grouped;
+use crate::report::{csv, files};
+use crate::watch::Ticks;
+
+use super::args::RunArgs;
+use super::cores::share_out;
+use super::signals::{Announce, Signals};
+use super::target::Target;
+use super::wishes::{Load, Wishes};
+use super::{cannot, note};
+
+/// Descriptors beside the connections: rings, files, standard streams.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
+pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
+    let somewhere = match &wishes.target {
+        Some(target) => target.clone(),
+        None => Target::parse("localhost", "--host")?,
+    };
+    Ok((wishes.compile(&somewhere)?, somewhere))
+}
+
+/// Makes sure that the reports can be written where they are wanted.
+pub(super) fn check_files(args: &RunArgs) -> Result<()> {
+    if let Some(path) = &args.json {
+        files::check_writable(path, "--json")?;
+    }
+    for path in args.csv.iter().flat_map(|prefix| csv::paths(prefix)) {
+        files::check_writable(&path, "--csv")?;
+    }
+    Ok(())
+}
+
+/// Everything that a run needs.
+pub(super) struct Prepared {
+    pub plan: Plan,
+    pub setup: Setup,
+    pub target: Target,
+    pub stand_in: Option<Mock>,
+    /// What the shards are told.
+    pub control: Arc<Control>,
+    /// Listened for from before the first announcement on.
+    signals: Signals,
+    /// Target and generator, or several shards, are on the same core.
+    pub cores_shared: bool,
+    /// Cores that this process may use.
+    pub cores_allowed: usize,
+}
+
+/// What a run left behind, and what the machine did meanwhile.
+pub(super) struct Carried {
+    pub ran: Run,
+    /// Share of the machine's time that others got, if known.
+    pub steal_share: Option<f64>,
+    /// A signal has come.
+    pub interrupted: bool,
+}
+
+impl Prepared {
+    /// Starts the stand-in when there is one, tries the target, checks the limits.
+    pub fn new(args: &RunArgs, wishes: &Wishes<'_>, somewhere: Target, load: Load) -> Result<Self> {
+        let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
+        let users = match &load.open {
+            Some(open) => open.users_max,
+            None => load.closed.users_at_once(),
+        };
+        let users = usize::try_from(users).unwrap_or(usize::MAX);
+        let cores = share_out(&allowed, wishes.shards, args.mock, users);
+        let stand_in = wishes.start_stand_in(args, &cores)?;
+        let target = match &stand_in {
+            Some(stand_in) => Target::parse(&stand_in.address().to_string(), "--mock")?,
+            None => somewhere,
+        };
+        let addresses = cannot(target.reach())?;
+        let plan = Plan {
+            scenario: wishes.compile(&target)?,
+            run_time_ns: load.run_time_ns,
+            load: load.closed,
+            open: load.open,
+            // On a core that it shares with the target, a generator that spins takes the target's time.
+            spins: wishes.spins && !cores.shared,
+            timeout_ns: wishes.timeout.as_nanos() as u64,
+            seed: wishes.seed,
+            connections: wishes.connections,
+            shards: cores.shards.len(),
+            addresses,
+        };
+        cannot(check_descriptors(&plan))?;
+        let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
+        let control = Arc::new(Control::default());
+        let signals = cannot(
+            Signals::listen(control.clone(), Announce::Orders)
+                .context("signals cannot be listened for"),
+        )?;
+        Ok(Self {
+            plan,
+            setup: Setup {
+                backend,
+                cores: cores.shards.iter().copied().map(Some).collect(),
+            },
+            target,
+            stand_in,
+            control,
+            signals,
+            cores_shared: cores.shared,
+            cores_allowed: allowed.len(),
+        })
+    }
+
+    /// Runs the plan to its end, or to that of its `control`, or of a signal.
+    pub fn carry_out(&self, on_second: &mut dyn FnMut(&Second<'_>)) -> Result<Carried> {
+        let ticks = Ticks::read();
+        let ran = cannot(engine::run(
+            &self.plan,
+            &self.setup,
+            &self.control,
+            on_second,
+        ))?;
+        let steal_share = ticks
+            .zip(Ticks::read())
+            .map(|(before, after)| after.steal_share_since(before));
+        Ok(Carried {
+            ran,
+            steal_share,
+            interrupted: self.signals.interrupted(),
+        })
+    }
+}
+
+/// How many of so many connections this machine's descriptor limit allows, both ends in this process.
+pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
+    let needed = 2 * wanted + OTHER_DESCRIPTORS;
+    let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
+    Ok((limit.saturating_sub(OTHER_DESCRIPTORS) / 2).clamp(1, wanted))
+}
+
+/// Raises the descriptor limit to what the plan needs.
+fn check_descriptors(plan: &Plan) -> Result<()> {
+    let slots: usize = (0..plan.shards)
+        .map(|shard| plan.slots_of_shard(shard))
+        .sum();
+    // Each connection has two ends in this process when the stand-in runs in it; a few more do no harm.
+    let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
+    let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
+    if limit < slots as u64 + OTHER_DESCRIPTORS {
+        bail!(
+            "{} connections need {} open descriptors, and {limit} are allowed; raise the limit (ulimit -n {needed}) or give --connections {}",
+            grouped(slots as u64),
+            slots as u64 + OTHER_DESCRIPTORS,
+            limit.saturating_sub(OTHER_DESCRIPTORS)
+        );
+    }
+    Ok(())
+}
+
+fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> {
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(0),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
+    if let Some(reason) = choice.note.filter(|_| !quiet) {
+        note(format_args!("note: using epoll: {reason}"));
+    }
+    Ok(choice.backend)
+}

@@ -1,0 +1,326 @@
+//! `opsurge search`: flags -> one run whose load is steered from level to level -> record -> reports.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::analysis::breaking_point::{Growth, Search};
+use crate::analysis::criteria::OPS_CORE_RULES;
+use crate::engine::Order;
+use crate::plan::load::Closed;
+use crate::plan::open::Open;
+use crate::plan::scenario::Scenario;
+use crate::plan::{Connections, duration};
+use crate::report::console::shown_level;
+use crate::report::record::{LevelRecord, Record};
+use crate::report::units::{three_digits, time as shown_time};
+use crate::report::{csv, files};
+
+use super::args::{RunArgs, SearchArgs};
+use super::evidence;
+use super::hunt::{Course, Hunt};
+use super::prepare::{Prepared, check_files, compile_first, connections_allowed};
+use super::run::{Progress, notes, report};
+use super::wishes::{Load, Wishes, per_second, time};
+use super::{Exit, note};
+
+const SECOND_NS: u64 = 1_000_000_000;
+const FROM_USERS: f64 = 10.0;
+const FROM_RATE: f64 = 100.0;
+const GROWTH: f64 = 1.5;
+const RESOLUTION: f64 = 0.05;
+const EVERY: Duration = Duration::from_secs(15);
+const SETTLE: Duration = Duration::from_secs(5);
+/// The highest level, when none is given: so many times the first, within these bounds.
+const TO_TIMES: f64 = 1_000.0;
+const TO_USERS_MAX: u64 = 100_000;
+const TO_RATE_MAX: f64 = 1e6;
+/// Users that may take turns in an open load, for each that is ready at the first level.
+const USERS_PER_READY: u64 = 20;
+const USERS_MIN: u64 = 1_000;
+/// Users per second from one level to the next, without --spawn-rate.
+const SPAWN_RATE: f64 = 100.0;
+/// Carries out the command.
+pub fn search(args: &SearchArgs) -> Result<Exit> {
+    let wishes = Wishes::from_args(&args.run)?;
+    refuse_what_does_not_fit(&args.run)?;
+    let (scenario, somewhere) = compile_first(&wishes)?;
+    let course = course(args, &wishes, &scenario)?;
+    let resumed = resume(args, &course, &scenario)?;
+    check_files(&args.run)?;
+    if let Some(prefix) = &args.run.csv {
+        files::check_writable(&csv::search_path(prefix), "--csv")?;
+    }
+    let load = load(&course, &wishes, &scenario)?;
+    let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
+    if !args.run.quiet {
+        announce(&course, &prepared);
+        notes(&args.run, &wishes, &prepared);
+    }
+    let mut progress = Progress::new(&args.run);
+    let mut hunt = Hunt::new(&course, &prepared.plan, resumed);
+    let carried = match hunt.begin() {
+        false => None,
+        true => Some(prepared.carry_out(&mut |second| {
+            progress.show(second);
+            let known = hunt.levels().len();
+            if hunt.on_second(second) {
+                prepared.control.give(Order::Drain);
+            }
+            if !args.run.quiet {
+                hunt.levels()[known..]
+                    .iter()
+                    .for_each(|level| tell(level, &course));
+            }
+        })),
+    };
+    progress.end();
+    let Some(carried) = carried else {
+        bail!(
+            "--resume: the search in that record has ended already: {}",
+            hunt.found().ended
+        );
+    };
+    let carried = carried?;
+    let found = hunt.found();
+    let ended_by = match prepared.control.order() {
+        _ if carried.interrupted => "signal",
+        Order::Run => "time",
+        Order::Drain | Order::StopNow => "criterion",
+    };
+    let is_found = found.last_good.is_some();
+    let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
+    record.search = Some(found);
+    report(&args.run, &record)?;
+    Ok(match carried.interrupted {
+        true => Exit::INTERRUPTED,
+        false if is_found => Exit::OK,
+        false => Exit::FAILED,
+    })
+}
+
+fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
+    for (is_given, flag, cure) in [
+        (
+            !args.stages.is_empty(),
+            "--stage",
+            "--from, --step and --every",
+        ),
+        (args.iterations.is_some(), "--iterations", "--every"),
+        (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
+    ] {
+        if is_given {
+            bail!(
+                "{flag} does not go with search, which makes its own levels; give {cure} instead"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Course> {
+    let is_open = wishes.is_open;
+    let (what, own) = match is_open {
+        true => ("iterations", None),
+        false => ("users", scenario.load.staircase),
+    };
+    let level = |flag: &str, text: &Option<String>| per_second(flag, text.as_deref(), what);
+    let from = level("--from", &args.from)?.or(wishes.rate);
+    let from = from.or(own.map(|own| own.from as f64));
+    let from = from.unwrap_or(if is_open { FROM_RATE } else { FROM_USERS });
+    let step = level("--step", &args.step)?;
+    let grow = args.grow.as_deref().map(factor).transpose()?;
+    let growth = match (step, grow, own) {
+        (Some(step), _, _) => Growth::Add(step),
+        (None, Some(grow), _) => Growth::Times(grow),
+        (None, None, Some(own)) => Growth::Add(own.step as f64),
+        (None, None, None) => Growth::Times(GROWTH),
+    };
+    let resolution = match (args.resolution.as_deref(), growth) {
+        (Some(text), _) => Some(share(text)?),
+        (None, Growth::Times(_)) => Some(RESOLUTION),
+        (None, Growth::Add(_)) => None,
+    };
+    let to = level("--to", &args.to)?;
+    let to = to.or(match is_open {
+        false => wishes
+            .users
+            .or(own.map(|own| own.users_max))
+            .map(|users| users as f64),
+        true => None,
+    });
+    let to = match (to, is_open) {
+        (Some(to), _) => to,
+        (None, true) => (from * TO_TIMES).min(TO_RATE_MAX),
+        (None, false) => {
+            let users = ((from * TO_TIMES) as u64).min(TO_USERS_MAX);
+            (match wishes.connections {
+                Connections::PerUser => connections_allowed(users)?,
+                Connections::Shared(_) => users,
+            }) as f64
+        }
+    };
+    let is_whole = |level: f64| level.fract() == 0.0;
+    let all_are_whole = is_whole(from) && is_whole(to) && step.is_none_or(is_whole);
+    if !(is_open || all_are_whole) {
+        bail!("--from, --step and --to: give whole numbers of users, or --rate to search by rate");
+    }
+    if from > to {
+        bail!(
+            "--from {} is above the highest level, {}; give a lower one, or a higher --to",
+            shown_level(from),
+            shown_level(to)
+        );
+    }
+    let own_every = own.map(|own| Duration::from_nanos(own.every_ns));
+    let every = time("--every", args.every.as_deref())?
+        .or(own_every)
+        .unwrap_or(EVERY);
+    if every < Duration::from_secs(2) {
+        bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
+    }
+    let settle = wishes.settle.unwrap_or(SETTLE.min(every / 2));
+    let rules = match wishes.stop_when {
+        [] => OPS_CORE_RULES.map(str::to_owned).to_vec(),
+        given => given.to_vec(),
+    };
+    Ok(Course {
+        search: Search {
+            from,
+            growth,
+            to,
+            resolution,
+            is_whole: !is_open,
+        },
+        is_open,
+        rules: wishes.rules("--stop-when", &rules, scenario)?,
+        spawn_rate: wishes.spawn_rate.unwrap_or(SPAWN_RATE),
+        settle_ns: settle.as_nanos() as u64,
+        window_ns: (every.as_nanos() as u64).next_multiple_of(SECOND_NS),
+    })
+}
+
+fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Load> {
+    let run_time_ns = wishes.run_time.map(|time| time.as_nanos() as u64);
+    if !course.is_open {
+        return Ok(Load {
+            closed: Closed::steered(course.search.to as u64),
+            open: None,
+            run_time_ns,
+        });
+    }
+    let (ready, _) = wishes.open_users(scenario, course.search.from)?;
+    let users_max = match (wishes.users, wishes.connections) {
+        (Some(users), _) => users,
+        (None, Connections::Shared(_)) => (ready * USERS_PER_READY).max(USERS_MIN),
+        (None, Connections::PerUser) => {
+            connections_allowed((ready * USERS_PER_READY).max(USERS_MIN))?
+        }
+    };
+    let open = Open::steered(course.search.to, wishes.arrivals, ready, users_max);
+    Ok(Load {
+        closed: wishes.ready_users(ready),
+        open: Some(open),
+        run_time_ns,
+    })
+}
+
+fn factor(text: &str) -> Result<f64> {
+    let number = text.strip_suffix('x').unwrap_or(text).parse::<f64>();
+    match number {
+        Ok(factor) if factor > 1.0 && factor <= 100.0 => Ok(factor),
+        _ => Err(anyhow!(
+            "--grow {text}: give a factor above 1, for example 1.5x"
+        )),
+    }
+}
+
+fn share(text: &str) -> Result<f64> {
+    let number = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    match number {
+        Ok(share) if (0.001..1.0).contains(&share) => Ok(share),
+        _ => Err(anyhow!(
+            "--resolution {text}: give a share from 0.1% to below 100%, for example 5%"
+        )),
+    }
+}
+
+/// The levels of an interrupted search.
+fn resume(args: &SearchArgs, course: &Course, scenario: &Scenario) -> Result<Vec<LevelRecord>> {
+    let Some(path) = &args.resume else {
+        return Ok(Vec::new());
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("--resume {shown}"))?;
+    let record = Record::parse(&text).map_err(|reason| anyhow!("--resume {shown}: {reason}"))?;
+    let Some(search) = record.search else {
+        bail!("--resume {shown}: that is the record of a run, not of a search");
+    };
+    let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
+    for (what, then, now) in [
+        ("scenario", record.run.scenario, scenario.name.clone()),
+        ("kind of level", search.level_is, course.level_is().into()),
+        ("rules", search.rules.join(", "), rules.join(", ")),
+    ] {
+        if then != now {
+            bail!(
+                "--resume {shown}: its {what} was {then}, and is {now} now; give the same flags again"
+            );
+        }
+    }
+    Ok(search.levels)
+}
+
+fn announce(course: &Course, prepared: &Prepared) {
+    let search = &course.search;
+    let growth = match search.growth {
+        Growth::Add(step) => format!("{} more each time", shown_level(step)),
+        Growth::Times(factor) => format!("{factor} times as many each time"),
+    };
+    let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
+    note(format_args!(
+        "searching for the breaking point of {} on {}: from {} {} on, {growth}, up to {}; windows of {} after {} to settle; too much is {}{}; seed {}",
+        prepared.plan.scenario.name,
+        prepared.target.url,
+        shown_level(search.from),
+        course.unit(),
+        shown_level(search.to),
+        duration::show(Duration::from_nanos(course.window_ns)),
+        duration::show(Duration::from_nanos(course.settle_ns)),
+        rules.join(" or "),
+        match course.is_open {
+            true => " or iterations that pile up",
+            false => "",
+        },
+        prepared.plan.seed
+    ));
+}
+
+/// A line for a level that has just been judged, over the live line.
+fn tell(level: &LevelRecord, course: &Course) {
+    let clear = match std::io::stderr().is_terminal() {
+        true => "\r\x1b[K",
+        false => "",
+    };
+    note(format_args!(
+        "{clear}{} {}: {}, {} req/s, p99 {}, {} % failed{}",
+        shown_level(level.level),
+        course.unit(),
+        match (level.good, level.noisy) {
+            (true, false) => "good",
+            (true, true) => "good, but noisy",
+            (false, _) => "bad",
+        },
+        three_digits(level.rps),
+        level.p99_us.map_or("-".into(), shown_time),
+        three_digits(level.failure_ratio * 100.0),
+        match &level.rule {
+            Some(_) => format!(" ({})", level.says),
+            None => String::new(),
+        }
+    ));
+}

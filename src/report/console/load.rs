@@ -1,0 +1,109 @@
+//! What the load was and came to: its shape in a line, arrivals, and what the rules said.
+
+use std::fmt::Write;
+
+use super::super::record::{Record, RunInfo, StageRecord};
+use super::super::units::{grouped, three_digits};
+use super::{Colour, Console};
+
+/// Points of a load that are shown.
+const STAGES_SHOWN: usize = 4;
+
+/// `50 users, 10 per second`, or `500 iterations/s (constant) by 50 to 500 users`; of a search, the highest level.
+pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
+    let up_to = match is_search {
+        true => "levels up to ",
+        false => "",
+    };
+    let mut text = match &run.load.open {
+        None => format!("{up_to}{} users", grouped(run.users)),
+        Some(open) => format!(
+            "{up_to}{} iterations/s ({}) by {} to {} users",
+            three_digits(open.rate),
+            open.arrivals,
+            grouped(open.users_ready),
+            grouped(run.users)
+        ),
+    };
+    let stages: Vec<String> = match &run.load.open {
+        None => run.load.stages.iter().map(stage).collect(),
+        Some(open) => {
+            let stages = open.stages.iter();
+            stages
+                .map(|stage| format!("{}:{}s", stage.rate, stage.after_s))
+                .collect()
+        }
+    };
+    if !stages.is_empty() {
+        let more = match stages.len() > STAGES_SHOWN {
+            true => " ...",
+            false => "",
+        };
+        let first = &stages[..stages.len().min(STAGES_SHOWN)];
+        let _ = write!(text, ", stages {}{more}", first.join(" "));
+    } else if let Some(rate) = run.spawn_rate {
+        let _ = write!(text, ", {} per second", three_digits(rate));
+    }
+    text
+}
+
+fn stage(stage: &StageRecord) -> String {
+    format!("{}:{}s", stage.users, stage.after_s)
+}
+
+impl Console {
+    /// What became of an open load's arrivals.
+    pub(super) fn arrivals(&mut self, record: &Record) {
+        let Some(open) = &record.run.load.open else {
+            return;
+        };
+        let mut text = format!(
+            "ITERATIONS: {} due, {} begun ({}/s)",
+            grouped(open.due),
+            grouped(open.begun),
+            three_digits(open.rate_begun)
+        );
+        for (count, what) in [
+            (open.waited, "waited for a free user"),
+            (open.dropped, "dropped: the line was full"),
+            (open.never_begun, "still waiting at the end"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, ", {} {what}", grouped(count));
+            }
+        }
+        let text = match open.dropped + open.never_begun {
+            0 => text,
+            _ => self.paint(Colour::Yellow, &text),
+        };
+        self.wrapped("", &text);
+    }
+
+    /// A line for each rule.
+    pub(super) fn rules(&mut self, record: &Record) {
+        for rule in &record.rules {
+            let place = match (rule.from_s, rule.to_s, rule.users) {
+                (Some(from_s), Some(to_s), Some(users)) => format!(
+                    " from {from_s:.0} s to {to_s:.0} s, with {} users:",
+                    grouped(users)
+                ),
+                _ => String::new(),
+            };
+            let lead = match (rule.broken, rule.windows) {
+                (true, _) => self.paint(Colour::Red, "BROKEN:"),
+                (false, 0) => self.paint(Colour::Yellow, "NOT JUDGED:"),
+                (false, _) => self.paint(Colour::Green, "KEPT:"),
+            };
+            let windows = match rule.windows {
+                0 | 1 => String::new(),
+                count if rule.broken => format!(" (window {count})"),
+                count => format!(" ({} windows, the last one shown)", grouped(count)),
+            };
+            let text = format!(
+                "--{} '{}':{place} {}{windows}",
+                rule.kind, rule.rule, rule.says
+            );
+            self.wrapped(&format!("{lead} "), &text);
+        }
+    }
+}
