@@ -192,7 +192,7 @@ fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
     let (code, said) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
     assert_eq!(code, 2, "{said}");
     assert!(
-        said.contains("mine.toml:10:17: the environment variable OPSURGE_TEST_KEY is not set"),
+        said.contains("mine.toml:10:25: the environment variable OPSURGE_TEST_KEY is not set"),
         "{said}"
     );
     let wrong = no_key.replace("weight = 3", "wieght = 3");
