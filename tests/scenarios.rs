@@ -335,6 +335,8 @@ fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
     let json = |json: &str| format!("{STEP}json = '{json}'\n");
     check_error(&json("{\"a\": -{{random -5..5}}}"), (5, 16), "not JSON");
     check_error(&json("{\"a\": 1{{user}}}"), (5, 16), "not JSON");
+    let joined = "json = '{{n}}'\n[variables]\nn = \"{{random 0..9}}{{user}}\"\n";
+    check_error(&format!("{STEP}{joined}"), (5, 9), "several parts");
     check_error(&json("{\"a\": \"\\u000{{user}}\"}"), (5, 21), "not JSON");
 }
 

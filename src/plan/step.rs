@@ -11,7 +11,9 @@ use super::expect::{Expect, Extract, From, Rule, StatusSet};
 use super::place::{ScenarioError, did_you_mean};
 use super::pointer::Pointer;
 use super::scenario::{BODY_BYTES_KEPT, MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
-use super::text::{Into, Texts, check_json, check_name, is_header_character, not_for_a_path};
+use super::text::{
+    Into, Texts, check_holes, check_json, check_name, is_header_character, not_for_a_path,
+};
 use super::toml::{Entry, Item, Table};
 use super::variables::Demands;
 use super::wait::Wait;
@@ -564,7 +566,10 @@ impl<'c, 's> Compiler<'c, 's> {
                         check_json(&item, text)?;
                         text.to_owned()
                     }
-                    Err(_) => item.json()?.to_string(),
+                    Err(_) => {
+                        check_holes(&item)?;
+                        item.json()?.to_string()
+                    }
                 };
                 (
                     self.texts.step(&item, &text, Into::Json)?,

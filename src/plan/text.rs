@@ -329,6 +329,11 @@ impl Texts<'_> {
         bare: bool,
         values: &[&Value],
     ) -> Result<Encoding, ScenarioError> {
+        if bare && values.len() > 1 {
+            return Err(item.error(format!(
+                "{{{{{hole}}}}} has several parts, which need not make a number together; put quotes around it"
+            )));
+        }
         let mut encoding = Encoding::AsIs;
         for value in values {
             if let Value::Column(column) = value {
@@ -356,6 +361,9 @@ impl Texts<'_> {
                 encoding = foreign(into, bare);
             } else if bare && !value.is_number() {
                 return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+            } else if into == Into::Form && **value == Value::Now(Clock::Timestamp) {
+                // Its colons.
+                encoding = Encoding::Percent;
             }
             for literal in value.literals() {
                 check_characters(item, hole, literal, into)?;
@@ -405,6 +413,24 @@ fn ends_other_side(text: &str, began_inside: bool) -> bool {
         }
     }
     inside != began_inside
+}
+
+/// Whether each text in a table or list closes the holes that it opens: joined as JSON, another's braces would do it.
+///
+/// # Errors
+/// With the place of the first that does not.
+pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
+    if let Ok(text) = item.text() {
+        cut(text).map_err(|reason| item.error(reason))?;
+    } else if let Ok(items) = item.list() {
+        items.iter().try_for_each(check_holes)?;
+    } else if let Ok(table) = item.table() {
+        for (name, span, item) in table.entries() {
+            cut(name).map_err(|reason| item.source.error(span, reason))?;
+            check_holes(&item)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a JSON text with holes is valid whatever is put into them.
