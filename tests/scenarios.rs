@@ -10,9 +10,16 @@ use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
     let context = Context {
-        env: &|name| (name == "TEAM").then(|| "load".to_owned()),
+        env: &|name| match name {
+            "TEAM" => Some("load".to_owned()),
+            "LINES" => Some("a\r\nX-Evil: 1".to_owned()),
+            _ => None,
+        },
         read: &|name| match name {
-            "users.csv" => Ok(b"mail,n\nann@example.test,1\n\"bob \"\"b\"\"\",22\n".to_vec()),
+            "users.csv" => Ok(
+                b"mail,n,lines\nann@example.test,1,one\n\"bob \"\"b\"\"\",22,\"a\r\nX-Evil: 1\"\n"
+                    .to_vec(),
+            ),
             "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
             _ => Err("No such file or directory".into()),
         },
@@ -78,6 +85,11 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
         &with("headers = { X = \"{{env.NOPE}}\" }"),
         (5, 18),
         "NOPE is not set; before the command: export NOPE",
+    );
+    check_error(
+        &with("headers = { X = \"{{env.LINES}}\" }"),
+        (5, 18),
+        "brings the character '\\r', which a header cannot have",
     );
     check_error(
         &with("headers = { X = \"{{api_key}}\" }"),
@@ -194,6 +206,11 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
         &csv("json = '{\"n\": {{csv.mail}}}'"),
         (6, 15),
         "row 1 of the CSV file",
+    );
+    check_error(
+        &csv("headers = { X = \"{{csv.lines}}\" }"),
+        (6, 18),
+        "row 2 of the CSV file has a value that cannot stand in a header",
     );
     check_error(
         &csv("").replace("users.csv", "nope.csv"),
