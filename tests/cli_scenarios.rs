@@ -137,6 +137,12 @@ query = { after = "{{said}}" }
 expect = { json = { "/status" = "ok" } }
 ends = "registered and seen"
 [[task]]
+name = "two at once"
+[[task.step]]
+method = "GET"
+path = "/health"
+name = "the same"
+[[task.step]]
 method = "GET"
 path = "/health"
 name = "the same"
@@ -161,11 +167,15 @@ fn check_shows_what_will_be_sent_and_no_secret() {
         "== start: POST /v1/opscore/internal/agent/notify",
         "Authorization: Bearer ***",
         "\"agentId\":\"ann-0\"",
-        "== task (75.0000 %): GET /health",
-        "GET /health?after=%3Csaid%3E HTTP/1.1",
-        "== task (25.0000 %): GET the same",
+        "== task 75 %: GET /health",
+        "GET /health?after=<said> HTTP/1.1",
+        "== task \"two at once\" 25 %, step 1 of 2: GET the same",
+        "== task \"two at once\" 25 %, step 2 of 2: GET the same",
         "wait between tasks: 1s..3s",
-        "100 users: 50.0/s",
+        "share        10 users       100 users     1,000 users",
+        "GET /health                                  60 %           3.8/s          37.5/s         375.0/s",
+        "GET the same                                 40 %           2.5/s          25.0/s         250.0/s",
+        "all                                                         6.2/s          62.5/s         625.0/s",
         "measured as a whole: registered and seen",
     ] {
         assert!(said.contains(part), "{part} is not in: {said}");
@@ -192,7 +202,7 @@ fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
     let (code, said) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
     assert_eq!(code, 2, "{said}");
     assert!(
-        said.contains("mine.toml:10:17: the environment variable OPSURGE_TEST_KEY is not set"),
+        said.contains("mine.toml:10:25: the environment variable OPSURGE_TEST_KEY is not set"),
         "{said}"
     );
     let wrong = no_key.replace("weight = 3", "wieght = 3");

@@ -122,3 +122,14 @@ fn unsafe_stays_in_its_room() {
         }
     }
 }
+
+#[test]
+fn only_the_stand_in_knows_ops_cores_paths() {
+    for (room, _) in ROOMS.iter().filter(|(room, _)| *room != "mock") {
+        for (place, line) in code_of(room) {
+            for path in ["/v1/", "agent/notify"] {
+                assert!(!line.contains(path), "{place}: {path} in Rust");
+            }
+        }
+    }
+}

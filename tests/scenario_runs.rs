@@ -379,6 +379,57 @@ fn values_out_of_answers_stay_with_their_user_and_reach_path_head_and_body() {
 }
 
 #[test]
+fn the_readmes_scenario_works_as_it_stands_there() {
+    let readme = include_str!("../README.md");
+    let text = readme
+        .split("```toml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("a scenario");
+    let mut plan = plan(
+        &text.replace("csv.password", "csv.n"),
+        None,
+        stages(&["1:0s"]),
+        300,
+    );
+    let load = plan.scenario.load.clone();
+    assert_eq!(
+        (load.users, load.run_time_ns),
+        (Some(50), Some(300 * SECOND_NS))
+    );
+    plan.load = Closed::through(&load.points());
+    let mut tokens = 0;
+    let (outcomes, journal) = run(&plan, |seen| {
+        let token = seen.field("authorization");
+        match (seen.method.as_str(), seen.path.as_str()) {
+            ("POST", "/login") => {
+                let body: Value = serde_json::from_str(&seen.body).expect("JSON");
+                assert!(
+                    body["mail"]
+                        .as_str()
+                        .is_some_and(|mail| mail.ends_with("@x"))
+                );
+                assert_eq!(token, None);
+                tokens += 1;
+                Answer::new(200, format!("{{\"token\":\"t{tokens}\"}}"))
+            }
+            (_, path) => {
+                assert!(token.is_some_and(|token| token.starts_with("Bearer t")));
+                Answer::new(if path == "/orders" { 201 } else { 200 }, "")
+            }
+        }
+    });
+    let steps = &outcomes.recorder.counts.steps;
+    assert!(
+        steps
+            .iter()
+            .all(|step| step.failures == 0 && step.requests > 40)
+    );
+    let logouts = journal.iter().filter(|seen| seen.path == "/logout");
+    assert_eq!((logouts.count(), tokens), (50, 50));
+}
+
+#[test]
 fn who_cannot_log_in_leaves_and_the_others_stay() {
     let plan = plan(SHOP, None, Closed::at_rate(9, 9.0), 20);
     let (outcomes, journal) = run(&plan, shop(true));

@@ -10,9 +10,16 @@ use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
     let context = Context {
-        env: &|name| (name == "TEAM").then(|| "load".to_owned()),
+        env: &|name| match name {
+            "TEAM" => Some("load".to_owned()),
+            "LINES" => Some("a\r\nX-Evil: 1".to_owned()),
+            _ => None,
+        },
         read: &|name| match name {
-            "users.csv" => Ok(b"mail,n\nann@example.test,1\n\"bob \"\"b\"\"\",22\n".to_vec()),
+            "users.csv" => Ok(
+                b"mail,n,lines\nann@example.test,1,one\n\"bob \"\"b\"\"\",22,\"a\r\nX-Evil: 1\"\n"
+                    .to_vec(),
+            ),
             "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
             _ => Err("No such file or directory".into()),
         },
@@ -67,7 +74,7 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
         (5, 15),
         "time between its attempts",
     );
-    check_error(&with("json = \"{\""), (5, 8), "not JSON");
+    check_error(&with("json = \"{\""), (5, 9), "not JSON");
     check_error(&with("json = {}\ntext = \"\""), (6, 8), "not both");
     check_error(
         &with("headers = { Host = \"a\" }"),
@@ -76,17 +83,22 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     );
     check_error(
         &with("headers = { X = \"{{env.NOPE}}\" }"),
-        (5, 17),
-        "NOPE is not set",
+        (5, 18),
+        "NOPE is not set; before the command: export NOPE",
+    );
+    check_error(
+        &with("headers = { X = \"{{env.LINES}}\" }"),
+        (5, 18),
+        "brings the character '\\r', which a header cannot have",
     );
     check_error(
         &with("headers = { X = \"{{api_key}}\" }"),
-        (5, 17),
+        (5, 18),
         "OPSCORE_API_KEY",
     );
     check_error(
         &with("headers = { X = \"{{agent}}\" }"),
-        (5, 17),
+        (5, 18),
         "nothing is known of {{agent}}",
     );
     check_error(
@@ -106,18 +118,18 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     );
     check_error(
         "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/a b\"\n",
-        (4, 8),
+        (4, 11),
         "write %20",
     );
     check_error(
         "name = \"x\"\n[variables]\nid = \"{{uid}}\"\n",
-        (3, 6),
+        (3, 7),
         "did you mean \"uuid\"?",
     );
     check_error(
         "name = \"x\"\n[variables]\nid = \"a b\"\n[[task]]\nmethod = \"GET\"\npath = \"/{{id}}\"\n",
-        (6, 8),
-        "brings the character ' '",
+        (6, 10),
+        "brings the character ' ', which a path cannot have; write %20",
     );
 }
 
@@ -133,28 +145,28 @@ fn values_that_may_not_be_there_are_refused_where_they_are_used() {
     assert!(compiled(&after_login(work)).is_ok());
     check_error(
         &after_login(work).replace("[[start]]", "[[task]]"),
-        (8, 8),
-        "may not have run",
+        (8, 10),
+        "may not have run, or may have failed, before GET /{{token}}",
     );
     let goes_on = format!("on_failure = \"go-on\"\n{work}");
-    check_error(&after_login(&goes_on), (9, 8), "may have failed");
+    check_error(&after_login(&goes_on), (9, 10), "may have failed");
     let in_stop = "[[stop]]\nmethod = \"DELETE\"\npath = \"/{{token}}\"\n";
     assert!(compiled(&after_login(&format!("{work}{in_stop}"))).is_ok());
     let of_a_task = "[[task]]\nmethod = \"GET\"\npath = \"/\"\nextract = { item = { header = \"X\" } }\n[[stop]]\nmethod = \"GET\"\npath = \"/{{item}}\"\n";
-    check_error(&after_login(of_a_task), (12, 8), "may not have run");
+    check_error(&after_login(of_a_task), (12, 10), "may not have run");
     check_error(
         &after_login("").replace("/login", "/{{token}}"),
-        (4, 8),
+        (4, 10),
         "may not have run",
     );
     check_error(
         &after_login(&work.replace("token", "tokem")),
-        (8, 8),
+        (8, 10),
         "did you mean \"token\"?",
     );
     check_error(
         &after_login("[variables]\ntoken = \"x\"\n"),
-        (5, 21),
+        (5, 13),
         "[variables] has a token already",
     );
     check_error(
@@ -172,7 +184,7 @@ fn values_that_may_not_be_there_are_refused_where_they_are_used() {
 #[test]
 fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
     let hole = |hole: &str| format!("{STEP}text = \"{{{{{hole}}}}}\"\n");
-    let check = |text: &str, reason: &str| check_error(&hole(text), (5, 8), reason);
+    let check = |text: &str, reason: &str| check_error(&hole(text), (5, 9), reason);
     check("random 5", "write for example {{random 1..100}}");
     check("random 5..1", "no range");
     check("choice idle", "several texts");
@@ -187,13 +199,18 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
     };
     check_error(
         &csv("text = \"{{csv.male}}\""),
-        (6, 8),
+        (6, 9),
         "did you mean \"mail\"?",
     );
     check_error(
         &csv("json = '{\"n\": {{csv.mail}}}'"),
-        (6, 8),
+        (6, 15),
         "row 1 of the CSV file",
+    );
+    check_error(
+        &csv("headers = { X = \"{{csv.lines}}\" }"),
+        (6, 18),
+        "row 2 of the CSV file has a value that cannot stand in a header",
     );
     check_error(
         &csv("").replace("users.csv", "nope.csv"),
@@ -201,18 +218,18 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
         "nope.csv cannot be read: No such file",
     );
     let json = |json: &str| format!("{STEP}json = '{json}'\n");
-    check_error(&json("{\"a\": {{uuid}}}"), (5, 8), "put quotes around it");
+    check_error(&json("{\"a\": {{uuid}}}"), (5, 15), "put quotes around it");
     check_error(&json("{\"a\": {{user}"), (5, 8), "not closed");
-    check_error(&json("{\"a\": \"{{user}}}"), (5, 8), "not JSON");
+    check_error(&json("{\"a\": \"{{user}}}"), (5, 24), "not JSON");
     check_error(
         "name = \"x\"\n[variables]\nat = \"{{now}}\"\n",
-        (3, 6),
+        (3, 7),
         "computed once",
     );
     check_error(
         "name = \"x\"\n[variables]\nuuid = \"x\"\n",
-        (3, 8),
-        "cannot be a variable's name",
+        (3, 1),
+        "call the variable for example my_uuid",
     );
 }
 
@@ -263,8 +280,116 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
         (5, 1),
         "a staircase needs",
     );
+    check_error(&with("[load]\nramp = 5"), (6, 8), "users = 100");
+    check_error(&with("[load]\nusers_from = 5"), (6, 14), "users = 100");
+    check_error(
+        &with("[load]\nusers_from = 5\nstages = [\"5:5s\"]"),
+        (7, 10),
+        "leave users, users_from",
+    );
     check_error(&with("wait = 1"), (5, 1), "unknown key");
     check_error("name = \"x\"\nwait = \"expo 1s\"\n", (2, 8), "did you mean");
+    check_error(
+        "name = \"x\"\n[[tasks]]\nmethod = \"GET\"\npath = \"/\"\n",
+        (2, 3),
+        "did you mean \"task\"?",
+    );
+    check_error(
+        &STEP.replace("[[task]]", "[task]"),
+        (2, 1),
+        "its name stands in [[ ]]",
+    );
+    check_error(&with("expect = { status = 200 }"), (5, 21), "write [200]");
+    check_error(&with("body = \"a\""), (5, 8), "json, text, form, file");
+    check_error(
+        &with("[[task.step]]\nmethod = \"GET\"\npath = \"/\""),
+        (3, 10),
+        "stand in [[task.step]]",
+    );
+    check_error(&STEP.replace("\"/\"", "\"/100%\""), (4, 13), "write %25");
+    let named = |name: &str| {
+        format!("[[task]]\nname = \"{name}\"\n[[task.step]]\nmethod = \"GET\"\npath = \"/\"\n")
+    };
+    check_error(
+        &format!("name = \"x\"\n{}{}", named("a"), named("a")),
+        (8, 8),
+        "the name \"a\" is taken",
+    );
+    check_error(&with("pause = \"5 sec\""), (5, 9), "did you mean 5s?");
+    check_error(
+        &STEP
+            .replace("[[task]]", "[[start]]")
+            .replace("\"/\"", "\"/\"\non_failure = \"end-task\""),
+        (5, 14),
+        "for steps of a [[task]]",
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
+    let body = |lines: &str| format!("{STEP}json = '''\n{lines}'''\n");
+    check_error(
+        &body("{\n  \"a\": \"{{user}}\",\n  \"b\": \"{{usr}}\"\n}\n"),
+        (8, 9),
+        "did you mean \"user\"?",
+    );
+    check_error(
+        &body("{\n  \"a\": {{user}},\n  \"b\": ,\n}\n"),
+        (8, 8),
+        "not JSON: expected value",
+    );
+    check_error(
+        &body("{\n  \"\u{e9}\": {{user}} 5\n}\n"),
+        (7, 17),
+        "not JSON: expected `,` or `}`",
+    );
+    check_error(
+        &format!("{STEP}[task.json]\na = 1\n[task.json.deep]\nb = [\"x\", \"{{{{usr}}}}\"]\n"),
+        (8, 12),
+        "did you mean \"user\"?",
+    );
+    // Whatever a hole brings, it must not change what is around it.
+    let json = |json: &str| format!("{STEP}json = '{json}'\n");
+    check_error(&json("{\"a\": -{{random -5..5}}}"), (5, 16), "not JSON");
+    check_error(&json("{\"a\": 1{{user}}}"), (5, 16), "not JSON");
+    let joined = "json = '{{n}}'\n[variables]\nn = \"{{random 0..9}}{{user}}\"\n";
+    check_error(&format!("{STEP}{joined}"), (5, 9), "several parts");
+    check_error(&json("{\"a\": \"\\u000{{user}}\"}"), (5, 21), "not JSON");
+}
+
+#[test]
+fn a_variable_is_made_of_those_above_it() {
+    let with = |variables: &str| format!("{STEP}[variables]\n{variables}\n");
+    assert!(compiled(&with("b = \"1\"\na = \"{{b}}\"")).is_ok());
+    check_error(&with("a = \"{{b}}\"\nb = \"1\""), (6, 6), "move it up");
+    check_error(
+        &after_login("[variables]\nauth = \"Bearer {{token}}\"\n"),
+        (7, 16),
+        "into the step itself",
+    );
+}
+
+#[test]
+fn a_step_has_the_headers_that_it_does_not_drop_and_then_its_own() {
+    let text = after_login("[headers]\nAuthorization = \"Bearer {{token}}\"\n");
+    check_error(
+        &text,
+        (7, 25),
+        "before POST /login (a header of [headers] that is not for this step: drop_headers)",
+    );
+    let dropped = text.replace("\nextract", "\ndrop_headers = [\"authorization\"]\nextract");
+    let requests = rendered(&compiled(&dropped).expect("it is valid"), 0);
+    assert!(!requests[0].contains("Authorization"), "{}", requests[0]);
+    let own = dropped.replace(
+        "\nextract",
+        "\nheaders = { Authorization = \"Own\" }\nextract",
+    );
+    let requests = rendered(&compiled(&own).expect("it is valid"), 0);
+    assert!(
+        requests[0].contains("\r\nAuthorization: Own\r\n"),
+        "{}",
+        requests[0]
+    );
 }
 
 #[test]

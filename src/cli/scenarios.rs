@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 
 use crate::plan::compile::{Context, compile};
-use crate::plan::scenario::Scenario;
+use crate::plan::scenario::{Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
 use crate::plan::{BUILTIN, FORMAT};
 use crate::report::units::grouped;
@@ -17,6 +17,8 @@ use super::{Exit, say};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
+/// Most numbers of users that rates are shown for, beside each other.
+const COLUMNS_MAX: usize = 4;
 /// Bytes of a request that are shown.
 const SHOWN_BYTES: usize = 4_096;
 
@@ -55,14 +57,26 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 /// What a scenario will send: the first request of each step, the mix, and the rate by number of users.
 fn describe(scenario: &Scenario) -> String {
     let mut text = format!("{}: valid. {}\n", scenario.name, scenario.about);
-    for (title, range) in [("start", &scenario.start), ("stop", &scenario.stop)] {
-        if title == "stop" {
-            describe_tasks(scenario, &mut text);
+    for index in scenario.start.clone() {
+        describe_step(scenario, index, "start", &mut text);
+    }
+    for task in &scenario.tasks {
+        let share = percent(share_of(scenario, task));
+        let title = match name_of_task(scenario, task) {
+            Some(name) => format!("task \"{name}\" {share}"),
+            None => format!("task {share}"),
+        };
+        let count = task.steps.len();
+        for (nth, index) in task.steps.clone().enumerate() {
+            let title = match count {
+                1 => title.clone(),
+                _ => format!("{title}, step {} of {count}", nth + 1),
+            };
+            describe_step(scenario, index, &title, &mut text);
         }
-        for index in range.clone() {
-            let _ = writeln!(text, "\n== {title}: {}", name_of(scenario, index));
-            show_request(scenario, index, &mut text);
-        }
+    }
+    for index in scenario.stop.clone() {
+        describe_step(scenario, index, "stop", &mut text);
     }
     if !scenario.tasks.is_empty() {
         describe_rates(scenario, &mut text);
@@ -73,76 +87,107 @@ fn describe(scenario: &Scenario) -> String {
     text
 }
 
-fn describe_tasks(scenario: &Scenario, text: &mut String) {
-    let sum: u64 = scenario
-        .tasks
-        .iter()
-        .map(|task| u64::from(task.weight))
-        .sum();
-    for task in &scenario.tasks {
-        let share = 100.0 * f64::from(task.weight) / sum as f64;
-        for index in task.steps.clone() {
-            let _ = writeln!(
-                text,
-                "\n== task ({share:.4} %): {}",
-                name_of(scenario, index)
-            );
-            show_request(scenario, index, text);
-        }
-    }
-}
-
-/// How many requests per second so many users make, at most: as if every answer came at once.
+/// How often each request is made by so many users, at most: as if every answer came at once.
 fn describe_rates(scenario: &Scenario, text: &mut String) {
     let wait_s = scenario.wait.mean_ns() as f64 / 1e9;
-    let sum: f64 = scenario
-        .tasks
-        .iter()
-        .map(|task| f64::from(task.weight))
-        .sum();
-    let (mut pause_s, mut requests) = (0.0, 0.0);
+    let mut pause_s = 0.0;
+    let mut per_pass = vec![0.0; scenario.metrics.len()];
     for task in &scenario.tasks {
-        let share = f64::from(task.weight) / sum;
-        let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
-        let pauses: u64 = steps.iter().map(|step| step.pause.mean_ns()).sum();
-        pause_s += share * pauses as f64 / 1e9;
-        requests += share * steps.len() as f64;
+        let share = share_of(scenario, task);
+        for step in &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)] {
+            pause_s += share * step.pause.mean_ns() as f64 / 1e9;
+            per_pass[usize::from(step.metric)] += share;
+        }
     }
     let pass_s = match scenario.wait {
         Wait::Pacing { .. } => wait_s.max(pause_s),
         _ => wait_s + pause_s,
     };
-    let _ = write!(text, "\nwait between tasks: {}", scenario.wait);
-    if pass_s == 0.0 {
-        text.push_str(": as many requests as the answers allow\n");
-        return;
-    }
-    text.push_str("; requests per second in the work loop, at most:\n");
-    let own = scenario.load.users;
-    let users: Vec<u64> = own.map_or(USERS_SHOWN.to_vec(), |users| vec![users]);
-    for users in users {
-        let rate = users as f64 * requests / pass_s;
-        let _ = writeln!(text, "  {:>9} users: {rate:.1}/s", grouped(users));
-    }
-}
-
-fn name_of(scenario: &Scenario, index: u16) -> String {
-    let label = &scenario.metrics[usize::from(scenario.steps[usize::from(index)].metric)];
-    let poll = if label.is_poll {
-        " (asked again until it succeeds)"
-    } else {
-        ""
+    let _ = write!(text, "\nwait between tasks: {}; ", scenario.wait);
+    let users = match pass_s > 0.0 {
+        true => users_shown(scenario),
+        false => Vec::new(),
     };
-    format!("{} {}{poll}", label.method, label.name)
+    text.push_str(match users.is_empty() {
+        true => "as many requests as the answers allow:\n",
+        false => "requests per second in the work loop, if every answer came at once:\n",
+    });
+    let sum: f64 = per_pass.iter().sum();
+    let mut row = |name: &str, share: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
+        let _ = writeln!(text, "  {name:<40} {share:>8}{cells}");
+    };
+    let titles = users.iter().map(|&n| format!("{} users", grouped(n)));
+    row("", "share", titles.collect());
+    let rates = |requests: f64| {
+        let rate = |&n: &u64| format!("{:.1}/s", n as f64 * requests / pass_s);
+        users.iter().map(rate).collect()
+    };
+    for (label, &requests) in scenario.metrics.iter().zip(&per_pass) {
+        if requests > 0.0 {
+            let name = format!("{} {}", label.method, label.name);
+            row(&name, &percent(requests / sum), rates(requests));
+        }
+    }
+    row("all", "", rates(sum));
 }
 
-/// The request that the first user sends first, its secrets masked; what answers will bring stands as `<name>`.
-fn show_request(scenario: &Scenario, index: u16, text: &mut String) {
+/// Numbers of users that the scenario's own load goes through, as many as fit beside each other.
+fn users_shown(scenario: &Scenario) -> Vec<u64> {
+    let load = &scenario.load;
+    let stages = load.stages.iter().map(|point| point.users);
+    let mut users: Vec<u64> = stages.chain(load.users).chain([load.users_from]).collect();
+    users.retain(|&users| users > 0);
+    users.sort_unstable();
+    users.dedup();
+    match users.len() {
+        0 => USERS_SHOWN.to_vec(),
+        1..=COLUMNS_MAX => users,
+        _ => vec![users[0], users[users.len() - 1]],
+    }
+}
+
+/// A task's part of all passes, from 0 to 1.
+fn share_of(scenario: &Scenario, task: &Task) -> f64 {
+    let weights = scenario.tasks.iter().map(|task| f64::from(task.weight));
+    f64::from(task.weight) / weights.sum::<f64>()
+}
+
+/// A part from 0 to 1, with no more digits than it takes.
+fn percent(share: f64) -> String {
+    let digits = format!("{:.2}", 100.0 * share);
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits} %")
+}
+
+/// The name of a task of several steps: that of the span from its first step to its last.
+fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
+    let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
+    let (first, last) = (steps.first()?, steps.last()?);
+    let span = first.begins.iter().find(|span| last.ends.contains(span))?;
+    Some(&scenario.spans[usize::from(*span)])
+}
+
+/// A step's title, and the request that the first user sends first: its secrets masked, `<name>` for what answers bring.
+fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut String) {
+    let label = &scenario.metrics[usize::from(scenario.steps[usize::from(index)].metric)];
+    let poll = match scenario.steps[usize::from(index)].repeat {
+        Some(_) => " (asked again until it succeeds)",
+        None => "",
+    };
+    let _ = writeln!(text, "\n== {title}: {} {}{poll}", label.method, label.name);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ns = now.unwrap_or_default().as_nanos() as u64;
     let request = scenario.first_request(index, 0, 0, wall_ns);
     let shown = String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).into_owned();
-    for line in scenario.secrets.mask(&shown).lines() {
+    let shown = scenario.secrets.mask(&shown);
+    let (request_line, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
+    // What answers bring stands there percent-encoded.
+    let names = scenario.variables.names();
+    let request_line = names.fold(request_line.to_owned(), |line, name| {
+        line.replace(&format!("%3C{name}%3E"), &format!("<{name}>"))
+    });
+    for line in request_line.lines().chain(rest.trim_end().lines()) {
         let _ = writeln!(text, "{line}");
     }
     if request.len() > SHOWN_BYTES {

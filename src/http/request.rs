@@ -105,6 +105,13 @@ impl Encoding {
         }
     }
 
+    /// A text as it is written.
+    pub fn text(self, value: &str) -> String {
+        let mut out = vec![0; value.len() * self.bytes_per_byte_max()];
+        let length = self.write(value.as_bytes(), &mut out);
+        String::from_utf8_lossy(&out[..length]).into_owned()
+    }
+
     /// Writes a value to the start of `out`; returns its length.
     #[inline]
     pub fn write(self, value: &[u8], out: &mut [u8]) -> usize {

@@ -10,7 +10,7 @@ use super::load::{Point, Staircase};
 use super::open::RatePoint;
 use super::place::{ScenarioError, Source, did_you_mean};
 use super::scenario::{LoadDefaults, Scenario, Secrets};
-use super::step::{Compiler, read_headers};
+use super::step::{Compiler, names_of_extracted, read_headers};
 use super::text::{Holes, Texts, check_name};
 use super::toml::{Item, Table};
 use super::variables::Variables;
@@ -73,7 +73,6 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     })?;
     let root = Table::new(source, document.get_ref(), 0..0);
     let name = root.need("name", "name = \"checkout\"")?.text()?.to_owned();
-    root.read("number", |item| item.integer(0..=999_999))?;
     let about = root.read("about", Item::text)?.unwrap_or_default();
     let key_default = root.read("api_key_default", Item::text)?;
     let feeder = root.read("csv", |item| read_feeder(item, context))?;
@@ -86,22 +85,26 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         feeder: feeder.unwrap_or_default(),
         variables: Variables::default(),
         filled: Vec::new(),
+        later: Vec::new(),
+        present: String::new(),
         fresh: Vec::new(),
         fresh_bytes: 0,
         secrets: Secrets::default(),
     };
+    let start = root.read("start", Item::list)?.unwrap_or_default();
+    let tasks = root.read("task", Item::list)?.unwrap_or_default();
+    let stop = root.read("stop", Item::list)?.unwrap_or_default();
+    let steps = [&start[..], &tasks, &stop].concat();
+    texts.later = names_of_extracted(&steps)?;
     read_variables(&root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
 
-    let start = root.read("start", Item::list)?.unwrap_or_default();
-    let tasks = root.read("task", Item::list)?.unwrap_or_default();
-    let stop = root.read("stop", Item::list)?.unwrap_or_default();
+    root.finish()?;
     if start.is_empty() && tasks.is_empty() {
         return Err(root.error("it has no step; add [[task]] with method and path"));
     }
-    root.finish()?;
     let mut compiler = Compiler::new(context, headers, texts);
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
     let has_own_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
@@ -152,8 +155,12 @@ fn read_variables(root: &Table<'_>, texts: &mut Texts<'_>) -> Result<(), Scenari
     let Some(item) = root.get("variables") else {
         return Ok(());
     };
-    for (name, _, item) in item.table()?.entries() {
-        check_name(&item, name)?;
+    let table = item.table()?;
+    texts
+        .later
+        .extend(table.entries().map(|(name, _, _)| name.to_owned()));
+    for (name, span, item) in table.entries() {
+        check_name(name).map_err(|reason| item.source.error(span, reason))?;
         if item.text()?.len() > VARIABLE_BYTES_MAX {
             return Err(item.error("a variable is at most 4,096 bytes long"));
         }
@@ -180,18 +187,28 @@ pub(super) fn read_duration(item: &Item<'_>) -> Result<u64, ScenarioError> {
 fn read_load(item: &Item<'_>) -> Result<LoadDefaults, ScenarioError> {
     let table = item.table()?;
     let users = table.read("users", |item| item.integer(1..=USERS_MAX))?;
-    let users_from = table.read("users_from", |item| item.integer(0..=users.unwrap_or(0)))?;
+    let from = table.get("users_from");
+    let users_from = from
+        .as_ref()
+        .map(|item| item.integer(0..=users.unwrap_or(USERS_MAX)));
+    let users_from = users_from.transpose()?;
     let ramp_ns = table.read("ramp", read_duration)?;
     let run_time_ns = table.read("run_time", read_duration)?;
     let stages = table.get("stages");
     let points = stages.as_ref().map(read_stages).transpose()?;
     let step = table.read("step", |item| item.integer(1..=USERS_MAX))?;
     let every_ns = table.read("every", read_duration)?;
+    let alone = from.or(table.get("ramp")).or(table.get("every"));
     table.finish()?;
     if let Some(stages) = &stages
-        && (users.is_some() || ramp_ns.is_some() || step.is_some())
+        && (users.is_some() || alone.is_some() || step.is_some())
     {
-        return Err(stages.error("stages say all about the users; leave users, ramp and step out"));
+        return Err(stages.error(
+            "stages say all about the users; leave users, users_from, ramp, step and every out",
+        ));
+    }
+    if let (Some(item), None) = (alone, users) {
+        return Err(item.error("it needs the number of users at the peak beside it: users = 100"));
     }
     let staircase = match (step, every_ns, users) {
         (None, None, _) => None,

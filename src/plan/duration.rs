@@ -53,6 +53,7 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
             .find(|c: char| c.is_ascii_digit() || c == '.')
             .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
+        let unit = unit.trim();
         let Ok(number) = digits.parse::<f64>() else {
             return refuse(match digits {
                 "" if rest.starts_with('-') => "it is negative".into(),

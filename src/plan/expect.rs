@@ -8,6 +8,7 @@ use crate::http::request::Slot;
 use crate::http::response::field;
 
 use super::pointer::{Found, Pointer};
+use super::scenario::BODY_BYTES_KEPT;
 use super::variables::Demands;
 
 /// What counts as a success.
@@ -110,14 +111,21 @@ impl Extract {
                 Some(value) => value,
                 None => return unmet("is not there"),
             },
-            From::Json(pointer) => match find(pointer, reply.body) {
-                Some(found) => {
-                    json = found.text();
+            From::Json(pointer) => match find(pointer, reply.body).map(Found::text) {
+                Some(Some(text)) => {
+                    json = text;
                     json.as_bytes()
+                }
+                Some(None) => return unmet("is no Unicode text"),
+                None if reply.body.len() >= BODY_BYTES_KEPT => {
+                    return unmet("is not there, as far as one can see: of a body 64 KiB are kept");
                 }
                 None => return unmet("is not there"),
             },
         };
+        if std::str::from_utf8(text).is_err() {
+            return unmet("is no Unicode text");
+        }
         let is_bare = || serde_json::from_slice::<Json>(text).is_ok_and(|json| !json.is_string());
         if text.len() > self.slot.bytes_max {
             return unmet("is longer than its variable; give it more room with max");
@@ -201,7 +209,7 @@ impl FromIterator<u16> for StatusSet {
 mod tests {
     use super::*;
 
-    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nX-Id: 7a \r\nLocation: /a\r\n\r\n";
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nX-Id: 7a \r\nX-Latin: caf\xe9\r\nLocation: /a\r\n\r\n";
 
     fn pointer(text: &str) -> Pointer {
         Pointer::parse(text).expect(text)
@@ -304,6 +312,19 @@ mod tests {
         check(
             extracted(From::Header("x-id".into()), bare, ""),
             "is not a number",
+        );
+        check(
+            extracted(json("/t"), any, r#"{"t":"\udc00"}"#),
+            "is no Unicode text",
+        );
+        check(
+            extracted(From::Header("x-latin".into()), any, ""),
+            "is no Unicode text",
+        );
+        let long = format!("{{\"t\":\"{}", "x".repeat(BODY_BYTES_KEPT));
+        check(
+            extracted(json("/t"), any, &long[..BODY_BYTES_KEPT]),
+            "of a body 64 KiB are kept",
         );
     }
 

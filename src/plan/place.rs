@@ -64,7 +64,7 @@ pub fn did_you_mean<'n>(text: &str, known: impl IntoIterator<Item = &'n str>) ->
         })
         .min();
     match near {
-        Some((distance, name)) if distance <= 1 + name.len() / 2 => {
+        Some((distance, name)) if 2 * distance <= name.len().max(text.len()) => {
             format!("; did you mean \"{name}\"?")
         }
         _ => String::new(),

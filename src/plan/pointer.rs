@@ -72,26 +72,27 @@ impl<'b> Found<'b> {
         self.0
     }
 
-    /// A string's contents, or the raw text of anything else.
-    pub fn text(self) -> Cow<'b, str> {
-        match self
-            .0
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'))
-        {
-            None => Cow::Borrowed(self.0),
-            Some(inside) if !inside.contains('\\') => Cow::Borrowed(inside),
-            Some(_) => Cow::Owned(serde_json::from_str(self.0).unwrap_or_default()),
+    /// A string's contents, or the raw text of anything else. `None` for a string that is no Unicode text: half of a
+    /// surrogate pair, written as an escape (RFC 8259 section 8.2).
+    pub fn text(self) -> Option<Cow<'b, str>> {
+        let inside = self.0.strip_prefix('"');
+        match inside.and_then(|text| text.strip_suffix('"')) {
+            None => Some(Cow::Borrowed(self.0)),
+            Some(inside) if !inside.contains('\\') => Some(Cow::Borrowed(inside)),
+            Some(_) => serde_json::from_str(self.0).ok().map(Cow::Owned),
         }
     }
 
     /// It is the same value, however it is written.
     pub fn is(self, expected: &Json) -> bool {
         match expected {
-            Json::String(expected) => self.0.starts_with('"') && self.text() == expected.as_str(),
-            Json::Number(expected) => match (self.0.parse::<f64>(), expected.as_f64()) {
+            Json::String(expected) => {
+                self.0.starts_with('"') && self.text().is_some_and(|found| found == *expected)
+            }
+            Json::Number(expected) => match (self.0.parse::<i64>(), expected.as_i64()) {
                 (Ok(found), Some(expected)) => found == expected,
-                _ => false,
+                // `2` and `2.0` are the same number.
+                _ => self.0.parse().ok() == expected.as_f64(),
             },
             _ => serde_json::from_str::<Json>(self.0).is_ok_and(|found| found == *expected),
         }
@@ -249,10 +250,34 @@ mod tests {
                 let text = expected
                     .as_str()
                     .map_or_else(|| found.raw().to_owned(), str::to_owned);
-                assert_eq!(found.text(), text, "{pointer}");
+                assert_eq!(found.text().as_deref(), Some(text.as_str()), "{pointer}");
                 assert!(!found.is(&Json::from("something else")), "{pointer}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_are_compared_exactly_and_strings_are_text() {
+        let found = |text: &'static str| {
+            let found = Pointer::parse("").expect("valid").find(text.as_bytes());
+            found.expect("JSON").expect("a value")
+        };
+        for (text, number, same) in [
+            ("9007199254740993", 9_007_199_254_740_993i64, true),
+            ("9007199254740993", 9_007_199_254_740_992, false),
+            ("2.0", 2, true),
+            ("-2e0", -2, true),
+            ("\"2\"", 2, false),
+            ("true", 1, false),
+        ] {
+            assert_eq!(found(text).is(&Json::from(number)), same, "{text} {number}");
+        }
+        assert_eq!(found(r#""\ud800""#).text(), None);
+        assert!(!found(r#""\ud800""#).is(&Json::from("")));
+        assert_eq!(
+            found(r#""\ud83d\ude00""#).text().as_deref(),
+            Some("\u{1f600}")
+        );
     }
 
     #[test]

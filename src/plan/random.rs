@@ -47,7 +47,8 @@ impl Keyed {
 
     /// A fresh version 4 uuid (RFC 9562 section 5.4).
     pub fn uuid(&self, user: u64, stream: Stream, count: u64) -> Uuid {
-        let halves = [2 * count, 2 * count + 1].map(|at| self.draw(user, stream, at).to_le_bytes());
+        // The second half is drawn where no count of its own comes to lie.
+        let halves = [count, !count].map(|at| self.draw(user, stream, at).to_le_bytes());
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&halves[0]);
         bytes[8..].copy_from_slice(&halves[1]);

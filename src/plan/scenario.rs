@@ -1,9 +1,10 @@
 //! The declarative model: what a user does, compiled. Nothing in it can be invalid any more.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 
-use crate::http::request::{Slot, Template, Values};
+use crate::http::request::{Encoding, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::expect::{Expect, Extract, StatusSet};
@@ -256,10 +257,24 @@ impl Step {
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Adds one. Texts below four characters are left: masking them would eat ordinary text.
+    /// Adds one, in every form in which a request can have it. Texts below four bytes are left: masking them would
+    /// eat ordinary text.
     pub fn add(&mut self, secret: &str) {
-        if secret.len() >= 4 && !self.0.iter().any(|known| known == secret) {
-            self.0.push(secret.to_owned());
+        for encoding in [Encoding::AsIs, Encoding::Json, Encoding::Percent] {
+            let secret = encoding.text(secret);
+            if secret.len() >= 4 && !self.0.contains(&secret) {
+                self.0.push(secret);
+            }
+        }
+        // A secret that is a part of another one must not be masked first: the rest of the other would be left.
+        self.0.sort_by_key(|secret| Reverse(secret.len()));
+    }
+
+    /// Adds a field's value, and what stands behind its scheme (`Bearer ...`): a server may repeat that alone.
+    pub fn add_credentials(&mut self, value: &str) {
+        self.add(value);
+        if let Some((_, behind_scheme)) = value.split_once(' ') {
+            self.add(behind_scheme.trim());
         }
     }
 
@@ -287,5 +302,16 @@ mod tests {
         secrets.add("s3cret");
         assert_eq!(secrets.mask("key s3cret!"), "key ***!");
         assert!(!format!("{secrets:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn secrets_are_masked_however_they_are_written_and_as_a_whole() {
+        let mut secrets = Secrets::default();
+        secrets.add("pass");
+        secrets.add("pass\"w&rd");
+        let shown = "a=pass%22w%26rd {\"a\":\"pass\\\"w&rd\"} pass\"w&rd pass";
+        assert_eq!(secrets.mask(shown), "a=*** {\"a\":\"***\"} *** ***");
+        secrets.add_credentials("Bearer t0ken");
+        assert_eq!(secrets.mask("Bearer t0ken, t0ken"), "***, ***");
     }
 }

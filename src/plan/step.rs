@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::http::request::{Part, Template};
+use crate::http::request::{Encoding, Part, Template};
 use crate::http::response::{Expecting, Keep};
 
 use super::compile::{Context, read_duration, read_file, read_wait};
@@ -11,8 +11,10 @@ use super::expect::{Expect, Extract, From, Rule, StatusSet};
 use super::place::{ScenarioError, did_you_mean};
 use super::pointer::Pointer;
 use super::scenario::{BODY_BYTES_KEPT, MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
-use super::text::{self, Into, Texts, check_name};
-use super::toml::{Item, Table};
+use super::text::{
+    Into, Texts, check_holes, check_json, check_name, is_header_character, not_for_a_path,
+};
+use super::toml::{Entry, Item, Table};
 use super::variables::Demands;
 use super::wait::Wait;
 
@@ -24,6 +26,7 @@ const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
 /// Fields whose values are secrets.
 const SECRET_FIELDS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 const STEPS_MAX: usize = 1_000;
+const SPANS_MAX: usize = 1_000;
 /// Longest body from a file: each request that is under way has a buffer of its size.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Room for an extracted value, when its step does not say how much it needs.
@@ -86,14 +89,22 @@ impl<'s> Spans<'s> {
     /// The index of a span of which one end (0 begins, 1 ends) is found now.
     fn at(&mut self, name: &'s str, end: usize, item: Item<'s>) -> Result<u16, ScenarioError> {
         let index = self.0.iter().position(|(known, _)| *known == name);
-        let index = index.unwrap_or_else(|| {
-            self.0.push((name, [None, None]));
-            self.0.len() - 1
-        });
+        let index = match index {
+            Some(index) => index,
+            None if self.0.len() == SPANS_MAX => {
+                return Err(item.error(format!("more than {SPANS_MAX} names of spans")));
+            }
+            None => {
+                self.0.push((name, [None, None]));
+                self.0.len() - 1
+            }
+        };
         let place = &mut self.0[index].1[end];
         if place.is_some() {
             let what = ["begins", "ends"][end];
-            return Err(item.error(format!("the span \"{name}\" {what} twice")));
+            return Err(item.error(format!(
+                "the name \"{name}\" is taken: what is measured under it {what} twice"
+            )));
         }
         *place = Some(item);
         Ok(index as u16)
@@ -167,37 +178,30 @@ impl<'c, 's> Compiler<'c, 's> {
 
     /// Makes room for all values that are taken out of answers, so that a step before can be told from a step after.
     fn declare_extracted(&mut self, items: &[Item<'s>]) -> Result<(), ScenarioError> {
-        let mut rooms: HashMap<&str, (u64, Item<'s>)> = HashMap::new();
+        let mut rooms: HashMap<&str, u64> = HashMap::new();
         let mut names = Vec::new();
-        for item in items {
-            let table = item.table()?;
-            let inner = table.read("step", Item::list)?.unwrap_or_default();
-            for item in inner.iter().chain([item]) {
-                let Some(extract) = item.table()?.get("extract") else {
-                    continue;
-                };
-                for (name, _, item) in extract.table()?.entries() {
-                    check_name(&item, name)?;
-                    if self.texts.variables.find(name).is_some() {
-                        return Err(item.error(format!(
-                            "[variables] has a {name} already; choose another name"
-                        )));
-                    }
-                    let bytes = item
-                        .table()?
-                        .read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
-                    let bytes = bytes?.unwrap_or(EXTRACTED_BYTES);
-                    if !rooms.contains_key(name) {
-                        names.push(name);
-                    }
-                    let room = rooms.entry(name).or_insert((bytes, item));
-                    room.0 = room.0.max(bytes);
-                }
+        for (name, span, item) in extracted(items)? {
+            let error = |reason| item.source.error(span.clone(), reason);
+            check_name(name).map_err(error)?;
+            if self.texts.variables.find(name).is_some() {
+                return Err(error(format!(
+                    "[variables] has a {name} already; choose another name"
+                )));
             }
+            let bytes = item
+                .table()?
+                .read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
+            let bytes = bytes?.unwrap_or(EXTRACTED_BYTES);
+            if !rooms.contains_key(name) {
+                names.push(name);
+            }
+            let room = rooms.entry(name).or_insert(bytes);
+            *room = bytes.max(*room);
         }
         for name in names {
-            let bytes = rooms[name].0 as usize;
-            self.texts.variables.add_extracted(name, bytes);
+            self.texts
+                .variables
+                .add_extracted(name, rooms[name] as usize);
         }
         Ok(())
     }
@@ -218,6 +222,11 @@ impl<'c, 's> Compiler<'c, 's> {
                     return Err(item.error("the task has no step; add [[task.step]]"));
                 }
                 let name = table.get("name");
+                if let Some(method) = table.get("method").or(table.get("path")) {
+                    return Err(method.error(
+                        "the task has steps of its own; method, path and what belongs to them stand in [[task.step]]",
+                    ));
+                }
                 table.finish()?;
                 for step in &steps {
                     self.step(step, &step.table()?, Role::Task)?;
@@ -261,6 +270,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let path = table.need("path", "path = \"/health\"")?;
         let name = table.read("name", Item::text)?.unwrap_or(path.text()?);
         self.texts.fresh_bytes = 0;
+        self.texts.present = format!("{method_name} {}", path.text()?);
         let template = self.template(table, method_name, &path)?;
         let fresh = std::mem::take(&mut self.texts.fresh);
         self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
@@ -372,11 +382,14 @@ impl<'c, 's> Compiler<'c, 's> {
             ("go-on", _) => Ok(OnFailure::GoOn),
             ("stop", _) => Ok(OnFailure::Stop),
             ("end-task", Role::Task) => Ok(OnFailure::EndTask),
+            ("end-task", _) => {
+                Err(item
+                    .error("end-task is for steps of a [[task]]; here the user can go-on or stop"))
+            }
             (other, _) => {
                 let near = did_you_mean(other, ["go-on", "stop", "end-task"]);
-                Err(item.error(format!(
-                    "unknown ending \"{other}\"{near} (end-task is for tasks alone)"
-                )))
+                let reason = format!("unknown ending \"{other}\"{near} (go-on, stop, end-task)");
+                Err(item.error(reason))
             }
         })?;
         let on_failure = wish.unwrap_or(match role {
@@ -424,11 +437,8 @@ impl<'c, 's> Compiler<'c, 's> {
         let parts = self.texts.step(path, target, Into::Path)?;
         for part in &parts {
             let Part::Literal(text) = part else { continue };
-            let text = String::from_utf8_lossy(text);
-            if let Some(wrong) = text.chars().find(|&c| !text::is_path_character(c)) {
-                let encoded = String::from_utf8_lossy(&text::percent_encoded(&wrong.to_string()))
-                    .into_owned();
-                return Err(path.error(format!(
+            if let Some((wrong, encoded)) = not_for_a_path(&String::from_utf8_lossy(text)) {
+                return Err(path.part(&wrong.to_string()).error(format!(
                     "a path cannot have the character {wrong:?}; write {encoded}"
                 )));
             }
@@ -461,7 +471,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 '\0' => Vec::new(),
                 separator => vec![separator as u8],
             };
-            text.extend(text::percent_encoded(name));
+            text.extend(Encoding::Percent.text(name).into_bytes());
             text.push(b'=');
             parts.push(Part::Literal(text));
             parts.extend(
@@ -496,22 +506,20 @@ impl<'c, 's> Compiler<'c, 's> {
             dropped.push(name);
         }
         let own = table.read("headers", read_headers)?.unwrap_or_default();
-        for (name, item) in self.headers.clone().into_iter().chain(own) {
-            if !dropped
-                .iter()
-                .any(|dropped| dropped.eq_ignore_ascii_case(name))
-            {
-                let text = item.text()?;
-                if let Some(wrong) = text.chars().find(|&c| !text::is_header_character(c)) {
-                    return Err(item.error(format!("a header cannot have the character {wrong:?}")));
-                }
-                let value = self.texts.step(&item, text, Into::Header)?;
-                replace(&mut fields, (name.to_owned(), value));
+        for (name, item) in self.headers.clone() {
+            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                continue;
             }
+            let value = self.field(name, &item)?;
+            replace(&mut fields, value);
+        }
+        for (name, item) in own {
+            let value = self.field(name, &item)?;
+            replace(&mut fields, value);
         }
         for (name, value) in self.context.headers {
-            if SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
-                self.texts.secrets.add(value);
+            if is_secret(name) {
+                self.texts.secrets.add_credentials(value);
             }
             replace(&mut fields, field(name, value));
         }
@@ -524,12 +532,26 @@ impl<'c, 's> Compiler<'c, 's> {
         Ok(parts)
     }
 
+    fn field(&mut self, name: &str, item: &Item<'s>) -> Result<Field, ScenarioError> {
+        let text = item.text()?;
+        if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
+            return Err(item.error(format!("a header cannot have the character {wrong:?}")));
+        }
+        if is_secret(name) && !text.contains("{{") {
+            self.texts.secrets.add_credentials(text);
+        }
+        Ok((name.to_owned(), self.texts.step(item, text, Into::Header)?))
+    }
+
     /// A step's body and its type.
     fn body(
         &mut self,
         table: &Table<'s>,
     ) -> Result<(Option<Vec<Part>>, Option<&'static str>), ScenarioError> {
         let kinds = ["json", "text", "form", "file"];
+        if let Some(item) = table.get("body") {
+            return Err(item.error(format!("a body is given as one of {}", kinds.join(", "))));
+        }
         let mut given = kinds.map(|kind| table.get(kind)).into_iter().zip(kinds);
         let Some((item, kind)) = given.find_map(|(item, kind)| Some((item?, kind))) else {
             return Ok((None, None));
@@ -541,10 +563,13 @@ impl<'c, 's> Compiler<'c, 's> {
             "json" => {
                 let text = match item.text() {
                     Ok(text) => {
-                        text::check_json(&item, text)?;
+                        check_json(&item, text)?;
                         text.to_owned()
                     }
-                    Err(_) => item.json()?.to_string(),
+                    Err(_) => {
+                        check_holes(&item)?;
+                        item.json()?.to_string()
+                    }
                 };
                 (
                     self.texts.step(&item, &text, Into::Json)?,
@@ -591,6 +616,31 @@ fn replace(fields: &mut Vec<Field>, field: Field) {
         Some(before) => *before = field,
         None => fields.push(field),
     }
+}
+
+/// The values of such fields are secrets, wherever they come from.
+fn is_secret(name: &str) -> bool {
+    SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// All values that steps take out of answers: their names with their places, and where they are found.
+fn extracted<'s>(items: &[Item<'s>]) -> Result<Vec<Entry<'s>>, ScenarioError> {
+    let mut all = Vec::new();
+    for item in items {
+        let inner = item.table()?.read("step", Item::list)?.unwrap_or_default();
+        for item in inner.iter().chain([item]) {
+            if let Some(extract) = item.table()?.get("extract") {
+                all.extend(extract.table()?.entries());
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The names alone.
+pub(super) fn names_of_extracted(items: &[Item<'_>]) -> Result<Vec<String>, ScenarioError> {
+    let all = extracted(items)?.into_iter();
+    Ok(all.map(|(name, _, _)| name.to_owned()).collect())
 }
 
 /// How much of an answer has to be kept to judge it.

@@ -24,7 +24,8 @@ const FRESH_MAX: usize = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'t> {
     Literal(&'t str),
-    Hole(&'t str),
+    /// With its braces, and what stands between them.
+    Hole(&'t str, &'t str),
 }
 
 /// What holes can be filled with before the run.
@@ -41,6 +42,10 @@ pub(super) struct Texts<'c> {
     pub variables: Variables,
     /// Extracted variables that every way to the present step has filled.
     pub filled: Vec<usize>,
+    /// Names that become variables further down: the rest of `[variables]`, and what steps take out of answers.
+    pub later: Vec<String>,
+    /// Method and path of the present step, for error messages.
+    pub present: String,
     /// Values made anew for the present step's request.
     pub fresh: Vec<Fresh>,
     pub fresh_bytes: usize,
@@ -70,7 +75,8 @@ fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
         if open > 0 {
             pieces.push(Piece::Literal(&rest[..open]));
         }
-        pieces.push(Piece::Hole(after[..close].trim()));
+        let whole = &rest[open..open + close + 4];
+        pieces.push(Piece::Hole(whole, after[..close].trim()));
         rest = &after[close + 2..];
     }
     if !rest.is_empty() {
@@ -86,21 +92,33 @@ impl Texts<'_> {
         for piece in cut(item.text()?).map_err(|reason| item.error(reason))? {
             parts.push(match piece {
                 Piece::Literal(text) => variables::Part::Value(Value::Literal(text.to_owned())),
-                Piece::Hole(hole) => match (self.value(item, hole)?, self.variables.find(hole)) {
-                    (Some(Value::Now(_)), _) => {
-                        return Err(item.error(
-                            "a variable is computed once, before its user's first request; put {{now}} into the step",
-                        ));
-                    }
-                    (Some(value), _) => variables::Part::Value(value),
-                    (None, Some(other)) => variables::Part::Variable(other),
-                    (None, None) => {
-                        variables::Part::Value(Value::Literal(self.fixed_value(item, hole)?))
-                    }
-                },
+                Piece::Hole(whole, hole) => self.part_of_variable(&item.part(whole), hole)?,
             });
         }
         Ok(parts)
+    }
+
+    fn part_of_variable(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+    ) -> Result<variables::Part, ScenarioError> {
+        let value = match (self.value(item, hole)?, self.variables.find(hole)) {
+            (Some(Value::Now(_)), _) => {
+                return Err(item.error(
+                    "a variable is computed once, before its user's first request; put {{now}} into the step",
+                ));
+            }
+            (Some(value), _) => value,
+            (None, Some(other)) => return Ok(variables::Part::Variable(other)),
+            (None, None) if self.later.iter().any(|later| later == hole) => {
+                return Err(item.error(format!(
+                    "{{{{{hole}}}}} is not known yet here: a variable is made of those above it, before its user's first request; move it up, or put a value of extract into the step itself"
+                )));
+            }
+            (None, None) => Value::Literal(self.fixed_value(item, hole)?),
+        };
+        Ok(variables::Part::Value(value))
     }
 
     /// A step's text.
@@ -117,13 +135,13 @@ impl Texts<'_> {
                 Piece::Literal(text) => {
                     in_string ^= ends_other_side(text, in_string);
                     match into {
-                        Into::Form => Part::Literal(percent_encoded(text)),
+                        Into::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
                         _ => Part::Literal(text.as_bytes().to_vec()),
                     }
                 }
-                Piece::Hole(hole) => {
+                Piece::Hole(whole, hole) => {
                     let bare = into == Into::Json && !in_string;
-                    self.hole(item, hole, into, bare)?
+                    self.hole(&item.part(whole), hole, into, bare)?
                 }
             });
         }
@@ -151,10 +169,8 @@ impl Texts<'_> {
             return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
         }
         check_characters(item, hole, &text, into)?;
-        Ok(Part::Literal(match into {
-            Into::Form => percent_encoded(&text),
-            _ => text.into_bytes(),
-        }))
+        let encoding = encoding_of_own(into);
+        Ok(Part::Literal(encoding.text(&text).into_bytes()))
     }
 
     fn fresh(
@@ -171,6 +187,9 @@ impl Texts<'_> {
             bytes_max: value.bytes_max(&self.feeder),
             fixed: value.is_fixed(&self.feeder),
         };
+        if slot.bytes_max > usize::from(u16::MAX) {
+            return Err(item.error("a hole's text is at most 65,535 bytes long"));
+        }
         self.fresh_bytes += slot.stride();
         self.fresh.push(Fresh { value, slot });
         Ok(Part::Value(Place::Fresh(slot), encoding))
@@ -251,7 +270,9 @@ impl Texts<'_> {
             })?
         } else if let Some(variable) = hole.strip_prefix("env.") {
             (self.holes.env)(variable).ok_or_else(|| {
-                item.error(format!("the environment variable {variable} is not set"))
+                item.error(format!(
+                    "the environment variable {variable} is not set; before the command: export {variable}=..."
+                ))
             })?
         } else {
             let known = self
@@ -282,8 +303,15 @@ impl Texts<'_> {
             demands.in_header |= into == Into::Header;
             demands.bare_in_json |= bare;
             if !self.filled.contains(&index) {
+                let cure = match into {
+                    Into::Header => {
+                        " (a header of [headers] that is not for this step: drop_headers)"
+                    }
+                    _ => "",
+                };
                 return Err(item.error(format!(
-                    "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before this one"
+                    "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before {}{cure}",
+                    self.present
                 )));
             }
             return Ok(foreign(into, bare));
@@ -301,6 +329,11 @@ impl Texts<'_> {
         bare: bool,
         values: &[&Value],
     ) -> Result<Encoding, ScenarioError> {
+        if bare && values.len() > 1 {
+            return Err(item.error(format!(
+                "{{{{{hole}}}}} has several parts, which need not make a number together; put quotes around it"
+            )));
+        }
         let mut encoding = Encoding::AsIs;
         for value in values {
             if let Value::Column(column) = value {
@@ -328,15 +361,28 @@ impl Texts<'_> {
                 encoding = foreign(into, bare);
             } else if bare && !value.is_number() {
                 return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+            } else if into == Into::Form && **value == Value::Now(Clock::Timestamp) {
+                // Its colons.
+                encoding = Encoding::Percent;
             }
             for literal in value.literals() {
                 check_characters(item, hole, literal, into)?;
-                if into == Into::Form && percent_encoded(literal) != literal.as_bytes() {
-                    encoding = Encoding::Percent;
+                let own = encoding_of_own(into);
+                if own.text(literal) != *literal {
+                    encoding = own;
                 }
             }
         }
         Ok(encoding)
+    }
+}
+
+/// How a text of the scenario's author is written. In a path it may have a meaning (`/`), and stays.
+fn encoding_of_own(into: Into) -> Encoding {
+    match into {
+        Into::Form => Encoding::Percent,
+        Into::Json => Encoding::Json,
+        Into::Path | Into::Header | Into::Text => Encoding::AsIs,
     }
 }
 
@@ -369,31 +415,62 @@ fn ends_other_side(text: &str, began_inside: bool) -> bool {
     inside != began_inside
 }
 
-/// Whether a JSON text with holes is valid whatever is put into them.
+/// Whether each text in a table or list closes the holes that it opens: joined as JSON, another's braces would do it.
 ///
 /// # Errors
-/// With the parser's reason.
-pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
-    let mut sample = String::new();
-    for piece in cut(text).map_err(|reason| item.error(reason))? {
-        match piece {
-            Piece::Literal(text) => sample += text,
-            // A digit is right in a string, and a number outside.
-            Piece::Hole(_) => sample.push('0'),
+/// With the place of the first that does not.
+pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
+    if let Ok(text) = item.text() {
+        cut(text).map_err(|reason| item.error(reason))?;
+    } else if let Ok(items) = item.list() {
+        items.iter().try_for_each(check_holes)?;
+    } else if let Ok(table) = item.table() {
+        for (name, span, item) in table.entries() {
+            cut(name).map_err(|reason| item.source.error(span, reason))?;
+            check_holes(&item)?;
         }
     }
-    match serde_json::from_str::<Json>(&sample) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(item.error(format!("not JSON: {error}"))),
-    }
+    Ok(())
 }
 
-/// Everything but unreserved characters (RFC 3986 section 2.3) becomes %XX.
-pub(super) fn percent_encoded(text: &str) -> Vec<u8> {
-    let mut encoded = vec![0; 3 * text.len()];
-    let length = Encoding::Percent.write(text.as_bytes(), &mut encoded);
-    encoded.truncate(length);
-    encoded
+/// Whether a JSON text with holes is valid whatever is put into them.
+///
+/// In a string a hole is tried with letters that are no hexadecimal digits (it must not end an escape), outside with
+/// `null`, which is right only where a whole value stands (`-{{n}}` may become `--1`).
+///
+/// # Errors
+/// With the parser's reason, and its place where the text stands in the file as it is.
+pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
+    let mut sample = String::new();
+    let mut in_string = false;
+    for piece in cut(text).map_err(|reason| item.error(reason))? {
+        match piece {
+            Piece::Literal(text) => {
+                in_string ^= ends_other_side(text, in_string);
+                sample += text;
+            }
+            // As long as the hole, so that places stay what they are.
+            Piece::Hole(whole, _) => {
+                let probe = if in_string { "x" } else { "null" };
+                let fill = if in_string { 'x' } else { ' ' };
+                sample += probe;
+                sample.extend(std::iter::repeat_n(fill, whole.len() - probe.len()));
+            }
+        }
+    }
+    let Err(error) = serde_json::from_str::<Json>(&sample) else {
+        return Ok(());
+    };
+    let reason = error.to_string();
+    let mut place = item.part(text);
+    if place.span.len() != text.len() {
+        return Err(item.error(format!("not JSON: {reason}")));
+    }
+    let lines_before = sample.split_inclusive('\n').take(error.line() - 1);
+    let line_start: usize = lines_before.map(str::len).sum();
+    place.span.start += line_start + error.column().saturating_sub(1);
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    Err(place.error(format!("not JSON: {reason}")))
 }
 
 /// What is put into a hole must not break what is around it. The value is not repeated: it may be a secret.
@@ -403,22 +480,40 @@ fn check_characters(
     value: &str,
     into: Into,
 ) -> Result<(), ScenarioError> {
-    let (fits, place): (fn(char) -> bool, _) = match into {
-        Into::Path => (is_path_character, "a path"),
-        Into::Header => (is_header_character, "a header"),
-        Into::Json => (is_json_character, "a JSON text"),
-        Into::Text | Into::Form => return Ok(()),
+    let (wrong, cure) = match into {
+        Into::Path => match not_for_a_path(value) {
+            Some((wrong, encoded)) => {
+                (wrong, format!("a path cannot have; write {encoded} for it"))
+            }
+            None => return Ok(()),
+        },
+        Into::Header => match value.chars().find(|&c| !is_header_character(c)) {
+            Some(wrong) => (wrong, "a header cannot have".to_owned()),
+            None => return Ok(()),
+        },
+        Into::Json | Into::Text | Into::Form => return Ok(()),
     };
-    match value.chars().find(|&character| !fits(character)) {
-        None => Ok(()),
-        Some(character) => Err(item.error(format!(
-            "{{{{{name}}}}} brings the character {character:?}, which {place} cannot have"
-        ))),
-    }
+    Err(item.error(format!(
+        "{{{{{name}}}}} brings the character {wrong:?}, which {cure}"
+    )))
+}
+
+/// The first character that cannot stand in a path as it is, and what stands for it.
+pub(super) fn not_for_a_path(text: &str) -> Option<(char, String)> {
+    let is_hex = |at: usize| {
+        let byte = text.as_bytes().get(at);
+        byte.is_some_and(u8::is_ascii_hexdigit)
+    };
+    let mut characters = text.char_indices();
+    let (_, wrong) = characters.find(|&(at, character)| match character {
+        '%' => !is_hex(at + 1) || !is_hex(at + 2),
+        _ => !is_path_character(character),
+    })?;
+    Some((wrong, Encoding::Percent.text(&wrong.to_string())))
 }
 
 /// A character of a request target (RFC 3986 sections 3.3 and 3.4).
-pub(super) fn is_path_character(character: char) -> bool {
+fn is_path_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%[]".contains(character)
 }
 
@@ -427,18 +522,18 @@ pub(super) fn is_header_character(character: char) -> bool {
     character == '\t' || (character >= ' ' && character != '\x7f')
 }
 
-fn is_json_character(character: char) -> bool {
-    character >= ' ' && character != '"' && character != '\\'
-}
-
-/// Whether a name can be a variable's.
-pub(super) fn check_name(item: &Item<'_>, name: &str) -> Result<(), ScenarioError> {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !plain || name.is_empty() || WORDS.contains(&name) {
-        return Err(item.error(format!(
-            "\"{name}\" cannot be a variable's name: letters, digits and _, and none of {}",
-            WORDS.join(", ")
-        )));
+/// Whether a name can be a variable's. The error is the reason.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if WORDS.contains(&name) {
+        return Err(format!(
+            "{{{{{name}}}}} has a meaning of its own; call the variable for example my_{name}"
+        ));
+    }
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Err(format!(
+            "\"{name}\" cannot be a variable's name: it consists of letters, digits and _"
+        ));
     }
     Ok(())
 }

@@ -9,6 +9,9 @@ use serde_json::Value as Json;
 
 use super::place::{ScenarioError, Source, did_you_mean};
 
+/// Longest value that is repeated as an example of what would be right.
+const EXAMPLE_BYTES_MAX: usize = 40;
+
 /// A table being read.
 pub(super) struct Table<'s> {
     source: Source<'s>,
@@ -25,6 +28,9 @@ pub(super) struct Item<'s> {
     pub span: Range<usize>,
     value: &'s DeValue<'s>,
 }
+
+/// A key with its place, and its value.
+pub(super) type Entry<'s> = (&'s str, Range<usize>, Item<'s>);
 
 impl<'s> Table<'s> {
     pub fn new(source: Source<'s>, table: &'s DeTable<'s>, span: Range<usize>) -> Self {
@@ -59,7 +65,7 @@ impl<'s> Table<'s> {
     }
 
     /// All entries, whatever their names.
-    pub fn entries(&self) -> impl Iterator<Item = (&'s str, Range<usize>, Item<'s>)> {
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'s>> {
         let source = self.source;
         self.table.iter().map(move |(key, value)| {
             let name: &'s str = key.get_ref();
@@ -97,6 +103,36 @@ impl<'s> Item<'s> {
 
     pub fn error(&self, reason: impl Into<String>) -> ScenarioError {
         self.source.error(self.span.clone(), reason)
+    }
+
+    /// The same value for an error about a part of it: its place is that of the first text in it which has this part,
+    /// as far as it stands in the file as it is, without escapes.
+    pub fn part(&self, part: &str) -> Self {
+        let inner: Vec<Self> = match self.value {
+            DeValue::String(text) if text.contains(part) => {
+                let raw = &self.source.text[self.span.clone()];
+                let Some(at) = raw.find(part) else {
+                    return self.clone();
+                };
+                let start = self.span.start + at;
+                return Self {
+                    span: start..start + part.len(),
+                    ..self.clone()
+                };
+            }
+            DeValue::Array(values) => {
+                let items = values.iter().map(|value| Self::new(self.source, value));
+                items.collect()
+            }
+            DeValue::Table(table) => {
+                let items = table.values().map(|value| Self::new(self.source, value));
+                items.collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut narrowed = inner.iter().map(|item| (item, item.part(part)));
+        let found = narrowed.find(|(item, narrowed)| item.span != narrowed.span);
+        found.map_or_else(|| self.clone(), |(_, narrowed)| narrowed)
     }
 
     fn expected(&self, what: &str) -> ScenarioError {
@@ -139,7 +175,15 @@ impl<'s> Item<'s> {
                 let items = values.iter().map(|value| Item::new(self.source, value));
                 Ok(items.collect())
             }
-            _ => Err(self.expected("a list in [ ]")),
+            DeValue::Table(_) => {
+                Err(self.error("expected a list, found one table; its name stands in [[ ]]"))
+            }
+            _ => match &self.source.text[self.span.clone()] {
+                short if short.len() <= EXAMPLE_BYTES_MAX => {
+                    Err(self.error(format!("expected a list; write [{short}]")))
+                }
+                _ => Err(self.expected("a list in [ ]")),
+            },
         }
     }
 
