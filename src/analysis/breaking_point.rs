@@ -93,6 +93,13 @@ pub enum End {
         /// Highest level that was measured.
         last_good: f64,
     },
+    /// Once overloaded it stayed bad, down to the first level, which had been good before.
+    DidNotRecover {
+        /// Highest level that was good before.
+        last_good: f64,
+        /// Lowest level above it that was bad at once.
+        first_bad: f64,
+    },
     /// No level was good.
     BrokenFromTheStart {
         /// Lowest level that was measured.
@@ -141,6 +148,14 @@ impl Search {
                     });
                 }
                 None => return Next::Measure(at),
+            }
+            if bracket.good.is_none()
+                && let Some((last_good, first_bad)) = before_it_was_overloaded(measured, self.from)
+            {
+                return Next::Done(End::DidNotRecover {
+                    last_good,
+                    first_bad,
+                });
             }
             level = self.after(bracket, at);
         }
@@ -283,10 +298,12 @@ impl Tally {
     }
 }
 
-/// Levels that were believed good and then turned out bad, one after the other without a good measurement since.
-fn overturned_in_a_row(measured: &[Measured]) -> usize {
+/// Goes through the measurements that count in their order, with each level's verdict before and after it.
+fn for_each_verdict(
+    measured: &[Measured],
+    mut tell: impl FnMut(&Measured, Option<bool>, Option<bool>),
+) {
     let mut levels: Vec<(f64, Tally, Option<bool>)> = Vec::new();
-    let mut row = 0;
     for one in measured.iter().filter(|one| one.is_believable) {
         let known = levels.iter().position(|level| is_same(level.0, one.level));
         let index = known.unwrap_or_else(|| {
@@ -295,15 +312,42 @@ fn overturned_in_a_row(measured: &[Measured]) -> usize {
         });
         let (_, tally, believed) = &mut levels[index];
         tally.count(one);
+        let before = *believed;
+        *believed = tally.verdict().or(before);
+        tell(one, before, *believed);
+    }
+}
+
+/// Levels that were believed good and then turned out bad, one after the other without a good measurement since.
+fn overturned_in_a_row(measured: &[Measured]) -> usize {
+    let mut row = 0;
+    for_each_verdict(measured, |one, before, after| {
         if one.good {
             row = 0;
         }
-        if let Some(is_good) = tally.verdict() {
-            let was_good = believed.replace(is_good) == Some(true);
-            row += usize::from(was_good && !is_good);
-        }
-    }
+        row += usize::from(before == Some(true) && after == Some(false));
+    });
     row
+}
+
+/// The highest level that was good at first and the lowest above it that was bad at first, if that from which the
+/// search began was good at first.
+fn before_it_was_overloaded(measured: &[Measured], from: f64) -> Option<(f64, f64)> {
+    let (mut good, mut bad, mut from_was_good) = (Vec::new(), Vec::new(), false);
+    for_each_verdict(measured, |one, before, after| match (before, after) {
+        (None, Some(true)) => {
+            from_was_good |= is_same(one.level, from);
+            good.push(one.level);
+        }
+        (None, Some(false)) => bad.push(one.level),
+        _ => {}
+    });
+    let last_good = good
+        .into_iter()
+        .reduce(f64::max)
+        .filter(|_| from_was_good)?;
+    let above = bad.into_iter().filter(|&level| level > last_good);
+    Some((last_good, above.reduce(f64::min)?))
 }
 
 fn is_same(one: f64, other: f64) -> bool {

@@ -192,9 +192,13 @@ impl Rule {
             self.finding(Some(index), value)
         };
         let of_all = || {
-            let value = self
-                .measure
-                .value(&window.all_with_stuck(), window.length_ns);
+            let all = window.all_with_stuck();
+            // That nothing at all has ended is plain, however few were waiting for it.
+            let is_silent = window.in_flight > 0 && window.stuck() == window.in_flight;
+            let value = match self.measure.is_time() && is_silent {
+                true => Some(window.length_ns as f64 / 1e3),
+                false => self.measure.value(&all, window.length_ns),
+            };
             self.finding(None, value)
         };
         match self.scope {
@@ -711,8 +715,10 @@ mod tests {
             assert_eq!(finding.value.map(f64::round), Some(6_800_000.0), "{text}");
             assert!(rule(text).judge(&stuck(12, 0)).broken, "{text}");
             assert!(!rule(text).judge(&stuck(12, 12)).broken, "{text}");
-            // Too few to judge, stuck or not.
-            assert_eq!(rule(text).judge(&stuck(9, 0)).value, None, "{text}");
+            // Too few to judge, unless nothing has ended at all.
+            assert_eq!(rule(text).judge(&stuck(9, 2)).value, None, "{text}");
+            assert_eq!(rule(text).judge(&stuck(1, 0)).value, Some(1e7), "{text}");
+            assert_eq!(rule(text).judge(&stuck(0, 0)).value, None, "{text}");
         }
         assert_eq!(rule("errors>1%").judge(&stuck(12, 4)).value, None);
         assert_eq!(rule("rps<1").judge(&stuck(12, 4)).value, Some(0.4));

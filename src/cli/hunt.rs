@@ -313,6 +313,19 @@ impl<'p> Hunt<'p> {
                     shown_level(last_good)
                 ),
             ),
+            Next::Done(End::DidNotRecover {
+                last_good,
+                first_bad,
+            }) => (
+                Some(last_good),
+                Some(first_bad),
+                format!(
+                    "{} {unit} held until {} overloaded it; since then not even {} do: it does not recover by itself",
+                    shown_level(last_good),
+                    shown_level(first_bad),
+                    shown_level(self.course.search.from)
+                ),
+            ),
             Next::Done(End::BrokenFromTheStart { first_bad }) => (
                 None,
                 Some(first_bad),

@@ -1,0 +1,411 @@
+//! The search for the breaking point: on the virtual clock against a service of known capacity, then the real binary.
+
+mod binary;
+mod server;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use binary::opsurge;
+use opsurge::analysis::breaking_point::{Growth, Search};
+use opsurge::analysis::criteria::{OPS_CORE_RULES, Rule};
+use opsurge::cli::hunt::{Course, Hunt};
+use opsurge::engine::shard::{Shard, Start};
+use opsurge::engine::{Control, Order, Second};
+use opsurge::io::DriverConfig;
+use opsurge::io::sim::{Network, Sim};
+use opsurge::metrics::interval::Interval;
+use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::load::Closed;
+use opsurge::plan::open::{Arrivals, Open};
+use opsurge::plan::wait::Wait;
+use opsurge::plan::{Connections, Plan, builtin};
+use opsurge::report::record::{LevelRecord, Record, SearchRecord};
+use server::{Answer, Seen, Server};
+
+const SECOND_NS: u64 = 1_000_000_000;
+const MS: u64 = 1_000_000;
+
+const ONE_STEP: &str = "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+
+/// So many workers that take `service_ns` for each request, first come first served: workers / service time is all
+/// that they can do.
+fn workers(count: usize, service_ns: u64) -> impl FnMut(&Seen) -> u64 {
+    let mut free_ns: BinaryHeap<Reverse<u64>> = (0..count).map(|_| Reverse(0)).collect();
+    move |seen| {
+        let Reverse(free) = free_ns.pop().expect("there is one");
+        let done_ns = free.max(seen.at_ns) + service_ns;
+        free_ns.push(Reverse(done_ns));
+        done_ns - seen.at_ns
+    }
+}
+
+fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Plan {
+    let zero = Wait::parse("0").expect("a wait");
+    let context = Context {
+        wait: wait.map(|wait| Wait::parse(wait).expect("a wait")),
+        pause: Some(zero),
+        api_key: Some("key-for-tests".into()),
+        ..Context::plain("sim")
+    };
+    Plan {
+        scenario: compile("test.toml", text, &context).expect("it is valid"),
+        load,
+        open,
+        spins: false,
+        run_time_ns: None,
+        timeout_ns: 30 * SECOND_NS,
+        seed: 7,
+        connections: Connections::PerUser,
+        shards: 1,
+        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+    }
+}
+
+fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
+    let steps: Vec<(String, String)> = plan
+        .scenario
+        .metrics
+        .iter()
+        .map(|step| (step.method.clone(), step.name.clone()))
+        .collect();
+    let rules = rules.iter().map(|text| Rule::parse(text, &steps));
+    Course {
+        search,
+        is_open: plan.open.is_some(),
+        rules: rules.map(|rule| rule.expect("a rule")).collect(),
+        spawn_rate: 100.0,
+        settle_ns: 5 * SECOND_NS,
+        window_ns: 10 * SECOND_NS,
+    }
+}
+
+/// One shard of the plan, with the search at its side each second, until that is over or `until_ns` has come.
+fn hunt(
+    plan: &Plan,
+    course: &Course,
+    known: Vec<LevelRecord>,
+    until_ns: u64,
+    answer: impl FnMut(&Seen) -> Answer,
+) -> SearchRecord {
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(0),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    let sim = Sim::new(&config, Server::new(answer), Network::calm(0), 1);
+    let control = Arc::new(Control::default());
+    let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, known)));
+    if hunt.lock().expect("one thread").begin() {
+        let (of_shard, ending) = (hunt.clone(), control.clone());
+        let is_open = plan.open.is_some();
+        let mut begin_ns = 0;
+        let steps = plan.scenario.metrics.len();
+        let on_interval = Box::new(move |now_ns: u64, recorder: &mut _| {
+            let recorder: &mut opsurge::metrics::recorder::Recorder = recorder;
+            let interval = recorder.swap_interval(Interval::new(steps));
+            let load_from_ns = match is_open {
+                true => ending.arrivals_after_ns(),
+                false => Some(0),
+            };
+            let second = Second {
+                begin_ns,
+                end_ns: now_ns,
+                interval: &interval,
+                load_from_ns,
+                now_ns,
+            };
+            begin_ns = now_ns;
+            if of_shard.lock().expect("one thread").on_second(&second) || now_ns >= until_ns {
+                ending.give(Order::Drain);
+            }
+        });
+        let _ = Shard::new(plan, 0, sim).run(Start::default(), &control, on_interval);
+    }
+    let hunt = hunt.lock().expect("one thread");
+    hunt.found()
+}
+
+fn growing(from: f64, to: f64, is_whole: bool) -> Search {
+    Search {
+        from,
+        growth: Growth::Times(1.5),
+        to,
+        resolution: Some(0.05),
+        is_whole,
+    }
+}
+
+fn check_bracket(found: &SearchRecord, truth: f64) {
+    let (good, bad) = (
+        found.last_good.expect("found"),
+        found.first_bad.expect("found"),
+    );
+    let said = &found.ended;
+    assert!(good < bad && (bad - good) / good <= 0.05 + 1e-9, "{said}");
+    assert!(
+        good >= truth * 0.95 && bad <= truth * 1.05 * 1.05,
+        "{said}, in truth {truth}"
+    );
+    assert!(good <= truth * 1.05, "{said}, in truth {truth}");
+}
+
+#[test]
+fn a_search_by_rate_finds_the_capacity_within_five_percent() {
+    for (arrivals, count, service_ns) in [
+        (Arrivals::Constant, 4, 10 * MS),
+        (Arrivals::Constant, 1, 3 * MS),
+        (Arrivals::Poisson, 16, 20 * MS),
+    ] {
+        let capacity = count as f64 * 1e9 / service_ns as f64;
+        let open = Open::steered(100_000.0, arrivals, 50, 2_000);
+        let plan = plan(ONE_STEP, None, Closed::at_rate(50, 50.0), Some(open));
+        let course = course(&plan, growing(60.0, 100_000.0, false), &OPS_CORE_RULES);
+        let mut delay_ns = workers(count, service_ns);
+        let answer = |seen: &Seen| Answer {
+            after_ns: delay_ns(seen),
+            ..Answer::new(200, "")
+        };
+        let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+        check_bracket(&found, capacity);
+        let rps = found.sustainable_rps.expect("a rate");
+        assert!((rps / capacity - 1.0).abs() < 0.06, "{rps} of {capacity}");
+        let (low, high) = (found.sustainable_rps_low, found.sustainable_rps_high);
+        assert!(low <= Some(rps) && Some(rps) <= high);
+    }
+}
+
+/// The workflow scenario's own answers: registered at once, ready at once.
+fn ops_core(mut delay_ns: impl FnMut(&Seen) -> u64) -> impl FnMut(&Seen) -> Answer {
+    move |seen| Answer {
+        after_ns: delay_ns(seen),
+        ..match seen.path.ends_with("/workflow") {
+            true => Answer::new(202, "{}"),
+            false => Answer::new(200, "{}"),
+        }
+    }
+}
+
+#[test]
+fn a_search_by_users_stops_where_ops_cores_rule_says() {
+    // 50 requests a second in all; users who wait 5 s. The average is above 2 s from 50 * (5 + 2) users on.
+    let text = builtin("workflow").expect("it is built in").text;
+    let plan = plan(text, Some("5s"), Closed::steered(5_000), None);
+    let course = course(&plan, growing(100.0, 5_000.0, true), &OPS_CORE_RULES);
+    let found = hunt(
+        &plan,
+        &course,
+        Vec::new(),
+        u64::MAX,
+        ops_core(workers(1, 20 * MS)),
+    );
+    check_bracket(&found, 350.0);
+    let first_bad = found.levels.iter().find(|level| !level.good).expect("one");
+    assert_eq!(first_bad.rule.as_deref(), Some("*.avg>2s"));
+    assert!((found.sustainable_rps.expect("a rate") - 50.0).abs() < 2.0);
+}
+
+#[test]
+fn users_own_stress_test_ends_at_the_first_step_that_fails_too_often() {
+    // "start at 300 users, add 50 until errors pass 5 %": from 400 users on, every tenth workflow is refused.
+    let text = builtin("workflow").expect("it is built in").text;
+    let plan = plan(text, Some("1s"), Closed::steered(5_000), None);
+    let search = Search {
+        from: 300.0,
+        growth: Growth::Add(50.0),
+        to: 5_000.0,
+        resolution: None,
+        is_whole: true,
+    };
+    let course = course(&plan, search, &OPS_CORE_RULES);
+    let (mut agents, mut workflows) = (std::collections::HashSet::new(), 0u64);
+    let answer = |seen: &Seen| {
+        if !seen.path.ends_with("/workflow") {
+            return Answer::new(200, "{}");
+        }
+        agents.insert(seen.path.clone());
+        workflows += 1;
+        let is_refused = agents.len() > 350 && workflows.is_multiple_of(10);
+        Answer::new(if is_refused { 503 } else { 202 }, "{}")
+    };
+    let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+    assert_eq!(
+        (found.last_good, found.first_bad),
+        (Some(350.0), Some(400.0))
+    );
+    let bad = found.levels.iter().find(|level| !level.good).expect("one");
+    assert_eq!(bad.rule.as_deref(), Some("errors>5%"));
+    assert!((bad.failure_ratio - 0.1).abs() < 0.02, "{}", bad.says);
+    // Users are there when the window begins, and the level before has gone by in its own time.
+    let begins: Vec<f64> = found.levels.iter().map(|level| level.from_s).collect();
+    assert!(
+        begins.windows(2).all(|pair| pair[1] - pair[0] >= 15.0),
+        "{begins:?}"
+    );
+}
+
+#[test]
+fn a_service_that_stops_answering_is_not_taken_for_a_good_one() {
+    // From the 31st user on, nobody gets an answer any more.
+    let plan = plan(ONE_STEP, Some("100ms"), Closed::steered(1_000), None);
+    let search = growing(20.0, 1_000.0, true);
+    let course = course(&plan, search, &OPS_CORE_RULES);
+    let mut connections = std::collections::HashSet::new();
+    let answer = |seen: &Seen| {
+        connections.insert(seen.connection);
+        Answer {
+            after_ns: if connections.len() > 30 {
+                3_600 * SECOND_NS
+            } else {
+                MS
+            },
+            ..Answer::new(200, "")
+        }
+    };
+    let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+    // It stays silent at levels that it held before, and the search says so instead of sinking to nothing.
+    assert_eq!(found.last_good, Some(30.0), "{}", found.ended);
+    assert!(found.first_bad.is_some_and(|bad| bad <= 45.0));
+    assert!(found.ended.contains("does not recover"), "{}", found.ended);
+}
+
+#[test]
+fn an_interrupted_search_goes_on_where_it_was() {
+    let text = builtin("workflow").expect("it is built in").text;
+    let begin = || plan(text, Some("5s"), Closed::steered(5_000), None);
+    let whole_plan = begin();
+    let whole_course = course(&whole_plan, growing(100.0, 5_000.0, true), &OPS_CORE_RULES);
+    let service = || ops_core(workers(1, 20 * MS));
+    let first = hunt(
+        &whole_plan,
+        &whole_course,
+        Vec::new(),
+        60 * SECOND_NS,
+        service(),
+    );
+    assert_eq!(
+        (first.levels.len(), first.first_bad),
+        (3, None),
+        "{}",
+        first.ended
+    );
+    let rest_plan = begin();
+    let second = hunt(
+        &rest_plan,
+        &whole_course,
+        first.levels.clone(),
+        u64::MAX,
+        service(),
+    );
+    check_bracket(&second, 350.0);
+    assert_eq!(second.levels[..3], first.levels[..]);
+    // A search that is over measures nothing more.
+    let over_plan = begin();
+    let third = hunt(
+        &over_plan,
+        &whole_course,
+        second.levels.clone(),
+        u64::MAX,
+        service(),
+    );
+    assert_eq!(third, second);
+}
+
+/// Runs the real binary; its record and what it printed.
+fn search(args: &[&str], code: i32) -> (Record, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("r.json");
+    let prefix = folder.path().join("out");
+    let output = opsurge(&["search", "--mock", "--headless"])
+        .args(args)
+        .arg("--json")
+        .arg(&json)
+        .arg("--csv")
+        .arg(&prefix)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}{why}");
+    let text = std::fs::read_to_string(&json).expect("the record was written");
+    let levels = std::fs::read_to_string(folder.path().join("out_search.csv")).expect("levels");
+    let record = Record::parse(&text).expect("it is a record");
+    let found = record.search.as_ref().expect("a search");
+    assert_eq!(levels.lines().count(), found.levels.len() + 1);
+    (record, said)
+}
+
+#[test]
+fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
+    let (record, said) = search(
+        &[
+            "--get",
+            "/v1/opscore/agent/x/state",
+            "--rate",
+            "--from",
+            "100",
+            "--step",
+            "140",
+            "--to",
+            "500",
+            "--every",
+            "2s",
+            "--settle",
+            "1s",
+            "--mock-workers",
+            "2",
+            "--mock-service-time",
+            "10ms",
+            "--stop-when",
+            "avg>2s",
+            "--header",
+            "Authorization: Bearer test-api-key",
+        ],
+        0,
+    );
+    let found = record.search.expect("a search");
+    // 200 a second are possible: 100 hold, 240 do not.
+    assert_eq!(
+        (found.last_good, found.first_bad),
+        (Some(100.0), Some(240.0))
+    );
+    assert_eq!(found.level_is, "rate");
+    assert!(
+        said.contains("BREAKING POINT: 100 iterations/s hold, 240 do not"),
+        "{said}"
+    );
+    assert!(said.contains("piled up"), "{said}");
+    assert_eq!(record.run.ended_by, "criterion");
+    assert_eq!(
+        record.totals.sent,
+        record.totals.requests + record.totals.cut_off
+    );
+}
+
+#[test]
+fn a_search_that_cannot_be_is_refused_before_anything_is_sent() {
+    for (args, part) in [
+        (&["--stage", "5:5s"][..], "makes its own levels"),
+        (&["--iterations", "5"], "makes its own levels"),
+        (&["--from", "10", "--to", "5"], "above the highest level"),
+        (&["--from", "1.5"], "whole numbers of users"),
+        (&["--grow", "0.5x"], "a factor above 1"),
+        (&["--resolution", "5"], "a share"),
+        (&["--every", "1s"], "at least 2s"),
+        (&["--stop-when", "avg>2"], "write 250ms or 2s"),
+        (&["--resume", "/nowhere.json"], "/nowhere.json"),
+        (&["--from", "many"], "users per second"),
+    ] {
+        let output = opsurge(&["search", "--mock"])
+            .args(args)
+            .output()
+            .expect("the binary starts");
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {why}");
+        assert!(why.contains(part), "{args:?}: {why}");
+        assert!(output.stdout.is_empty());
+    }
+}
