@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use opsurge::plan::builtin;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::place::ScenarioError;
 use opsurge::plan::scenario::Scenario;
-use opsurge::plan::builtin;
 use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
