@@ -9,12 +9,14 @@ mod watched;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use moods::{MOODS, Moody, last_part};
+use moods::{MOODS, Mood, Moody, last_part};
 use ops_core::OpsCore;
 use opsurge::engine::shard::Outcomes;
 use opsurge::engine::{Control, Order};
 use opsurge::io::sim::{Dice, Fault, Faults, Network};
+use opsurge::metrics::interval::Interval;
 use opsurge::metrics::outcome::Failure;
+use opsurge::metrics::recorder::Recorder;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::{Closed, Point};
 use opsurge::plan::open::{Arrivals, Open, RatePoint};
@@ -346,13 +348,20 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     let slots = plan.slots_of_shard(shard);
     let mut watched = Watched::new(sim, slots, &control, story.orders.clone());
     watched.log = with_log.then(String::new);
-    let (outcomes, watched) = server::drive(plan, shard, watched, &control);
+    let mut intervals = Interval::new(plan.scenario.metrics.len());
+    let sums = &mut intervals;
+    let on_interval = Box::new(move |_, recorder: &mut Recorder| {
+        let empty = Interval::new(sums.steps.len());
+        *sums += &recorder.swap_interval(empty);
+    });
+    let (outcomes, watched) = server::drive(plan, shard, watched, &control, on_interval);
     assert_eq!(watched.inner.buffers_out(), 0, "buffers are missing");
     let counts = &outcomes.recorder.counts;
     check_sums(&counts.steps, seed);
     check_time(&story, &outcomes);
     let moody = &watched.inner.service.answers;
     check_truth(plan, &outcomes, moody);
+    check_innocence(&outcomes, watched.inner.faults(), moody);
     check_blame(&outcomes, watched.inner.faults(), moody.bodies_on_head);
     let complaints = [&moody.inner.complaints, &moody.inner.ops_core.complaints];
     assert!(
@@ -373,6 +382,8 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     let empty_max = reasons.saturating_add(spins);
     assert!(watched.empty_turns <= empty_max, "a busy loop");
     assert!(moody.requests <= watched.requests && watched.requests <= sent);
+    let (counts, rest) = outcomes.recorder.into_parts();
+    intervals += &rest;
     let mut tally = Tally {
         seeds: 1,
         stale: watched.stale,
@@ -381,7 +392,12 @@ fn tell(seed: u64, with_log: bool) -> Tally {
         log: watched.log.unwrap_or_default(),
         ..Tally::default()
     };
-    for step in &counts.steps {
+    for (step, in_time) in counts.steps.iter().zip(&intervals.steps) {
+        assert_eq!(
+            (step.requests, step.failures, step.body_bytes),
+            (in_time.requests, in_time.failures, in_time.body_bytes),
+            "second by second it is not the same"
+        );
         tally.requests += step.requests;
         tally.failures += step.failures;
         tally.cut_off += step.cut_off;
@@ -447,6 +463,43 @@ fn check_truth(plan: &Plan, outcomes: &Outcomes, moody: &Moody<Services>) {
             let given = moody.given.get(&key).copied().unwrap_or_default();
             assert!(count <= given, "{key:?}: {count} counted, {given} given");
         }
+    }
+}
+
+/// Where nothing harmful fired, nothing fails but by what the service answered, and by time.
+fn check_innocence(outcomes: &Outcomes, fired: &Faults, moody: &Moody<Services>) {
+    let is_harmless = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::SplitReads
+                | Fault::SplitWrites
+                | Fault::Stall
+                | Fault::Stale
+                | Fault::Full
+                | Fault::Block
+                | Fault::Jump
+        )
+    };
+    let harmful = Fault::ALL.iter().filter(|fault| !is_harmless(fault));
+    let by_network = harmful.map(|&fault| fired.of(fault)).sum::<u64>() > 0;
+    let by_service = [Mood::GivesUpWaiting, Mood::RefusesEarly, Mood::LastAnswer];
+    let by_service = by_service
+        .iter()
+        .any(|&mood| moody.fired[mood as usize] > 0);
+    if by_network || by_service || moody.bodies_on_head > 0 {
+        return;
+    }
+    let steps = outcomes.recorder.counts.steps.iter();
+    for error in steps.flat_map(|step| &step.errors) {
+        let is_fair = matches!(
+            error.failure,
+            Failure::Status
+                | Failure::Expectation
+                | Failure::Timeout
+                | Failure::ConnectTimeout
+                | Failure::WaitTimeout
+        );
+        assert!(is_fair, "{error:?} although nothing was wrong");
     }
 }
 

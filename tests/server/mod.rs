@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use opsurge::engine::Control;
-use opsurge::engine::shard::{Outcomes, Shard, Start};
+use opsurge::engine::shard::{OnInterval, Outcomes, Shard, Start};
 use opsurge::io::sim::{Network, Reply, Service, Sim};
 use opsurge::io::{ConnectionId, Driver, DriverConfig};
 use opsurge::metrics::recorder::StepCounts;
@@ -230,12 +230,17 @@ pub fn sim<A: Answers>(
 }
 
 /// Runs one shard of a plan to its end. It is alone in its world: the others of an open load are ready before it.
-pub fn drive<D: Driver>(plan: &Plan, shard: usize, driver: D, control: &Control) -> (Outcomes, D) {
+pub fn drive<D: Driver>(
+    plan: &Plan,
+    shard: usize,
+    driver: D,
+    control: &Control,
+    on_interval: OnInterval<'_>,
+) -> (Outcomes, D) {
     for _ in 1..plan.shards {
         control.on_ready(plan.shards, 0);
     }
-    let nobody_watches = Box::new(|_, _: &mut _| {});
-    Shard::new(plan, shard, driver).run(Start::default(), control, nobody_watches)
+    Shard::new(plan, shard, driver).run(Start::default(), control, on_interval)
 }
 
 /// Runs one shard of a plan.
@@ -247,7 +252,8 @@ pub fn run<A: Answers>(
     seed: u64,
 ) -> (Outcomes, Sim<Server<A>>) {
     let sim = sim(plan, shard, server, network, seed);
-    let (outcomes, sim) = drive(plan, shard, sim, &Control::default());
+    let nobody_watches = Box::new(|_, _: &mut _| {});
+    let (outcomes, sim) = drive(plan, shard, sim, &Control::default(), nobody_watches);
     assert_eq!(
         sim.buffers_out(),
         0,
