@@ -12,10 +12,8 @@ use binary::opsurge;
 use opsurge::analysis::breaking_point::{Growth, Search};
 use opsurge::analysis::criteria::{OPS_CORE_RULES, Rule};
 use opsurge::cli::hunt::{Course, Hunt};
-use opsurge::engine::shard::{Shard, Start};
 use opsurge::engine::{Control, Order, Second};
-use opsurge::io::DriverConfig;
-use opsurge::io::sim::{Network, Sim};
+use opsurge::io::sim::Network;
 use opsurge::metrics::interval::Interval;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
@@ -90,12 +88,7 @@ fn hunt(
     until_ns: u64,
     answer: impl FnMut(&Seen) -> Answer,
 ) -> SearchRecord {
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
-    };
-    let sim = Sim::new(&config, Server::new(answer), Network::calm(0), 1);
+    let sim = server::sim(plan, 0, Server::new(answer), Network::calm(0), 1);
     let control = Arc::new(Control::default());
     let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, known)));
     if hunt.lock().expect("one thread").begin() {
@@ -122,7 +115,7 @@ fn hunt(
                 ending.give(Order::Drain);
             }
         });
-        let _ = Shard::new(plan, 0, sim).run(Start::default(), &control, on_interval);
+        server::drive(plan, 0, sim, &control, on_interval);
     }
     let hunt = hunt.lock().expect("one thread");
     hunt.found()

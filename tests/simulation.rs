@@ -1,9 +1,9 @@
 //! Whole runs over the simulated network: exact counts where nothing goes wrong, invariants where much does.
 
+mod ops_core;
 mod server;
 
-use std::collections::HashMap;
-
+use ops_core::OpsCore;
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::{Network, Sim};
 use opsurge::plan::compile::{Context, compile};
@@ -11,94 +11,10 @@ use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
-use server::{Answer, Answers, Seen, Server, check_sums};
+use server::{Server, check_sums};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const WORKFLOW: usize = 2;
-
-/// Ops-Core as the contract has it, written for these tests alone.
-struct OpsCore {
-    /// Polls so far of each registered agent.
-    agents: HashMap<String, u32>,
-    not_ready_polls: u32,
-    answer_delay_ns: u64,
-    /// Answers given, by method, last part of the path, and status.
-    answers: HashMap<(String, String, u16), u64>,
-    /// A request that should not have been sent: why.
-    complaints: Vec<String>,
-}
-
-impl OpsCore {
-    fn new(not_ready_polls: u32, answer_delay_ns: u64) -> Self {
-        Self {
-            agents: HashMap::new(),
-            not_ready_polls,
-            answer_delay_ns,
-            answers: HashMap::new(),
-            complaints: Vec::new(),
-        }
-    }
-
-    fn count(&self, last: &str, status: u16) -> u64 {
-        let same = |key: &(String, String, u16)| key.1 == last && key.2 == status;
-        self.answers
-            .iter()
-            .filter(|(key, _)| same(key))
-            .map(|(_, count)| count)
-            .sum()
-    }
-}
-
-impl Answers for OpsCore {
-    fn answer(&mut self, seen: &Seen) -> Answer {
-        let (path, body) = (&seen.path, &seen.body);
-        let has_key = seen
-            .head
-            .contains("\r\nAuthorization: Bearer test-api-key\r\n");
-        let (status, text) = match path.strip_prefix("/v1/opscore/agent/") {
-            None if has_key => (400, "a registration with a key".to_owned()),
-            None => {
-                let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-                let id = json["agent_details"]["agentId"]
-                    .as_str()
-                    .unwrap_or_default();
-                self.agents.insert(id.to_owned(), 0);
-                (200, "{\"status\":\"success\"}".to_owned())
-            }
-            Some(_) if !has_key => (401, "no key".to_owned()),
-            Some(rest) => {
-                let (id, what) = rest.split_once('/').unwrap_or_default();
-                match (self.agents.get_mut(id), what) {
-                    (None, _) => (404, "not registered".to_owned()),
-                    (Some(polls), "state") => {
-                        *polls += 1;
-                        match (*polls).cmp(&self.not_ready_polls) {
-                            std::cmp::Ordering::Less => (404, "{\"detail\":\"none\"}".to_owned()),
-                            std::cmp::Ordering::Equal => (200, "null".to_owned()),
-                            std::cmp::Ordering::Greater => {
-                                (200, format!("{{\"agentId\":\"{id}\"}}"))
-                            }
-                        }
-                    }
-                    (Some(_), _) => {
-                        if !body.contains(&format!("\"agentId\":\"{id}\"")) {
-                            self.complaints
-                                .push(format!("another agent's body: {body}"));
-                        }
-                        (202, "{\"sessionId\":\"x\"}".to_owned())
-                    }
-                }
-            }
-        };
-        let last = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let key = (seen.method.clone(), last, status);
-        *self.answers.entry(key).or_default() += 1;
-        Answer {
-            after_ns: self.answer_delay_ns,
-            ..Answer::new(status, text)
-        }
-    }
-}
 
 fn workflow(wait: &str) -> Scenario {
     let context = Context {
@@ -321,86 +237,4 @@ fn refused_connections_are_counted_and_never_hammered() {
         "{} turns: a busy loop",
         outcomes.turns
     );
-}
-
-/// A quarter of the fault points armed, each firing up to a quarter of the time.
-fn troubled(seed: u64) -> Network {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut roll = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
-    let mut chance = |often: f64| if roll() < 0.25 { roll() * often } else { 0.0 };
-    Network {
-        one_way_ns: 20_000,
-        jitter_ns: 3_000_000,
-        refuse: chance(0.25),
-        reset: chance(0.25),
-        cut: chance(0.25),
-        garble: chance(0.25),
-        split_reads: 0.25,
-        split_writes: chance(0.25),
-        lose: chance(0.05),
-        stale: 0.5,
-        block: chance(0.02),
-        block_ns: 150_000_000,
-    }
-}
-
-#[test]
-fn invariants_hold_whatever_the_network_does() {
-    let only: Option<u64> = std::env::var("OPSURGE_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = only.map_or(0..300, |seed| seed..seed + 1);
-    let mut failures = 0;
-    for seed in seeds {
-        let mut plan = plan(20, "0..200ms", 30);
-        plan.timeout_ns = 3 * SECOND_NS;
-        plan.seed = seed;
-        if seed % 2 == 1 {
-            plan.connections = Connections::Shared(1 + seed as usize % 7);
-        }
-        println!("replay with OPSURGE_SEED={seed} cargo test --test simulation invariants");
-        let (outcomes, sim) = run(&plan, OpsCore::new(2, 100_000), troubled(seed), seed);
-        let steps = &outcomes.recorder.counts.steps;
-        check_sums(steps, seed);
-        failures += steps.iter().map(|step| step.failures).sum::<u64>();
-        // What the client took for an answer, the server has given: nothing failed counts as a success.
-        for (step, last) in steps.iter().zip(["notify", "state", "workflow"]) {
-            for status in [200, 202, 404] {
-                let given = sim.service.answers.count(last, status as u16);
-                assert!(
-                    step.statuses[status] <= given,
-                    "seed {seed}: {last} {status}"
-                );
-            }
-        }
-        assert!(
-            sim.service.answers.complaints.is_empty(),
-            "seed {seed}: {:?}",
-            sim.service.answers.complaints
-        );
-        assert!(
-            outcomes.lasted_ns <= 35 * SECOND_NS + 1,
-            "seed {seed}: {} ns",
-            outcomes.lasted_ns
-        );
-    }
-    assert!(
-        only.is_some() || failures > 1_000,
-        "{failures} failures: the faults do not bite"
-    );
-}
-
-#[test]
-fn the_same_seed_is_the_same_story() {
-    let plan = plan(20, "0..200ms", 20);
-    let story = || {
-        let (outcomes, sim) = run(&plan, OpsCore::new(2, 100_000), troubled(5), 5);
-        (sim.digest(), outcomes.turns, outcomes.last_done_ns)
-    };
-    assert_eq!(story(), story());
 }

@@ -124,6 +124,14 @@ impl Pool {
         }
     }
 
+    /// How many slots nobody uses, where they are shared.
+    pub fn free_slots(&self) -> Option<usize> {
+        match &self.sharing {
+            Sharing::PerUser => None,
+            Sharing::Shared { free, .. } => Some(free.len()),
+        }
+    }
+
     /// The waiting line.
     pub fn line(&self) -> impl Iterator<Item = u32> {
         let line = match &self.sharing {

@@ -32,6 +32,8 @@ pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 pub(super) const INTERVAL_NS: u64 = 1_000_000_000;
 /// How often the whole waiting line is looked through when steps have time limits of their own.
 const LINE_NS: u64 = 10_000_000;
+/// Up to so many users, a debug build looks at each of them after every turn.
+const USERS_LOOKED_AT: usize = 64;
 /// A user is in the middle of no span.
 const NO_SPAN: u64 = u64::MAX;
 
@@ -262,6 +264,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             };
             let deadline_ns = self.deadline_ns().min(bound_ns);
             self.turn(deadline_ns, &mut events);
+            self.debug_assert_sums();
             if self.progress.now_ns >= self.progress.next_interval_ns {
                 self.end_interval(&mut on_interval);
             }
@@ -330,6 +333,49 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.progress.now_ns = turn.reaped_ns;
         for event in events.drain(..) {
             self.on_event(event);
+        }
+    }
+
+    /// What holds after every turn: each request is counted once, and users and connections agree on who has whom.
+    fn debug_assert_sums(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        let steps = self.recorder.counts.steps.iter();
+        let open: u64 = steps
+            .map(|step| step.sent - step.requests - step.cut_off)
+            .sum();
+        assert_eq!(open, self.progress.in_flight as u64, "requests under way");
+        if self.users.len() > USERS_LOOKED_AT {
+            return;
+        }
+        let seats = || self.users.iter().enumerate();
+        let under_way = seats().filter(|(_, seat)| seat.phase != Phase::Quiet);
+        assert_eq!(under_way.count(), self.progress.in_flight);
+        let waits = |seat: &Seat| seat.phase == Phase::Waiting && seat.slot == NOBODY;
+        let waiting = seats().filter(|(_, seat)| waits(seat)).count();
+        assert_eq!(waiting, self.pool.line().count(), "users in the line");
+        for (id, seat) in seats().filter(|(_, seat)| seat.slot != NOBODY) {
+            let connection = &self.pool.connections[seat.slot as usize];
+            assert_eq!(connection.user as usize, id, "the user of its connection");
+        }
+        let taken = self.pool.connections.iter();
+        let taken = taken.filter(|connection| {
+            connection.user != NOBODY || connection.state == State::BackingOff
+        });
+        let slots = self.pool.connections.len();
+        let free = self.pool.free_slots();
+        assert!(
+            free.is_none_or(|free| free + taken.count() == slots),
+            "a slot is lost"
+        );
+        for (slot, connection) in self.pool.connections.iter().enumerate() {
+            let carries = matches!(connection.state, State::Busy | State::Connecting);
+            assert_eq!(carries, carries && connection.user != NOBODY);
+            if connection.user != NOBODY {
+                let seat = &self.users[connection.user as usize];
+                assert_eq!(seat.slot as usize, slot, "the connection of its user");
+            }
         }
     }
 
@@ -1073,8 +1119,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;
         if slot != NOBODY {
-            self.drop_connection(slot);
-            self.pool.connections[slot as usize].user = NOBODY;
+            // A slot that backs off goes on doing so: its timer is set.
+            if self.pool.connections[slot as usize].state != State::BackingOff {
+                self.drop_connection(slot);
+            }
+            // The line is empty then, or everybody in it is cut off too.
+            self.pool.release(slot);
         }
     }
 

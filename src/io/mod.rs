@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
 //! [`uring`] (the fast path, with its `uring_buffers`), [`epoll`] (the same by readiness), [`sim`] (the same by
-//! dice, on a virtual clock), then [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
+//! dice, on a virtual clock, with its `faults`), then [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
 
@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod cpu;
 pub mod epoll;
+mod faults;
 pub mod probe;
 mod send_buffers;
 pub mod sim;

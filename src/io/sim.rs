@@ -2,12 +2,15 @@
 //!
 //! 1. Everything that will happen stands in one heap, ordered by time, then by the order in which it was decided.
 //! 2. `wait` takes from the heap until something concerns the client or the deadline comes, and sets the clock to it.
-//! 3. Bytes travel half a round trip each way and never overtake each other on a connection.
+//! 3. Bytes travel half a round trip each way and never overtake each other on a connection; after its end none come.
 //! 4. All misfortune is drawn from one seeded stream, so that a seed is a whole story: the same [`Sim::digest`] again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+pub use super::faults::{Dice, Fault, Faults, Network};
+
+use super::faults::Misfortune;
 use super::token::ConnectionId;
 use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn};
 
@@ -38,62 +41,12 @@ pub enum Reply {
     Reset(u64),
 }
 
-/// How the network behaves. Chances are from 0 to 1, each drawn anew at every opportunity.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Network {
-    /// Half a round trip.
-    pub one_way_ns: u64,
-    /// Up to this much more, evenly drawn.
-    pub jitter_ns: u64,
-    /// A connect is refused.
-    pub refuse: f64,
-    /// A reply is cut short by a reset.
-    pub reset: f64,
-    /// A reply is cut short by the end of the stream.
-    pub cut: f64,
-    /// A reply's first byte is another.
-    pub garble: f64,
-    /// A reply arrives in pieces.
-    pub split_reads: f64,
-    /// A request arrives in pieces, its sending unfinished meanwhile.
-    pub split_writes: f64,
-    /// A reply is lost for good: only a timeout can tell.
-    pub lose: f64,
-    /// Events of a closed connection arrive after its slot is in use again.
-    pub stale: f64,
-    /// A turn takes `block_ns` longer, as when the machine was busy elsewhere.
-    pub block: f64,
-    /// See `block`.
-    pub block_ns: u64,
-}
-
-impl Network {
-    /// Nothing goes wrong and everything takes the same time.
-    pub const fn calm(one_way_ns: u64) -> Self {
-        Self {
-            one_way_ns,
-            jitter_ns: 0,
-            refuse: 0.0,
-            reset: 0.0,
-            cut: 0.0,
-            garble: 0.0,
-            split_reads: 0.0,
-            split_writes: 0.0,
-            lose: 0.0,
-            stale: 0.0,
-            block: 0.0,
-            block_ns: 0,
-        }
-    }
-}
-
 /// A driver with neither kernel nor clock.
 pub struct Sim<S> {
     /// The other side; open to tests, which ask it what it saw.
     pub service: S,
-    network: Network,
+    misfortune: Misfortune,
     clock_ns: u64,
-    dice: Dice,
     connections: Vec<Connection>,
     agenda: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
@@ -102,13 +55,17 @@ pub struct Sim<S> {
     free: Vec<u32>,
     replies: Vec<Reply>,
     digest: u64,
+    overflows: u64,
 }
 
 #[derive(Clone, Default)]
 struct Connection {
     generation: u32,
     open: bool,
+    connecting: bool,
     sending: bool,
+    /// The client has been told that nothing more will come.
+    ended: bool,
     /// Arrival of the last bytes in each direction: later ones do not overtake them.
     to_server_ns: u64,
     to_client_ns: u64,
@@ -125,21 +82,49 @@ struct Entry {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Connected,
-    Refused,
+    NotConnected(i32),
     ToServer { bytes: Vec<u8>, last: bool },
+    NotSent(i32),
     ToClient(Vec<u8>),
     Closed,
-    Reset,
+    Reset(i32),
 }
+
+/// Why a connect fails, other than by a refusal: no descriptor, no port, no memory, no way, no answer to the packets.
+const CONNECT_ERRNOS: [i32; 6] = [
+    libc::EMFILE,
+    libc::EADDRNOTAVAIL,
+    libc::ENOBUFS,
+    libc::ENETUNREACH,
+    libc::EHOSTUNREACH,
+    libc::ETIMEDOUT,
+];
+/// Why a request cannot be sent. The first two mean that the peer is gone.
+const SEND_ERRNOS: [i32; 4] = [
+    libc::EPIPE,
+    libc::ECONNRESET,
+    libc::ENOBUFS,
+    libc::ECANCELED,
+];
+/// Why reading ends before the stream does.
+const RESET_ERRNOS: [i32; 4] = [
+    libc::ECONNRESET,
+    libc::ECONNRESET,
+    libc::ETIMEDOUT,
+    libc::ECANCELED,
+];
+/// What a connection can bring that nobody asked for: none of it is the beginning of an answer.
+const SURPLUS: [&[u8]; 4] = [b"\r\n", b"garbage", b"\0", b"HTTP/2 200\r\n\r\n"];
+/// How long after a reply a connection may end.
+const IDLE_NS_MAX: u64 = 1_000_000_000;
 
 impl<S: Service> Sim<S> {
     /// A quiet world at time 0. The same `seed`, service and calls give the same events.
     pub fn new(config: &DriverConfig, service: S, network: Network, seed: u64) -> Self {
         Self {
             service,
-            network,
+            misfortune: Misfortune::new(network, seed),
             clock_ns: 0,
-            dice: Dice(seed),
             connections: vec![Connection::default(); config.slots],
             agenda: BinaryHeap::new(),
             sequence: 0,
@@ -148,12 +133,18 @@ impl<S: Service> Sim<S> {
             free: Vec::new(),
             replies: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
+            overflows: 0,
         }
     }
 
     /// A fingerprint of every event handed over so far, with its time (FNV-1a).
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// How often each fault has happened so far.
+    pub fn faults(&self) -> &Faults {
+        &self.misfortune.fired
     }
 
     /// Buffers handed over and not yet released.
@@ -172,7 +163,7 @@ impl<S: Service> Sim<S> {
     }
 
     fn travel_ns(&mut self) -> u64 {
-        self.network.one_way_ns + self.dice.below(self.network.jitter_ns + 1)
+        self.misfortune.network.one_way_ns + self.misfortune.jitter_ns()
     }
 
     /// Something is sent to the client: decides when it arrives, and what of it.
@@ -186,39 +177,84 @@ impl<S: Service> Sim<S> {
         state.to_client_ns = at_ns;
         match reply {
             Reply::Close(_) => self.plan(at_ns, connection, What::Closed),
-            Reply::Reset(_) => self.plan(at_ns, connection, What::Reset),
+            Reply::Reset(_) => self.plan(at_ns, connection, What::Reset(libc::ECONNRESET)),
             Reply::Bytes(_, bytes) => self.deliver(at_ns, connection, bytes),
         }
     }
 
     fn deliver(&mut self, at_ns: u64, connection: ConnectionId, mut bytes: Vec<u8>) {
-        if self.dice.hits(self.network.lose) {
+        if self.misfortune.hits(Fault::Lose) {
             return;
         }
-        if self.dice.hits(self.network.garble) {
-            bytes[0] = self.dice.below(256) as u8;
+        if self.misfortune.hits(Fault::Garble) {
+            bytes[0] = self.misfortune.dice.below(256) as u8;
         }
-        let reset = self.dice.hits(self.network.reset);
-        let cut = self.dice.hits(self.network.cut);
+        let reset = self.misfortune.hits(Fault::Reset);
+        let cut = self.misfortune.hits(Fault::Cut);
         if reset || cut {
-            bytes.truncate(self.dice.below(bytes.len() as u64 + 1) as usize);
+            self.shorten(&mut bytes);
         }
         let mut at_ns = at_ns;
-        while self.dice.hits(self.network.split_reads) && bytes.len() > 1 {
-            let rest = bytes.split_off(1 + self.dice.below(bytes.len() as u64 - 1) as usize);
+        loop {
+            if self.misfortune.hits(Fault::Stall) {
+                at_ns += self.misfortune.dice.below(self.misfortune.network.stall_ns);
+            }
+            if bytes.len() < 2 || !self.misfortune.hits(Fault::SplitReads) {
+                break;
+            }
+            let rest = self.split_off(&mut bytes);
             self.plan(at_ns, connection, What::ToClient(bytes));
-            at_ns += self.dice.below(self.network.jitter_ns + 1);
+            at_ns += self.misfortune.jitter_ns();
             bytes = rest;
         }
         if !bytes.is_empty() {
             self.plan(at_ns, connection, What::ToClient(bytes));
         }
-        if reset {
-            self.plan(at_ns, connection, What::Reset);
-        } else if cut {
-            self.plan(at_ns, connection, What::Closed);
-        }
         self.connections[connection.slot as usize].to_client_ns = at_ns;
+        if reset || cut {
+            let end = self.end(reset);
+            self.plan(at_ns, connection, end);
+        } else {
+            self.after_reply(at_ns, connection);
+        }
+    }
+
+    /// Leaves nothing of a reply, or any part of it: before the head, in the head, in the body.
+    fn shorten(&mut self, bytes: &mut Vec<u8>) {
+        let length = bytes.len() as u64;
+        let kept = match self.misfortune.dice.below(3) {
+            0 => 0,
+            _ => self.misfortune.dice.below(length + 1),
+        };
+        bytes.truncate(kept as usize);
+    }
+
+    /// Cuts bytes in two, neither of them empty.
+    fn split_off(&mut self, bytes: &mut Vec<u8>) -> Vec<u8> {
+        let at = 1 + self.misfortune.dice.below(bytes.len() as u64 - 1);
+        bytes.split_off(at as usize)
+    }
+
+    fn end(&mut self, reset: bool) -> What {
+        match reset {
+            true => What::Reset(self.misfortune.dice.pick(&RESET_ERRNOS)),
+            false => What::Closed,
+        }
+    }
+
+    /// A whole reply arrives at `at_ns`: what comes unasked behind it.
+    fn after_reply(&mut self, at_ns: u64, connection: ConnectionId) {
+        if self.misfortune.hits(Fault::Surplus) {
+            let bytes = self.misfortune.dice.pick(&SURPLUS).to_vec();
+            let after_ns = self.misfortune.jitter_ns();
+            self.plan(at_ns + after_ns, connection, What::ToClient(bytes));
+        }
+        if self.misfortune.hits(Fault::IdleEnd) {
+            let after_ns = self.misfortune.dice.below(IDLE_NS_MAX);
+            let reset = self.misfortune.dice.hits(0.5);
+            let end = self.end(reset);
+            self.plan(at_ns + after_ns, connection, end);
+        }
     }
 
     fn happen(&mut self, entry: Entry, events: &mut Vec<Event>) {
@@ -228,7 +264,7 @@ impl<S: Service> Sim<S> {
         };
         let state = &mut self.connections[connection.slot as usize];
         let live = state.open && state.generation == connection.generation;
-        if !live && !self.dice.hits(self.network.stale) {
+        if live && state.ended && !matches!(entry.what, What::ToServer { .. } | What::NotSent(_)) {
             return;
         }
         let io = match entry.what {
@@ -239,19 +275,43 @@ impl<S: Service> Sim<S> {
                 }
                 return;
             }
+            _ if !live && !self.misfortune.hits(Fault::Stale) => return,
             What::Connected => {
                 if live {
+                    state.connecting = false;
                     self.service.on_connect(connection, self.clock_ns);
                 }
                 Io::Connected
             }
-            What::Refused => Io::ConnectFailed(libc::ECONNREFUSED),
+            What::NotConnected(errno) => Io::ConnectFailed(errno),
+            What::NotSent(errno) => {
+                if live {
+                    state.sending = false;
+                }
+                Io::SendFailed(errno)
+            }
             What::ToClient(bytes) => Io::Received(self.fill_buffer(bytes)),
             What::Closed => Io::Closed,
-            What::Reset => Io::ReceiveFailed(libc::ECONNRESET),
+            What::Reset(errno) => Io::ReceiveFailed(errno),
         };
+        if live {
+            let ends = matches!(io, Io::Closed | Io::ReceiveFailed(_));
+            self.connections[connection.slot as usize].ended |= ends;
+        }
         self.note(connection, io);
         events.push(Event { connection, io });
+    }
+
+    /// The kernel could not take all of a request. When the peer is gone, the reading side hears of it too.
+    fn fail_send(&mut self, at_ns: u64, connection: ConnectionId) {
+        let errno = self.misfortune.dice.pick(&SEND_ERRNOS);
+        self.plan(at_ns, connection, What::NotSent(errno));
+        if matches!(errno, libc::EPIPE | libc::ECONNRESET) {
+            let reset = self.misfortune.dice.hits(0.5);
+            let end = self.end(reset);
+            let after_ns = self.misfortune.jitter_ns();
+            self.plan(at_ns + after_ns, connection, end);
+        }
     }
 
     fn serve(&mut self, connection: ConnectionId, bytes: &[u8]) {
@@ -304,11 +364,17 @@ impl<S: Service> Driver for Sim<S> {
         self.connections[connection.slot as usize] = Connection {
             generation: connection.generation,
             open: true,
+            connecting: true,
             ..Connection::default()
         };
         let at_ns = self.clock_ns + 2 * self.travel_ns();
-        let what = if self.dice.hits(self.network.refuse) {
-            What::Refused
+        if self.misfortune.hits(Fault::BlackHole) {
+            return;
+        }
+        let what = if self.misfortune.hits(Fault::Refuse) {
+            What::NotConnected(libc::ECONNREFUSED)
+        } else if self.misfortune.hits(Fault::ConnectFails) {
+            What::NotConnected(self.misfortune.dice.pick(&CONNECT_ERRNOS))
         } else {
             What::Connected
         };
@@ -322,25 +388,32 @@ impl<S: Service> Driver for Sim<S> {
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
         let mut rest = self.request[..bytes].to_vec();
         let travel_ns = self.travel_ns();
+        let fails = self.misfortune.hits(Fault::SendFails);
+        if fails {
+            self.shorten(&mut rest);
+        }
         let state = &mut self.connections[connection.slot as usize];
         state.sending = true;
         let mut at_ns = (self.clock_ns + travel_ns).max(state.to_server_ns);
-        while self.dice.hits(self.network.split_writes) && rest.len() > 1 {
-            let later = rest.split_off(1 + self.dice.below(rest.len() as u64 - 1) as usize);
+        while rest.len() > 1 && self.misfortune.hits(Fault::SplitWrites) {
+            let later = self.split_off(&mut rest);
             let what = What::ToServer {
                 bytes: rest,
                 last: false,
             };
             self.plan(at_ns, connection, what);
-            at_ns += self.dice.below(self.network.jitter_ns + 1);
+            at_ns += self.misfortune.jitter_ns();
             rest = later;
         }
         self.connections[connection.slot as usize].to_server_ns = at_ns;
         let what = What::ToServer {
             bytes: rest,
-            last: true,
+            last: !fails,
         };
         self.plan(at_ns, connection, what);
+        if fails {
+            self.fail_send(at_ns, connection);
+        }
     }
 
     fn is_sending(&self, connection: ConnectionId) -> bool {
@@ -354,19 +427,39 @@ impl<S: Service> Driver for Sim<S> {
             return;
         }
         state.open = false;
+        let (connecting, sending) = (state.connecting, state.sending);
         self.service.on_close(connection);
-        // A ring reports the end of the receive that was armed: a completion that nobody waits for any more.
-        let at_ns = self.clock_ns + self.dice.below(self.network.jitter_ns + 1);
-        self.plan(at_ns, connection, What::Closed);
+        // A ring reports the end of every operation that was armed: completions that nobody waits for any more.
+        let at_ns = self.clock_ns + self.misfortune.jitter_ns();
+        if connecting {
+            self.plan(at_ns, connection, What::NotConnected(libc::ECANCELED));
+        } else {
+            let cancelled = self.misfortune.dice.hits(0.5);
+            let end = match cancelled {
+                true => What::Reset(libc::ECANCELED),
+                false => What::Closed,
+            };
+            self.plan(at_ns, connection, end);
+        }
+        if sending {
+            self.plan(at_ns, connection, What::NotSent(libc::ECANCELED));
+        }
     }
 
     fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
         let submitted_ns = self.clock_ns;
-        if self.dice.hits(self.network.block) {
-            self.clock_ns += self.network.block_ns;
+        self.clock_ns += self.misfortune.network.turn_ns;
+        if self.misfortune.hits(Fault::Block) {
+            self.clock_ns += self.misfortune.network.block_ns;
         }
         let idle_from_ns = self.clock_ns;
-        let enough = events.len() + EVENTS_MAX;
+        if self.misfortune.hits(Fault::Jump) {
+            self.clock_ns += self.misfortune.network.jump_ns;
+        }
+        let before = events.len();
+        let full = self.misfortune.hits(Fault::Full);
+        let enough = before + if full { 1 } else { EVENTS_MAX };
+        self.overflows += u64::from(full);
         while events.len() < enough {
             match self.agenda.peek() {
                 Some(Reverse(next)) if next.at_ns <= self.clock_ns => {
@@ -376,7 +469,7 @@ impl<S: Service> Driver for Sim<S> {
                     self.happen(entry, events);
                 }
                 // What is due now comes in one batch; what is due later ends the sleep.
-                _ if enough - events.len() < EVENTS_MAX => break,
+                _ if events.len() > before => break,
                 Some(Reverse(next)) if next.at_ns <= deadline_ns => self.clock_ns = next.at_ns,
                 _ => {
                     self.clock_ns = self.clock_ns.max(deadline_ns);
@@ -401,28 +494,6 @@ impl<S: Service> Driver for Sim<S> {
     }
 
     fn overflows(&self) -> u64 {
-        0
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the simulation's own, so that its dice never move with the users'.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Evenly from 0 to below `bound`; 0 for a bound of 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-
-    fn hits(&mut self, chance: f64) -> bool {
-        chance > 0.0 && (self.next() >> 11) as f64 / (1u64 << 53) as f64 <= chance
+        self.overflows
     }
 }

@@ -107,6 +107,8 @@ enum Receive {
 struct OneShot {
     buffers: Vec<Box<[u8]>>,
     connections: Vec<ConnectionId>,
+    /// Their bytes were reported and have not been released since. Others are the kernel's to write, or free.
+    ours: Vec<bool>,
     free: Vec<u32>,
 }
 
@@ -151,9 +153,11 @@ impl Uring {
 
     fn push(&mut self, entry: &squeue::Entry) {
         loop {
-            // SAFETY: every entry names memory that outlives its operation: send buffers are released by their own
-            // completion, one-shot receive buffers likewise; addresses and the buffer ring live as long as the ring
-            // (`Drop` drains it first); a descriptor is closed only when no queued entry names it (`closing`).
+            // SAFETY: every entry names memory that stays where it is until its operation is over, upheld by this driver:
+            // a send's bytes lie in a slab that never moves and are handed out again only after `on_sent` has seen the
+            // completion; a one-shot receive's buffer likewise (`on_received_into`, then `release`); addresses are never
+            // changed and the kernel copies one when it takes the entry; the buffer ring lives until `Drop` has seen
+            // the last completion, or is leaked. A descriptor stays open until no queued entry names it (`closing`).
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 self.under_way += 1;
                 return;
@@ -171,7 +175,8 @@ impl Uring {
                 // GETEVENTS even without waiting: deferred completions are only run by an enter that asks for them.
                 let flags = EnterFlags::GETEVENTS.bits();
                 let submitter = self.ring.submitter();
-                // SAFETY: no argument is passed, and `pending` is what the queue holds.
+                // SAFETY: no argument is passed that the kernel would read, `pending` is what the queue holds, and what
+                // its entries name was promised to `push`.
                 unsafe { submitter.enter::<libc::sigset_t>(pending, want as u32, flags, None) }
             }
             Some(ns) => {
@@ -286,6 +291,9 @@ impl Uring {
     ) {
         let result = completion.result();
         let buffer = cqueue::buffer_select(completion.flags());
+        if let (Some(id), Receive::Multishot(ring)) = (buffer, &mut self.receive) {
+            ring.take(id);
+        }
         let io = match (result, buffer) {
             (1.., Some(buffer)) => {
                 if !cqueue::more(completion.flags()) {
@@ -326,7 +334,10 @@ impl Uring {
             errno => Io::ReceiveFailed(-errno),
         };
         match io {
-            Io::Received(_) => self.to_arm.push(connection),
+            Io::Received(_) => {
+                one_shot.ours[index as usize] = true;
+                self.to_arm.push(connection);
+            }
             _ => one_shot.free.push(index),
         }
         events.push(Event { connection, io });
@@ -356,6 +367,7 @@ impl OneShot {
             self.buffers
                 .push(vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice());
             self.connections.push(connection);
+            self.ours.push(false);
             self.buffers.len() as u32 - 1
         });
         self.connections[index as usize] = connection;
@@ -459,12 +471,11 @@ impl Driver for Uring {
 
     fn received(&self, received: Received) -> &[u8] {
         match &self.receive {
-            // SAFETY: a `Received` is only made from a completion, and the caller releases it once, after its last use
-            // (contract of `Driver`).
-            Receive::Multishot(ring) => unsafe {
+            Receive::Multishot(ring) => {
                 ring.received(received.buffer as u16, received.bytes as usize)
-            },
+            }
             Receive::OneShot(one_shot) => {
+                assert!(one_shot.ours[received.buffer as usize]);
                 &one_shot.buffers[received.buffer as usize][..received.bytes as usize]
             }
         }
@@ -473,7 +484,11 @@ impl Driver for Uring {
     fn release(&mut self, received: Received) {
         match &mut self.receive {
             Receive::Multishot(ring) => ring.publish(received.buffer as u16),
-            Receive::OneShot(one_shot) => one_shot.free.push(received.buffer),
+            Receive::OneShot(one_shot) => {
+                let ours = &mut one_shot.ours[received.buffer as usize];
+                assert!(std::mem::replace(ours, false), "given back once");
+                one_shot.free.push(received.buffer);
+            }
         }
     }
 
@@ -554,7 +569,8 @@ fn build_ring(completions: u32, allowed: Features) -> io::Result<(IoUring, Featu
 fn receive_mode(ring: &IoUring, features: &mut Features) -> Receive {
     if features.multishot && knows_multishot(ring) {
         let buffers = BufferRing::new(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES);
-        // SAFETY: the buffers move into the same `Uring` as the ring, whose `Drop` drains the ring before they go.
+        // SAFETY: the buffers go into the same `Uring` as the ring, whose `Drop` waits for the last completion before
+        // they go, or leaks them. Moving the `BufferRing` moves neither entries nor buffers: both are on the heap.
         if unsafe { buffers.register(&ring.submitter(), BUFFER_GROUP) }.is_ok() {
             return Receive::Multishot(buffers);
         }

@@ -17,10 +17,12 @@ use io_uring::types::BufRingEntry;
 const PAGE_BYTES: usize = 4096;
 
 /// Buffers shared with the kernel.
-// INVARIANT: the first `bytes` of buffer `id` are read only between the completion that named it and its `publish`.
+// INVARIANT: a buffer that is not `ours` is the kernel's to write; it is neither read nor published again.
 pub(super) struct BufferRing {
     entries: NonNull<BufRingEntry>,
     data: NonNull<u8>,
+    /// By id: it was named by a completion and has not been published since.
+    ours: Box<[bool]>,
     count: u16,
     buffer_bytes: usize,
     tail: u16,
@@ -33,6 +35,7 @@ impl BufferRing {
         let mut ring = Self {
             entries: allocate(entries_layout(count)).cast(),
             data: allocate(data_layout(count, buffer_bytes)),
+            ours: vec![true; usize::from(count)].into_boxed_slice(),
             count,
             buffer_bytes,
             tail: 0,
@@ -47,29 +50,38 @@ impl BufferRing {
     /// Makes the buffers known to a ring as `group`.
     ///
     /// # Safety
-    /// This object has to outlive the ring's last operation on the group.
+    /// This object, wherever it is moved, has to outlive the ring's last operation on the group.
     pub unsafe fn register(&self, submitter: &Submitter<'_>, group: u16) -> io::Result<()> {
         let address = self.entries.as_ptr() as u64;
-        // SAFETY: the entries are page-aligned, `count` long and live as long as the caller promises.
+        // SAFETY: the entries are page-aligned and `count` long by `entries_layout`, and live as long as the caller
+        // promises; what they point to was allocated with them and goes with them.
         unsafe { submitter.register_buf_ring_with_flags(address, self.count, group, 0) }
     }
 
-    /// What arrived in a buffer.
-    ///
-    /// # Safety
-    /// A completion has named `id` with at least `bytes`, and it has not been published since.
-    pub unsafe fn received(&self, id: u16, bytes: usize) -> &[u8] {
-        assert!(id < self.count && bytes <= self.buffer_bytes);
-        // SAFETY: within the allocation by the line above; ours to read by the caller's promise.
+    /// A completion has named a buffer.
+    pub fn take(&mut self, id: u16) {
+        let was_ours = std::mem::replace(&mut self.ours[usize::from(id)], true);
+        assert!(!was_ours, "the kernel named a buffer that it does not have");
+    }
+
+    /// What arrived in a buffer of ours.
+    pub fn received(&self, id: u16, bytes: usize) -> &[u8] {
+        assert!(self.ours[usize::from(id)] && bytes <= self.buffer_bytes);
+        // SAFETY: inside the allocation, which was zeroed, by the line above. The kernel does not write it: `ours` says
+        // that `take` was told of its completion, and `publish`, which would give it back, needs `&mut self`.
         unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
     }
 
-    /// Puts a buffer at the tail. The kernel sees it after the next [`BufferRing::commit`].
+    /// Puts a buffer of ours at the tail. The kernel sees it after the next [`BufferRing::commit`].
     pub fn publish(&mut self, id: u16) {
+        let was_ours = std::mem::replace(&mut self.ours[usize::from(id)], false);
+        assert!(was_ours, "a buffer is given back once");
         let address = self.buffer(id) as u64;
         let at = usize::from(self.tail & (self.count - 1));
-        // SAFETY: `at < count`. The kernel reads an entry only between head and tail; this one is at the tail, and
-        // there are as many entries as buffers, so it is not one that the kernel has yet to take.
+        // SAFETY: `at < count`, so it is inside the allocation, which was zeroed (an entry is plain numbers). The kernel
+        // reads entries between head and tail alone; this one is at the tail, and there are as many entries as buffers,
+        // of which this one was ours, so it is not one that the kernel has yet to take. What the kernel reads at any
+        // time is the tail inside entry 0, in a field that no setter below writes; nobody else writes entries.
         let entry = unsafe { &mut *self.entries.as_ptr().add(at) };
         entry.set_addr(address);
         entry.set_len(self.buffer_bytes as u32);
@@ -79,8 +91,9 @@ impl BufferRing {
 
     /// Shows the kernel what was published.
     pub fn commit(&self) {
-        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16; both
-        // sides access it atomically. Release: the entries are written before the tail that uncovers them.
+        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16, and is
+        // made from the allocation's own pointer, which may write; both sides access it atomically, and no reference to
+        // an entry is alive here. Release: the entries are written before the tail that uncovers them.
         unsafe {
             let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
             AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
@@ -88,15 +101,16 @@ impl BufferRing {
     }
 
     fn buffer(&self, id: u16) -> *mut u8 {
-        debug_assert!(id < self.count);
-        // SAFETY: `id < count`, so the result is inside the allocation.
+        assert!(id < self.count);
+        // SAFETY: `id < count` by the line above, so the result is inside the allocation (`data_layout`).
         unsafe { self.data.as_ptr().add(usize::from(id) * self.buffer_bytes) }
     }
 }
 
 impl Drop for BufferRing {
     fn drop(&mut self) {
-        // SAFETY: both were allocated with these layouts in `new`.
+        // SAFETY: both were allocated with these layouts in `new`, whose numbers never change, and nobody has another
+        // pointer to them: slices borrow `self`, and the kernel is done with them (`register`'s caller).
         unsafe {
             dealloc(self.entries.as_ptr().cast(), entries_layout(self.count));
             dealloc(
@@ -129,7 +143,7 @@ mod tests {
 
     /// Plays the kernel: takes the entry at `head` and writes into its buffer.
     fn kernel_receives(ring: &BufferRing, head: u16, bytes: &[u8]) -> u16 {
-        // SAFETY: the test owns the ring and is its only reader and writer.
+        // SAFETY: the test owns the ring and is its only reader and writer; entries and buffers are inside it.
         unsafe {
             let tail = BufRingEntry::tail(ring.entries.as_ptr()).cast_mut();
             let tail = AtomicU16::from_ptr(tail).load(Ordering::Acquire);
@@ -152,8 +166,8 @@ mod tests {
         for round in 0..70_000u32 {
             let text = round.to_le_bytes();
             let id = kernel_receives(&ring, round as u16, &text);
-            // SAFETY: "the kernel" has just named the buffer with four bytes.
-            assert_eq!(unsafe { ring.received(id, 4) }, text);
+            ring.take(id);
+            assert_eq!(ring.received(id, 4), text);
             ring.publish(id);
             ring.commit();
         }
@@ -166,13 +180,29 @@ mod tests {
             .map(|head| kernel_receives(&ring, head, &[head as u8]))
             .collect();
         for (head, &id) in ids.iter().enumerate() {
-            // SAFETY: named above, not published since.
-            assert_eq!(unsafe { ring.received(id, 1) }, [head as u8]);
+            ring.take(id);
+            assert_eq!(ring.received(id, 1), [head as u8]);
         }
         for id in ids {
             ring.publish(id);
         }
         ring.commit();
         kernel_receives(&ring, 8, b"again");
+    }
+
+    fn panics(what: impl FnOnce()) -> bool {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(what)).is_err()
+    }
+
+    #[test]
+    fn what_is_the_kernels_can_be_neither_read_nor_given_back() {
+        let mut ring = BufferRing::new(2, 16);
+        assert!(panics(|| drop(ring.received(1, 1).to_vec())));
+        assert!(panics(|| ring.publish(1)));
+        ring.take(0);
+        assert!(panics(|| ring.take(0)));
+        assert!(panics(|| drop(ring.received(0, 17).to_vec())));
+        ring.publish(0);
+        assert!(panics(|| ring.publish(0)));
     }
 }

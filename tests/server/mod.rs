@@ -2,12 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use opsurge::engine::Control;
-use opsurge::engine::shard::{Outcomes, Shard, Start};
+use opsurge::engine::shard::{OnInterval, Outcomes, Shard, Start};
 use opsurge::io::sim::{Network, Reply, Service, Sim};
-use opsurge::io::{ConnectionId, DriverConfig};
+use opsurge::io::{ConnectionId, Driver, DriverConfig};
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::plan::Plan;
 
@@ -29,6 +29,22 @@ pub struct Answer {
     pub fields: String,
     pub body: String,
     pub after_ns: u64,
+    pub framing: Framing,
+    /// Interim answers (103) before it.
+    pub interim: usize,
+    /// Bytes so long after it, and then the end of the connection.
+    pub afterthought: Option<(u64, Vec<u8>)>,
+}
+
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Length,
+    /// In chunks of so many bytes.
+    Chunked(usize),
+    UntilClose,
+    /// A length, and then the end of the connection as announced.
+    LengthAndClose,
 }
 
 impl Answer {
@@ -38,12 +54,56 @@ impl Answer {
             fields: String::new(),
             body: body.into(),
             after_ns: 0,
+            framing: Framing::Length,
+            interim: 0,
+            afterthought: None,
+        }
+    }
+
+    fn into_replies(self, replies: &mut Vec<Reply>) {
+        let Self {
+            status,
+            mut fields,
+            body,
+            after_ns,
+            ..
+        } = self;
+        let mut coded = body.clone();
+        match self.framing {
+            Framing::Length => fields += &format!("content-length: {}\r\n", body.len()),
+            Framing::LengthAndClose => {
+                fields += &format!("connection: close\r\ncontent-length: {}\r\n", body.len());
+            }
+            Framing::UntilClose => {}
+            Framing::Chunked(bytes) => {
+                fields += "transfer-encoding: chunked\r\n";
+                coded.clear();
+                for chunk in body.as_bytes().chunks(bytes) {
+                    let text = String::from_utf8_lossy(chunk);
+                    coded += &format!("{:x};a=b\r\n{text}\r\n", chunk.len());
+                }
+                coded += "0\r\nx-sum: 1\r\n\r\n";
+            }
+        }
+        let interim = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(self.interim);
+        let text = format!("{interim}HTTP/1.1 {status} X\r\n{fields}\r\n{coded}");
+        replies.push(Reply::Bytes(after_ns, text.into_bytes()));
+        if matches!(self.framing, Framing::UntilClose | Framing::LengthAndClose) {
+            replies.push(Reply::Close(after_ns));
+        } else if let Some((later_ns, bytes)) = self.afterthought {
+            replies.push(Reply::Bytes(after_ns + later_ns, bytes));
+            replies.push(Reply::Close(after_ns + later_ns));
         }
     }
 }
 
 pub trait Answers {
     fn answer(&mut self, seen: &Seen) -> Answer;
+
+    /// A request that is not whole yet: whether it is refused without being read to its end.
+    fn refuse_early(&mut self) -> Option<Answer> {
+        None
+    }
 }
 
 impl<F: FnMut(&Seen) -> Answer> Answers for F {
@@ -57,6 +117,8 @@ pub struct Server<A> {
     /// All requests, when they are kept.
     pub journal: Option<Vec<Seen>>,
     pub closed: usize,
+    /// Connections whose requests are not read any more.
+    refused: HashSet<ConnectionId>,
     /// Bytes of each connection that are no whole request yet.
     pending: HashMap<ConnectionId, Vec<u8>>,
 }
@@ -67,6 +129,7 @@ impl<A> Server<A> {
             answers,
             journal: None,
             closed: 0,
+            refused: HashSet::new(),
             pending: HashMap::new(),
         }
     }
@@ -101,6 +164,9 @@ impl<A: Answers> Service for Server<A> {
         now_ns: u64,
         replies: &mut Vec<Reply>,
     ) {
+        if self.refused.contains(&connection) {
+            return;
+        }
         let mut stream = self.pending.remove(&connection).unwrap_or_default();
         stream.extend_from_slice(bytes);
         loop {
@@ -130,22 +196,51 @@ impl<A: Answers> Service for Server<A> {
             if let Some(journal) = &mut self.journal {
                 journal.push(seen);
             }
-            let bytes = format!(
-                "HTTP/1.1 {} X\r\n{}content-length: {}\r\n\r\n{}",
-                answer.status,
-                answer.fields,
-                answer.body.len(),
-                answer.body
-            );
-            replies.push(Reply::Bytes(answer.after_ns, bytes.into_bytes()));
+            answer.into_replies(replies);
+        }
+        let unread = !stream.is_empty();
+        if let Some(answer) = unread.then(|| self.answers.refuse_early()).flatten() {
+            self.refused.insert(connection);
+            answer.into_replies(replies);
         }
         self.pending.insert(connection, stream);
     }
 
     fn on_close(&mut self, connection: ConnectionId) {
         self.closed += 1;
+        self.refused.remove(&connection);
         self.pending.remove(&connection);
     }
+}
+
+/// The world of one shard of a plan.
+pub fn sim<A: Answers>(
+    plan: &Plan,
+    shard: usize,
+    server: Server<A>,
+    network: Network,
+    seed: u64,
+) -> Sim<Server<A>> {
+    let config = DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(shard),
+        request_bytes_max: plan.scenario.request_bytes_max(),
+    };
+    Sim::new(&config, server, network, seed)
+}
+
+/// Runs one shard of a plan to its end. It is alone in its world: the others of an open load are ready before it.
+pub fn drive<D: Driver>(
+    plan: &Plan,
+    shard: usize,
+    driver: D,
+    control: &Control,
+    on_interval: OnInterval<'_>,
+) -> (Outcomes, D) {
+    for _ in 1..plan.shards {
+        control.on_ready(plan.shards, 0, 0);
+    }
+    Shard::new(plan, shard, driver).run(Start::default(), control, on_interval)
 }
 
 /// Runs one shard of a plan.
@@ -156,20 +251,9 @@ pub fn run<A: Answers>(
     network: Network,
     seed: u64,
 ) -> (Outcomes, Sim<Server<A>>) {
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        slots: plan.slots_of_shard(shard),
-        request_bytes_max: plan.scenario.request_bytes_max(),
-    };
-    let sim = Sim::new(&config, server, network, seed);
-    let start = Start::default();
+    let sim = sim(plan, shard, server, network, seed);
     let nobody_watches = Box::new(|_, _: &mut _| {});
-    let control = Control::default();
-    // The shard is alone in its world: the others of an open load are ready before it.
-    for _ in 1..plan.shards {
-        control.on_ready(plan.shards, 0, 0);
-    }
-    let (outcomes, sim) = Shard::new(plan, shard, sim).run(start, &control, nobody_watches);
+    let (outcomes, sim) = drive(plan, shard, sim, &Control::default(), nobody_watches);
     assert_eq!(
         sim.buffers_out(),
         0,

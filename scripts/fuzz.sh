@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Fuzzes one target (decoder, scenario, record) for so many seconds: scripts/fuzz.sh decoder 3600
+#
+# cargo-fuzz asks for a nightly compiler; the stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
+# brings libFuzzer along, so that Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
+# What was learnt stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each to FINDINGS in tests/fuzzed.rs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${1:?"which target? decoder, scenario or record"}
+seconds=${2:?"for how many seconds?"}
+host=$(rustc -vV | sed -n 's/^host: //p')
+corpus=fuzz/corpus/$target
+artifacts=fuzz/artifacts/$target
+mkdir -p "$corpus" "$artifacts"
+
+flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+flags+=" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
+flags+=" -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
+[ "${SANITIZER:-address}" = none ] || flags+=" -Zsanitizer=${SANITIZER:-address}"
+
+# --target keeps the flags away from build scripts and procedural macros.
+RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
+    cargo build --manifest-path fuzz/Cargo.toml --release --target "$host" --bin "$target" -j2
+
+# The examples of the seeded tests are where it begins.
+OPSURGE_EXAMPLES=$corpus cargo test --quiet --test fuzzed examples_are_written_where_they_are_wanted >/dev/null
+
+exec "fuzz/target/$host/release/$target" "$corpus" -artifact_prefix="$artifacts/" \
+    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1

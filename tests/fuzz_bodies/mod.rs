@@ -1,0 +1,24 @@
+//! What any bytes are put through: written once, fed by seeds in `tests/fuzzed.rs` and by libFuzzer in `fuzz/`.
+//!
+//! Each body returns for whatever it is given; a panic is a finding. A finding becomes a line of `tests/fuzzed.rs`.
+//! Another parser gets its body here, a name in [`BODIES`], and a file of three lines in `fuzz/targets/`.
+
+#![allow(dead_code, reason = "each fuzz target uses one body")]
+
+mod decoder;
+mod record;
+mod scenario;
+
+pub use decoder::decoder;
+pub use record::record;
+pub use scenario::scenario;
+
+/// A name, a body, and inputs that lead deep into it.
+pub type Body = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+/// All of them.
+pub const BODIES: [Body; 3] = [
+    ("decoder", decoder, decoder::examples),
+    ("scenario", scenario, scenario::examples),
+    ("record", record, record::examples),
+];

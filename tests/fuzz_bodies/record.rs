@@ -1,0 +1,33 @@
+//! The reader of records: what it takes in it gives back, and every report can be made of it.
+
+use opsurge::report::console::{self, Style};
+use opsurge::report::csv;
+use opsurge::report::record::Record;
+
+/// The record of a short run against the stand-in.
+const RECORD: &str = include_str!("record.json");
+
+/// Input: the text of a record.
+pub fn record(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let record = match Record::parse(text) {
+        Ok(record) => record,
+        Err(reason) => return assert!(!reason.is_empty()),
+    };
+    let again = Record::parse(&record.to_json());
+    assert_eq!(again.as_ref(), Ok(&record));
+    for quiet in [false, true] {
+        let colour = quiet;
+        console::render(&record, Style { colour, quiet });
+    }
+    // A record that was changed by hand is an error with a reason, never a panic.
+    let _ = csv::stats(&record);
+    let _ = csv::history(&record, true);
+    csv::failures(&record);
+}
+
+pub fn examples() -> Vec<Vec<u8>> {
+    vec![RECORD.into()]
+}
