@@ -96,3 +96,24 @@ fn what_was_done_by_number_is_judged_as_a_whole() {
     assert!(record.rules[0].broken, "{:?}", record.rules);
     assert_eq!(record.totals.requests, 500);
 }
+
+#[test]
+fn a_scenario_brings_rules_of_its_own_and_flags_come_before_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("own.toml");
+    let file = path.to_str().expect("UTF-8");
+    let task = "[[task]]\nmethod = \"GET\"\npath = \"/health\"\n";
+    let write = |rules: &str| std::fs::write(&path, format!("name = \"own\"\n{rules}\n{task}"));
+    write("fail_if = [\"health.rps>1\"]").expect("written");
+    let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s"), 1);
+    assert!(record.rules[0].broken && record.rules[0].rule == "health.rps>1");
+    let flag = "--fail-if health.rps<1";
+    let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s {flag}"), 0);
+    assert_eq!(record.rules.len(), 1);
+    write("stop_when = [\"helth.rps>1\"]").expect("written");
+    let output = binary::run(&["run", "--mock", file, "-u", "2"]);
+    let said = binary::text(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let place = format!("{file}:2:14: rule \"helth.rps>1\": there is no step \"helth\"");
+    assert!(said.contains(&place), "{said}");
+}

@@ -10,15 +10,16 @@ use super::wishes::{Load, Wishes};
 
 /// Who judges the run, by what it was asked to judge.
 pub(super) fn referee(wishes: &Wishes<'_>, scenario: &Scenario, load: &Load) -> Result<Referee> {
-    let stop = wishes.rules("--stop-when", wishes.stop_when, scenario)?;
-    let fail = wishes.rules("--fail-if", wishes.fail_if, scenario)?;
+    let stop = wishes.stop_rules(scenario)?;
+    let fail = wishes.fail_rules(scenario)?;
     let levels = match &load.open {
         Some(open) => open.levels(),
         None => load.closed.levels(),
     };
     let settle_ns = wishes.settle.map(|settle| settle.as_nanos() as u64);
     let stretches = settled(&levels, load.run_time_ns, settle_ns);
-    if stretches.is_empty() && !(stop.is_empty() && fail.is_empty()) {
+    let are_asked_for = !(wishes.stop_when.is_empty() && wishes.fail_if.is_empty());
+    if stretches.is_empty() && are_asked_for {
         bail!(
             "--stop-when and --fail-if judge what comes after the ramp and --settle, and the run ends before: give a longer --run-time or a shorter --settle"
         );

@@ -13,6 +13,7 @@ use crate::report::units::grouped;
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
+use super::wishes;
 use super::{Exit, say};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
@@ -48,7 +49,15 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 ..Context::plain("localhost:8000")
             };
             let scenario = compile(&source.origin, &source.text, &context)?;
-            say(describe(&scenario).trim_end());
+            let stop = wishes::rules("--stop-when", &[], &scenario.stop_when, &scenario)?;
+            let fail = wishes::rules("--fail-if", &[], &scenario.fail_if, &scenario)?;
+            let mut text = describe(&scenario);
+            for (what, rules) in [("ends", stop), ("fails", fail)] {
+                for rule in rules {
+                    let _ = writeln!(text, "{what} a run: {}", rule.text);
+                }
+            }
+            say(text.trim_end());
         }
     }
     Ok(Exit::OK)

@@ -22,7 +22,7 @@ use super::evidence;
 use super::hunt::{Course, Hunt};
 use super::prepare::{Prepared, check_files, compile_first, connections_allowed};
 use super::run::{Progress, notes, report};
-use super::wishes::{Load, Wishes, per_second, time};
+use super::wishes::{Load, Wishes, per_second, rules as rules_of, time};
 use super::{Exit, note};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -181,10 +181,11 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
     }
     let settle = wishes.settle.unwrap_or(SETTLE.min(every / 2));
-    let rules = match wishes.stop_when {
-        [] => OPS_CORE_RULES.map(str::to_owned).to_vec(),
-        given => given.to_vec(),
-    };
+    let mut rules = wishes.stop_rules(scenario)?;
+    if rules.is_empty() {
+        let ops_cores = OPS_CORE_RULES.map(str::to_owned);
+        rules = rules_of("--stop-when", &ops_cores, &[], scenario)?;
+    }
     Ok(Course {
         search: Search {
             from,
@@ -194,7 +195,7 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
             is_whole: !is_open,
         },
         is_open,
-        rules: wishes.rules("--stop-when", &rules, scenario)?,
+        rules,
         spawn_rate: wishes.spawn_rate.unwrap_or(SPAWN_RATE),
         settle_ns: settle.as_nanos() as u64,
         window_ns: (every.as_nanos() as u64).next_multiple_of(SECOND_NS),

@@ -10,7 +10,7 @@ use crate::mock::Mock;
 use crate::plan::compile::{Context as Compile, RATE_MAX, compile, parse_rate_stage, parse_stage};
 use crate::plan::load::{Closed, Point};
 use crate::plan::open::{Arrivals, Open, RatePoint};
-use crate::plan::scenario::Scenario;
+use crate::plan::scenario::{RuleText, Scenario};
 use crate::plan::wait::Wait;
 use crate::plan::{Connections, duration};
 use crate::report::units::grouped;
@@ -310,16 +310,14 @@ impl<'a> Wishes<'a> {
         })
     }
 
-    /// The rules, read against the scenario's steps.
-    pub fn rules(&self, flag: &str, texts: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
-        let steps = scenario.metrics.iter();
-        let steps: Vec<(String, String)> = steps
-            .map(|step| (step.method.clone(), step.name.clone()))
-            .collect();
-        let rules = texts.iter().map(|text| Rule::parse(text, &steps));
-        rules
-            .collect::<Result<_, _>>()
-            .map_err(|reason| anyhow!("{flag} {reason}"))
+    /// What ends the run: the flags, else the scenario's own.
+    pub fn stop_rules(&self, scenario: &Scenario) -> Result<Vec<Rule>> {
+        rules("--stop-when", self.stop_when, &scenario.stop_when, scenario)
+    }
+
+    /// What fails the run, likewise.
+    pub fn fail_rules(&self, scenario: &Scenario) -> Result<Vec<Rule>> {
+        rules("--fail-if", self.fail_if, &scenario.fail_if, scenario)
     }
 
     /// Starts the stand-in, when it is wanted.
@@ -332,6 +330,29 @@ impl<'a> Wishes<'a> {
         config.cores.clone_from(&cores.stand_in);
         cannot(Mock::start(&config).context("the stand-in cannot be started")).map(Some)
     }
+}
+
+/// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
+pub(super) fn rules(
+    flag: &str,
+    given: &[String],
+    own: &[RuleText],
+    scenario: &Scenario,
+) -> Result<Vec<Rule>> {
+    let steps = scenario.metrics.iter();
+    let steps: Vec<(String, String)> = steps
+        .map(|step| (step.method.clone(), step.name.clone()))
+        .collect();
+    if given.is_empty() {
+        let read = |rule: &RuleText| {
+            Rule::parse(&rule.text, &steps).map_err(|reason| rule.error(reason).into())
+        };
+        return own.iter().map(read).collect();
+    }
+    let rules = given.iter().map(|text| Rule::parse(text, &steps));
+    rules
+        .collect::<Result<_, _>>()
+        .map_err(|reason| anyhow!("{flag} {reason}"))
 }
 
 pub(super) fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {

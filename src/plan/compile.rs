@@ -9,7 +9,7 @@ use super::feeder::{Feeder, Order};
 use super::load::{Point, Staircase};
 use super::open::RatePoint;
 use super::place::{ScenarioError, Source, did_you_mean};
-use super::scenario::{LoadDefaults, Scenario, Secrets};
+use super::scenario::{LoadDefaults, RuleText, Scenario, Secrets};
 use super::step::{Compiler, names_of_extracted, read_headers};
 use super::text::{Holes, Texts, check_name};
 use super::toml::{Item, Table};
@@ -100,6 +100,8 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
+    let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
+    let fail_if = root.read("fail_if", read_rules)?.unwrap_or_default();
 
     root.finish()?;
     if start.is_empty() && tasks.is_empty() {
@@ -123,6 +125,8 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         metrics: compiler.metrics,
         spans: compiler.spans.names(),
         load,
+        stop_when,
+        fail_if,
         secrets: compiler.texts.secrets,
         api_key_is_default: context.api_key.is_none() && key_default.is_some(),
     })
@@ -182,6 +186,11 @@ pub(super) fn read_duration(item: &Item<'_>) -> Result<u64, ScenarioError> {
     let parsed = duration::parse(&item.text_or_number()?);
     let parsed = parsed.map_err(|error| item.error(error.to_string()))?;
     Ok(Duration::as_nanos(&parsed) as u64)
+}
+
+fn read_rules(item: &Item<'_>) -> Result<Vec<RuleText>, ScenarioError> {
+    let read = |item: &Item<'_>| Ok(RuleText::new(item.text()?.to_owned(), item.error("")));
+    item.list()?.iter().map(read).collect()
 }
 
 fn read_load(item: &Item<'_>) -> Result<LoadDefaults, ScenarioError> {

@@ -10,6 +10,7 @@ use crate::http::response::{Expecting, Keep};
 use super::expect::{Expect, Extract, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
+use super::place::ScenarioError;
 use super::random::{Keyed, Stream, below};
 use super::value::{Origin, Value};
 use super::variables::Variables;
@@ -52,6 +53,10 @@ pub struct Scenario {
     pub spans: Vec<String>,
     /// The load it is made for.
     pub load: LoadDefaults,
+    /// What ends a run.
+    pub stop_when: Vec<RuleText>,
+    /// What fails a run.
+    pub fail_if: Vec<RuleText>,
     /// What must not be shown anywhere.
     pub secrets: Secrets,
     /// The key was not given; the scenario's own default is used.
@@ -158,6 +163,29 @@ pub struct LoadDefaults {
     pub stages: Vec<Point>,
     /// Or: so many users more every so often.
     pub staircase: Option<Staircase>,
+}
+
+/// A rule over windows, as it stands in the scenario; what it means is not this room's to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleText {
+    /// Such as `workflow.p95>1s`.
+    pub text: String,
+    place: ScenarioError,
+}
+
+impl RuleText {
+    /// With its place in the scenario.
+    pub(super) fn new(text: String, place: ScenarioError) -> Self {
+        Self { text, place }
+    }
+
+    /// What is wrong with it, at its place.
+    pub fn error(&self, reason: String) -> ScenarioError {
+        ScenarioError {
+            reason,
+            ..self.place.clone()
+        }
+    }
 }
 
 impl Scenario {
