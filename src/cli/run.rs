@@ -93,7 +93,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         .zip(Ticks::read())
         .map(|(before, after)| after.steal_share_since(before));
     let ended_by = match control.order() {
-        Order::Run if ran.all_finished => "iterations",
+        Order::Run if ran.all_finished && plan.load.iterations.is_some() => "iterations",
         Order::Run => "time",
         Order::Drain | Order::StopNow => "signal",
     };
