@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use opsurge::plan::builtin;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::place::ScenarioError;
 use opsurge::plan::scenario::Scenario;
-use opsurge::plan::{BUILTIN, FORMAT, builtin};
 use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
@@ -566,104 +566,4 @@ fn headers_are_those_of_the_scenario_then_the_steps() {
         requests[0]
     );
     assert!(requests[0].contains("\r\nHost: localhost:8000\r\n") && !requests[0].contains("X-Old"));
-}
-
-#[test]
-fn no_text_makes_it_panic_and_every_error_has_a_place() {
-    const RICH: &str = r#"
-name = "shop"
-wait = "exponential 1s"
-csv = { file = "users.csv", order = "random" }
-[variables]
-who = "{{csv.mail}}-{{random 1..9}}"
-[[start]]
-method = "POST"
-path = "/login"
-json = '{"mail": "{{who}}", "n": {{csv.n}}, "at": "{{now}}"}'
-extract = { token = { json = "/a/t", max = 40 } }
-timeout = "5s"
-begins = "order"
-[[task]]
-weight = 3
-[[task.step]]
-method = "PUT"
-path = "/cart/{{token}}"
-query = { q = "{{who}}", c = "{{choice a|b}}" }
-expect = { status = [200], json = { "/ok" = true }, exists = ["/id"], headers = ["X-Id"] }
-[[task.step]]
-method = "POST"
-path = "/order"
-form = { a = "{{uuid}}", s = "{{sequence 5}}" }
-ends = "order"
-[[stop]]
-method = "DELETE"
-path = "/{{token}}"
-[load]
-stages = ["10:0s", "20:1m"]
-"#;
-    let texts = BUILTIN.map(|builtin| builtin.text);
-    let texts: Vec<&str> = texts.into_iter().chain([FORMAT, RICH]).collect();
-    assert!(texts.iter().all(|text| compiled(text).is_ok()));
-    let check = |text: &str| match compiled(text) {
-        Ok(scenario) => {
-            for request in rendered(&scenario, 1) {
-                body_of(&request);
-            }
-        }
-        Err(error) => {
-            assert!(error.line >= 1 && error.column >= 1, "{error}");
-            assert!(!error.reason.is_empty(), "{error}");
-        }
-    };
-    for text in &texts[4..] {
-        for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
-            check(&text[..end]);
-        }
-    }
-    let mut state = 3u64;
-    let mut roll = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize % below
-    };
-    let pieces = [
-        "\"",
-        "{{",
-        "}}",
-        "[",
-        "]",
-        "=",
-        "\n",
-        "0",
-        "-1",
-        "é",
-        "true",
-        "[[task]]\n",
-        "#",
-        "1e999",
-        "{{random 1..9}}",
-        "{{choice a|b}}",
-        "{{token}}",
-        "extract",
-        "\\",
-    ];
-    for round in 0..3_000 {
-        let mut mutated = texts[round % texts.len()].to_owned();
-        for _ in 0..1 + roll(4) {
-            let mut at = roll(mutated.len());
-            while !mutated.is_char_boundary(at) {
-                at -= 1;
-            }
-            match roll(3) {
-                0 => mutated.truncate(at),
-                1 => mutated.insert_str(at, pieces[roll(pieces.len())]),
-                _ => drop(mutated.remove(at.min(mutated.len().saturating_sub(2)))),
-            }
-            if mutated.len() < 4 {
-                break;
-            }
-        }
-        check(&mutated);
-    }
 }
