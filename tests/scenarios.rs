@@ -326,6 +326,33 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
 }
 
 #[test]
+fn what_is_too_long_is_refused_and_long_lines_are_shown_around_the_place() {
+    let long = |text: &str| format!("{STEP}text = \"{text}\"\n");
+    assert!(compiled(&long(&"y".repeat(2_000_000))).is_ok());
+    check_error(&long(&"y".repeat(2_100_000)), (4, 8), "2 MiB are the most");
+    let error = compiled(&long(&format!(
+        "{}{{{{usr}}}}{}",
+        "y".repeat(9_000),
+        "z".repeat(9_000)
+    )));
+    let error = error.map(|_| ()).expect_err("no such hole").to_string();
+    let excerpt = error.lines().nth(1).expect("an excerpt");
+    assert!(
+        excerpt.contains("y{{usr}}z") && excerpt.len() < 250,
+        "{excerpt}"
+    );
+    assert!(
+        excerpt.starts_with("  5 | ... y") && excerpt.ends_with("z ..."),
+        "{excerpt}"
+    );
+    check_error(
+        &long(&"{{uuid}}".repeat(201)),
+        (5, 9),
+        "at most 200 such holes",
+    );
+}
+
+#[test]
 fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
     let body = |lines: &str| format!("{STEP}json = '''\n{lines}'''\n");
     check_error(

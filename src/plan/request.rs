@@ -17,8 +17,10 @@ const SECRET_FIELDS: [&str; 4] = [
     "cookie",
     "x-api-key",
 ];
-/// Longest body from a file: each request that is under way has a buffer of its size.
+/// Longest body from a file.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Longest request, with the longest values: each one that is under way has a buffer of this size.
+const REQUEST_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
 
 /// Fields in order, with their items for error messages.
 pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
@@ -86,7 +88,14 @@ impl<'s> Compiler<'_, 's> {
             (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
             (body, _) => body,
         };
-        Ok(Template::new(head, body))
+        let template = Template::new(head, body);
+        if template.bytes_max() > REQUEST_BYTES_MAX {
+            return Err(path.error(format!(
+                "the request may become {} bytes long, and 2 MiB are the most; a shorter body, or a smaller max of a value in it",
+                template.bytes_max()
+            )));
+        }
+        Ok(template)
     }
 
     /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
