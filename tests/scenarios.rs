@@ -317,6 +317,16 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
     );
     check_error(&with("pause = \"5 sec\""), (5, 9), "did you mean 5s?");
     check_error(
+        &with("expect = { json = { \"/a\" = \"{{user}}\" } }"),
+        (5, 28),
+        "holes are not filled",
+    );
+    check_error(
+        &with("query = { \"{{user}}\" = 1 }"),
+        (5, 11),
+        "in values, not in names",
+    );
+    check_error(
         &STEP
             .replace("[[task]]", "[[start]]")
             .replace("\"/\"", "\"/\"\non_failure = \"end-task\""),

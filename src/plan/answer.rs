@@ -57,7 +57,13 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
         for (name, span, value) in item.table()?.entries() {
             let pointer = Pointer::parse(name);
             let pointer = pointer.map_err(|reason| item.source.error(span, reason))?;
-            rules.push(Rule::Equals(pointer, value.json()?));
+            let expected = value.json()?;
+            if expected.to_string().contains("{{") {
+                return Err(value.error(
+                    "an answer is compared with what stands here, and holes are not filled; ask with exists whether there is a value",
+                ));
+            }
+            rules.push(Rule::Equals(pointer, expected));
         }
     }
     for item in table.read("exists", Item::list)?.unwrap_or_default() {

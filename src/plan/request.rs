@@ -102,7 +102,11 @@ impl<'s> Compiler<'_, 's> {
     fn pairs(&mut self, item: &Item<'s>, first: char) -> Result<Vec<Part>, ScenarioError> {
         let mut parts = Vec::new();
         let mut separator = first;
-        for (name, _, item) in item.table()?.entries() {
+        for (name, span, item) in item.table()?.entries() {
+            if name.contains("{{") {
+                let reason = "holes are filled in values, not in names";
+                return Err(item.source.error(span, reason));
+            }
             let mut text = match separator {
                 '\0' => Vec::new(),
                 separator => vec![separator as u8],
