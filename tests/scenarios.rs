@@ -175,6 +175,11 @@ fn values_that_may_not_be_there_are_refused_where_they_are_used() {
         "say where it is found",
     );
     check_error(
+        &after_login("").replace("{ json = \"/t\" }", "\"/t\""),
+        (5, 21),
+        "say where it is found",
+    );
+    check_error(
         &after_login("").replace("\"/t\"", "\"data.t\""),
         (5, 30),
         "write \"/data/t\"",

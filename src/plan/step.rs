@@ -24,6 +24,8 @@ const STEPS_MAX: usize = 1_000;
 /// Room for an extracted value, when its step does not say how much it needs.
 const EXTRACTED_BYTES: u64 = 1_024;
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
+const WHERE_FOUND: &str =
+    "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -105,9 +107,8 @@ impl<'c, 's> Compiler<'c, 's> {
                     "[variables] has a {name} already; choose another name"
                 )));
             }
-            let bytes = item
-                .table()?
-                .read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
+            let table = item.table().map_err(|_| item.error(WHERE_FOUND))?;
+            let bytes = table.read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
             let bytes = bytes?.unwrap_or(EXTRACTED_BYTES);
             if !rooms.contains_key(name) {
                 names.push(name);
@@ -258,11 +259,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let from = match (json, table.get("header")) {
                 (Some(item), None) => FoundIn::Json(read_pointer(&item)?),
                 (None, Some(item)) => FoundIn::Header(read_field_name(&item)?),
-                _ => {
-                    return Err(item.error(
-                        "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }",
-                    ));
-                }
+                _ => return Err(item.error(WHERE_FOUND)),
             };
             table.finish()?;
             let index = self.texts.variables.find(name);
