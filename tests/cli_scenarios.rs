@@ -220,6 +220,29 @@ fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
 }
 
 #[test]
+fn stop_steps_are_done_at_the_end_whatever_brings_it() {
+    let no_key = MINE.replace(
+        "[headers]\nAuthorization = \"Bearer {{env.OPSURGE_TEST_KEY}}\"\n",
+        "",
+    );
+    let with_stop =
+        format!("{no_key}[[stop]]\nmethod = \"GET\"\npath = \"/health\"\nname = \"goodbye\"\n");
+    for (bound, ended_by) in [
+        (["-t", "1s"], "time"),
+        (["--iterations", "40"], "iterations"),
+    ] {
+        let mut arguments = vec!["run", "FILE", "--mock", "-u", "4", "--wait", "5ms"];
+        arguments.extend(bound);
+        let (code, said) = with_file(&with_stop, &arguments);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains(&format!("ended by {ended_by}")), "{said}");
+        let goodbyes = said.lines().find(|line| line.starts_with("GET    goodbye"));
+        let count = goodbyes.and_then(|line| line.split_whitespace().nth(2));
+        assert_eq!(count, Some("4"), "{said}");
+    }
+}
+
+#[test]
 fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
     for (arguments, part) in [
         (&["--get", "/health"][..], "names no host"),

@@ -361,6 +361,18 @@ fn the_format_and_the_built_in_scenarios_survive_any_damage() {
 }
 
 #[test]
+fn every_beginning_of_a_scenario_is_accepted_or_told_a_place() {
+    for text in [BUILTIN[4].text, FORMAT] {
+        for end in (0..text.len())
+            .step_by(3)
+            .filter(|&end| text.is_char_boundary(end))
+        {
+            check(&text[..end]);
+        }
+    }
+}
+
+#[test]
 fn garbage_is_refused_with_a_place() {
     let dice = Dice(Cell::new(11));
     let pieces = [

@@ -459,6 +459,159 @@ fn an_answer_without_the_value_is_a_failure_that_says_so() {
     );
 }
 
+/// Users that have to become ready; then a task whose second step needs the first to be as it should be.
+const CHECKED: &str = r#"
+    name = "checked"
+    wait = "1s"
+    [variables]
+    id = "{{user}}"
+    [[start]]
+    method = "GET"
+    path = "/ready/{{id}}"
+    expect = { json = { "/ready" = true } }
+    not_yet = [404]
+    retry_every = "500ms"
+    give_up_after = "3s"
+    on_give_up = "stop"
+    [[task]]
+    [[task.step]]
+    method = "GET"
+    path = "/first"
+    expect = { status = [200], json = { "/ok" = true, "/n" = 2 }, exists = ["/id"], headers = ["X-Id"] }
+    on_failure = "end-task"
+    [[task.step]]
+    method = "POST"
+    path = "/second"
+    [[stop]]
+    method = "DELETE"
+    path = "/user/{{id}}"
+"#;
+
+#[test]
+fn who_does_not_become_ready_leaves_and_a_failed_step_ends_its_task_when_the_scenario_says_so() {
+    let plan = plan(CHECKED, None, Closed::at_rate(4, 4.0), 60);
+    let good = r#"{"ok":true,"n":2.0,"id":null}"#;
+    let mut firsts = 0;
+    let mut fine = 0;
+    let mut polls: HashMap<String, u64> = HashMap::new();
+    let (outcomes, journal) = run(&plan, |seen| match seen.path.as_str() {
+        // Users 1 and 3 are never ready; the others when they are asked the third time.
+        path if path.starts_with("/ready/") => {
+            let asked = polls.entry(path.to_owned()).or_default();
+            *asked += 1;
+            match (path, *asked) {
+                ("/ready/0" | "/ready/2", 3) => Answer::new(200, "{\"ready\":true}"),
+                (_, 1) => Answer::new(404, "not here"),
+                _ => Answer::new(200, "{\"ready\":false}"),
+            }
+        }
+        "/first" => {
+            firsts += 1;
+            let (status, id, body) = match firsts % 6 {
+                1 => (500, "X-Id: 1\r\n", good),
+                2 => (200, "", good),
+                3 => (200, "X-Id: 1\r\n", r#"{"ok":1,"n":2,"id":1}"#),
+                4 => (200, "X-Id: 1\r\n", r#"{"ok":true,"n":2}"#),
+                5 => (200, "X-Id: 1\r\n", r#"{"ok":true,"n":2,"id":1"#),
+                _ => {
+                    fine += 1;
+                    (200, "X-Id: 1\r\n", good)
+                }
+            };
+            Answer {
+                fields: id.to_owned(),
+                ..Answer::new(status, body)
+            }
+        }
+        _ => Answer::new(200, ""),
+    });
+    let [ready, first, second, leave] = &outcomes.recorder.counts.steps[..] else {
+        panic!("four steps");
+    };
+    assert_eq!(
+        (ready.ready.count(), ready.gave_up, ready.failures),
+        (2, 2, 0)
+    );
+    // Asked at 0, 0.5, ... 2.5 s: the attempt at 3 s would be due when the patience is over.
+    assert_eq!((polls["/ready/1"], polls["/ready/3"]), (6, 6));
+    assert!(fine > 10 && second.requests == fine, "{fine}");
+    assert_eq!(first.requests - first.failures, fine);
+    let kinds: BTreeMap<(&str, u16), u64> = first
+        .errors
+        .iter()
+        .map(|error| ((error.failure.name(), error.status), error.count))
+        .collect();
+    let by_status = kinds.get(&("status", 500)).copied().unwrap_or(0);
+    let by_rule: u64 = kinds
+        .iter()
+        .filter(|((kind, _), _)| *kind == "expectation")
+        .map(|(_, count)| count)
+        .sum();
+    assert_eq!(by_status + by_rule, first.failures, "{kinds:?}");
+    assert!(by_status >= fine && by_rule >= 4 * fine, "{kinds:?}");
+    let left: HashSet<&str> = journal
+        .iter()
+        .filter(|seen| seen.method == "DELETE")
+        .map(|seen| seen.path.as_str())
+        .collect();
+    assert_eq!(left, HashSet::from(["/user/0", "/user/2"]));
+    assert_eq!(leave.requests, 2);
+}
+
+#[test]
+fn a_task_polls_for_what_it_has_begun_itself() {
+    let text = r#"
+        name = "jobs"
+        wait = "1s"
+        [[task]]
+        name = "job"
+        [[task.step]]
+        method = "POST"
+        path = "/jobs"
+        extract = { job = { json = "/id" } }
+        [[task.step]]
+        method = "GET"
+        path = "/jobs/{{job}}"
+        name = "/jobs/[id]"
+        expect = { json = { "/state" = "done" } }
+        retry_every = "200ms"
+        give_up_after = "5s"
+        extract = { result = { json = "/result" } }
+        [[task.step]]
+        method = "GET"
+        path = "/results/{{result}}"
+        name = "/results/[id]"
+    "#;
+    let plan = plan(text, None, Closed::at_rate(3, 3.0), 30);
+    let mut jobs: Vec<u32> = Vec::new();
+    let (outcomes, journal) = run(&plan, |seen| match seen.path.split('/').nth(2) {
+        None => {
+            jobs.push(0);
+            Answer::new(200, format!("{{\"id\":{}}}", jobs.len() - 1))
+        }
+        Some(id) if seen.path.starts_with("/jobs/") => {
+            let asked = &mut jobs[id.parse::<usize>().expect("a number")];
+            *asked += 1;
+            match *asked {
+                3 => Answer::new(200, format!("{{\"state\":\"done\",\"result\":\"r {id}\"}}")),
+                _ => Answer::new(200, "{\"state\":\"busy\"}"),
+            }
+        }
+        Some(_) => Answer::new(200, ""),
+    });
+    let counts = &outcomes.recorder.counts;
+    assert!(counts.steps.iter().all(|step| step.failures == 0));
+    let results: Vec<&str> = journal
+        .iter()
+        .filter_map(|seen| seen.path.strip_prefix("/results/r%20"))
+        .collect();
+    let distinct: HashSet<&str> = results.iter().copied().collect();
+    assert!(results.len() > 50 && distinct.len() == results.len());
+    // Two repetitions, 200 ms apart.
+    let job = &counts.spans[0].times;
+    assert_eq!((job.min_us(), job.max_us()), (400_000.0, 400_000.0));
+}
+
 #[test]
 fn users_come_and_go_with_the_line_and_only_between_passes() {
     let load = stages(&["20:0s", "20:10s", "5:10s", "5:10s", "10:5s", "10:5s"]);

@@ -175,6 +175,11 @@ fn values_that_may_not_be_there_are_refused_where_they_are_used() {
         "say where it is found",
     );
     check_error(
+        &after_login("").replace("{ json = \"/t\" }", "\"/t\""),
+        (5, 21),
+        "say where it is found",
+    );
+    check_error(
         &after_login("").replace("\"/t\"", "\"data.t\""),
         (5, 30),
         "write \"/data/t\"",
@@ -317,11 +322,48 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
     );
     check_error(&with("pause = \"5 sec\""), (5, 9), "did you mean 5s?");
     check_error(
+        &with("expect = { json = { \"/a\" = \"{{user}}\" } }"),
+        (5, 28),
+        "holes are not filled",
+    );
+    check_error(
+        &with("query = { \"{{user}}\" = 1 }"),
+        (5, 11),
+        "in values, not in names",
+    );
+    check_error(
         &STEP
             .replace("[[task]]", "[[start]]")
             .replace("\"/\"", "\"/\"\non_failure = \"end-task\""),
         (5, 14),
         "for steps of a [[task]]",
+    );
+}
+
+#[test]
+fn what_is_too_long_is_refused_and_long_lines_are_shown_around_the_place() {
+    let long = |text: &str| format!("{STEP}text = \"{text}\"\n");
+    assert!(compiled(&long(&"y".repeat(2_000_000))).is_ok());
+    check_error(&long(&"y".repeat(2_100_000)), (4, 8), "2 MiB are the most");
+    let error = compiled(&long(&format!(
+        "{}{{{{usr}}}}{}",
+        "y".repeat(9_000),
+        "z".repeat(9_000)
+    )));
+    let error = error.map(|_| ()).expect_err("no such hole").to_string();
+    let excerpt = error.lines().nth(1).expect("an excerpt");
+    assert!(
+        excerpt.contains("y{{usr}}z") && excerpt.len() < 250,
+        "{excerpt}"
+    );
+    assert!(
+        excerpt.starts_with("  5 | ... y") && excerpt.ends_with("z ..."),
+        "{excerpt}"
+    );
+    check_error(
+        &long(&"{{uuid}}".repeat(201)),
+        (5, 9),
+        "at most 200 such holes",
     );
 }
 
@@ -533,11 +575,12 @@ fn the_built_in_scenarios_send_what_was_recorded() {
 #[test]
 fn the_built_in_scenarios_have_the_load_of_ops_cores_plan() {
     let load = |number: &str| compiled(builtin(number).expect(number).text).expect(number);
+    // In all: the ramp, then 15, 15 and 30 minutes at the peak; 5 minutes with the ramp in scenario 0.
     for (number, from, to, ramp_s, run_time_s, wait) in [
         ("0", 1, 5, 60, 300, "1s..2s"),
-        ("1", 10, 500, 300, 900, "5s..10s"),
+        ("1", 10, 500, 300, 1_200, "5s..10s"),
         ("2", 10, 100, 180, 1_080, "30s..1m"),
-        ("3", 20, 300, 300, 1_800, "1s..5s"),
+        ("3", 20, 300, 300, 2_100, "1s..5s"),
     ] {
         let scenario = load(number);
         let second_ns = 1_000_000_000;
@@ -547,13 +590,26 @@ fn the_built_in_scenarios_have_the_load_of_ops_cores_plan() {
             (from, Some(to))
         );
         assert_eq!(scenario.load.ramp_ns, ramp_s * second_ns);
+        let weights: Vec<u32> = scenario.tasks.iter().map(|task| task.weight).collect();
+        assert_eq!(
+            weights,
+            if number == "3" {
+                vec![80, 15, 5]
+            } else {
+                vec![1]
+            }
+        );
         assert_eq!(scenario.load.run_time_ns, Some(run_time_s * second_ns));
     }
-    let stress = load("4").load.points();
-    assert_eq!(
-        (stress[0].users, stress[2].users, stress[3].after_ns),
-        (300, 350, 300_000_000_000)
-    );
+    let stress = load("4");
+    assert_eq!(stress.wait.to_string(), "1s..5s");
+    let points = stress.load.points();
+    for (step, pair) in points.chunks(2).enumerate() {
+        let users = 300 + 50 * step as u64;
+        assert_eq!((pair[0].users, pair[0].after_ns), (users, 0));
+        assert_eq!((pair[1].users, pair[1].after_ns), (users, 300_000_000_000));
+    }
+    assert_eq!(points.len(), 2 * 95, "up to 5,000 users");
 }
 
 #[test]

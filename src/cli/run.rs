@@ -42,8 +42,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     });
     progress.end();
     let carried = carried?;
+    let is_done = carried.ran.all_finished && prepared.plan.load.iterations.is_some();
     let ended_by = match prepared.control.order() {
-        Order::Run if carried.ran.all_finished => "iterations",
+        Order::Run if is_done => "iterations",
         Order::Run => "time",
         Order::Drain | Order::StopNow if carried.interrupted => "signal",
         Order::Drain | Order::StopNow => "criterion",

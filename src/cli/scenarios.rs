@@ -65,7 +65,8 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 
 /// What a scenario will send: the first request of each step, the mix, and the rate by number of users.
 fn describe(scenario: &Scenario) -> String {
-    let mut text = format!("{}: valid. {}\n", scenario.name, scenario.about);
+    let valid = format!("{}: valid. {}", scenario.name, scenario.about);
+    let mut text = valid.trim_end().to_owned() + "\n";
     for index in scenario.start.clone() {
         describe_step(scenario, index, "start", &mut text);
     }
@@ -138,7 +139,9 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
             row(&name, &percent(requests / sum), rates(requests));
         }
     }
-    row("all", "", rates(sum));
+    if !users.is_empty() {
+        row("all", "", rates(sum));
+    }
 }
 
 /// Numbers of users that the scenario's own load goes through, as many as fit beside each other.

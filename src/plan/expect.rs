@@ -41,14 +41,14 @@ pub struct Extract {
     /// Where it is put.
     pub slot: Slot,
     /// Where it is found.
-    pub from: From,
+    pub from: FoundIn,
     /// What the places ask where it will stand.
     pub demands: Demands,
 }
 
 /// Where a value is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum FoundIn {
     /// In the body, which is JSON.
     Json(Pointer),
     /// In the head.
@@ -107,11 +107,11 @@ impl Extract {
         let unmet = |why| Err(Unmet::Extract(self, why));
         let json;
         let text = match &self.from {
-            From::Header(name) => match field(reply.head, name) {
+            FoundIn::Header(name) => match field(reply.head, name) {
                 Some(value) => value,
                 None => return unmet("is not there"),
             },
-            From::Json(pointer) => match find(pointer, reply.body).map(Found::text) {
+            FoundIn::Json(pointer) => match find(pointer, reply.body).map(Found::text) {
                 Some(Some(text)) => {
                     json = text;
                     json.as_bytes()
@@ -152,7 +152,7 @@ impl fmt::Display for Rule {
     }
 }
 
-impl fmt::Display for From {
+impl fmt::Display for FoundIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(pointer) => write!(f, "the value at {pointer}"),
@@ -247,7 +247,7 @@ mod tests {
         check(Rule::Header("X-I".into()), "", false);
     }
 
-    fn extracted(from: From, demands: Demands, body: &str) -> Result<String, String> {
+    fn extracted(from: FoundIn, demands: Demands, body: &str) -> Result<String, String> {
         let slot = Slot {
             offset: 0,
             bytes_max: 8,
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_out_of_head_and_body_or_said_why_not() {
-        let json = |text| From::Json(pointer(text));
+        let json = |text| FoundIn::Json(pointer(text));
         let any = Demands::default();
         let in_header = Demands {
             in_header: true,
@@ -282,7 +282,7 @@ mod tests {
             ..any
         };
         let ok = |text: &str| Ok(text.to_owned());
-        assert_eq!(extracted(From::Header("x-ID".into()), any, ""), ok("7a"));
+        assert_eq!(extracted(FoundIn::Header("x-ID".into()), any, ""), ok("7a"));
         assert_eq!(extracted(json("/t"), any, r#"{"t":"a\nb"}"#), ok("a\nb"));
         assert_eq!(extracted(json("/t"), bare, r#"{"t":-7.5}"#), ok("-7.5"));
         assert_eq!(extracted(json("/t"), bare, r#"{"t":"7"}"#), ok("7"));
@@ -310,7 +310,7 @@ mod tests {
             "with max",
         );
         check(
-            extracted(From::Header("x-id".into()), bare, ""),
+            extracted(FoundIn::Header("x-id".into()), bare, ""),
             "is not a number",
         );
         check(
@@ -318,7 +318,7 @@ mod tests {
             "is no Unicode text",
         );
         check(
-            extracted(From::Header("x-latin".into()), any, ""),
+            extracted(FoundIn::Header("x-latin".into()), any, ""),
             "is no Unicode text",
         );
         let long = format!("{{\"t\":\"{}", "x".repeat(BODY_BYTES_KEPT));

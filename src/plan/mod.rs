@@ -1,10 +1,12 @@
 //! What will happen, fixed before the first packet. Pure: text in, plan out.
 //!
-//! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`] and `step` (TOML text -> model,
-//! with [`place`] for what is said of a wrong one, `toml` and `text` for its values), [`value`], [`variables`],
-//! [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `later`), [`random`], [`duration`].
+//! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`], `step`, `request`, `answer` and
+//! `spans` (TOML text -> model, with [`place`] for what is said of a wrong one, `toml` and `text` for its values),
+//! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `later`),
+//! [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
+mod answer;
 pub mod compile;
 pub mod duration;
 pub mod expect;
@@ -15,7 +17,9 @@ pub mod open;
 pub mod place;
 pub mod pointer;
 pub mod random;
+mod request;
 pub mod scenario;
+mod spans;
 mod step;
 mod text;
 mod toml;

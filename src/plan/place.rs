@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+/// Most characters of a line that are shown with an error.
+const EXCERPT_CHARACTERS: usize = 200;
+
 /// Something wrong in a scenario, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
@@ -22,7 +25,25 @@ impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = (self.line, self.column);
         writeln!(f, "{}:{line}:{column}: {}", self.origin, self.reason)?;
-        write!(f, "  {line} | {}", self.excerpt)
+        // Of a very long line the part around the place.
+        let begin = column.saturating_sub(EXCERPT_CHARACTERS / 2);
+        let begin = if begin < EXCERPT_CHARACTERS / 2 {
+            0
+        } else {
+            begin
+        };
+        let excerpt: String = self
+            .excerpt
+            .chars()
+            .skip(begin)
+            .take(EXCERPT_CHARACTERS)
+            .collect();
+        let before = if begin > 0 { "... " } else { "" };
+        let after = match self.excerpt.chars().nth(begin + EXCERPT_CHARACTERS) {
+            Some(_) => " ...",
+            None => "",
+        };
+        write!(f, "  {line} | {before}{excerpt}{after}")
     }
 }
 

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::http::request::{Encoding, Part, Template};
-use crate::http::response::{Expecting, Keep};
+use crate::http::response::Expecting;
 
-use super::compile::{Context, read_duration, read_file, read_wait};
-use super::expect::{Expect, Extract, From, Rule, StatusSet};
+use super::answer::{keep, read_expect, read_field_name, read_pointer, read_repeat};
+use super::compile::{Context, read_duration, read_wait};
+use super::expect::{Expect, Extract, FoundIn, StatusSet};
 use super::place::{ScenarioError, did_you_mean};
-use super::pointer::Pointer;
-use super::scenario::{BODY_BYTES_KEPT, MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
-use super::text::{
-    Into, Texts, check_holes, check_json, check_name, is_header_character, not_for_a_path,
-};
+use super::request::Headers;
+use super::scenario::{MetricLabel, OnFailure, Step, StepIndex, Task};
+use super::spans::Spans;
+use super::text::{Texts, check_name};
 use super::toml::{Entry, Item, Table};
 use super::variables::Demands;
 use super::wait::Wait;
@@ -21,44 +20,12 @@ use super::wait::Wait;
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// Methods that do no harm when they are carried out twice (RFC 9110 section 9.2.2).
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
-/// Fields that the template itself decides.
-const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
-/// Fields whose values are secrets.
-const SECRET_FIELDS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 const STEPS_MAX: usize = 1_000;
-const SPANS_MAX: usize = 1_000;
-/// Longest body from a file: each request that is under way has a buffer of its size.
-const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Room for an extracted value, when its step does not say how much it needs.
 const EXTRACTED_BYTES: u64 = 1_024;
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-
-/// Fields in order, with their items for error messages.
-pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
-
-pub(super) fn read_headers<'s>(item: &Item<'s>) -> Result<Headers<'s>, ScenarioError> {
-    let mut headers: Headers<'s> = Vec::new();
-    for (name, span, value) in item.table()?.entries() {
-        let error = |reason: String| Err(value.source.error(span.clone(), reason));
-        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return error(format!("\"{name}\" is not a field name"));
-        }
-        if OWN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
-            return error(format!("{name} is set by opsurge itself"));
-        }
-        if headers
-            .iter()
-            .any(|(known, _)| known.eq_ignore_ascii_case(name))
-        {
-            return error(format!(
-                "{name} is there twice; letters' case makes no difference"
-            ));
-        }
-        value.text()?;
-        headers.push((name, value));
-    }
-    Ok(headers)
-}
+const WHERE_FOUND: &str =
+    "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -68,61 +35,13 @@ enum Role {
 }
 
 pub(super) struct Compiler<'c, 's> {
-    context: &'c Context<'c>,
-    headers: Headers<'s>,
+    pub context: &'c Context<'c>,
+    pub headers: Headers<'s>,
     pub texts: Texts<'c>,
     pub steps: Vec<Step>,
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
-}
-
-/// Names of spans, and where they were said to begin and to end.
-#[derive(Default)]
-pub(super) struct Spans<'s>(Vec<(&'s str, [Option<Item<'s>>; 2])>);
-
-impl<'s> Spans<'s> {
-    pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, _)| (*name).to_owned()).collect()
-    }
-
-    /// The index of a span of which one end (0 begins, 1 ends) is found now.
-    fn at(&mut self, name: &'s str, end: usize, item: Item<'s>) -> Result<u16, ScenarioError> {
-        let index = self.0.iter().position(|(known, _)| *known == name);
-        let index = match index {
-            Some(index) => index,
-            None if self.0.len() == SPANS_MAX => {
-                return Err(item.error(format!("more than {SPANS_MAX} names of spans")));
-            }
-            None => {
-                self.0.push((name, [None, None]));
-                self.0.len() - 1
-            }
-        };
-        let place = &mut self.0[index].1[end];
-        if place.is_some() {
-            let what = ["begins", "ends"][end];
-            return Err(item.error(format!(
-                "the name \"{name}\" is taken: what is measured under it {what} twice"
-            )));
-        }
-        *place = Some(item);
-        Ok(index as u16)
-    }
-
-    fn check(&self) -> Result<(), ScenarioError> {
-        for (name, ends) in &self.0 {
-            let (item, missing) = match ends {
-                [Some(begins), None] => (begins, "ends"),
-                [None, Some(ends)] => (ends, "begins"),
-                _ => continue,
-            };
-            let others = self.0.iter().map(|(other, _)| *other);
-            let near = did_you_mean(name, others.filter(|other| other != name));
-            return Err(item.error(format!("no step has {missing} = \"{name}\"{near}")));
-        }
-        Ok(())
-    }
 }
 
 /// The three parts of a scenario, by index into its steps.
@@ -188,9 +107,8 @@ impl<'c, 's> Compiler<'c, 's> {
                     "[variables] has a {name} already; choose another name"
                 )));
             }
-            let bytes = item
-                .table()?
-                .read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
+            let table = item.table().map_err(|_| item.error(WHERE_FOUND))?;
+            let bytes = table.read("max", |item| item.integer(1..=EXTRACTED_BYTES_MAX));
             let bytes = bytes?.unwrap_or(EXTRACTED_BYTES);
             if !rooms.contains_key(name) {
                 names.push(name);
@@ -339,13 +257,9 @@ impl<'c, 's> Compiler<'c, 's> {
             table.get("max");
             let json = table.get("json");
             let from = match (json, table.get("header")) {
-                (Some(item), None) => From::Json(read_pointer(&item)?),
-                (None, Some(item)) => From::Header(read_field_name(&item)?),
-                _ => {
-                    return Err(item.error(
-                        "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }",
-                    ));
-                }
+                (Some(item), None) => FoundIn::Json(read_pointer(&item)?),
+                (None, Some(item)) => FoundIn::Header(read_field_name(&item)?),
+                _ => return Err(item.error(WHERE_FOUND)),
             };
             table.finish()?;
             let index = self.texts.variables.find(name);
@@ -421,206 +335,6 @@ impl<'c, 's> Compiler<'c, 's> {
         });
         self.metrics.len() as u16 - 1
     }
-
-    fn template(
-        &mut self,
-        table: &Table<'s>,
-        method: &str,
-        path: &Item<'s>,
-    ) -> Result<Template, ScenarioError> {
-        let target = path.text()?;
-        if !target.starts_with('/') {
-            return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
-        }
-        let literal = |text: String| Part::Literal(text.into_bytes());
-        let mut head = vec![literal(format!("{method} {}", self.context.base_path))];
-        let parts = self.texts.step(path, target, Into::Path)?;
-        for part in &parts {
-            let Part::Literal(text) = part else { continue };
-            if let Some((wrong, encoded)) = not_for_a_path(&String::from_utf8_lossy(text)) {
-                return Err(path.part(&wrong.to_string()).error(format!(
-                    "a path cannot have the character {wrong:?}; write {encoded}"
-                )));
-            }
-        }
-        head.extend(parts);
-        if let Some(query) = table.get("query") {
-            let first = if target.contains('?') { '&' } else { '?' };
-            head.extend(self.pairs(&query, first)?);
-        }
-        head.push(literal(format!(
-            " HTTP/1.1\r\nHost: {}\r\n",
-            self.context.authority
-        )));
-        let (body, content_type) = self.body(table)?;
-        let fields = self.fields(table, content_type)?;
-        head.extend(fields);
-        let body = match (body, method) {
-            (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
-            (body, _) => body,
-        };
-        Ok(Template::new(head, body))
-    }
-
-    /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
-    fn pairs(&mut self, item: &Item<'s>, first: char) -> Result<Vec<Part>, ScenarioError> {
-        let mut parts = Vec::new();
-        let mut separator = first;
-        for (name, _, item) in item.table()?.entries() {
-            let mut text = match separator {
-                '\0' => Vec::new(),
-                separator => vec![separator as u8],
-            };
-            text.extend(Encoding::Percent.text(name).into_bytes());
-            text.push(b'=');
-            parts.push(Part::Literal(text));
-            parts.extend(
-                self.texts
-                    .step(&item, &item.text_or_number()?, Into::Form)?,
-            );
-            separator = '&';
-        }
-        Ok(parts)
-    }
-
-    /// The fields of a step: the program's own, the scenario's without those dropped, the step's, the command line's.
-    /// A later one replaces an earlier one of the same name.
-    fn fields(
-        &mut self,
-        table: &Table<'s>,
-        content_type: Option<&str>,
-    ) -> Result<Vec<Part>, ScenarioError> {
-        let user_agent = concat!("opsurge/", env!("CARGO_PKG_VERSION"));
-        let mut fields = vec![field("User-Agent", user_agent)];
-        if let Some(content_type) = content_type {
-            fields.push(field("Content-Type", content_type));
-        }
-        let mut dropped = Vec::new();
-        for item in table.read("drop_headers", Item::list)?.unwrap_or_default() {
-            let name = item.text()?;
-            let is_known = |known: &str| known.eq_ignore_ascii_case(name);
-            if !self.headers.iter().any(|(known, _)| is_known(known)) {
-                let near = did_you_mean(name, self.headers.iter().map(|(known, _)| *known));
-                return Err(item.error(format!("[headers] has no {name} to be dropped{near}")));
-            }
-            dropped.push(name);
-        }
-        let own = table.read("headers", read_headers)?.unwrap_or_default();
-        for (name, item) in self.headers.clone() {
-            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            let value = self.field(name, &item)?;
-            replace(&mut fields, value);
-        }
-        for (name, item) in own {
-            let value = self.field(name, &item)?;
-            replace(&mut fields, value);
-        }
-        for (name, value) in self.context.headers {
-            if is_secret(name) {
-                self.texts.secrets.add_credentials(value);
-            }
-            replace(&mut fields, field(name, value));
-        }
-        let mut parts = Vec::new();
-        for (name, value) in fields {
-            parts.push(Part::Literal(format!("{name}: ").into_bytes()));
-            parts.extend(value);
-            parts.push(Part::Literal(b"\r\n".to_vec()));
-        }
-        Ok(parts)
-    }
-
-    fn field(&mut self, name: &str, item: &Item<'s>) -> Result<Field, ScenarioError> {
-        let text = item.text()?;
-        if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
-            return Err(item.error(format!("a header cannot have the character {wrong:?}")));
-        }
-        if is_secret(name) && !text.contains("{{") {
-            self.texts.secrets.add_credentials(text);
-        }
-        Ok((name.to_owned(), self.texts.step(item, text, Into::Header)?))
-    }
-
-    /// A step's body and its type.
-    fn body(
-        &mut self,
-        table: &Table<'s>,
-    ) -> Result<(Option<Vec<Part>>, Option<&'static str>), ScenarioError> {
-        let kinds = ["json", "text", "form", "file"];
-        if let Some(item) = table.get("body") {
-            return Err(item.error(format!("a body is given as one of {}", kinds.join(", "))));
-        }
-        let mut given = kinds.map(|kind| table.get(kind)).into_iter().zip(kinds);
-        let Some((item, kind)) = given.find_map(|(item, kind)| Some((item?, kind))) else {
-            return Ok((None, None));
-        };
-        if let Some((second, other)) = given.find_map(|(item, kind)| Some((item?, kind))) {
-            return Err(second.error(format!("a step has one body: {kind} or {other}, not both")));
-        }
-        let (parts, content_type) = match kind {
-            "json" => {
-                let text = match item.text() {
-                    Ok(text) => {
-                        check_json(&item, text)?;
-                        text.to_owned()
-                    }
-                    Err(_) => {
-                        check_holes(&item)?;
-                        item.json()?.to_string()
-                    }
-                };
-                (
-                    self.texts.step(&item, &text, Into::Json)?,
-                    Some("application/json"),
-                )
-            }
-            "form" => {
-                let parts = self.pairs(&item, '\0')?;
-                (parts, Some("application/x-www-form-urlencoded"))
-            }
-            "text" => (self.texts.step(&item, item.text()?, Into::Text)?, None),
-            _ => {
-                let bytes = read_file(&item, self.context)?;
-                if bytes.len() > FILE_BYTES_MAX {
-                    return Err(
-                        item.error("the file is larger than 1 MiB, the most that a body can have")
-                    );
-                }
-                let is_json = item.text()?.ends_with(".json");
-                (
-                    vec![Part::Literal(bytes)],
-                    is_json.then_some("application/json"),
-                )
-            }
-        };
-        Ok((Some(parts), content_type))
-    }
-}
-
-type Field = (String, Vec<Part>);
-
-fn field(name: &str, value: &str) -> Field {
-    (
-        name.to_owned(),
-        vec![Part::Literal(value.as_bytes().to_vec())],
-    )
-}
-
-fn replace(fields: &mut Vec<Field>, field: Field) {
-    match fields
-        .iter_mut()
-        .find(|(name, _)| name.eq_ignore_ascii_case(&field.0))
-    {
-        Some(before) => *before = field,
-        None => fields.push(field),
-    }
-}
-
-/// The values of such fields are secrets, wherever they come from.
-fn is_secret(name: &str) -> bool {
-    SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// All values that steps take out of answers: their names with their places, and where they are found.
@@ -641,108 +355,4 @@ fn extracted<'s>(items: &[Item<'s>]) -> Result<Vec<Entry<'s>>, ScenarioError> {
 pub(super) fn names_of_extracted(items: &[Item<'_>]) -> Result<Vec<String>, ScenarioError> {
     let all = extracted(items)?.into_iter();
     Ok(all.map(|(name, _, _)| name.to_owned()).collect())
-}
-
-/// How much of an answer has to be kept to judge it.
-fn keep(expect: &Expect, extract: &[Extract]) -> Keep {
-    let of_rules = expect
-        .rules
-        .iter()
-        .map(|rule| matches!(rule, Rule::Header(_)));
-    let of_extract = extract
-        .iter()
-        .map(|extract| matches!(extract.from, From::Header(_)));
-    let in_head: Vec<bool> = of_rules.chain(of_extract).collect();
-    Keep {
-        head: in_head.contains(&true),
-        body_bytes: match in_head.contains(&false) {
-            true => BODY_BYTES_KEPT,
-            false => 0,
-        },
-    }
-}
-
-fn read_pointer(item: &Item<'_>) -> Result<Pointer, ScenarioError> {
-    Pointer::parse(item.text()?).map_err(|reason| item.error(reason))
-}
-
-fn read_field_name(item: &Item<'_>) -> Result<String, ScenarioError> {
-    let name = item.text()?;
-    match http::HeaderName::from_bytes(name.as_bytes()) {
-        Ok(_) => Ok(name.to_owned()),
-        Err(_) => Err(item.error(format!("\"{name}\" is not a field name"))),
-    }
-}
-
-fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
-    let table = item.table()?;
-    let statuses = table.read("status", read_statuses)?;
-    let mut rules = Vec::new();
-    if let Some(item) = table.get("body") {
-        match item.text()? {
-            "not-null" => rules.push(Rule::NotNull),
-            other => {
-                let near = did_you_mean(other, ["not-null"]);
-                return Err(item.error(format!("unknown rule \"{other}\"{near}")));
-            }
-        }
-    }
-    if let Some(item) = table.get("json") {
-        for (name, span, value) in item.table()?.entries() {
-            let pointer = Pointer::parse(name);
-            let pointer = pointer.map_err(|reason| item.source.error(span, reason))?;
-            rules.push(Rule::Equals(pointer, value.json()?));
-        }
-    }
-    for item in table.read("exists", Item::list)?.unwrap_or_default() {
-        rules.push(Rule::Exists(read_pointer(&item)?));
-    }
-    for item in table.read("headers", Item::list)?.unwrap_or_default() {
-        rules.push(Rule::Header(read_field_name(&item)?));
-    }
-    table.finish()?;
-    Ok(Expect {
-        statuses: statuses.unwrap_or_else(StatusSet::success),
-        rules,
-    })
-}
-
-fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
-    let items = item.list()?;
-    if items.is_empty() {
-        return Err(item.error("the list of statuses is empty; write for example [200, 202]"));
-    }
-    items
-        .iter()
-        .map(|item| item.integer(200..=599).map(|status| status as u16))
-        .collect()
-}
-
-fn read_repeat(table: &Table<'_>) -> Result<Option<Repeat>, ScenarioError> {
-    let every = table.get("retry_every");
-    let patience = table.get("give_up_after");
-    let not_yet = table.get("not_yet");
-    let Some(every) = every else {
-        return match patience.or(not_yet) {
-            Some(item) => {
-                Err(item.error("it needs retry_every beside it, for example retry_every = \"1s\""))
-            }
-            None => Ok(None),
-        };
-    };
-    let every_ns = read_duration(&every)?;
-    if every_ns == 0 {
-        return Err(every.error("a poll needs time between its attempts; write for example \"1s\""));
-    }
-    let Some(patience) = patience else {
-        return Err(
-            every.error("it needs give_up_after beside it, for example give_up_after = \"15s\"")
-        );
-    };
-    let not_yet = not_yet.as_ref().map(read_statuses).transpose()?;
-    Ok(Some(Repeat {
-        every_ns,
-        give_up_after_ns: read_duration(&patience)?,
-        not_yet: not_yet.unwrap_or_default(),
-    }))
 }

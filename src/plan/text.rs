@@ -54,7 +54,7 @@ pub(super) struct Texts<'c> {
 
 /// Where a text is put, which decides what characters it may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Into {
+pub(super) enum Site {
     Path,
     /// A value of a query or a form: all that is not unreserved is percent-encoded.
     Form,
@@ -126,7 +126,7 @@ impl Texts<'_> {
         &mut self,
         item: &Item<'_>,
         text: &str,
-        into: Into,
+        site: Site,
     ) -> Result<Vec<Part>, ScenarioError> {
         let mut parts = Vec::new();
         let mut in_string = false;
@@ -134,14 +134,14 @@ impl Texts<'_> {
             parts.push(match piece {
                 Piece::Literal(text) => {
                     in_string ^= ends_other_side(text, in_string);
-                    match into {
-                        Into::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
+                    match site {
+                        Site::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
                         _ => Part::Literal(text.as_bytes().to_vec()),
                     }
                 }
                 Piece::Hole(whole, hole) => {
-                    let bare = into == Into::Json && !in_string;
-                    self.hole(&item.part(whole), hole, into, bare)?
+                    let bare = site == Site::Json && !in_string;
+                    self.hole(&item.part(whole), hole, site, bare)?
                 }
             });
         }
@@ -152,15 +152,15 @@ impl Texts<'_> {
         &mut self,
         item: &Item<'_>,
         hole: &str,
-        into: Into,
+        site: Site,
         bare: bool,
     ) -> Result<Part, ScenarioError> {
         if let Some(value) = self.value(item, hole)? {
-            let encoding = self.check_values(item, hole, into, bare, &[&value])?;
+            let encoding = self.check_values(item, hole, site, bare, &[&value])?;
             return self.fresh(item, value, encoding);
         }
         if let Some(index) = self.variables.find(hole) {
-            let encoding = self.check_variable(item, index, into, bare)?;
+            let encoding = self.check_variable(item, index, site, bare)?;
             let slot = self.variables.get(index).slot;
             return Ok(Part::Value(Place::User(slot), encoding));
         }
@@ -168,8 +168,8 @@ impl Texts<'_> {
         if bare {
             return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
         }
-        check_characters(item, hole, &text, into)?;
-        let encoding = encoding_of_own(into);
+        check_characters(item, hole, &text, site)?;
+        let encoding = encoding_of_own(site);
         Ok(Part::Literal(encoding.text(&text).into_bytes()))
     }
 
@@ -295,16 +295,16 @@ impl Texts<'_> {
         &mut self,
         item: &Item<'_>,
         index: usize,
-        into: Into,
+        site: Site,
         bare: bool,
     ) -> Result<Encoding, ScenarioError> {
         let name = self.variables.get(index).name.clone();
         if let Some(demands) = self.variables.demands(index) {
-            demands.in_header |= into == Into::Header;
+            demands.in_header |= site == Site::Header;
             demands.bare_in_json |= bare;
             if !self.filled.contains(&index) {
-                let cure = match into {
-                    Into::Header => {
+                let cure = match site {
+                    Site::Header => {
                         " (a header of [headers] that is not for this step: drop_headers)"
                     }
                     _ => "",
@@ -314,10 +314,10 @@ impl Texts<'_> {
                     self.present
                 )));
             }
-            return Ok(foreign(into, bare));
+            return Ok(foreign(site, bare));
         }
         let values: Vec<Value> = self.variables.values(index).into_iter().cloned().collect();
-        self.check_values(item, &name, into, bare, &values.iter().collect::<Vec<_>>())
+        self.check_values(item, &name, site, bare, &values.iter().collect::<Vec<_>>())
     }
 
     /// How values are written where they stand, if they may stand there.
@@ -325,7 +325,7 @@ impl Texts<'_> {
         &self,
         item: &Item<'_>,
         hole: &str,
-        into: Into,
+        site: Site,
         bare: bool,
         values: &[&Value],
     ) -> Result<Encoding, ScenarioError> {
@@ -339,9 +339,9 @@ impl Texts<'_> {
             if let Value::Column(column) = value {
                 for (row, field) in self.feeder.column(*column).enumerate() {
                     let text = String::from_utf8_lossy(field);
-                    let fits = match into {
-                        Into::Header => text.chars().all(is_header_character),
-                        Into::Json if bare => {
+                    let fits = match site {
+                        Site::Header => text.chars().all(is_header_character),
+                        Site::Json if bare => {
                             serde_json::from_str::<Json>(&text).is_ok_and(|json| json.is_number())
                         }
                         _ => true,
@@ -358,16 +358,16 @@ impl Texts<'_> {
                         )));
                     }
                 }
-                encoding = foreign(into, bare);
+                encoding = foreign(site, bare);
             } else if bare && !value.is_number() {
                 return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
-            } else if into == Into::Form && **value == Value::Now(Clock::Timestamp) {
+            } else if site == Site::Form && **value == Value::Now(Clock::Timestamp) {
                 // Its colons.
                 encoding = Encoding::Percent;
             }
             for literal in value.literals() {
-                check_characters(item, hole, literal, into)?;
-                let own = encoding_of_own(into);
+                check_characters(item, hole, literal, site)?;
+                let own = encoding_of_own(site);
                 if own.text(literal) != *literal {
                     encoding = own;
                 }
@@ -378,20 +378,20 @@ impl Texts<'_> {
 }
 
 /// How a text of the scenario's author is written. In a path it may have a meaning (`/`), and stays.
-fn encoding_of_own(into: Into) -> Encoding {
-    match into {
-        Into::Form => Encoding::Percent,
-        Into::Json => Encoding::Json,
-        Into::Path | Into::Header | Into::Text => Encoding::AsIs,
+fn encoding_of_own(site: Site) -> Encoding {
+    match site {
+        Site::Form => Encoding::Percent,
+        Site::Json => Encoding::Json,
+        Site::Path | Site::Header | Site::Text => Encoding::AsIs,
     }
 }
 
 /// How a text is written of which nothing is known.
-fn foreign(into: Into, bare: bool) -> Encoding {
-    match into {
-        Into::Path | Into::Form => Encoding::Percent,
-        Into::Json if !bare => Encoding::Json,
-        Into::Json | Into::Header | Into::Text => Encoding::AsIs,
+fn foreign(site: Site, bare: bool) -> Encoding {
+    match site {
+        Site::Path | Site::Form => Encoding::Percent,
+        Site::Json if !bare => Encoding::Json,
+        Site::Json | Site::Header | Site::Text => Encoding::AsIs,
     }
 }
 
@@ -478,20 +478,20 @@ fn check_characters(
     item: &Item<'_>,
     name: &str,
     value: &str,
-    into: Into,
+    site: Site,
 ) -> Result<(), ScenarioError> {
-    let (wrong, cure) = match into {
-        Into::Path => match not_for_a_path(value) {
+    let (wrong, cure) = match site {
+        Site::Path => match not_for_a_path(value) {
             Some((wrong, encoded)) => {
                 (wrong, format!("a path cannot have; write {encoded} for it"))
             }
             None => return Ok(()),
         },
-        Into::Header => match value.chars().find(|&c| !is_header_character(c)) {
+        Site::Header => match value.chars().find(|&c| !is_header_character(c)) {
             Some(wrong) => (wrong, "a header cannot have".to_owned()),
             None => return Ok(()),
         },
-        Into::Json | Into::Text | Into::Form => return Ok(()),
+        Site::Json | Site::Text | Site::Form => return Ok(()),
     };
     Err(item.error(format!(
         "{{{{{name}}}}} brings the character {wrong:?}, which {cure}"

@@ -1,0 +1,120 @@
+//! What a step wants of its answer, read: statuses, rules, where values are found, when to ask again.
+
+use crate::http::response::Keep;
+
+use super::compile::read_duration;
+use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use super::place::{ScenarioError, did_you_mean};
+use super::pointer::Pointer;
+use super::scenario::{BODY_BYTES_KEPT, Repeat};
+use super::toml::{Item, Table};
+
+/// How much of an answer has to be kept to judge it.
+pub(super) fn keep(expect: &Expect, extract: &[Extract]) -> Keep {
+    let of_rules = expect
+        .rules
+        .iter()
+        .map(|rule| matches!(rule, Rule::Header(_)));
+    let of_extract = extract
+        .iter()
+        .map(|extract| matches!(extract.from, FoundIn::Header(_)));
+    let in_head: Vec<bool> = of_rules.chain(of_extract).collect();
+    Keep {
+        head: in_head.contains(&true),
+        body_bytes: match in_head.contains(&false) {
+            true => BODY_BYTES_KEPT,
+            false => 0,
+        },
+    }
+}
+
+pub(super) fn read_pointer(item: &Item<'_>) -> Result<Pointer, ScenarioError> {
+    Pointer::parse(item.text()?).map_err(|reason| item.error(reason))
+}
+
+pub(super) fn read_field_name(item: &Item<'_>) -> Result<String, ScenarioError> {
+    let name = item.text()?;
+    match http::HeaderName::from_bytes(name.as_bytes()) {
+        Ok(_) => Ok(name.to_owned()),
+        Err(_) => Err(item.error(format!("\"{name}\" is not a field name"))),
+    }
+}
+
+pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
+    let table = item.table()?;
+    let statuses = table.read("status", read_statuses)?;
+    let mut rules = Vec::new();
+    if let Some(item) = table.get("body") {
+        match item.text()? {
+            "not-null" => rules.push(Rule::NotNull),
+            other => {
+                let near = did_you_mean(other, ["not-null"]);
+                return Err(item.error(format!("unknown rule \"{other}\"{near}")));
+            }
+        }
+    }
+    if let Some(item) = table.get("json") {
+        for (name, span, value) in item.table()?.entries() {
+            let pointer = Pointer::parse(name);
+            let pointer = pointer.map_err(|reason| item.source.error(span, reason))?;
+            let expected = value.json()?;
+            if expected.to_string().contains("{{") {
+                return Err(value.error(
+                    "an answer is compared with what stands here, and holes are not filled; ask with exists whether there is a value",
+                ));
+            }
+            rules.push(Rule::Equals(pointer, expected));
+        }
+    }
+    for item in table.read("exists", Item::list)?.unwrap_or_default() {
+        rules.push(Rule::Exists(read_pointer(&item)?));
+    }
+    for item in table.read("headers", Item::list)?.unwrap_or_default() {
+        rules.push(Rule::Header(read_field_name(&item)?));
+    }
+    table.finish()?;
+    Ok(Expect {
+        statuses: statuses.unwrap_or_else(StatusSet::success),
+        rules,
+    })
+}
+
+fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
+    let items = item.list()?;
+    if items.is_empty() {
+        return Err(item.error("the list of statuses is empty; write for example [200, 202]"));
+    }
+    items
+        .iter()
+        .map(|item| item.integer(200..=599).map(|status| status as u16))
+        .collect()
+}
+
+pub(super) fn read_repeat(table: &Table<'_>) -> Result<Option<Repeat>, ScenarioError> {
+    let every = table.get("retry_every");
+    let patience = table.get("give_up_after");
+    let not_yet = table.get("not_yet");
+    let Some(every) = every else {
+        return match patience.or(not_yet) {
+            Some(item) => {
+                Err(item.error("it needs retry_every beside it, for example retry_every = \"1s\""))
+            }
+            None => Ok(None),
+        };
+    };
+    let every_ns = read_duration(&every)?;
+    if every_ns == 0 {
+        return Err(every.error("a poll needs time between its attempts; write for example \"1s\""));
+    }
+    let Some(patience) = patience else {
+        return Err(
+            every.error("it needs give_up_after beside it, for example give_up_after = \"15s\"")
+        );
+    };
+    let not_yet = not_yet.as_ref().map(read_statuses).transpose()?;
+    Ok(Some(Repeat {
+        every_ns,
+        give_up_after_ns: read_duration(&patience)?,
+        not_yet: not_yet.unwrap_or_default(),
+    }))
+}

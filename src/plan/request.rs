@@ -1,0 +1,264 @@
+//! A step's request, read: path, query, fields and body become a template.
+
+use crate::http::request::{Encoding, Part, Template};
+
+use super::compile::read_file;
+use super::place::{ScenarioError, did_you_mean};
+use super::step::Compiler;
+use super::text::{Site, check_holes, check_json, is_header_character, not_for_a_path};
+use super::toml::{Item, Table};
+
+/// Fields that the template itself decides.
+const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+/// Fields whose values are secrets.
+const SECRET_FIELDS: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+];
+/// Longest body from a file.
+const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Longest request, with the longest values: each one that is under way has a buffer of this size.
+const REQUEST_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
+
+/// Fields in order, with their items for error messages.
+pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
+
+pub(super) fn read_headers<'s>(item: &Item<'s>) -> Result<Headers<'s>, ScenarioError> {
+    let mut headers: Headers<'s> = Vec::new();
+    for (name, span, value) in item.table()?.entries() {
+        let error = |reason: String| Err(value.source.error(span.clone(), reason));
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return error(format!("\"{name}\" is not a field name"));
+        }
+        if OWN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
+            return error(format!("{name} is set by opsurge itself"));
+        }
+        if headers
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
+            return error(format!(
+                "{name} is there twice; letters' case makes no difference"
+            ));
+        }
+        value.text()?;
+        headers.push((name, value));
+    }
+    Ok(headers)
+}
+
+impl<'s> Compiler<'_, 's> {
+    /// The request of a step.
+    pub(super) fn template(
+        &mut self,
+        table: &Table<'s>,
+        method: &str,
+        path: &Item<'s>,
+    ) -> Result<Template, ScenarioError> {
+        let target = path.text()?;
+        if !target.starts_with('/') {
+            return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
+        }
+        let literal = |text: String| Part::Literal(text.into_bytes());
+        let mut head = vec![literal(format!("{method} {}", self.context.base_path))];
+        let parts = self.texts.step(path, target, Site::Path)?;
+        for part in &parts {
+            let Part::Literal(text) = part else { continue };
+            if let Some((wrong, encoded)) = not_for_a_path(&String::from_utf8_lossy(text)) {
+                return Err(path.part(&wrong.to_string()).error(format!(
+                    "a path cannot have the character {wrong:?}; write {encoded}"
+                )));
+            }
+        }
+        head.extend(parts);
+        if let Some(query) = table.get("query") {
+            let first = if target.contains('?') { '&' } else { '?' };
+            head.extend(self.pairs(&query, first)?);
+        }
+        head.push(literal(format!(
+            " HTTP/1.1\r\nHost: {}\r\n",
+            self.context.authority
+        )));
+        let (body, content_type) = self.body(table)?;
+        let fields = self.fields(table, content_type)?;
+        head.extend(fields);
+        let body = match (body, method) {
+            (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
+            (body, _) => body,
+        };
+        let template = Template::new(head, body);
+        if template.bytes_max() > REQUEST_BYTES_MAX {
+            return Err(path.error(format!(
+                "the request may become {} bytes long, and 2 MiB are the most; a shorter body, or a smaller max of a value in it",
+                template.bytes_max()
+            )));
+        }
+        Ok(template)
+    }
+
+    /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
+    fn pairs(&mut self, item: &Item<'s>, first: char) -> Result<Vec<Part>, ScenarioError> {
+        let mut parts = Vec::new();
+        let mut separator = first;
+        for (name, span, item) in item.table()?.entries() {
+            if name.contains("{{") {
+                let reason = "holes are filled in values, not in names";
+                return Err(item.source.error(span, reason));
+            }
+            let mut text = match separator {
+                '\0' => Vec::new(),
+                separator => vec![separator as u8],
+            };
+            text.extend(Encoding::Percent.text(name).into_bytes());
+            text.push(b'=');
+            parts.push(Part::Literal(text));
+            parts.extend(
+                self.texts
+                    .step(&item, &item.text_or_number()?, Site::Form)?,
+            );
+            separator = '&';
+        }
+        Ok(parts)
+    }
+
+    /// The fields of a step: the program's own, the scenario's without those dropped, the step's, the command line's.
+    /// A later one replaces an earlier one of the same name.
+    fn fields(
+        &mut self,
+        table: &Table<'s>,
+        content_type: Option<&str>,
+    ) -> Result<Vec<Part>, ScenarioError> {
+        let user_agent = concat!("opsurge/", env!("CARGO_PKG_VERSION"));
+        let mut fields = vec![field("User-Agent", user_agent)];
+        if let Some(content_type) = content_type {
+            fields.push(field("Content-Type", content_type));
+        }
+        let mut dropped = Vec::new();
+        for item in table.read("drop_headers", Item::list)?.unwrap_or_default() {
+            let name = item.text()?;
+            let is_known = |known: &str| known.eq_ignore_ascii_case(name);
+            if !self.headers.iter().any(|(known, _)| is_known(known)) {
+                let near = did_you_mean(name, self.headers.iter().map(|(known, _)| *known));
+                return Err(item.error(format!("[headers] has no {name} to be dropped{near}")));
+            }
+            dropped.push(name);
+        }
+        let own = table.read("headers", read_headers)?.unwrap_or_default();
+        for (name, item) in self.headers.clone() {
+            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let value = self.field(name, &item)?;
+            replace(&mut fields, value);
+        }
+        for (name, item) in own {
+            let value = self.field(name, &item)?;
+            replace(&mut fields, value);
+        }
+        for (name, value) in self.context.headers {
+            if is_secret(name) {
+                self.texts.secrets.add_credentials(value);
+            }
+            replace(&mut fields, field(name, value));
+        }
+        let mut parts = Vec::new();
+        for (name, value) in fields {
+            parts.push(Part::Literal(format!("{name}: ").into_bytes()));
+            parts.extend(value);
+            parts.push(Part::Literal(b"\r\n".to_vec()));
+        }
+        Ok(parts)
+    }
+
+    fn field(&mut self, name: &str, item: &Item<'s>) -> Result<Field, ScenarioError> {
+        let text = item.text()?;
+        if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
+            return Err(item.error(format!("a header cannot have the character {wrong:?}")));
+        }
+        if is_secret(name) && !text.contains("{{") {
+            self.texts.secrets.add_credentials(text);
+        }
+        Ok((name.to_owned(), self.texts.step(item, text, Site::Header)?))
+    }
+
+    /// A step's body and its type.
+    fn body(
+        &mut self,
+        table: &Table<'s>,
+    ) -> Result<(Option<Vec<Part>>, Option<&'static str>), ScenarioError> {
+        let kinds = ["json", "text", "form", "file"];
+        if let Some(item) = table.get("body") {
+            return Err(item.error(format!("a body is given as one of {}", kinds.join(", "))));
+        }
+        let mut given = kinds.map(|kind| table.get(kind)).into_iter().zip(kinds);
+        let Some((item, kind)) = given.find_map(|(item, kind)| Some((item?, kind))) else {
+            return Ok((None, None));
+        };
+        if let Some((second, other)) = given.find_map(|(item, kind)| Some((item?, kind))) {
+            return Err(second.error(format!("a step has one body: {kind} or {other}, not both")));
+        }
+        let (parts, content_type) = match kind {
+            "json" => {
+                let text = match item.text() {
+                    Ok(text) => {
+                        check_json(&item, text)?;
+                        text.to_owned()
+                    }
+                    Err(_) => {
+                        check_holes(&item)?;
+                        item.json()?.to_string()
+                    }
+                };
+                (
+                    self.texts.step(&item, &text, Site::Json)?,
+                    Some("application/json"),
+                )
+            }
+            "form" => {
+                let parts = self.pairs(&item, '\0')?;
+                (parts, Some("application/x-www-form-urlencoded"))
+            }
+            "text" => (self.texts.step(&item, item.text()?, Site::Text)?, None),
+            _ => {
+                let bytes = read_file(&item, self.context)?;
+                if bytes.len() > FILE_BYTES_MAX {
+                    return Err(
+                        item.error("the file is larger than 1 MiB, the most that a body can have")
+                    );
+                }
+                let is_json = item.text()?.ends_with(".json");
+                (
+                    vec![Part::Literal(bytes)],
+                    is_json.then_some("application/json"),
+                )
+            }
+        };
+        Ok((Some(parts), content_type))
+    }
+}
+
+type Field = (String, Vec<Part>);
+
+fn field(name: &str, value: &str) -> Field {
+    (
+        name.to_owned(),
+        vec![Part::Literal(value.as_bytes().to_vec())],
+    )
+}
+
+fn replace(fields: &mut Vec<Field>, field: Field) {
+    match fields
+        .iter_mut()
+        .find(|(name, _)| name.eq_ignore_ascii_case(&field.0))
+    {
+        Some(before) => *before = field,
+        None => fields.push(field),
+    }
+}
+
+/// The values of such fields are secrets, wherever they come from.
+fn is_secret(name: &str) -> bool {
+    SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str())
+}
