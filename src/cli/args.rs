@@ -286,6 +286,22 @@ pub struct StandInArgs {
     /// Answer 500 to every workflow request, as the published Ops-Core does
     #[arg(long, help_heading = "Stand-in")]
     pub mock_published_500: bool,
+    /// Known capacity: this many workers serve all requests but GET /health, first come first served, e.g. 8
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Stand-in",
+        allow_hyphen_values = true
+    )]
+    pub mock_workers: Option<String>,
+    /// What each request takes of a worker's time, e.g. 10ms: 8 workers then do exactly 800 requests per second
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Stand-in",
+        allow_hyphen_values = true
+    )]
+    pub mock_service_time: Option<String>,
 }
 
 /// `opsurge scenarios`.

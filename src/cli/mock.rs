@@ -3,11 +3,11 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::engine::{Control, Order};
 use crate::io::cpu;
-use crate::mock::{Mock, MockConfig, Ready, Runtime};
+use crate::mock::{Capacity, Mock, MockConfig, Ready, Runtime};
 use crate::plan::duration;
 use crate::report::units::grouped;
 
@@ -17,6 +17,8 @@ use super::{Exit, cannot, say};
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);
+/// Most workers of a stand-in with a known capacity.
+const WORKERS_MAX: usize = 1_000_000;
 
 /// Carries out the command: serves until a signal or the given time.
 pub fn mock(args: &MockArgs) -> Result<Exit> {
@@ -91,6 +93,40 @@ pub(super) fn config(args: &StandInArgs, listen: SocketAddr) -> Result<MockConfi
         ready,
         published_500: args.mock_published_500,
         runtime: Runtime::Auto,
+        capacity: capacity(args)?,
         ..MockConfig::default()
     })
+}
+
+fn capacity(args: &StandInArgs) -> Result<Option<Capacity>> {
+    let (workers, service_time) = match (&args.mock_workers, &args.mock_service_time) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => {
+            bail!(
+                "--mock-workers is of no effect without --mock-service-time; add for example --mock-service-time 10ms"
+            )
+        }
+        (None, Some(_)) => {
+            bail!(
+                "--mock-service-time is of no effect without --mock-workers; add for example --mock-workers 8"
+            )
+        }
+        (Some(workers), Some(service_time)) => (workers, service_time),
+    };
+    let service_time = duration::parse(service_time).context("--mock-service-time")?;
+    if service_time.is_zero() {
+        bail!(
+            "--mock-service-time 0 is no bound on anything; give a time above 0, for example 10ms"
+        );
+    }
+    match workers.parse() {
+        Ok(workers) if (1..=WORKERS_MAX).contains(&workers) => Ok(Some(Capacity {
+            workers,
+            service_time,
+        })),
+        _ => bail!(
+            "--mock-workers {workers}: give a whole number from 1 to {}",
+            grouped(WORKERS_MAX as u64)
+        ),
+    }
 }

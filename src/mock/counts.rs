@@ -23,6 +23,19 @@ const ROUTES: [(Route, &str, &str); 6] = [
     (Route::Other, "*", "other"),
 ];
 
+/// What an answer counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub route: Route,
+    pub status: u16,
+}
+
+impl Answered {
+    pub fn is_health(self) -> bool {
+        self.route == Route::Health
+    }
+}
+
 const STATUSES: [u16; 9] = [200, 202, 400, 401, 404, 405, 413, 422, 500];
 
 /// What was answered.
@@ -60,10 +73,10 @@ impl Counters {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn on_answer(&self, route: Route, status: u16) {
-        let place = STATUSES.iter().position(|&known| known == status);
+    pub fn on_answer(&self, answered: Answered) {
+        let place = STATUSES.iter().position(|&known| known == answered.status);
         let place = place.expect("every status that is answered has a counter");
-        self.answers[route as usize][place].fetch_add(1, Ordering::Relaxed);
+        self.answers[answered.route as usize][place].fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn add_to(&self, counts: &mut Counts) {

@@ -1,13 +1,17 @@
 //! The embedded Ops-Core stand-in. It shares no code with the client, so that neither can hide the other's mistakes.
 //!
 //! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `request` (bytes -> requests),
-//! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered).
+//! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered); then, for answers
+//! that take their time, `held` (connections), `workers` (a known capacity), `alarm` (moments).
 
 mod agents;
+mod alarm;
 pub mod counts;
+mod held;
 mod ops_core;
 mod request;
 mod server;
+mod workers;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,6 +25,7 @@ use tokio::sync::watch;
 use agents::Agents;
 use counts::{Counters, Counts};
 use ops_core::OpsCore;
+use workers::Workers;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -38,8 +43,10 @@ pub struct MockConfig {
     pub ready: Ready,
     /// Answer 500 to every workflow request, as the published Ops-Core does.
     pub published_500: bool,
-    /// What carries the connections.
+    /// What carries the connections. With a capacity it is tokio, whatever is asked for here.
     pub runtime: Runtime,
+    /// What it can do at most; as much as the machine when there is none.
+    pub capacity: Option<Capacity>,
 }
 
 impl Default for MockConfig {
@@ -51,8 +58,18 @@ impl Default for MockConfig {
             ready: Ready::AfterPolls(2),
             published_500: false,
             runtime: Runtime::Auto,
+            capacity: None,
         }
     }
+}
+
+/// A known capacity of exactly `workers / service_time`. Requests to `/health` take no worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Requests that are served at a time, first come first served; at least 1.
+    pub workers: usize,
+    /// What each takes.
+    pub service_time: Duration,
 }
 
 /// When a registered agent has a state: until then polls get 404, and 200 with `null` just before.
@@ -93,7 +110,11 @@ impl Mock {
     /// When the address cannot be had, or no thread.
     pub fn start(config: &MockConfig) -> io::Result<Self> {
         let listener = listen(config.listen)?;
+        let workers = config
+            .capacity
+            .map(|capacity| Arc::new(Workers::new(capacity)));
         let runtime = match config.runtime {
+            _ if workers.is_some() => Runtime::Tokio,
             Runtime::Auto if server::has_uring() => Runtime::Uring,
             Runtime::Auto => Runtime::Tokio,
             wanted => wanted,
@@ -119,8 +140,8 @@ impl Mock {
             // One listening socket for all threads: whoever is idle accepts. Sockets of their own (SO_REUSEPORT) are
             // chosen by hash, which leaves 50 connections on two threads as uneven as 30 and 20.
             let listener = mock.listener.try_clone()?;
-            let stopped = stopped.clone();
-            let body = move || server::serve(runtime, core, listener, service, stopped);
+            let (workers, stopped) = (workers.clone(), stopped.clone());
+            let body = move || server::serve(runtime, core, listener, service, workers, stopped);
             let builder = std::thread::Builder::new().name(format!("stand-in-{index}"));
             mock.threads.push(builder.spawn(body)?);
         }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::MockConfig;
 use super::agents::{Agents, Found};
-use super::counts::{Counters, Route};
+use super::counts::{Answered, Counters, Route};
 use super::request::Request;
 
 /// The one workflow definition that it knows.
@@ -86,8 +86,8 @@ impl OpsCore {
         }
     }
 
-    /// Appends the answer to a request.
-    pub fn answer(&self, request: &Request<'_>, began: Instant, out: &mut Vec<u8>) {
+    /// Appends the answer to a request. It is the caller's to count, once it is on its way.
+    pub fn answer(&self, request: &Request<'_>, began: Instant, out: &mut Vec<u8>) -> Answered {
         let (route, agent) = route(request.method, request.path);
         let answer = match route {
             Route::Notify => self.notify(request),
@@ -107,14 +107,20 @@ impl OpsCore {
         };
         let keep_alive = request.keep_alive;
         self.write(&answer, keep_alive, request.method == "HEAD", began, out);
-        self.counters.on_answer(route, answer.0);
+        Answered {
+            route,
+            status: answer.0,
+        }
     }
 
-    /// Appends the answer to what is no request.
-    pub fn refuse(&self, status: u16, began: Instant, out: &mut Vec<u8>) {
+    /// Appends the answer to what is no request; likewise.
+    pub fn refuse(&self, status: u16, began: Instant, out: &mut Vec<u8>) -> Answered {
         let answer = detail(status, "Invalid HTTP request received.");
         self.write(&answer, false, false, began, out);
-        self.counters.on_answer(Route::Other, status);
+        Answered {
+            route: Route::Other,
+            status,
+        }
     }
 
     fn notify(&self, request: &Request<'_>) -> Answer {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{Shutdown, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
@@ -13,22 +14,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
 use super::Runtime;
+use super::alarm::Alarm;
+use super::held;
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
+use super::workers::Workers;
 
-const READ_BYTES: usize = 16 * 1024;
+pub(super) const READ_BYTES: usize = 16 * 1024;
 
 /// Whether this process may have a ring.
 pub(super) fn has_uring() -> bool {
     io_uring::IoUring::new(8).is_ok()
 }
 
-/// Serves until `stopped` becomes true and the listening socket is shut down.
+/// Serves until `stopped` becomes true and the listening socket is shut down. Workers make every answer wait for its
+/// moment; that is done on tokio only.
 pub(super) fn serve(
     runtime: Runtime,
     core: Option<usize>,
     listener: TcpListener,
     service: OpsCore,
+    workers: Option<Arc<Workers>>,
     stopped: watch::Receiver<bool>,
 ) {
     if let Some(core) = core {
@@ -38,7 +44,7 @@ pub(super) fn serve(
         }
     }
     let served = match runtime {
-        Runtime::Tokio => serve_on_tokio(listener, service, stopped),
+        Runtime::Tokio => serve_on_tokio(listener, service, workers, stopped),
         Runtime::Auto | Runtime::Uring => {
             tokio_uring::start(async { serve_on_uring(listener, service, stopped).await })
         }
@@ -75,6 +81,7 @@ async fn serve_on_uring(
 fn serve_on_tokio(
     listener: TcpListener,
     service: OpsCore,
+    workers: Option<Arc<Workers>>,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -85,6 +92,7 @@ fn serve_on_tokio(
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (service, open) = (Rc::new(service), Rc::new(Open::default()));
+        let holding = workers.map(Holding::start).transpose()?;
         let mut stop = stopped.clone();
         loop {
             let accepted = tokio::select! {
@@ -95,16 +103,54 @@ fn serve_on_tokio(
                 continue;
             };
             stream.set_nodelay(true)?;
-            let task = serve_connection(Stream::Tokio(stream), service.clone(), stopped.clone());
+            let (service, stopped) = (service.clone(), stopped.clone());
+            let holding = holding.clone();
             let entered = open.clone().enter();
             tokio::task::spawn_local(async move {
-                task.await;
+                match holding {
+                    None => serve_connection(Stream::Tokio(stream), service, stopped).await,
+                    Some(holding) => holding.serve(stream, service, stopped).await,
+                }
                 drop(entered);
             });
         }
         open.wait_until_none().await;
         Ok(())
     })
+}
+
+/// What a thread needs to hold answers back.
+#[derive(Clone)]
+struct Holding {
+    workers: Arc<Workers>,
+    alarm: Rc<Alarm>,
+}
+
+impl Holding {
+    fn start(workers: Arc<Workers>) -> io::Result<Self> {
+        let alarm = Rc::new(Alarm::new()?);
+        let ringing = alarm.clone();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = ringing.ring().await {
+                tracing::error!("the stand-in's timer ended: {error}");
+            }
+        });
+        Ok(Self { workers, alarm })
+    }
+
+    async fn serve(
+        self,
+        mut stream: tokio::net::TcpStream,
+        service: Rc<OpsCore>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        service.counters.on_connection();
+        let result = tokio::select! {
+            result = held::converse(&mut stream, &service, &self.workers, &self.alarm) => result,
+            _ = stop.wait_for(|stopped| *stopped) => Ok(()),
+        };
+        log_end(result);
+    }
 }
 
 /// Connections of this thread that are being served.
@@ -197,6 +243,10 @@ async fn serve_connection(
             None => Ok(()),
         },
     };
+    log_end(result);
+}
+
+fn log_end(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!("a connection to the stand-in ended: {error}");
     }
@@ -222,12 +272,14 @@ async fn converse(stream: &mut Stream, service: &OpsCore) -> io::Result<()> {
                     break;
                 }
                 Read::Bad(status) => {
-                    service.refuse(status, began, &mut out);
+                    let answered = service.refuse(status, began, &mut out);
+                    service.counters.on_answer(answered);
                     keep_alive = false;
                 }
                 Read::Whole(request, length) => {
                     keep_alive = request.keep_alive;
-                    service.answer(&request, began, &mut out);
+                    let answered = service.answer(&request, began, &mut out);
+                    service.counters.on_answer(answered);
                     buffer.advance(length);
                 }
             }

@@ -1,5 +1,7 @@
 //! The real binary: started, waited for, its record read back.
 
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
