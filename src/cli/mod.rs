@@ -2,6 +2,7 @@
 
 pub mod args;
 mod cores;
+mod faults;
 mod mock;
 mod request;
 mod run;
