@@ -21,8 +21,6 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 /// Fields that the template itself decides.
 const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
-/// Fields whose values are secrets.
-const SECRET_FIELDS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 const STEPS_MAX: usize = 1_000;
 /// Longest body from a file: each request that is under way has a buffer of its size.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -505,14 +503,16 @@ impl<'c, 's> Compiler<'c, 's> {
                 if let Some(wrong) = text.chars().find(|&c| !text::is_header_character(c)) {
                     return Err(item.error(format!("a header cannot have the character {wrong:?}")));
                 }
+                // What holes bring is known to be secret by itself, where it is.
+                if !text.contains("{{") {
+                    self.texts.secrets.add_field(name, text);
+                }
                 let value = self.texts.step(&item, text, Into::Header)?;
                 replace(&mut fields, (name.to_owned(), value));
             }
         }
         for (name, value) in self.context.headers {
-            if SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
-                self.texts.secrets.add(value);
-            }
+            self.texts.secrets.add_field(name, value);
             replace(&mut fields, field(name, value));
         }
         let mut parts = Vec::new();
