@@ -31,6 +31,10 @@ pub fn of_detail(failure: Failure, detail: Detail) -> String {
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         Detail::Invalid(invalid) => invalid.to_string(),
+        Detail::BackingOff => {
+            "earlier attempts to connect had failed, and the next was not due within the time limit"
+                .into()
+        }
         Detail::Phase(Phase::BeforeHead) => "no byte of an answer had come".into(),
         Detail::Phase(Phase::InHead) => "the head of the answer had begun".into(),
         Detail::Phase(Phase::InBody) => "the body of the answer had begun".into(),
