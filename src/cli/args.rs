@@ -373,6 +373,19 @@ pub struct StandInArgs {
         allow_hyphen_values = true
     )]
     pub mock_service_time: Option<String>,
+    /// What the stand-in does wrong, e.g. reset-in-body=1%, stall=2s/10s, delay=200ms:5%; may be repeated
+    ///
+    /// Shares of the requests: reset-before-head, reset-in-head, reset-in-body, close-before-head, close-in-head,
+    /// close-in-body (cut there by a reset or an end), close-idle (ended after an answer although the connection was to
+    /// stay), no-answer, garbage (instead of an answer), extra-bytes (after one), status-500, slow-byte (a byte per
+    /// millisecond), delay (TIME, or TIME:SHARE). A request meets one of them at most.
+    ///
+    /// For the last part of every period: stall (no answers), refuse (no connections).
+    #[arg(long = "fault", value_name = "NAME=SHARE", help_heading = "Stand-in")]
+    pub faults: Vec<String>,
+    /// Seed of the faults: the same one spoils the same numbers of requests
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Stand-in")]
+    pub fault_seed: u64,
 }
 
 /// `opsurge scenarios`.

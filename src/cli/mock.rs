@@ -13,7 +13,7 @@ use crate::report::units::grouped;
 
 use super::args::{MockArgs, StandInArgs};
 use super::signals::{Announce, Signals};
-use super::{Exit, cannot, say};
+use super::{Exit, cannot, faults, say};
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,6 +75,9 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
             grouped(*count)
         ));
     }
+    for (fault, count) in &counts.faults {
+        say(format_args!("{:>14}  fault {fault}", grouped(*count)));
+    }
     Ok(Exit::OK)
 }
 
@@ -94,6 +97,7 @@ pub(super) fn config(args: &StandInArgs, listen: SocketAddr) -> Result<MockConfi
         published_500: args.mock_published_500,
         runtime: Runtime::Auto,
         capacity: capacity(args)?,
+        faults: faults::parse(&args.faults, args.fault_seed)?,
         ..MockConfig::default()
     })
 }

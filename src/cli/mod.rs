@@ -3,6 +3,7 @@
 pub mod args;
 mod cores;
 mod evidence;
+mod faults;
 pub mod hunt;
 mod mock;
 mod prepare;

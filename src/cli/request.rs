@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::engine::connection::{Connection, Detail, Happening, State};
 use crate::engine::example;
+use crate::http::request::is_secret_field;
 use crate::http::response::{Expecting, Keep};
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
@@ -16,6 +17,7 @@ use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Io, probe};
 use crate::metrics::outcome::Failure;
 use crate::plan::duration;
+use crate::plan::scenario::Secrets;
 
 use super::args::RequestArgs;
 use super::target::Target;
@@ -25,14 +27,6 @@ use super::{Exit, cannot, say};
 const SHOWN_BODY_BYTES: usize = 64 * 1024;
 /// Bytes of the stream kept to show its head.
 const SHOWN_HEAD_BYTES: usize = 64 * 1024;
-/// Fields whose values are not shown.
-const SECRET_FIELDS: [&str; 4] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-];
-
 /// What `--json` prints. `outcome` is `ok` for any complete answer, else the kind of failure.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -74,6 +68,7 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
 struct Request {
     bytes: Vec<u8>,
     expecting: Expecting,
+    secrets: Secrets,
 }
 
 impl Request {
@@ -117,7 +112,15 @@ impl Request {
             Method::CONNECT => Expecting::Connect,
             _ => Expecting::Body,
         };
-        Ok(Self { bytes, expecting })
+        let mut secrets = Secrets::default();
+        for (name, value) in &fields {
+            secrets.add_field(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        }
+        Ok(Self {
+            bytes,
+            expecting,
+            secrets,
+        })
     }
 }
 
@@ -289,7 +292,13 @@ fn show(request: &Request, exchange: &Exchange) {
         }
         say("");
         if !exchange.body.is_empty() {
-            say(format_args!("{}", String::from_utf8_lossy(&exchange.body)));
+            // A server may repeat what it was sent.
+            let body = String::from_utf8_lossy(&exchange.body);
+            let is_whole = report.body_bytes == exchange.body.len() as u64;
+            say(match is_whole {
+                true => request.secrets.mask(&body),
+                false => request.secrets.mask_cut(&body),
+            });
         }
         if report.body_bytes > exchange.body.len() as u64 {
             say(format_args!("… {} bytes in all", report.body_bytes));
@@ -325,7 +334,7 @@ fn head_lines(bytes: &[u8]) -> Vec<String> {
 
 fn masked(line: &str) -> String {
     match line.split_once(':') {
-        Some((name, _)) if SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) => {
+        Some((name, _)) if is_secret_field(name) => {
             format!("{name}: ***")
         }
         _ => line.to_owned(),

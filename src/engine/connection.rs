@@ -84,6 +84,8 @@ pub enum Detail {
     Invalid(Invalid),
     /// How far the answer had come.
     Phase(Phase),
+    /// The next attempt to connect was not due yet.
+    BackingOff,
 }
 
 impl Default for Connection {

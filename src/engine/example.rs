@@ -13,7 +13,10 @@ pub const BYTES: usize = 256;
 /// What the server said along with an unexpected status, or instead of the expected content.
 pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &Secrets) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
-    let text = secrets.mask(text.trim());
+    let text = match body.len() < BYTES {
+        true => secrets.mask(text.trim()),
+        false => secrets.mask_cut(text.trim()),
+    };
     let lack = unmet.map_or_else(String::new, |unmet| format!(" {unmet}:"));
     if text.is_empty() {
         return format!("{status}{lack} with an empty body");
@@ -28,6 +31,10 @@ pub fn of_detail(failure: Failure, detail: Detail) -> String {
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         Detail::Invalid(invalid) => invalid.to_string(),
+        Detail::BackingOff => {
+            "earlier attempts to connect had failed, and the next was not due within the time limit"
+                .into()
+        }
         Detail::Phase(Phase::BeforeHead) => "no byte of an answer had come".into(),
         Detail::Phase(Phase::InHead) => "the head of the answer had begun".into(),
         Detail::Phase(Phase::InBody) => "the body of the answer had begun".into(),

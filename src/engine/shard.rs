@@ -1020,7 +1020,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
             State::BackingOff => {
                 connection.user = NOBODY;
-                self.fail(id, Failure::WaitTimeout, Detail::None);
+                self.fail(id, Failure::ConnectFailed, Detail::BackingOff);
             }
             State::Closed | State::Idle => {}
         }

@@ -315,6 +315,26 @@ pub fn write_decimal(mut number: u64, out: &mut [u8]) -> usize {
     count
 }
 
+/// Whether a field of this name brings a secret: credentials, a key, a token, a session.
+pub fn is_secret_field(name: &str) -> bool {
+    const PARTS: [&str; 7] = [
+        "auth", "cookie", "key", "token", "secret", "passw", "session",
+    ];
+    let name = name.to_ascii_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+/// What is secret in such a field's value: the whole, and what a server may repeat of it alone, which is the part
+/// after an authentication scheme, and the values of cookies.
+pub fn secrets_of_field(value: &str) -> impl Iterator<Item = &str> {
+    let credentials = value.split_once(' ').map(|(_, rest)| rest.trim());
+    let cookies = value.split(';').filter_map(|pair| pair.split_once('='));
+    let parts = credentials
+        .into_iter()
+        .chain(cookies.map(|(_, text)| text.trim()));
+    std::iter::once(value).chain(parts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,5 +413,25 @@ mod tests {
     fn a_template_shows_nothing_of_its_text() {
         let template = Template::new(vec![literal("Authorization: s3cret\r\n")], None);
         assert!(!format!("{template:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn secrets_are_known_by_the_fields_that_bring_them() {
+        for name in [
+            "Authorization",
+            "Set-Cookie",
+            "X-Api-Key",
+            "X-Auth-Token",
+            "X-Session",
+        ] {
+            assert!(is_secret_field(name), "{name}");
+        }
+        for name in ["Accept", "X-Team", "Content-Type", "User-Agent"] {
+            assert!(!is_secret_field(name), "{name}");
+        }
+        let of = |value| secrets_of_field(value).collect::<Vec<_>>();
+        assert_eq!(of("Bearer abcd"), ["Bearer abcd", "abcd"]);
+        assert_eq!(of("a=1234"), ["a=1234", "1234"]);
+        assert_eq!(of("a=1; b=2")[2..], ["1", "2"]);
     }
 }

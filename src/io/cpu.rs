@@ -50,9 +50,23 @@ impl CpuTime {
     }
 }
 
-/// The largest resident memory of this process so far, in bytes.
+/// The largest resident memory of this process so far, in bytes. From /proc where that is to be had: the maximum of
+/// getrusage begins with that of the process which started this one (Linux carries it over an exec).
 pub fn resident_bytes_max() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(bytes) = high_water_bytes(&status) {
+        return bytes;
+    }
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss().max(0) as u64 * 1024)
+}
+
+/// `VmHWM: 5124 kB` (proc_pid_status(5)).
+fn high_water_bytes(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Raises the soft limit of open descriptors as far as it may go, and returns it.

@@ -22,6 +22,8 @@ use super::token::ConnectionId;
 use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn, socket};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
+/// A wait that was longer than asked for by more than this was not the timer's doing.
+const LATE_NS: u64 = 1_000_000;
 const TIMER: Token = Token(usize::MAX);
 
 /// The epoll driver of one shard.
@@ -270,6 +272,16 @@ impl Epoll {
             Err(error) => panic!("epoll_wait: {error}"),
         }
     }
+
+    fn take_ready(&mut self, events: &mut Vec<Event>) {
+        let ready = std::mem::replace(&mut self.ready, Events::with_capacity(0));
+        for event in &ready {
+            if event.token() != TIMER {
+                self.on_ready(Ready::of(event), events);
+            }
+        }
+        self.ready = ready;
+    }
 }
 
 impl Driver for Epoll {
@@ -335,14 +347,15 @@ impl Driver for Epoll {
         let idle_from_ns = self.clock.now_ns();
         let nothing_yet = events.is_empty() && self.to_read.is_empty();
         self.poll(nothing_yet && deadline_ns > idle_from_ns, deadline_ns);
-        let reaped_ns = self.clock.now_ns();
-        let ready = std::mem::replace(&mut self.ready, Events::with_capacity(0));
-        for event in &ready {
-            if event.token() != TIMER {
-                self.on_ready(Ready::of(event), events);
-            }
+        let mut reaped_ns = self.clock.now_ns();
+        self.take_ready(events);
+        // This process was stopped for a while (by a signal, on a busy machine): what came meanwhile is to be seen
+        // before time limits are, or they would be held against answers that had come.
+        if reaped_ns > deadline_ns.max(idle_from_ns) + LATE_NS {
+            self.poll(false, 0);
+            reaped_ns = self.clock.now_ns();
+            self.take_ready(events);
         }
-        self.ready = ready;
         for _ in 0..self.to_read.len() {
             let Some(connection) = self.to_read.pop_front() else {
                 break;

@@ -42,6 +42,9 @@ const SLEEP_NS_MAX: u64 = 3_600_000_000_000;
 /// How long `Drop` waits for the kernel to let go of the buffers.
 const DRAIN_NS_MAX: u64 = 1_000_000_000;
 
+/// A wait that was longer than asked for by more than this was not the timer's doing.
+const LATE_NS: u64 = 1_000_000;
+
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(RECEIVE_BUFFERS as usize >= EVENTS_MAX);
 
@@ -458,6 +461,12 @@ impl Driver for Uring {
         if self.ring.completion().is_empty() && deadline_ns > idle_from_ns {
             let sleep_ns = (deadline_ns - idle_from_ns).min(SLEEP_NS_MAX);
             self.enter(1, Some(sleep_ns));
+            reaped_ns = self.clock.now_ns();
+        }
+        // This process was stopped for a while (by a signal, on a busy machine): what came meanwhile is there, but only
+        // an enter brings it. Without it time limits would be held against answers that had come.
+        if reaped_ns > deadline_ns.max(submitted_ns) + LATE_NS {
+            self.enter(0, None);
             reaped_ns = self.clock.now_ns();
         }
         self.overflows += u64::from(self.ring.submission().cq_overflow());

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::faults::Fault;
+
 /// Routes, with the method and the name that requests to them are counted under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -47,6 +49,8 @@ pub struct Counts {
     pub connections: u64,
     /// Agents registered.
     pub agents: u64,
+    /// Faults committed, by name; stalls count the answers that they held back.
+    pub faults: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -66,11 +70,27 @@ impl Counts {
 pub(super) struct Counters {
     answers: [[AtomicU64; STATUSES.len()]; ROUTES.len()],
     connections: AtomicU64,
+    faults: [AtomicU64; Fault::ALL.len()],
+    stalled: AtomicU64,
+    refusals: AtomicU64,
 }
 
 impl Counters {
     pub fn on_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn on_fault(&self, fault: Fault) {
+        self.faults[fault as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn on_stalled(&self) {
+        self.stalled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The stand-in has stopped listening for a time.
+    pub fn on_refusing(&self) {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn on_answer(&self, answered: Answered) {
@@ -81,6 +101,14 @@ impl Counters {
 
     pub fn add_to(&self, counts: &mut Counts) {
         counts.connections += self.connections.load(Ordering::Relaxed);
+        let faults = Fault::ALL.iter().map(|fault| fault.name());
+        let spells = [("stall", &self.stalled), ("refuse", &self.refusals)];
+        for (name, counter) in faults.zip(&self.faults).chain(spells) {
+            let count = counter.load(Ordering::Relaxed);
+            if count > 0 {
+                *counts.faults.entry(name).or_default() += count;
+            }
+        }
         for (route, method, name) in ROUTES {
             for (status, counter) in STATUSES.iter().zip(&self.answers[route as usize]) {
                 let count = counter.load(Ordering::Relaxed);

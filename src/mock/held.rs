@@ -1,9 +1,12 @@
-//! Connections whose answers are held back until their moment, while further requests are taken in.
+//! Connections whose answers are held back until their moment, and spoiled where a fault wants it, while further
+//! requests are taken in.
 
 use std::io;
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -11,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::alarm::Alarm;
 use super::counts::Answered;
+use super::faults::{Fault, Faults};
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
 use super::server::READ_BYTES;
@@ -18,6 +22,18 @@ use super::workers::Workers;
 
 /// Answers of one connection that are held at a time; a client that sends more requests has to wait with them.
 const HELD_MAX: usize = 1024;
+/// What is sent by [`Fault::Garbage`] and [`Fault::ExtraBytes`].
+const GARBAGE: &[u8] = b"\x00\xff no HTTP at all\r\n\r\n";
+/// Between two bytes of [`Fault::SlowByte`].
+const BYTE_PAUSE: Duration = Duration::from_millis(1);
+
+/// What holds answers back.
+pub(super) struct Holds {
+    pub workers: Option<Workers>,
+    pub faults: Option<Faults>,
+    /// Nobody listens for the moment.
+    pub is_refusing: AtomicBool,
+}
 
 /// What is to be written, and when.
 struct Held {
@@ -25,6 +41,7 @@ struct Held {
     bytes: Vec<u8>,
     /// What it counts as once it is written.
     answered: Option<Answered>,
+    fault: Option<Fault>,
     keep_alive: bool,
 }
 
@@ -33,13 +50,13 @@ struct Held {
 pub(super) async fn converse(
     stream: &mut TcpStream,
     service: &OpsCore,
-    workers: &Workers,
+    holds: &Holds,
     alarm: &Alarm,
 ) -> io::Result<()> {
     let (reader, writer) = stream.split();
     let (hold, held) = mpsc::channel(HELD_MAX);
     tokio::select! {
-        ended = take_requests(reader, service, workers, hold) => ended,
+        ended = take_requests(reader, service, holds, hold) => ended,
         ended = give_answers(writer, service, alarm, held) => ended,
     }
 }
@@ -47,69 +64,195 @@ pub(super) async fn converse(
 async fn take_requests(
     mut reader: ReadHalf<'_>,
     service: &OpsCore,
-    workers: &Workers,
+    holds: &Holds,
     hold: mpsc::Sender<Held>,
 ) -> io::Result<()> {
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
-    let mut keep_alive = true;
+    let mut is_last = false;
     // After the last request only the client's end is waited for.
     while reader.read_buf(&mut buffer).await? > 0 {
-        while keep_alive && !buffer.is_empty() {
-            let now = Instant::now();
-            let mut held = Held {
-                due: now,
-                bytes: Vec::new(),
-                answered: None,
-                keep_alive: true,
-            };
-            match request::read(&buffer) {
+        while !is_last && !buffer.is_empty() {
+            let (held, length) = match request::read(&buffer) {
                 Read::Partial { expects_continue } => {
                     if expects_continue {
-                        held.bytes
-                            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                        // It fails when the connection is over, and this task with it.
-                        let _ = hold.send(held).await;
+                        let _ = hold.send(Held::go_ahead()).await;
                     }
                     break;
                 }
-                Read::Bad(status) => {
-                    held.answered = Some(service.refuse(status, now, &mut held.bytes));
-                    held.keep_alive = false;
-                }
-                Read::Whole(request, length) => {
-                    held.answered = Some(service.answer(&request, now, &mut held.bytes));
-                    held.keep_alive = request.keep_alive;
-                    if !held.answered.is_some_and(Answered::is_health) {
-                        held.due = workers.departure(now);
-                    }
-                    buffer.advance(length);
-                }
-            }
-            keep_alive = held.keep_alive;
-            let _ = hold.send(held).await;
+                Read::Bad(status) => (Held::refusal(service, status), buffer.len()),
+                Read::Whole(request, length) => (Held::answer(service, &request, holds), length),
+            };
+            buffer.advance(length);
+            is_last = !held.keep_alive;
+            // Nobody takes it when a fault has ended this connection's answers.
+            is_last |= hold.send(held).await.is_err();
         }
-        if !keep_alive {
+        if is_last {
             buffer.clear();
         }
     }
     Ok(())
 }
 
+impl Held {
+    fn go_ahead() -> Self {
+        Self {
+            due: Instant::now(),
+            bytes: b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(),
+            answered: None,
+            fault: None,
+            keep_alive: true,
+        }
+    }
+
+    fn refusal(service: &OpsCore, status: u16) -> Self {
+        let now = Instant::now();
+        let mut bytes = Vec::new();
+        let answered = service.refuse(status, now, &mut bytes);
+        Self {
+            due: now,
+            bytes,
+            answered: Some(answered),
+            fault: None,
+            keep_alive: false,
+        }
+    }
+
+    fn answer(service: &OpsCore, request: &request::Request<'_>, holds: &Holds) -> Self {
+        let now = Instant::now();
+        let mut bytes = Vec::new();
+        let fault = holds.faults.as_ref().and_then(Faults::draw);
+        let answered = match fault {
+            Some(Fault::Status500) => service.fail(request, now, &mut bytes),
+            _ => service.answer(request, now, &mut bytes),
+        };
+        let mut due = match &holds.workers {
+            Some(workers) if !answered.is_health() => workers.departure(now),
+            _ => now,
+        };
+        if let Some(faults) = &holds.faults {
+            if fault == Some(Fault::Delay) {
+                due += faults.plan.delay;
+            }
+            if let Some(end) = faults.stalled_until(due) {
+                service.counters.on_stalled();
+                due = end;
+            }
+        }
+        Self {
+            due,
+            bytes,
+            answered: Some(answered),
+            fault,
+            keep_alive: request.keep_alive,
+        }
+    }
+}
+
+/// What happens when an answer, or the part of it that there is to be, has been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    GoOn,
+    /// The client is told that nothing follows, and waited for.
+    Fin,
+    Reset,
+    Silence,
+}
+
 async fn give_answers(
     mut writer: WriteHalf<'_>,
     service: &OpsCore,
     alarm: &Alarm,
-    mut held: mpsc::Receiver<Held>,
+    mut queue: mpsc::Receiver<Held>,
 ) -> io::Result<()> {
-    while let Some(held) = held.recv().await {
+    while let Some(mut held) = queue.recv().await {
         alarm.wait_until(held.due).await;
-        writer.write_all(&held.bytes).await?;
-        if let Some(answered) = held.answered {
+        let whole_bytes = held.bytes.len();
+        let (length, end) = spoil(held.fault, &mut held.bytes);
+        let bytes = &held.bytes[..length];
+        if held.fault == Some(Fault::SlowByte) {
+            for byte in bytes {
+                writer.write_all(&[*byte]).await?;
+                alarm.wait_until(Instant::now() + BYTE_PAUSE).await;
+            }
+        } else {
+            writer.write_all(bytes).await?;
+        }
+        let is_whole = length >= whole_bytes && held.fault != Some(Fault::Garbage);
+        if let Some(answered) = held.answered.filter(|_| is_whole) {
             service.counters.on_answer(answered);
         }
-        if !held.keep_alive {
-            return Ok(());
+        if let Some(fault) = held.fault {
+            service.counters.on_fault(fault);
         }
+        match end {
+            End::GoOn if held.keep_alive => continue,
+            End::GoOn => return Ok(()),
+            End::Reset => return SockRef::from(writer.as_ref()).set_linger(Some(Duration::ZERO)),
+            End::Fin => writer.shutdown().await?,
+            End::Silence => {}
+        }
+        queue.close();
+        // Until the client goes.
+        std::future::pending::<()>().await;
     }
     Ok(())
+}
+
+/// How much of the answer is written, and what follows.
+fn spoil(fault: Option<Fault>, bytes: &mut Vec<u8>) -> (usize, End) {
+    let whole = bytes.len();
+    let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+    let head = head.map_or(whole, |at| at + 4);
+    let in_body = (head + (whole - head) / 2).min(whole - 1);
+    match fault {
+        None | Some(Fault::Status500 | Fault::SlowByte | Fault::Delay) => (whole, End::GoOn),
+        Some(Fault::ResetBeforeHead) => (0, End::Reset),
+        Some(Fault::ResetInHead) => (head / 2, End::Reset),
+        Some(Fault::ResetInBody) => (in_body, End::Reset),
+        Some(Fault::CloseBeforeHead) => (0, End::Fin),
+        Some(Fault::CloseInHead) => (head / 2, End::Fin),
+        Some(Fault::CloseInBody) => (in_body, End::Fin),
+        Some(Fault::CloseIdle) => (whole, End::Fin),
+        Some(Fault::NoAnswer) => (0, End::Silence),
+        Some(Fault::Garbage) => {
+            *bytes = GARBAGE.to_vec();
+            (GARBAGE.len(), End::Fin)
+        }
+        Some(Fault::ExtraBytes) => {
+            bytes.extend_from_slice(GARBAGE);
+            (bytes.len(), End::GoOn)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\r\nbody";
+
+    #[test]
+    fn each_fault_cuts_where_its_name_says() {
+        let head = ANSWER.len() - 4;
+        for fault in Fault::ALL {
+            let mut bytes = ANSWER.to_vec();
+            let (length, end) = spoil(Some(fault), &mut bytes);
+            let name = fault.name();
+            match (name.split('-').next(), name) {
+                (Some("reset"), _) => assert_eq!(end, End::Reset),
+                (Some("close"), _) | (_, "garbage") => assert_eq!(end, End::Fin),
+                (_, "no-answer") => assert_eq!(end, End::Silence),
+                _ => assert_eq!(end, End::GoOn),
+            }
+            match name {
+                _ if name.ends_with("before-head") || name == "no-answer" => assert_eq!(length, 0),
+                _ if name.ends_with("in-head") => assert!((1..head).contains(&length)),
+                _ if name.ends_with("in-body") => assert!((head..ANSWER.len()).contains(&length)),
+                "garbage" => assert_eq!(&bytes[..length], GARBAGE),
+                "extra-bytes" => assert_eq!(bytes[..length], [ANSWER, GARBAGE].concat()),
+                _ => assert_eq!(length, ANSWER.len()),
+            }
+        }
+    }
 }

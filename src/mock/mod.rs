@@ -2,11 +2,12 @@
 //!
 //! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `request` (bytes -> requests),
 //! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered); then, for answers
-//! that take their time, `held` (connections), `workers` (a known capacity), `alarm` (moments).
+//! that take their time or are spoiled, `held` (connections), `workers` (a known capacity), `faults`, `alarm` (moments).
 
 mod agents;
 mod alarm;
 pub mod counts;
+mod faults;
 mod held;
 mod ops_core;
 mod request;
@@ -16,6 +17,7 @@ mod workers;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ use tokio::sync::watch;
 
 use agents::Agents;
 use counts::{Counters, Counts};
+use faults::Faults;
+pub use faults::{Fault, FaultPlan, Spell};
+use held::Holds;
 use ops_core::OpsCore;
 use workers::Workers;
 
@@ -43,10 +48,12 @@ pub struct MockConfig {
     pub ready: Ready,
     /// Answer 500 to every workflow request, as the published Ops-Core does.
     pub published_500: bool,
-    /// What carries the connections. With a capacity it is tokio, whatever is asked for here.
+    /// What carries the connections. With a capacity or faults it is tokio, whatever is asked for here.
     pub runtime: Runtime,
     /// What it can do at most; as much as the machine when there is none.
     pub capacity: Option<Capacity>,
+    /// What it does wrong, on purpose.
+    pub faults: FaultPlan,
 }
 
 impl Default for MockConfig {
@@ -59,6 +66,7 @@ impl Default for MockConfig {
             published_500: false,
             runtime: Runtime::Auto,
             capacity: None,
+            faults: FaultPlan::default(),
         }
     }
 }
@@ -109,12 +117,20 @@ impl Mock {
     /// # Errors
     /// When the address cannot be had, or no thread.
     pub fn start(config: &MockConfig) -> io::Result<Self> {
-        let listener = listen(config.listen)?;
-        let workers = config
-            .capacity
-            .map(|capacity| Arc::new(Workers::new(capacity)));
+        let listener = match config.faults.refuse {
+            None => listen(config.listen)?,
+            Some(_) => listen_again_and_again(config.listen)?,
+        };
+        let faults = Some(&config.faults).filter(|faults| !faults.is_empty());
+        let holds = (config.capacity.is_some() || faults.is_some()).then(|| {
+            Arc::new(Holds {
+                workers: config.capacity.map(Workers::new),
+                faults: faults.map(Faults::new),
+                is_refusing: AtomicBool::new(false),
+            })
+        });
         let runtime = match config.runtime {
-            _ if workers.is_some() => Runtime::Tokio,
+            _ if holds.is_some() => Runtime::Tokio,
             Runtime::Auto if server::has_uring() => Runtime::Uring,
             Runtime::Auto => Runtime::Tokio,
             wanted => wanted,
@@ -140,8 +156,8 @@ impl Mock {
             // One listening socket for all threads: whoever is idle accepts. Sockets of their own (SO_REUSEPORT) are
             // chosen by hash, which leaves 50 connections on two threads as uneven as 30 and 20.
             let listener = mock.listener.try_clone()?;
-            let (workers, stopped) = (workers.clone(), stopped.clone());
-            let body = move || server::serve(runtime, core, listener, service, workers, stopped);
+            let (holds, stopped) = (holds.clone(), stopped.clone());
+            let body = move || server::serve(runtime, core, listener, service, holds, stopped);
             let builder = std::thread::Builder::new().name(format!("stand-in-{index}"));
             mock.threads.push(builder.spawn(body)?);
         }
@@ -199,9 +215,22 @@ impl Drop for Mock {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The same, for a socket that will stop listening and start again: a port that the kernel chose would be lost then,
+/// one that was asked for is kept.
+fn listen_again_and_again(address: SocketAddr) -> io::Result<TcpListener> {
+    let chosen = bound(address)?;
+    let address = chosen.local_addr()?.as_socket().unwrap_or(address);
+    listen(address)
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }

@@ -113,6 +113,15 @@ impl OpsCore {
         }
     }
 
+    /// Appends a 500 instead, with nothing done; likewise.
+    pub fn fail(&self, request: &Request<'_>, began: Instant, out: &mut Vec<u8>) -> Answered {
+        let (route, _) = route(request.method, request.path);
+        let (keep_alive, no_body) = (request.keep_alive, request.method == "HEAD");
+        let answer = detail(500, "Internal Server Error");
+        self.write(&answer, keep_alive, no_body, began, out);
+        Answered { route, status: 500 }
+    }
+
     /// Appends the answer to what is no request; likewise.
     pub fn refuse(&self, status: u16, began: Instant, out: &mut Vec<u8>) -> Answered {
         let answer = detail(status, "Invalid HTTP request received.");

@@ -3,38 +3,42 @@
 use std::cell::Cell;
 use std::io;
 use std::net::{Shutdown, TcpListener};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
-use super::Runtime;
 use super::alarm::Alarm;
-use super::held;
+use super::held::{self, Holds};
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
-use super::workers::Workers;
+use super::{BACKLOG, Runtime};
 
 pub(super) const READ_BYTES: usize = 16 * 1024;
+
+/// Between two looks whether connections are refused no more.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
 
 /// Whether this process may have a ring.
 pub(super) fn has_uring() -> bool {
     io_uring::IoUring::new(8).is_ok()
 }
 
-/// Serves until `stopped` becomes true and the listening socket is shut down. Workers make every answer wait for its
-/// moment; that is done on tokio only.
+/// Serves until `stopped` becomes true and the listening socket is shut down. Answers are held back on tokio only.
 pub(super) fn serve(
     runtime: Runtime,
     core: Option<usize>,
     listener: TcpListener,
     service: OpsCore,
-    workers: Option<Arc<Workers>>,
+    holds: Option<Arc<Holds>>,
     stopped: watch::Receiver<bool>,
 ) {
     if let Some(core) = core {
@@ -44,7 +48,7 @@ pub(super) fn serve(
         }
     }
     let served = match runtime {
-        Runtime::Tokio => serve_on_tokio(listener, service, workers, stopped),
+        Runtime::Tokio => serve_on_tokio(listener, service, holds, stopped),
         Runtime::Auto | Runtime::Uring => {
             tokio_uring::start(async { serve_on_uring(listener, service, stopped).await })
         }
@@ -81,7 +85,7 @@ async fn serve_on_uring(
 fn serve_on_tokio(
     listener: TcpListener,
     service: OpsCore,
-    workers: Option<Arc<Workers>>,
+    holds: Option<Arc<Holds>>,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -90,9 +94,12 @@ fn serve_on_tokio(
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut listener = tokio::net::TcpListener::from_std(listener)?;
         let (service, open) = (Rc::new(service), Rc::new(Open::default()));
-        let holding = workers.map(Holding::start).transpose()?;
+        let holding = holds.map(Holding::start).transpose()?;
+        if let Some(holding) = &holding {
+            holding.see_to_refusals(&listener, &service)?;
+        }
         let mut stop = stopped.clone();
         loop {
             let accepted = tokio::select! {
@@ -100,6 +107,15 @@ fn serve_on_tokio(
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
             let Ok((stream, _)) = accepted else {
+                if let Some(holding) = &holding {
+                    tokio::select! {
+                        () = holding.wait_until_listening() => {}
+                        _ = stop.wait_for(|stopped| *stopped) => break,
+                    }
+                    // tokio remembers of a socket that it was shut down; a descriptor of its own is new to it.
+                    let socket = listener.as_fd().try_clone_to_owned()?;
+                    listener = tokio::net::TcpListener::from_std(socket.into())?;
+                }
                 continue;
             };
             stream.set_nodelay(true)?;
@@ -122,12 +138,12 @@ fn serve_on_tokio(
 /// What a thread needs to hold answers back.
 #[derive(Clone)]
 struct Holding {
-    workers: Arc<Workers>,
+    holds: Arc<Holds>,
     alarm: Rc<Alarm>,
 }
 
 impl Holding {
-    fn start(workers: Arc<Workers>) -> io::Result<Self> {
+    fn start(holds: Arc<Holds>) -> io::Result<Self> {
         let alarm = Rc::new(Alarm::new()?);
         let ringing = alarm.clone();
         tokio::task::spawn_local(async move {
@@ -135,7 +151,49 @@ impl Holding {
                 tracing::error!("the stand-in's timer ended: {error}");
             }
         });
-        Ok(Self { workers, alarm })
+        Ok(Self { holds, alarm })
+    }
+
+    /// Stops listening and starts again, for ever, when that was asked for and no other thread does it.
+    fn see_to_refusals(
+        &self,
+        listener: &tokio::net::TcpListener,
+        service: &Rc<OpsCore>,
+    ) -> io::Result<()> {
+        let Some(faults) = &self.holds.faults else {
+            return Ok(());
+        };
+        let Some(refuse) = faults.refusals() else {
+            return Ok(());
+        };
+        let socket = Socket::from(listener.as_fd().try_clone_to_owned()?);
+        let (alarm, service, holds) = (self.alarm.clone(), service.clone(), self.holds.clone());
+        let start = faults.start;
+        tokio::task::spawn_local(async move {
+            loop {
+                let (begin, end) = refuse.at_or_after(start, Instant::now());
+                alarm.wait_until(begin).await;
+                service.counters.on_refusing();
+                holds.is_refusing.store(true, Ordering::Relaxed);
+                let refused = socket.shutdown(Shutdown::Both);
+                alarm.wait_until(end).await;
+                if let Err(error) = refused.and_then(|()| socket.listen(BACKLOG)) {
+                    tracing::error!("the stand-in cannot refuse connections: {error}");
+                    return;
+                }
+                holds.is_refusing.store(false, Ordering::Relaxed);
+            }
+        });
+        Ok(())
+    }
+
+    async fn wait_until_listening(&self) {
+        loop {
+            self.alarm.wait_until(Instant::now() + ACCEPT_PAUSE).await;
+            if !self.holds.is_refusing.load(Ordering::Relaxed) {
+                return;
+            }
+        }
     }
 
     async fn serve(
@@ -146,7 +204,7 @@ impl Holding {
     ) {
         service.counters.on_connection();
         let result = tokio::select! {
-            result = held::converse(&mut stream, &service, &self.workers, &self.alarm) => result,
+            result = held::converse(&mut stream, &service, &self.holds, &self.alarm) => result,
             _ = stop.wait_for(|stopped| *stopped) => Ok(()),
         };
         log_end(result);

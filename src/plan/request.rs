@@ -10,13 +10,6 @@ use super::toml::{Item, Table};
 
 /// Fields that the template itself decides.
 const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
-/// Fields whose values are secrets.
-const SECRET_FIELDS: [&str; 4] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-];
 /// Longest body from a file.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Longest request, with the longest values: each one that is under way has a buffer of this size.
@@ -158,9 +151,7 @@ impl<'s> Compiler<'_, 's> {
             replace(&mut fields, value);
         }
         for (name, value) in self.context.headers {
-            if is_secret(name) {
-                self.texts.secrets.add_credentials(value);
-            }
+            self.texts.secrets.add_field(name, value);
             replace(&mut fields, field(name, value));
         }
         let mut parts = Vec::new();
@@ -177,8 +168,9 @@ impl<'s> Compiler<'_, 's> {
         if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
             return Err(item.error(format!("a header cannot have the character {wrong:?}")));
         }
-        if is_secret(name) && !text.contains("{{") {
-            self.texts.secrets.add_credentials(text);
+        // What holes bring is known to be secret by itself, where it is.
+        if !text.contains("{{") {
+            self.texts.secrets.add_field(name, text);
         }
         Ok((name.to_owned(), self.texts.step(item, text, Site::Header)?))
     }
@@ -256,9 +248,4 @@ fn replace(fields: &mut Vec<Field>, field: Field) {
         Some(before) => *before = field,
         None => fields.push(field),
     }
-}
-
-/// The values of such fields are secrets, wherever they come from.
-fn is_secret(name: &str) -> bool {
-    SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str())
 }

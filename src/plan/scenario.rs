@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 
-use crate::http::request::{Encoding, Slot, Template, Values};
+use crate::http::request::{Encoding, Slot, Template, Values, is_secret_field, secrets_of_field};
 use crate::http::response::{Expecting, Keep};
 
 use super::expect::{Expect, Extract, StatusSet};
@@ -280,6 +280,9 @@ impl Step {
     }
 }
 
+/// Shortest text that is treated as a secret.
+const SECRET_BYTES_MIN: usize = 4;
+
 /// Texts that must not be shown anywhere.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(Vec<String>);
@@ -290,7 +293,7 @@ impl Secrets {
     pub fn add(&mut self, secret: &str) {
         for encoding in [Encoding::AsIs, Encoding::Json, Encoding::Percent] {
             let secret = encoding.text(secret);
-            if secret.len() >= 4 && !self.0.contains(&secret) {
+            if secret.len() >= SECRET_BYTES_MIN && !self.0.contains(&secret) {
                 self.0.push(secret);
             }
         }
@@ -298,12 +301,27 @@ impl Secrets {
         self.0.sort_by_key(|secret| Reverse(secret.len()));
     }
 
-    /// Adds a field's value, and what stands behind its scheme (`Bearer ...`): a server may repeat that alone.
-    pub fn add_credentials(&mut self, value: &str) {
-        self.add(value);
-        if let Some((_, behind_scheme)) = value.split_once(' ') {
-            self.add(behind_scheme.trim());
+    /// Adds what is secret in a field, if its name says so.
+    pub fn add_field(&mut self, name: &str, value: &str) {
+        if is_secret_field(name) {
+            secrets_of_field(value).for_each(|secret| self.add(secret));
         }
+    }
+
+    /// The text without them, and without the beginning of one at its end, where the text was cut.
+    pub fn mask_cut(&self, text: &str) -> String {
+        let mut masked = self.mask(text);
+        let begun = self.0.iter().filter_map(|secret| {
+            let lengths = (SECRET_BYTES_MIN..secret.len()).rev();
+            let beginnings = lengths.map(|length| &secret.as_bytes()[..length]);
+            let mut at_end = beginnings.filter(|begun| masked.as_bytes().ends_with(begun));
+            at_end.next().map(<[u8]>::len)
+        });
+        if let Some(bytes) = begun.max() {
+            masked.truncate(masked.len() - bytes);
+            masked += "***";
+        }
+        masked
     }
 
     /// The text without them.
@@ -329,6 +347,11 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add("s3cret");
         assert_eq!(secrets.mask("key s3cret!"), "key ***!");
+        assert_eq!(secrets.mask_cut("s3cret, and s3cr"), "***, and ***");
+        assert_eq!(secrets.mask_cut("no s3c"), "no s3c");
+        secrets.add_field("X-Api-Key", "abcdef");
+        secrets.add_field("Accept", "text/plain");
+        assert_eq!(secrets.mask("abcdef text/plain"), "*** text/plain");
         assert!(!format!("{secrets:?}").contains("s3cret"));
     }
 
@@ -339,7 +362,7 @@ mod tests {
         secrets.add("pass\"w&rd");
         let shown = "a=pass%22w%26rd {\"a\":\"pass\\\"w&rd\"} pass\"w&rd pass";
         assert_eq!(secrets.mask(shown), "a=*** {\"a\":\"***\"} *** ***");
-        secrets.add_credentials("Bearer t0ken");
+        secrets.add_field("Authorization", "Bearer t0ken");
         assert_eq!(secrets.mask("Bearer t0ken, t0ken"), "***, ***");
     }
 }

@@ -15,6 +15,10 @@ pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
     if path.is_dir() {
         bail!("{flag} {shown} is a folder; name a file in it");
     }
+    if is_special(path) {
+        return Ok(());
+    }
+    let path = &followed(path);
     let beside = beside(path);
     let folder = path
         .parent()
@@ -41,6 +45,12 @@ pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
 /// # Errors
 /// When the disk does not take it; what stood there before is unharmed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if is_special(path) {
+        let opened = OpenOptions::new().append(true).open(path);
+        let written = opened.and_then(|mut file| file.write_all(bytes));
+        return written.with_context(|| format!("{} could not be written", path.display()));
+    }
+    let path = &followed(path);
     let beside = beside(path);
     let written = (|| {
         let mut file = fs::File::create(&beside)?;
@@ -53,6 +63,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written.with_context(|| format!("{} could not be written", path.display()))
+}
+
+/// Devices, pipes, and names for what is open already: these are written to, where they stand. A file that is moved
+/// there would take the place of the device itself.
+fn is_special(path: &Path) -> bool {
+    let is_open = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
+    let is_no_file = fs::metadata(path).is_ok_and(|what| !what.is_file() && !what.is_dir());
+    is_no_file || is_open.iter().any(|open| path.starts_with(open))
+}
+
+/// Where a link leads: it stays, and what it names is replaced.
+fn followed(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn beside(path: &Path) -> PathBuf {
@@ -87,5 +110,25 @@ mod tests {
         write(&path, b"new").expect("written");
         assert_eq!(fs::read(&path).expect("it is there"), b"new");
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1);
+    }
+
+    #[test]
+    fn links_stay_and_devices_are_written_to_where_they_stand() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (target, link) = (folder.path().join("x.json"), folder.path().join("link"));
+        write(&target, b"old").expect("written");
+        let device = folder.path().join("device");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        std::os::unix::fs::symlink("/dev/null", &device).expect("a link");
+        for path in [&link, &device] {
+            check_writable(path, "--json").expect("it can be written");
+            write(path, b"new").expect("written");
+            let what = fs::symlink_metadata(path).expect("it is there");
+            assert!(what.is_symlink(), "{}", path.display());
+        }
+        assert_eq!(fs::read(&target).expect("it is there"), b"new");
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 3);
+        let full = write(Path::new("/dev/full"), b"new").expect_err("it is full");
+        assert!(format!("{full:#}").contains("No space left"), "{full:#}");
     }
 }
