@@ -390,6 +390,17 @@ fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
         (8, 12),
         "did you mean \"user\"?",
     );
+    // As JSON, the braces behind it would close the hole.
+    check_error(
+        &format!("{STEP}json = {{ a = \"{{{{choice x|y\", b = {{ c = {{ d = 1 }} }} }}\n"),
+        (5, 14),
+        "not closed",
+    );
+    check_error(
+        &format!("{STEP}json = {{ \"{{{{user\" = {{ c = {{ d = 1 }} }} }}\n"),
+        (5, 10),
+        "not closed",
+    );
     // Whatever a hole brings, it must not change what is around it.
     let json = |json: &str| format!("{STEP}json = '{json}'\n");
     check_error(&json("{\"a\": -{{random -5..5}}}"), (5, 16), "not JSON");
