@@ -641,6 +641,25 @@ mod tests {
     }
 
     #[test]
+    fn framing_without_end_is_refused_at_its_bound() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (begin, endless, expected) in [
+            ("", "0", Invalid::ChunkTooLarge),
+            ("1;", "x", Invalid::ChunkExtension),
+            ("0\r\nA: ", "x", Invalid::Trailer),
+            ("0\r\n", "A: b\r\n", Invalid::Trailer),
+        ] {
+            let mut decoder = Decoder::new();
+            decoder.start(Expecting::Body, Keep::body(0));
+            let text = [head, begin, &endless.repeat(HEAD_BYTES_MAX + 1)].concat();
+            assert_eq!(
+                decoder.on_bytes(text.as_bytes()),
+                Decoded::Invalid(expected)
+            );
+        }
+    }
+
+    #[test]
     fn bytes_behind_an_answer_are_left_to_the_caller() {
         let mut decoder = Decoder::new();
         decoder.start(Expecting::Body, Keep::body(8));
