@@ -23,6 +23,8 @@ use super::args::RequestArgs;
 use super::target::Target;
 use super::{Exit, cannot, say};
 
+/// How long a connection is watched after its answer: with what comes then it would not be used again.
+const WATCH_NS: u64 = 50_000_000;
 /// Bytes of a body that are shown.
 const SHOWN_BODY_BYTES: usize = 64 * 1024;
 /// Bytes of the stream kept to show its head.
@@ -183,9 +185,10 @@ fn exchange<D: Driver>(
     let mut events: Vec<Event> = Vec::new();
     connection.on_opening(0, begun_ns);
     driver.submit_connect(id_of(&connection), address_index);
-    let (end, reaped_ns) = 'exchange: loop {
+    let (end, reaped_ns, followed) = 'exchange: loop {
         let turn = driver.wait(deadline_ns, &mut events);
-        for event in events.drain(..) {
+        let mut batch = events.drain(..);
+        while let Some(event) = batch.next() {
             let received = match event.io {
                 Io::Received(received) => Some(received),
                 _ => None,
@@ -223,23 +226,47 @@ fn exchange<D: Driver>(
                     connection.on_opening(0, begun_ns);
                     driver.submit_connect(id_of(&connection), address_index);
                 }
-                ended => break 'exchange (ended, turn.reaped_ns),
+                ended => {
+                    let id = id_of(&connection);
+                    let followed = batch.any(|event| event.connection == id);
+                    break 'exchange (ended, turn.reaped_ns, followed);
+                }
             }
         }
+        drop(batch);
         if turn.reaped_ns >= deadline_ns {
             let (failure, detail) = match connection.state {
                 State::Connecting => (Failure::ConnectTimeout, Detail::None),
                 _ => (Failure::Timeout, Detail::Phase(connection.decoder.phase())),
             };
-            break (Happening::Failed(failure, detail), turn.reaped_ns);
+            break (Happening::Failed(failure, detail), turn.reaped_ns, true);
         }
     };
-    let report = report(end, &connection, reaped_ns - begun_ns);
+    let mut report = report(end, &connection, reaped_ns - begun_ns);
+    report.reusable =
+        report.reusable && !followed && stays_quiet(&mut driver, id_of(&connection), reaped_ns);
     Exchange {
         report,
         stream,
         body: connection.decoder.body().to_vec(),
     }
+}
+
+/// Whether nothing more comes on a connection for a while: no bytes that nobody asked for, and no end.
+fn stays_quiet<D: Driver>(driver: &mut D, connection: ConnectionId, since_ns: u64) -> bool {
+    let mut events: Vec<Event> = Vec::new();
+    let mut quiet = true;
+    let mut now_ns = since_ns;
+    while quiet && now_ns < since_ns + WATCH_NS {
+        now_ns = driver.wait(since_ns + WATCH_NS, &mut events).reaped_ns;
+        for event in events.drain(..) {
+            quiet &= event.connection != connection;
+            if let Io::Received(received) = event.io {
+                driver.release(received);
+            }
+        }
+    }
+    quiet
 }
 
 fn id_of(connection: &Connection) -> ConnectionId {

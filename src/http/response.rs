@@ -510,6 +510,26 @@ mod tests {
     }
 
     #[test]
+    fn ten_gibibytes_are_counted_and_not_kept() {
+        let mut decoder = Decoder::new();
+        decoder.start(Expecting::Body, Keep::body(8));
+        let length = 10u64 << 30;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(decoder.on_bytes(head.as_bytes()), Decoded::Partial);
+        let block = vec![b'x'; 1 << 20];
+        let mut decoded = Decoded::Partial;
+        for _ in 0..10 << 10 {
+            assert_eq!(decoded, Decoded::Partial);
+            decoded = decoder.on_bytes(&block);
+        }
+        match decoded {
+            Decoded::Complete(answer) => assert_eq!(answer.body_bytes, length),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(decoder.body(), b"xxxxxxxx");
+    }
+
+    #[test]
     fn chunks_are_joined_and_their_framing_is_left_out() {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let check_body = |body: &str, expected| check(&format!("{head}{body}"), expected);
@@ -638,6 +658,25 @@ mod tests {
             Decoded::Invalid(Invalid::HeadTooLong)
         );
         assert!(fed < HEAD_BYTES_MAX);
+    }
+
+    #[test]
+    fn framing_without_end_is_refused_at_its_bound() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (begin, endless, expected) in [
+            ("", "0", Invalid::ChunkTooLarge),
+            ("1;", "x", Invalid::ChunkExtension),
+            ("0\r\nA: ", "x", Invalid::Trailer),
+            ("0\r\n", "A: b\r\n", Invalid::Trailer),
+        ] {
+            let mut decoder = Decoder::new();
+            decoder.start(Expecting::Body, Keep::body(0));
+            let text = [head, begin, &endless.repeat(HEAD_BYTES_MAX + 1)].concat();
+            assert_eq!(
+                decoder.on_bytes(text.as_bytes()),
+                Decoded::Invalid(expected)
+            );
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io, Received, Turn};
 
 /// Longest that an order from outside may wait to be noticed.
 const SLEEP_NS_MAX: u64 = 100_000_000;
+/// No run is longer, whatever its users have to wait for.
+const RUN_NS_MAX: u64 = 3_600_000_000_000;
 /// Turns in a row in which nothing happened and no time passed.
 const IDLE_TURNS_MAX: u32 = 100;
 
@@ -160,6 +162,7 @@ impl<D: Driver> Driver for Watched<'_, D> {
             deadline_ns <= before_ns + SLEEP_NS_MAX,
             "an order would have to wait"
         );
+        assert!(before_ns < RUN_NS_MAX, "it has no end");
         let turn = self.inner.wait(deadline_ns, events);
         self.note(format_args!(
             "wait until {deadline_ns}: {} events",
