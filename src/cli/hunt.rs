@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
 use crate::report::record::{LevelRecord, SearchRecord};
-use crate::report::units::three_digits;
+use crate::report::units::{grouped, three_digits};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
@@ -263,8 +263,8 @@ impl<'p> Hunt<'p> {
                     broken: Some("rate not met".into()),
                     says: format!(
                         "of {} iterations that were due, {} piled up ({} %)",
-                        three_digits(due),
-                        three_digits(piled),
+                        grouped(due as u64),
+                        grouped(piled as u64),
                         three_digits(share * 100.0)
                     ),
                     is_near,

@@ -44,6 +44,10 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
     } else if let Some(rate) = run.spawn_rate {
         let _ = write!(text, ", {} per second", three_digits(rate));
     }
+    // The iterations of an open load begin at their own times, whatever the scenario's wait.
+    if run.load.open.is_none() {
+        let _ = write!(text, ", wait {}", run.load.wait);
+    }
     text
 }
 

@@ -114,9 +114,8 @@ impl Console {
             run.version, run.scenario, run.host
         ));
         self.line(format!(
-            "  load      {}, wait {}, seed {}",
+            "  load      {}, seed {}",
             load::shown(run, record.search.is_some()),
-            run.load.wait,
             run.seed
         ));
         self.line(format!(

@@ -21,7 +21,7 @@ impl Console {
         let lead = self.paint(colour, "BREAKING POINT:");
         self.wrapped(&format!("{lead} "), &search.ended);
         if let Some(first) = first_bad(search) {
-            self.wrapped("         ", &format!("there {}", first.says));
+            self.wrapped("         ", &format!("where {}", first.says));
         }
         if let (Some(rps), Some(low), Some(high)) = (
             search.sustainable_rps,
