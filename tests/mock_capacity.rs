@@ -54,7 +54,7 @@ fn a_burst_takes_exactly_what_the_workers_need_for_it() {
         let least = SERVICE_TIME * (CONNECTIONS * EACH / WORKERS) as u32;
         assert!(took >= least, "{took:?} is less than {least:?}");
         // 1 % for the way there and back, and what a busy test machine takes to wake somebody.
-        let most = least + least / 100 + Duration::from_millis(50);
+        let most = least + least / 100 + Duration::from_millis(150);
         assert!(took < most, "{took:?} is much more than {least:?}");
         assert_eq!(mock.stop().requests("*", "other"), 500);
     }
@@ -66,9 +66,9 @@ fn answers_keep_the_order_of_their_requests_and_health_takes_no_worker() {
     let mut busy = TcpStream::connect(mock.address()).expect("it listens");
     let mixed =
         "GET /nowhere HTTP/1.1\r\n\r\nGET /health HTTP/1.1\r\n\r\nDELETE /health HTTP/1.1\r\n\r\n";
-    let all = mixed.repeat(100) + "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let all = mixed.repeat(200) + "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n";
     busy.write_all(all.as_bytes()).expect("it reads");
-    // The first answer says that all of it has been read; the workers have 0.25 s of work before them.
+    // The first answer says that all of it has been read; the workers have 0.5 s of work before them.
     busy.peek(&mut [0]).expect("an answer");
     let began = Instant::now();
     let mut other = TcpStream::connect(mock.address()).expect("it listens");
@@ -76,8 +76,8 @@ fn answers_keep_the_order_of_their_requests_and_health_takes_no_worker() {
         .write_all(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
         .expect("it reads");
     assert_eq!(statuses_until_end(&mut other), ["200"]);
-    assert!(began.elapsed() < Duration::from_millis(200));
-    let mut expected = ["404", "200", "405"].repeat(100);
+    assert!(began.elapsed() < Duration::from_millis(400));
+    let mut expected = ["404", "200", "405"].repeat(200);
     expected.push("200");
     assert_eq!(statuses_until_end(&mut busy), expected);
 }
@@ -122,12 +122,12 @@ fn a_run_gets_what_the_capacity_is_and_no_more() {
     let (record, said) = record_of(&arguments, 1);
     check_sums(&record);
     assert!(
-        (0.98..1.005).contains(&(record.totals.rps / 800.0)),
+        (0.95..1.005).contains(&(record.totals.rps / 800.0)),
         "{said}"
     );
     // By Little's law 20 users at 800 requests per second wait for 25 ms.
     let mean_us = record.steps[0].failures_us.mean.expect("answers");
-    assert!((24_000.0..27_000.0).contains(&mean_us), "{mean_us}");
+    assert!((24_000.0..30_000.0).contains(&mean_us), "{mean_us}");
     let stand_in = record.stand_in.expect("it had one");
     assert_eq!(stand_in.answers["* other 404"], record.totals.requests);
 }
