@@ -46,6 +46,8 @@
 //! - Secrets never reach a log, an error message, a record or a report.
 //! - Everything random is drawn by key from the seed: no shard, driver or order of events moves a draw.
 //!
+//! `tests/survival.rs` holds whole runs to them, drawn from seeds, with faults at every point (`scripts/simulate.sh 10000`).
+//!
 //! # Glossary
 //!
 //! - **scenario**: what a user does: start steps in order, then tasks drawn by weight, with waits between.

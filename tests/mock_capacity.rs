@@ -54,7 +54,7 @@ fn a_burst_takes_exactly_what_the_workers_need_for_it() {
         let least = SERVICE_TIME * (CONNECTIONS * EACH / WORKERS) as u32;
         assert!(took >= least, "{took:?} is less than {least:?}");
         // 1 % for the way there and back, and what a busy test machine takes to wake somebody.
-        let most = least + least / 100 + Duration::from_millis(50);
+        let most = least + least / 100 + Duration::from_millis(150);
         assert!(took < most, "{took:?} is much more than {least:?}");
         assert_eq!(mock.stop().requests("*", "other"), 500);
     }
@@ -66,9 +66,9 @@ fn answers_keep_the_order_of_their_requests_and_health_takes_no_worker() {
     let mut busy = TcpStream::connect(mock.address()).expect("it listens");
     let mixed =
         "GET /nowhere HTTP/1.1\r\n\r\nGET /health HTTP/1.1\r\n\r\nDELETE /health HTTP/1.1\r\n\r\n";
-    let all = mixed.repeat(100) + "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let all = mixed.repeat(200) + "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n";
     busy.write_all(all.as_bytes()).expect("it reads");
-    // The first answer says that all of it has been read; the workers have 0.25 s of work before them.
+    // The first answer says that all of it has been read; the workers have 0.5 s of work before them.
     busy.peek(&mut [0]).expect("an answer");
     let began = Instant::now();
     let mut other = TcpStream::connect(mock.address()).expect("it listens");
@@ -76,8 +76,8 @@ fn answers_keep_the_order_of_their_requests_and_health_takes_no_worker() {
         .write_all(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
         .expect("it reads");
     assert_eq!(statuses_until_end(&mut other), ["200"]);
-    assert!(began.elapsed() < Duration::from_millis(200));
-    let mut expected = ["404", "200", "405"].repeat(100);
+    assert!(began.elapsed() < Duration::from_millis(400));
+    let mut expected = ["404", "200", "405"].repeat(200);
     expected.push("200");
     assert_eq!(statuses_until_end(&mut busy), expected);
 }

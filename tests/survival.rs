@@ -24,7 +24,7 @@ use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{BUILTIN, Connections, Plan};
 use server::{Answer, Answers, Seen, Server, check_sums};
-use watched::Watched;
+use watched::{SLEEP_NS_MAX, Watched};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
@@ -200,12 +200,28 @@ impl Story {
         block_ns + jump_ns + network.turn_ns
     }
 
-    /// When it has to be over, if anything but its iterations bounds it. `from_ns` is when its time began to count.
-    fn over_ns(&self, from_ns: u64) -> Option<u64> {
+    /// When nothing new is begun, if anything but its iterations says so. `from_ns` is when its time began to count.
+    fn end_ns(&self, from_ns: u64) -> Option<u64> {
         let by_time_ns = self.plan.run_time_ns.map(|ns| from_ns + ns);
-        let by_order_ns = self.orders.last().map(|(at_ns, _)| *at_ns);
-        let end_ns = by_time_ns.into_iter().chain(by_order_ns).min()?;
-        Some(end_ns + self.plan.timeout_ns + 2 * SECOND_NS + 2 * self.late_ns())
+        // The shard may have been asleep when it was given.
+        let order = self.orders.last();
+        let by_order_ns = order.map(|(at_ns, _)| at_ns + SLEEP_NS_MAX);
+        by_time_ns.into_iter().chain(by_order_ns).min()
+    }
+
+    /// When it has to be over, likewise.
+    fn over_ns(&self, from_ns: u64) -> Option<u64> {
+        let late_ns = 2 * self.late_ns();
+        let stops = self
+            .orders
+            .iter()
+            .find(|(_, order)| *order == Order::StopNow);
+        let stop_ns = stops.map(|(at_ns, _)| at_ns + SLEEP_NS_MAX);
+        let drained_ns = self
+            .end_ns(from_ns)
+            .map(|end_ns| end_ns + self.plan.timeout_ns + 2 * SECOND_NS);
+        let over_ns = stop_ns.into_iter().chain(drained_ns).min()?;
+        Some(over_ns + late_ns)
     }
 
     fn timeout_ns_max(&self) -> u64 {
@@ -348,17 +364,17 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     let slots = plan.slots_of_shard(shard);
     let mut watched = Watched::new(sim, slots, &control, story.orders.clone());
     watched.log = with_log.then(String::new);
-    let mut intervals = Interval::new(plan.scenario.metrics.len());
-    let sums = &mut intervals;
+    let mut in_time = vec![[0; 3]; plan.scenario.metrics.len()];
+    let sums = &mut in_time;
     let on_interval = Box::new(move |_, recorder: &mut Recorder| {
-        let empty = Interval::new(sums.steps.len());
-        *sums += &recorder.swap_interval(empty);
+        let empty = Interval::new(sums.len());
+        add_interval(sums, &recorder.swap_interval(empty));
     });
     let (outcomes, watched) = server::drive(plan, shard, watched, &control, on_interval);
     assert_eq!(watched.inner.buffers_out(), 0, "buffers are missing");
     let counts = &outcomes.recorder.counts;
     check_sums(&counts.steps, seed);
-    check_time(&story, &outcomes);
+    check_time(&story, &outcomes, watched.last_send_ns);
     let moody = &watched.inner.service.answers;
     check_truth(plan, &outcomes, moody);
     check_innocence(&outcomes, watched.inner.faults(), moody);
@@ -383,7 +399,7 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     assert!(watched.empty_turns <= empty_max, "a busy loop");
     assert!(moody.requests <= watched.requests && watched.requests <= sent);
     let (counts, rest) = outcomes.recorder.into_parts();
-    intervals += &rest;
+    add_interval(&mut in_time, &rest);
     let mut tally = Tally {
         seeds: 1,
         stale: watched.stale,
@@ -392,12 +408,9 @@ fn tell(seed: u64, with_log: bool) -> Tally {
         log: watched.log.unwrap_or_default(),
         ..Tally::default()
     };
-    for (step, in_time) in counts.steps.iter().zip(&intervals.steps) {
-        assert_eq!(
-            (step.requests, step.failures, step.body_bytes),
-            (in_time.requests, in_time.failures, in_time.body_bytes),
-            "second by second it is not the same"
-        );
+    for (step, in_time) in counts.steps.iter().zip(in_time) {
+        let in_all = [step.requests, step.failures, step.body_bytes];
+        assert_eq!(in_all, in_time, "second by second it is not the same");
         tally.requests += step.requests;
         tally.failures += step.failures;
         tally.cut_off += step.cut_off;
@@ -409,11 +422,30 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     tally
 }
 
+/// Adds a second's requests, failures and bytes, step by step.
+fn add_interval(sums: &mut [[u64; 3]], interval: &Interval) {
+    for (sum, step) in sums.iter_mut().zip(&interval.steps) {
+        for (count, more) in sum
+            .iter_mut()
+            .zip([step.requests, step.failures, step.body_bytes])
+        {
+            *count += more;
+        }
+    }
+}
+
 /// The run ended in time, by itself where it should, and no answer was taken that came too late.
-fn check_time(story: &Story, outcomes: &Outcomes) {
+fn check_time(story: &Story, outcomes: &Outcomes, last_send_ns: u64) {
     let plan = &story.plan;
     let from_ns = outcomes.arrivals.map_or(0, |(_, from_ns)| from_ns);
     let lasted_ns = outcomes.lasted_ns;
+    assert!(outcomes.last_done_ns <= lasted_ns);
+    if let Some(end_ns) = story.end_ns(from_ns)
+        && plan.scenario.stop.is_empty()
+    {
+        let late_ns = story.late_ns();
+        assert!(last_send_ns <= end_ns + late_ns, "begun after the end");
+    }
     match story.over_ns(from_ns) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
         None => assert!(outcomes.all_finished, "it did not end by itself"),

@@ -862,12 +862,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             failure,
             Failure::ClosedBeforeHead | Failure::ResetBeforeHead
         );
-        if race
-            && connection.answers > 0
-            && step.idempotent
-            && seat.phase == Phase::Submitted
-            && !self.progress.draining
-        {
+        if race && connection.answers > 0 && step.idempotent && seat.phase == Phase::Submitted {
             seat.phase = Phase::Resubmitted;
             self.recorder.on_retried(usize::from(step.metric));
             self.drop_connection(slot);

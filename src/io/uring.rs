@@ -388,6 +388,7 @@ impl Driver for Uring {
         // A ring waits for a *blocking* socket by itself; a non-blocking one would make it answer EAGAIN.
         let opened = socket::open(address, socket::Blocking::Yes);
         let state = &mut self.connections[connection.slot as usize];
+        debug_assert!(state.socket.is_none(), "opened over another");
         state.generation = connection.generation;
         state.sending = false;
         let socket = match opened {

@@ -2,13 +2,15 @@
 //!
 //! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `request` (bytes -> requests),
 //! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered); then, for answers
-//! that take their time or are spoiled, `held` (connections), `workers` (a known capacity), `faults`, `alarm` (moments).
+//! that take their time or are spoiled, `holding` (threads), `held` (connections), `workers` (a known capacity),
+//! `faults`, `alarm` (moments).
 
 mod agents;
 mod alarm;
 pub mod counts;
 mod faults;
 mod held;
+mod holding;
 mod ops_core;
 mod request;
 mod server;

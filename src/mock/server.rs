@@ -6,26 +6,21 @@ use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
-use super::alarm::Alarm;
-use super::held::{self, Holds};
+use super::Runtime;
+use super::held::Holds;
+use super::holding::Holding;
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
-use super::{BACKLOG, Runtime};
 
 pub(super) const READ_BYTES: usize = 16 * 1024;
-
-/// Between two looks whether connections are refused no more.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
 
 /// Whether this process may have a ring.
 pub(super) fn has_uring() -> bool {
@@ -135,82 +130,6 @@ fn serve_on_tokio(
     })
 }
 
-/// What a thread needs to hold answers back.
-#[derive(Clone)]
-struct Holding {
-    holds: Arc<Holds>,
-    alarm: Rc<Alarm>,
-}
-
-impl Holding {
-    fn start(holds: Arc<Holds>) -> io::Result<Self> {
-        let alarm = Rc::new(Alarm::new()?);
-        let ringing = alarm.clone();
-        tokio::task::spawn_local(async move {
-            if let Err(error) = ringing.ring().await {
-                tracing::error!("the stand-in's timer ended: {error}");
-            }
-        });
-        Ok(Self { holds, alarm })
-    }
-
-    /// Stops listening and starts again, for ever, when that was asked for and no other thread does it.
-    fn see_to_refusals(
-        &self,
-        listener: &tokio::net::TcpListener,
-        service: &Rc<OpsCore>,
-    ) -> io::Result<()> {
-        let Some(faults) = &self.holds.faults else {
-            return Ok(());
-        };
-        let Some(refuse) = faults.refusals() else {
-            return Ok(());
-        };
-        let socket = Socket::from(listener.as_fd().try_clone_to_owned()?);
-        let (alarm, service, holds) = (self.alarm.clone(), service.clone(), self.holds.clone());
-        let start = faults.start;
-        tokio::task::spawn_local(async move {
-            loop {
-                let (begin, end) = refuse.at_or_after(start, Instant::now());
-                alarm.wait_until(begin).await;
-                service.counters.on_refusing();
-                holds.is_refusing.store(true, Ordering::Relaxed);
-                let refused = socket.shutdown(Shutdown::Both);
-                alarm.wait_until(end).await;
-                if let Err(error) = refused.and_then(|()| socket.listen(BACKLOG)) {
-                    tracing::error!("the stand-in cannot refuse connections: {error}");
-                    return;
-                }
-                holds.is_refusing.store(false, Ordering::Relaxed);
-            }
-        });
-        Ok(())
-    }
-
-    async fn wait_until_listening(&self) {
-        loop {
-            self.alarm.wait_until(Instant::now() + ACCEPT_PAUSE).await;
-            if !self.holds.is_refusing.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-    }
-
-    async fn serve(
-        self,
-        mut stream: tokio::net::TcpStream,
-        service: Rc<OpsCore>,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        service.counters.on_connection();
-        let result = tokio::select! {
-            result = held::converse(&mut stream, &service, &self.holds, &self.alarm) => result,
-            _ = stop.wait_for(|stopped| *stopped) => Ok(()),
-        };
-        log_end(result);
-    }
-}
-
 /// Connections of this thread that are being served.
 #[derive(Default)]
 struct Open {
@@ -304,7 +223,7 @@ async fn serve_connection(
     log_end(result);
 }
 
-fn log_end(result: io::Result<()>) {
+pub(super) fn log_end(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!("a connection to the stand-in ended: {error}");
     }

@@ -6,7 +6,7 @@ use opsurge::engine::{Control, Order};
 use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io, Received, Turn};
 
 /// Longest that an order from outside may wait to be noticed.
-const SLEEP_NS_MAX: u64 = 100_000_000;
+pub const SLEEP_NS_MAX: u64 = 100_000_000;
 /// No run is longer, whatever its users have to wait for.
 const RUN_NS_MAX: u64 = 3_600_000_000_000;
 /// Turns in a row in which nothing happened and no time passed.
@@ -24,8 +24,9 @@ pub struct Watched<'c, D> {
     out: Vec<(Received, ConnectionId)>,
     submitted: bool,
     idle_turns: u32,
-    /// Requests handed over.
+    /// Requests handed over, and when the last one was.
     pub requests: u64,
+    pub last_send_ns: u64,
     /// Events of connections that were not the present ones of their slots.
     pub stale: u64,
     /// Turns that brought no event, after none in which anything was submitted.
@@ -60,6 +61,7 @@ impl<'c, D: Driver> Watched<'c, D> {
             submitted: false,
             idle_turns: 0,
             requests: 0,
+            last_send_ns: 0,
             stale: 0,
             empty_turns: 0,
             happenings: 0,
@@ -137,6 +139,7 @@ impl<D: Driver> Driver for Watched<'_, D> {
         let sum = fnv(&self.inner.send_buffer()[..bytes]);
         self.note(format_args!("send {connection:?} {bytes} bytes {sum:x}"));
         self.requests += 1;
+        self.last_send_ns = self.inner.now_ns();
         self.on_submitted();
         self.inner.submit_send(connection, bytes);
     }
