@@ -5,6 +5,8 @@
 //! for that is when the shards hand over what they have seen; what is decided then begins more than a second later, so
 //! that all of them have seen it by then.
 
+use std::fmt;
+
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
 use crate::analysis::verdict::{Status, judge_second};
@@ -236,43 +238,29 @@ impl<'p> Hunt<'p> {
         }
     }
 
+    /// The first rule that is broken, else that an open load's iterations pile up, else what the rules found.
     fn verdict(&self, window: &Window, measuring: &Measuring) -> LevelVerdict {
-        let findings: Vec<(&Rule, Finding)> = self
-            .course
-            .rules
-            .iter()
-            .map(|rule| (rule, rule.judge(window)))
-            .collect();
-        let is_near = findings.iter().any(|(_, finding)| finding.near);
-        let broken = findings.iter().find(|(_, finding)| finding.broken);
-        if let Some((rule, finding)) = broken {
-            return LevelVerdict {
-                broken: Some(rule.text.clone()),
-                says: rule.show(finding),
-                is_near,
-            };
-        }
-        let piled = measuring.piled(self.arrivals);
-        if let Some((piled, due)) = piled.filter(|_| self.course.is_open) {
-            let share = piled / due.max(1.0);
-            let is_broken = share > PILED_SHARE_MAX && piled > PILED_MIN;
-            let is_near =
-                is_near || (share > PILED_SHARE_MAX / 2.0 && share < PILED_SHARE_MAX * 2.0);
-            if is_broken {
-                return LevelVerdict {
-                    broken: Some("rate not met".into()),
-                    says: format!(
-                        "of {} iterations that were due, {} piled up ({} %)",
-                        grouped(due as u64),
-                        grouped(piled as u64),
-                        three_digits(share * 100.0)
-                    ),
-                    is_near,
-                };
+        let rules = self.course.rules.iter();
+        let findings: Vec<(&Rule, Finding)> =
+            rules.map(|rule| (rule, rule.judge(window))).collect();
+        let piled = match self.course.is_open {
+            true => measuring.piled(self.arrivals),
+            false => Piled::default(),
+        };
+        let is_near = findings.iter().any(|(_, finding)| finding.near) || piled.is_near();
+        let (broken, says) = match findings.iter().find(|(_, finding)| finding.broken) {
+            Some((rule, finding)) => (Some(rule.text.clone()), rule.show(finding)),
+            None if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
+            None => {
+                let says = findings.iter().map(|(rule, finding)| rule.show(finding));
+                (None, says.collect::<Vec<_>>().join("; "))
             }
-            return LevelVerdict::good(&findings, is_near);
+        };
+        LevelVerdict {
+            broken,
+            says,
+            is_near,
         }
-        LevelVerdict::good(&findings, is_near)
     }
 
     /// What was measured, in order.
@@ -381,17 +369,37 @@ struct LevelVerdict {
     is_near: bool,
 }
 
-impl LevelVerdict {
-    fn good(findings: &[(&Rule, Finding)], is_near: bool) -> Self {
-        let says: Vec<String> = findings
-            .iter()
-            .map(|(rule, finding)| rule.show(finding))
-            .collect();
-        Self {
-            broken: None,
-            says: says.join("; "),
-            is_near,
-        }
+/// Iterations of an open load that have piled up in a window.
+#[derive(Clone, Copy, Default)]
+struct Piled {
+    count: f64,
+    /// Of so many that were due.
+    due: f64,
+}
+
+impl Piled {
+    fn share(self) -> f64 {
+        self.count / self.due.max(1.0)
+    }
+
+    fn is_too_much(self) -> bool {
+        self.share() > PILED_SHARE_MAX && self.count > PILED_MIN
+    }
+
+    fn is_near(self) -> bool {
+        self.share() > PILED_SHARE_MAX / 2.0 && self.share() < PILED_SHARE_MAX * 2.0
+    }
+}
+
+impl fmt::Display for Piled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "of {} iterations that were due, {} piled up ({} %)",
+            grouped(self.due as u64),
+            grouped(self.count as u64),
+            three_digits(self.share() * 100.0)
+        )
     }
 }
 
@@ -414,12 +422,13 @@ impl Measuring {
         whole
     }
 
-    /// Iterations that have piled up since the window began, and how many were due in it.
-    fn piled(&self, now: ArrivalsSoFar) -> Option<(f64, f64)> {
-        let due = now.due.checked_sub(self.before.due)?;
-        let open =
-            |so_far: ArrivalsSoFar| (so_far.waiting + so_far.under_way + so_far.dropped) as f64;
-        Some((open(now) - open(self.before), due as f64))
+    /// What has piled up since the window began.
+    fn piled(&self, now: ArrivalsSoFar) -> Piled {
+        let open = |at: ArrivalsSoFar| (at.waiting + at.under_way + at.dropped) as f64;
+        Piled {
+            count: open(now) - open(self.before),
+            due: now.due.saturating_sub(self.before.due) as f64,
+        }
     }
 }
 

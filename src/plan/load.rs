@@ -3,7 +3,7 @@
 //! The number of users is a line through points. User n is there while the line is above n, so that the one who came
 //! last leaves first; when the line comes up again, another user takes its place.
 
-use super::later::Later;
+use super::pieces::Pieces;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -13,9 +13,7 @@ pub struct Closed {
     /// Users at the peak.
     pub users: u64,
     /// Stretches of time in which users come or leave, in order.
-    pieces: Vec<Piece>,
-    /// More of them, decided while the load runs; `None` when everything is decided before.
-    later: Option<Later<Piece>>,
+    pieces: Pieces<Piece>,
     /// Passes of the work loop in all, if bounded.
     pub iterations: Option<u64>,
 }
@@ -93,8 +91,7 @@ impl Closed {
         };
         Self {
             users,
-            pieces: vec![piece],
-            later: None,
+            pieces: Pieces::fixed(vec![piece]),
             iterations: None,
         }
     }
@@ -103,8 +100,7 @@ impl Closed {
     pub fn steered(users_max: u64) -> Self {
         Self {
             users: users_max,
-            pieces: Vec::new(),
-            later: Some(Later::new()),
+            pieces: Pieces::steered(Vec::new()),
             iterations: None,
         }
     }
@@ -112,11 +108,8 @@ impl Closed {
     /// From `begin_ns` on, and within `length_ns`, the number of users becomes `users`. The moment must not have come
     /// yet, nor lie within the change before. `false` when the load is not steered, or has been changed too often.
     pub fn steer(&self, begin_ns: u64, length_ns: u64, users: u64) -> bool {
-        let Some(later) = &self.later else {
-            return false;
-        };
-        let from = later.last().map_or(0, |last| last.to);
-        later.push(Piece {
+        let from = self.pieces.last().map_or(0, |last| last.to);
+        self.pieces.push(Piece {
             begin_ns,
             length_ns,
             from,
@@ -127,14 +120,7 @@ impl Closed {
 
     /// Changes may come that are not decided yet.
     pub fn is_steered(&self) -> bool {
-        self.later.is_some()
-    }
-
-    fn piece(&self, index: usize) -> Option<&Piece> {
-        match (self.pieces.get(index), &self.later) {
-            (None, Some(later)) => later.get(index - self.pieces.len()),
-            (piece, _) => piece,
-        }
+        self.pieces.are_steered()
     }
 
     /// A line through points. A jump is spread over a second, or over the stretch after it when that is shorter.
@@ -171,8 +157,7 @@ impl Closed {
         }
         Self {
             users: points.iter().map(|point| point.users).max().unwrap_or(0),
-            pieces,
-            later: None,
+            pieces: Pieces::fixed(pieces),
             iterations: None,
         }
     }
@@ -186,7 +171,7 @@ impl Closed {
     pub fn levels(&self) -> Vec<(u64, u64)> {
         let mut levels = Vec::new();
         let mut begin_ns = 0;
-        for piece in &self.pieces {
+        for piece in &self.pieces.fixed {
             levels.push((begin_ns, piece.begin_ns));
             begin_ns = piece.begin_ns + piece.length_ns;
         }
@@ -204,6 +189,7 @@ impl Closed {
     /// The first moment after which the number of users stays.
     pub fn settled_ns(&self) -> u64 {
         self.pieces
+            .fixed
             .last()
             .map_or(0, |last| last.begin_ns + last.length_ns)
     }
@@ -259,7 +245,7 @@ impl Changes {
     /// The next change.
     pub fn peek(&mut self, load: &Closed) -> Option<Change> {
         loop {
-            let piece = load.piece(self.piece)?;
+            let piece = load.pieces.get(self.piece)?;
             if self.nth >= piece.to.abs_diff(piece.from) {
                 self.piece += 1;
                 self.nth = 0;

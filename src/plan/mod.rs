@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`], `step`, `request`, `answer` and
 //! `spans` (TOML text -> model, with [`place`] for what is said of a wrong one, `toml` and `text` for its values),
-//! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `later`),
+//! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `pieces`),
 //! [`random`], [`duration`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
@@ -11,9 +11,9 @@ pub mod compile;
 pub mod duration;
 pub mod expect;
 pub mod feeder;
-mod later;
 pub mod load;
 pub mod open;
+mod pieces;
 pub mod place;
 pub mod pointer;
 pub mod random;

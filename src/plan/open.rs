@@ -7,7 +7,7 @@
 //!    distribution, where they lie in it evenly; that is a Poisson process of rate 1, and the line bends it to its rate.
 //! 4. Each shard takes its part of them; what all of them together are does not depend on how many shards there are.
 
-use super::later::Later;
+use super::pieces::Pieces;
 use super::random::{Keyed, Stream};
 
 const SECOND_NS: f64 = 1e9;
@@ -20,9 +20,7 @@ const BLOCK_ARRIVALS_MAX: usize = 160;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Open {
     /// How the rate goes, from the start on. After the last piece it stays.
-    pieces: Vec<Piece>,
-    /// More of them, decided while the load runs; `None` when everything is decided before.
-    later: Option<Later<Piece>>,
+    pieces: Pieces<Piece>,
     /// The highest rate.
     pub rate_max: f64,
     /// How arrivals lie.
@@ -126,8 +124,7 @@ impl Open {
         let ends = pieces.iter().flat_map(|piece| [piece.from, piece.to]);
         Self {
             rate_max: ends.fold(0.0, f64::max),
-            pieces,
-            later: None,
+            pieces: Pieces::fixed(pieces),
             arrivals,
             users_max,
             users_ready,
@@ -136,17 +133,18 @@ impl Open {
 
     /// No arrival, until [`Open::steer`] says otherwise; never more per second than `rate_max`.
     pub fn steered(rate_max: f64, arrivals: Arrivals, users_ready: u64, users_max: u64) -> Self {
+        let nothing = Self::new(0.0, &[], arrivals, users_ready, users_max);
         Self {
             rate_max,
-            later: Some(Later::new()),
-            ..Self::new(0.0, &[], arrivals, users_ready, users_max)
+            pieces: Pieces::steered(nothing.pieces.fixed),
+            ..nothing
         }
     }
 
     /// From `begin_ns` on, and within `length_ns`, the rate becomes `rate`. The moment must not have come yet, nor lie
     /// within the change before. `false` when the load is not steered, or has been changed too often.
     pub fn steer(&self, begin_ns: u64, length_ns: u64, rate: f64) -> bool {
-        let Some((later, last)) = self.later.as_ref().zip(self.last_piece()) else {
+        let Some(last) = self.pieces.last() else {
             return false;
         };
         let rate = rate.min(self.rate_max);
@@ -159,7 +157,7 @@ impl Open {
         };
         if length_ns == 0 {
             piece.from = rate;
-            return later.push(piece);
+            return self.pieces.push(piece);
         }
         let rest = Piece {
             begin_ns: begin_ns + length_ns,
@@ -168,29 +166,21 @@ impl Open {
             before: piece.before + piece.area(length_ns),
             ..piece
         };
-        later.push(piece) && later.push(rest)
+        self.pieces.push(piece) && self.pieces.push(rest)
     }
 
     /// Changes may come that are not decided yet.
     pub fn is_steered(&self) -> bool {
-        self.later.is_some()
-    }
-
-    fn piece(&self, index: usize) -> Option<&Piece> {
-        match (self.pieces.get(index), &self.later) {
-            (None, Some(later)) => later.get(index - self.pieces.len()),
-            (piece, _) => piece,
-        }
-    }
-
-    fn last_piece(&self) -> Option<&Piece> {
-        let decided = self.later.as_ref().and_then(Later::last);
-        decided.or_else(|| self.pieces.last())
+        self.pieces.are_steered()
     }
 
     /// Stretches of constant rate, as (begin, end) after the first arrival's zero; the last one has no end.
     pub fn levels(&self) -> Vec<(u64, u64)> {
-        let level = self.pieces.iter().filter(|piece| piece.from == piece.to);
+        let level = self
+            .pieces
+            .fixed
+            .iter()
+            .filter(|piece| piece.from == piece.to);
         level
             .map(|piece| match piece.length_ns {
                 0 => (piece.begin_ns, u64::MAX),
@@ -202,13 +192,17 @@ impl Open {
     /// When so many iterations are due; `None` when they never are, as far as is decided. `from` is the number of a
     /// piece before which they are not.
     fn due_ns(&self, count: f64, from: usize) -> Option<u64> {
-        let piece = self.piece(self.piece_of(count, from))?;
+        let piece = self.pieces.get(self.piece_of(count, from))?;
         (piece.from > 0.0 || piece.to > 0.0).then(|| piece.reached_ns(count))
     }
 
     /// The number of the piece in which so many iterations become due, `from` or a later one.
     fn piece_of(&self, count: f64, from: usize) -> usize {
-        let is_in = |index: &usize| self.piece(index + 1).is_none_or(|next| count < next.before);
+        let is_in = |index: &usize| {
+            self.pieces
+                .get(index + 1)
+                .is_none_or(|next| count < next.before)
+        };
         (from..).find(is_in).unwrap_or(from)
     }
 

@@ -408,7 +408,7 @@ impl Console {
                 grouped(error.count)
             ));
             if !error.detail.is_empty() {
-                let detail = shortened(&error.detail, WIDTH - 25);
+                let detail = shortened(&error.detail, WIDTH - 27);
                 self.line(format!("{:>12}  for example: {detail}", ""));
             }
         }
