@@ -11,6 +11,8 @@ const LATENESS_SHARE_MAX: f64 = 0.10;
 const WAITED_SHARE_MAX: f64 = 0.01;
 /// Iterations of an open load that were never begun, of all that were due: the last ones always may be.
 const MISSING_SHARE_MAX: f64 = 0.001;
+/// A shard that ran later than this, once, was stopped from outside: what came meanwhile was seen late.
+const STOPPED_NS_MAX: u64 = 100_000_000;
 /// Time that the hypervisor gave to others, of all.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
@@ -48,6 +50,10 @@ pub struct Evidence {
     pub waited_for_user: u64,
     /// Share of the machine's time that others got, if known.
     pub steal_share: Option<f64>,
+    /// Time in which a quota of CPU time kept the generator from running, in microseconds.
+    pub throttled_us: u64,
+    /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
+    pub stopped_ns_max: u64,
     /// Target and generator, or several shards, are on the same core.
     pub cores_shared: bool,
     /// Requests that this machine's own limits made fail.
@@ -192,6 +198,20 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         );
         findings.push((Status::MachineDisturbed, reason));
     }
+    if evidence.throttled_us > 0 {
+        let reason = format!(
+            "the CPU quota of this process's control group stopped it for {} in all; give it more, or fewer --shards",
+            show(evidence.throttled_us as f64)
+        );
+        findings.push((Status::MachineDisturbed, reason));
+    }
+    if evidence.stopped_ns_max > STOPPED_NS_MAX {
+        let reason = format!(
+            "the generator did not run for {} at a time: it was stopped, or the machine had no time for it",
+            show(evidence.stopped_ns_max as f64 / 1e3)
+        );
+        findings.push((Status::MachineDisturbed, reason));
+    }
     if evidence.cores_shared {
         let reason =
             "generator and target, or several shards, share a core: each measures the other".into();
@@ -306,6 +326,16 @@ mod tests {
             with(|e| e.steal_share = Some(0.12)),
             Status::MachineDisturbed,
             "12 %",
+        );
+        check(
+            with(|e| e.throttled_us = 12_000),
+            Status::MachineDisturbed,
+            "12.00 ms",
+        );
+        check(
+            with(|e| e.stopped_ns_max = 2_000_000_000),
+            Status::MachineDisturbed,
+            "did not run for 2000.00 ms",
         );
         check(
             with(|e| e.cores_shared = true),

@@ -76,6 +76,8 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
         never_begun: arrivals.dropped + arrivals.never_begun,
         waited_for_user: arrivals.waited,
         steal_share: carried.steal_share,
+        throttled_us: carried.throttled_us.unwrap_or(0),
+        stopped_ns_max: ran.stopped_ns_max,
         cores_shared,
         client_limits,
         debug_build: cfg!(debug_assertions),

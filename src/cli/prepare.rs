@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 use crate::engine::{self, Control, Run, Second, Setup};
 use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::mock::Mock;
-use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
+use crate::plan::{Connections, Plan};
 use crate::report::units::grouped;
 use crate::report::{csv, files};
-use crate::watch::Ticks;
+use crate::watch::{Ticks, throttled_us};
 
 use super::args::RunArgs;
 use super::cores::share_out;
@@ -64,6 +64,8 @@ pub(super) struct Carried {
     pub ran: Run,
     /// Share of the machine's time that others got, if known.
     pub steal_share: Option<f64>,
+    /// Time in which a quota of CPU time kept this process from running, in microseconds, if known.
+    pub throttled_us: Option<u64>,
     /// A signal has come.
     pub interrupted: bool,
 }
@@ -77,7 +79,11 @@ impl Prepared {
             None => load.closed.users_at_once(),
         };
         let users = usize::try_from(users).unwrap_or(usize::MAX);
-        let cores = share_out(&allowed, wishes.shards, args.mock, users);
+        let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
+        // A shard without a connection could do nothing.
+        if let Connections::Shared(count) = wishes.connections {
+            cores.shards.truncate(count);
+        }
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
             Some(stand_in) => Target::parse(&stand_in.address().to_string(), "--mock")?,
@@ -121,7 +127,7 @@ impl Prepared {
 
     /// Runs the plan to its end, or to that of its `control`, or of a signal.
     pub fn carry_out(&self, on_second: &mut dyn FnMut(&Second<'_>)) -> Result<Carried> {
-        let ticks = Ticks::read();
+        let (ticks, throttled) = (Ticks::read(), throttled_us());
         let ran = cannot(engine::run(
             &self.plan,
             &self.setup,
@@ -134,6 +140,9 @@ impl Prepared {
         Ok(Carried {
             ran,
             steal_share,
+            throttled_us: throttled
+                .zip(throttled_us())
+                .map(|(before, after)| after.saturating_sub(before)),
             interrupted: self.signals.interrupted(),
         })
     }
@@ -155,11 +164,14 @@ fn check_descriptors(plan: &Plan) -> Result<()> {
     let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
     if limit < slots as u64 + OTHER_DESCRIPTORS {
+        let fewer = match limit.saturating_sub(OTHER_DESCRIPTORS) {
+            0 => String::new(),
+            count => format!(", or give --connections {count}"),
+        };
         bail!(
-            "{} connections need {} open descriptors, and {limit} are allowed; raise the limit (ulimit -n {needed}) or give --connections {}",
+            "{} connections need {} open descriptors, and {limit} are allowed; raise the limit (ulimit -n {needed}){fewer}",
             grouped(slots as u64),
             slots as u64 + OTHER_DESCRIPTORS,
-            limit.saturating_sub(OTHER_DESCRIPTORS)
         );
     }
     Ok(())

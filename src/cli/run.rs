@@ -53,7 +53,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
     record.rules = rules::records(referee, load_from_ns);
     report(args, &record)?;
-    let is_bad = record.totals.failures > 0 || record.rules.iter().any(|rule| rule.broken);
+    // A run without a single outcome has measured nothing, and cannot have gone well.
+    let has_failed = record.totals.failures > 0 || record.totals.requests == 0;
+    let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
     Ok(match is_bad {
         _ if carried.interrupted => Exit::INTERRUPTED,
         false => Exit::OK,

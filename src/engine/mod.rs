@@ -124,6 +124,8 @@ pub struct Run {
     pub duration_ns: u64,
     /// When nothing more was started, after the start.
     pub load_ns: u64,
+    /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
+    pub stopped_ns_max: u64,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
@@ -328,7 +330,7 @@ fn add_up(
     let mut shards = Vec::new();
     let mut first_sent_ns = u64::MAX;
     let mut last_done_ns = 0;
-    let (mut lasted_ns, mut load_ns) = (0, 0);
+    let (mut lasted_ns, mut load_ns, mut stopped_ns_max) = (0, 0, 0);
     let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
     let mut arrivals: Option<(ArrivalCounts, u64)> = None;
     for shard in finished {
@@ -342,6 +344,7 @@ fn add_up(
         last_done_ns = last_done_ns.max(outcomes.last_done_ns);
         lasted_ns = lasted_ns.max(outcomes.lasted_ns);
         load_ns = load_ns.max(outcomes.load_ns);
+        stopped_ns_max = stopped_ns_max.max(outcomes.stopped_ns_max);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
         all_finished &= outcomes.all_finished;
@@ -359,6 +362,7 @@ fn add_up(
         started_at,
         duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
         load_ns,
+        stopped_ns_max,
         waited_in_line,
         overflows,
         all_finished,

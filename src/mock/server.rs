@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -20,6 +20,8 @@ use super::holding::Holding;
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
 
+/// Pause after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 pub(super) const READ_BYTES: usize = 16 * 1024;
 
 /// Whether this process may have a ring.
@@ -62,6 +64,8 @@ async fn serve_on_uring(
     let (service, open) = (Rc::new(service), Rc::new(Open::default()));
     while !*stopped.borrow() {
         let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, for example: that does not pass by asking again at once.
+            tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
         stream.set_nodelay(true)?;
@@ -84,7 +88,7 @@ fn serve_on_tokio(
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
@@ -111,6 +115,7 @@ fn serve_on_tokio(
                     let socket = listener.as_fd().try_clone_to_owned()?;
                     listener = tokio::net::TcpListener::from_std(socket.into())?;
                 }
+                tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             };
             stream.set_nodelay(true)?;

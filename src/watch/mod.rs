@@ -61,6 +61,38 @@ impl Ticks {
     }
 }
 
+/// Time in which this process's control group was not allowed to run because its quota of CPU time was used up, in
+/// microseconds; `None` where no control group tells. Version 2 counts it in `throttled_usec` (cgroup-v2.rst, "CPU
+/// Interface Files"), version 1 in `throttled_time`, in nanoseconds (sched-bwc.rst).
+pub fn throttled_us() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let places = groups.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let is_cpu = controllers.split(',').any(|name| name == "cpu");
+        (controllers.is_empty() || is_cpu).then_some((controllers, path))
+    });
+    // Inside a container the path is that of the host, and the root is the container's own group.
+    let places = places.flat_map(|(controllers, path)| [(controllers, path), (controllers, "/")]);
+    let stats = places.filter_map(|(controllers, path)| {
+        let path = path.trim_end_matches('/');
+        fs::read_to_string(format!("/sys/fs/cgroup/{controllers}{path}/cpu.stat")).ok()
+    });
+    stats.filter_map(|stat| parse_throttled_us(&stat)).next()
+}
+
+fn parse_throttled_us(stat: &str) -> Option<u64> {
+    stat.lines().find_map(|line| {
+        let (name, value) = line.split_once(' ')?;
+        let value: u64 = value.trim().parse().ok()?;
+        match name {
+            "throttled_usec" => Some(value),
+            "throttled_time" => Some(value / 1_000),
+            _ => None,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +103,14 @@ mod tests {
         let after = Ticks::parse("cpu  150 0 60 820 10 0 5 40 9 0\n").expect("it parses");
         assert_eq!(after.steal_share_since(before), 0.2);
         assert_eq!(Ticks::parse("intr 1"), None);
+    }
+
+    #[test]
+    fn throttling_is_read_in_both_versions() {
+        let v2 = "usage_usec 9\nnr_periods 3\nnr_throttled 2\nthrottled_usec 1500\n";
+        assert_eq!(parse_throttled_us(v2), Some(1_500));
+        let v1 = "nr_periods 3\nnr_throttled 2\nthrottled_time 1500000\n";
+        assert_eq!(parse_throttled_us(v1), Some(1_500));
+        assert_eq!(parse_throttled_us("usage_usec 9\n"), None);
     }
 }

@@ -155,6 +155,15 @@ impl Console {
     /// One loud line for each step and cause, right under the verdict.
     fn failures(&mut self, record: &Record) {
         let totals = &record.totals;
+        if totals.requests == 0 {
+            let nothing = self.paint(Colour::Red, "nothing was measured");
+            self.line(format!(
+                "REQUESTS: {nothing}: {} sent, {} still open at the end, none with an outcome",
+                grouped(totals.sent),
+                grouped(totals.cut_off)
+            ));
+            return;
+        }
         if totals.failures == 0 {
             let none = self.paint(Colour::Green, "no failures");
             let cut_off = match totals.cut_off {
