@@ -1158,7 +1158,10 @@ fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody()
         let slowest_us = step.response_us.max.expect("answers");
         assert!(slowest_us > 1_800_000.0, "{}", ran.said);
         let reasons = ran.record.generator.verdict.reasons.join(" ");
-        assert!(reasons.contains("the generator did not run for"), "{reasons}");
+        assert!(
+            reasons.contains("the generator did not run for"),
+            "{reasons}"
+        );
         // The verdict knows of requests that were due meanwhile; at times all are under way when it is stopped.
         if step.client_us.p99.expect("answers") > 1_000_000.0 {
             let reasons = ran.record.generator.verdict.reasons.join(" ");
