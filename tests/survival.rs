@@ -440,8 +440,12 @@ fn check_time(story: &Story, outcomes: &Outcomes, last_send_ns: u64) {
     let from_ns = outcomes.arrivals.map_or(0, |(_, from_ns)| from_ns);
     let lasted_ns = outcomes.lasted_ns;
     assert!(outcomes.last_done_ns <= lasted_ns);
+    // What is sent a second time was begun before.
+    let steps = outcomes.recorder.counts.steps.iter();
+    let retried: u64 = steps.map(|step| step.retried).sum();
     if let Some(end_ns) = story.end_ns(from_ns)
         && plan.scenario.stop.is_empty()
+        && retried == 0
     {
         let late_ns = story.late_ns();
         assert!(last_send_ns <= end_ns + late_ns, "begun after the end");
