@@ -440,7 +440,7 @@ fn check_time(story: &Story, outcomes: &Outcomes, last_send_ns: u64) {
     let from_ns = outcomes.arrivals.map_or(0, |(_, from_ns)| from_ns);
     let lasted_ns = outcomes.lasted_ns;
     assert!(outcomes.last_done_ns <= lasted_ns);
-    // A request that had been begun may be sent a second time after the end.
+    // What is sent a second time was begun before.
     let steps = outcomes.recorder.counts.steps.iter();
     let retried: u64 = steps.map(|step| step.retried).sum();
     if let Some(end_ns) = story.end_ns(from_ns)
@@ -550,11 +550,8 @@ fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
     let caused = |causes: &[Fault]| -> u64 { causes.iter().map(|&cause| fired.of(cause)).sum() };
     let refused = counted(Failure::ConnectRefused);
     assert!(refused <= caused(&[Fault::Refuse]), "{refused} refused");
-    // One attempt that failed has everybody wait for the next, and for some the time runs out in that pause.
     let no_way = counted(Failure::ConnectFailed);
-    let attempts = caused(&[Fault::ConnectFails, Fault::Refuse]);
-    let attempts = attempts + counted(Failure::ConnectTimeout);
-    assert!(no_way == 0 || attempts > 0, "{no_way} failed");
+    assert!(no_way <= caused(&[Fault::ConnectFails]), "{no_way} failed");
     let limits = counted(Failure::ClientLimit) + counted(Failure::SendFailed);
     let causes = [Fault::ConnectFails, Fault::SendFails];
     assert!(limits <= caused(&causes), "{limits} limited");

@@ -51,7 +51,7 @@ pub struct Moody<A> {
     pub given: HashMap<(String, String, u16), u64>,
     /// Whole requests.
     pub requests: u64,
-    /// Answers to HEAD with a body, which none has.
+    /// Answers to HEAD that end as if they had a body, which none has.
     pub bodies_on_head: u64,
 }
 
@@ -133,7 +133,8 @@ impl<A: Answers> Answers for Moody<A> {
                 answer.framing = framing;
             }
         }
-        let has_body = !answer.body.is_empty() || matches!(answer.framing, Framing::Chunked(_));
+        let framing = matches!(answer.framing, Framing::Chunked(_) | Framing::UntilClose);
+        let has_body = !answer.body.is_empty() || framing;
         self.bodies_on_head += u64::from(has_body && seen.method == "HEAD");
         let key = (
             seen.method.clone(),
