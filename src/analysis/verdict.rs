@@ -11,6 +11,8 @@ const LATENESS_SHARE_MAX: f64 = 0.10;
 const WAITED_SHARE_MAX: f64 = 0.01;
 /// Iterations of an open load that were never begun, of all that were due: the last ones always may be.
 const MISSING_SHARE_MAX: f64 = 0.001;
+/// Time in which others had a shard's core while it wanted to run, of all. On a quiet machine it is 0.1 %.
+const CORE_WAITED_SHARE_MAX: f64 = 0.05;
 /// A shard that ran later than this, once, was stopped from outside: what came meanwhile was seen late.
 const STOPPED_NS_MAX: u64 = 100_000_000;
 /// Time that the hypervisor gave to others, of all.
@@ -50,6 +52,8 @@ pub struct Evidence {
     pub waited_for_user: u64,
     /// Share of the machine's time that others got, if known.
     pub steal_share: Option<f64>,
+    /// Largest share of the time in which a shard was ready to run and others had its core, if known.
+    pub core_waited_share: Option<f64>,
     /// Time in which a quota of CPU time kept the generator from running, in microseconds.
     pub throttled_us: u64,
     /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
@@ -198,6 +202,16 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         );
         findings.push((Status::MachineDisturbed, reason));
     }
+    if let Some(waited) = evidence
+        .core_waited_share
+        .filter(|&share| share > CORE_WAITED_SHARE_MAX)
+    {
+        let reason = format!(
+            "other programs had a shard's core for {} of the time, while it wanted to run",
+            percent(waited)
+        );
+        findings.push((Status::MachineDisturbed, reason));
+    }
     if evidence.throttled_us > 0 {
         let reason = format!(
             "the CPU quota of this process's control group stopped it for {} in all; give it more, or fewer --shards",
@@ -326,6 +340,11 @@ mod tests {
             with(|e| e.steal_share = Some(0.12)),
             Status::MachineDisturbed,
             "12 %",
+        );
+        check(
+            with(|e| e.core_waited_share = Some(0.3)),
+            Status::MachineDisturbed,
+            "for 30 % of the time",
         );
         check(
             with(|e| e.throttled_us = 12_000),

@@ -76,6 +76,11 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
         never_begun: arrivals.dropped + arrivals.never_begun,
         waited_for_user: arrivals.waited,
         steal_share: carried.steal_share,
+        core_waited_share: ran
+            .shards
+            .iter()
+            .filter_map(|shard| shard.waited)
+            .reduce(f64::max),
         throttled_us: carried.throttled_us.unwrap_or(0),
         stopped_ns_max: ran.stopped_ns_max,
         cores_shared,
@@ -97,6 +102,7 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
             .map(|shard| ShardRecord {
                 core: shard.core,
                 busy: shard.busy,
+                waited: shard.waited,
             })
             .collect(),
         verdict: VerdictRecord {

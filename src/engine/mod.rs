@@ -145,6 +145,8 @@ pub struct ShardUse {
     pub busy: f64,
     /// CPU time of its thread.
     pub cpu: CpuTime,
+    /// Share of the time in which it was ready to run and others had its core, 0 to 1, if known.
+    pub waited: Option<f64>,
 }
 
 /// Runs the plan: builds every shard on its own thread, starts them together, collects a sample each second, and
@@ -280,10 +282,12 @@ fn run_shard(
     .with_context(|| {
         format!("shard {index} could not be set up; fewer --shards or --connections need less")
     })?;
+    let (outcomes, cpu, waited_ns) = outcomes;
     Ok(Finished {
         core,
-        cpu: outcomes.1,
-        outcomes: outcomes.0,
+        cpu,
+        waited_ns,
+        outcomes,
     })
 }
 
@@ -295,25 +299,28 @@ fn drive<D: Driver>(
     gate: &Gate,
     control: &Control,
     port: Port,
-) -> Result<(Outcomes, CpuTime)> {
+) -> Result<(Outcomes, CpuTime, Option<u64>)> {
     let shard = driver.map(|driver| Shard::new(plan, index, driver));
     let start = gate.pass(shard.is_ok(), clock);
     let shard = shard?;
     let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
-    let before = CpuTime::of_this_thread();
+    let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
     let (outcomes, driver) = shard.run(start, control, port.into_on_interval(start.at_ns));
-    let after = CpuTime::of_this_thread();
+    let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
     drop(driver);
     let used = CpuTime {
         user_ns: after.user_ns - before.user_ns,
         system_ns: after.system_ns - before.system_ns,
     };
-    Ok((outcomes, used))
+    let waited = waited_before.zip(waited_after);
+    let waited_ns = waited.map(|(before, after)| after.saturating_sub(before));
+    Ok((outcomes, used, waited_ns))
 }
 
 struct Finished {
     core: Option<usize>,
     cpu: CpuTime,
+    waited_ns: Option<u64>,
     outcomes: Outcomes,
 }
 
@@ -339,6 +346,9 @@ fn add_up(
             core: shard.core,
             busy: busy(&outcomes, shard.cpu),
             cpu: shard.cpu,
+            waited: shard
+                .waited_ns
+                .map(|ns| ns as f64 / outcomes.lasted_ns.max(1) as f64),
         });
         first_sent_ns = first_sent_ns.min(outcomes.first_sent_ns.unwrap_or(u64::MAX));
         last_done_ns = last_done_ns.max(outcomes.last_done_ns);

@@ -37,6 +37,13 @@ pub struct CpuTime {
     pub system_ns: u64,
 }
 
+/// Time that the calling thread was ready to run and others had its core, in nanoseconds since it began (the second
+/// field of schedstat, sched-stats.rst); `None` where the kernel does not count it.
+pub fn waited_for_core_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
+}
+
 impl CpuTime {
     /// The calling thread's, since it began.
     pub fn of_this_thread() -> Self {

@@ -434,6 +434,9 @@ pub struct ShardRecord {
     pub core: Option<usize>,
     /// Share of the time in which it was not asleep, 0 to 1.
     pub busy: f64,
+    /// Share of the time in which it was ready to run and others had its core, 0 to 1, if known.
+    #[serde(default)]
+    pub waited: Option<f64>,
 }
 
 /// How far a run is to be believed.
