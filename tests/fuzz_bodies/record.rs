@@ -29,5 +29,11 @@ pub fn record(input: &[u8]) {
 }
 
 pub fn examples() -> Vec<Vec<u8>> {
-    vec![RECORD.into()]
+    // Found by fuzzing: read quickly instead of exactly, this number comes back with another last digit.
+    let exact = RECORD.replace(
+        "\"duration_s\":2.937326214",
+        "\"duration_s\":1.0039513869951535",
+    );
+    assert_ne!(exact, RECORD);
+    vec![RECORD.into(), exact.into()]
 }
