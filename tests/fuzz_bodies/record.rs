@@ -5,7 +5,7 @@ use opsurge::report::csv;
 use opsurge::report::record::Record;
 
 /// The record of a short run against the stand-in.
-const RECORD: &str = include_str!("record.json");
+pub const RECORD: &str = include_str!("record.json");
 
 /// Input: the text of a record.
 pub fn record(input: &[u8]) {
@@ -29,11 +29,5 @@ pub fn record(input: &[u8]) {
 }
 
 pub fn examples() -> Vec<Vec<u8>> {
-    // Found by fuzzing: read quickly instead of exactly, this number comes back with another last digit.
-    let exact = RECORD.replace(
-        "\"duration_s\":2.937326214",
-        "\"duration_s\":1.0039513869951535",
-    );
-    assert_ne!(exact, RECORD);
-    vec![RECORD.into(), exact.into()]
+    vec![RECORD.into()]
 }
