@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_
 
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
-use crate::metrics::summary::{Series, Summary};
+use crate::metrics::series::Series;
+use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
 use super::shard::OnInterval;
@@ -92,7 +93,7 @@ impl Collector {
             empties: Vec::new(),
             seen: vec![0; plan.shards],
             pending: BTreeMap::new(),
-            series: Series::default(),
+            series: Series::new(plan.scenario.metrics.len()),
         }
     }
 
@@ -177,7 +178,7 @@ impl Gathered {
             series.push(second * SECOND_NS, &interval);
         }
         let is_empty = rest.steps.iter().all(|step| step.response.is_empty());
-        if !is_empty || series.samples().is_empty() {
+        if !is_empty || series.is_empty() {
             let end_ns = end_ns.max(series.end_ns());
             watch.tell(series.end_ns(), end_ns, rest);
             series.push(end_ns, rest);

@@ -5,7 +5,7 @@ use opsurge::report::csv;
 use opsurge::report::record::Record;
 
 /// The record of a short run against the stand-in.
-const RECORD: &str = include_str!("record.json");
+pub const RECORD: &str = include_str!("record.json");
 
 /// Input: the text of a record.
 pub fn record(input: &[u8]) {

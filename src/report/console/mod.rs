@@ -495,7 +495,8 @@ mod tests {
     use super::*;
     use crate::metrics::outcome::{Failure, Outcome};
     use crate::metrics::recorder::{Recorder, Times as Moments};
-    use crate::metrics::summary::{Series, Summary};
+    use crate::metrics::series::Series;
+    use crate::metrics::summary::Summary;
     use crate::plan::scenario::MetricLabel;
     use crate::report::build;
     use crate::report::record::{Generator, LoadInfo, MachineInfo, RunInfo, VerdictRecord};
@@ -532,7 +533,7 @@ mod tests {
         };
         recorder.cut_off(0, moments);
         let (counts, interval) = recorder.into_parts();
-        let mut series = Series::default();
+        let mut series = Series::new(interval.steps.len());
         series.push(1_000_000_000, &interval);
         let label = MetricLabel {
             method: "POST".into(),
