@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | [`cli`] | what the user typed, carried out: one file per command | all below |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `plan`, `http`, `io`, `metrics` |
-//! | [`report`] | record -> console, CSV, JSON, live line | `plan`, `analysis`, `metrics`, `watch` |
+//! | [`report`] | record -> console, CSV, JSON; the live line and the interval log, while the run lasts | `plan`, `analysis`, `metrics`, `watch` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
@@ -42,7 +42,7 @@
 //! - Every request is counted exactly once: `sent = requests + cut_off` at the end, plus `in flight` before.
 //! - No latency is ever invented (no back-fill), and none is left out: timeouts and cut-offs count at their age.
 //! - Metrics are keyed by step, never by URL. Memory does not grow with the length of a run.
-//! - Reports are functions of the record alone.
+//! - Reports are functions of the record alone; the interval log, which must outlive a kill, is the exception.
 //! - Secrets never reach a log, an error message, a record or a report.
 //! - Everything random is drawn by key from the seed: no shard, driver or order of events moves a draw.
 //!

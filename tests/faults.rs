@@ -11,8 +11,8 @@
 //! | 13 | `drivers.rs` (reuse of slots and descriptors, queued operations after a close), `simulation.rs` (all invariants) |
 //! | 15 | the wall clock: `house.rs` keeps it out of the pure rooms, `io/clock.rs` is monotonic; nobody sets this machine's clock |
 //! | 17 | `cli.rs`: `wrong_use_is_refused_before_anything_is_sent` |
-//! | 18 | SIGINT once and twice: `cli.rs` |
-//! | 19 | a missing folder: `cli.rs`; links and devices: `report/files.rs` |
+//! | 18 | SIGINT once and twice: `cli.rs`; the interval log after a SIGKILL: `hdr.rs` |
+//! | 19 | a missing folder: `cli.rs`; links and devices: `report/files.rs`; a disk that becomes full in mid-run: `hdr.rs` |
 //! | 20 | broken scenarios: `scenarios.rs`, `cli_scenarios.rs` |
 
 mod binary;

@@ -109,6 +109,7 @@ fn hunt(
                 interval: &interval,
                 load_from_ns,
                 now_ns,
+                started_at: std::time::SystemTime::UNIX_EPOCH,
             };
             begin_ns = now_ns;
             if of_shard.lock().expect("one thread").on_second(&second) || now_ns >= until_ns {

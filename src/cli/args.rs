@@ -236,6 +236,10 @@ pub struct RunArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv", help_heading = "Results")]
     pub csv_full_history: bool,
+    /// Write an HdrHistogram interval log while the run lasts: response times of each second and step, readable up to
+    /// its last full line whatever happens, e.g. --hdr run.hlog
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub hdr: Option<PathBuf>,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,

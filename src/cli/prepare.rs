@@ -9,6 +9,7 @@ use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::mock::Mock;
 use crate::plan::scenario::Scenario;
 use crate::plan::{Connections, Plan};
+use crate::report::hdr::IntervalLog;
 use crate::report::units::grouped;
 use crate::report::{csv, files};
 use crate::watch::{Ticks, throttled_us};
@@ -36,6 +37,9 @@ pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
 pub(super) fn check_files(args: &RunArgs) -> Result<()> {
     if let Some(path) = &args.json {
         files::check_writable(path, "--json")?;
+    }
+    if let Some(path) = &args.hdr {
+        files::check_writable(path, "--hdr")?;
     }
     for path in args.csv.iter().flat_map(|prefix| csv::paths(prefix)) {
         files::check_writable(&path, "--csv")?;
@@ -123,6 +127,13 @@ impl Prepared {
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
         })
+    }
+
+    /// The interval log, when one is wanted.
+    pub fn open_log(&self, args: &RunArgs) -> Result<Option<IntervalLog>> {
+        let scenario = &self.plan.scenario;
+        let open = |path| IntervalLog::create(path, &scenario.name, &scenario.metrics);
+        cannot(args.hdr.as_deref().map(open).transpose())
     }
 
     /// Runs the plan to its end, or to that of its `control`, or of a signal.

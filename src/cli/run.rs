@@ -10,6 +10,7 @@ use crate::engine::{Order, Second};
 use crate::plan::duration;
 use crate::plan::open::Arrivals;
 use crate::report::console::{Style, render};
+use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
 use crate::report::units::{grouped, three_digits};
 use crate::report::{csv, files, live};
@@ -33,9 +34,11 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     check_files(args)?;
     let prepared = Prepared::new(args, &wishes, somewhere, load)?;
     announce(args, &wishes, &prepared);
+    let mut log = prepared.open_log(args)?;
     let mut progress = Progress::new(args);
     let carried = prepared.carry_out(&mut |second| {
         progress.show(second);
+        progress.log(log.as_mut(), second);
         if look(&mut referee, second) {
             prepared.control.give(Order::Drain);
         }
@@ -52,7 +55,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let load_from_ns = carried.ran.arrivals.map_or(0, |(_, from_ns)| from_ns);
     let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
     record.rules = rules::records(referee, load_from_ns);
-    report(args, &record)?;
+    report(args, &record, log)?;
     // A run without a single outcome has measured nothing, and cannot have gone well.
     let has_failed = record.totals.failures > 0 || record.totals.requests == 0;
     let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
@@ -156,6 +159,25 @@ impl Progress {
         }
     }
 
+    /// Writes the second to the interval log. A disk that is full ends the log, not the run.
+    pub fn log(&self, log: Option<&mut IntervalLog>, second: &Second<'_>) {
+        let Some(log) = log else {
+            return;
+        };
+        let written = log.on_second(&Stretch {
+            started_at: second.started_at,
+            begin_ns: second.begin_ns,
+            end_ns: second.end_ns,
+            interval: second.interval,
+        });
+        if let Err(error) = written {
+            self.end();
+            note(format_args!(
+                "warning: {error:#}; the interval log ends here, the run goes on"
+            ));
+        }
+    }
+
     /// Replaces the line. Nobody may be looking any more; that ends nothing.
     fn redraw(&self, line: &str) {
         let mut stderr = std::io::stderr();
@@ -170,7 +192,7 @@ impl Progress {
 }
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being.
-pub(super) fn report(args: &RunArgs, record: &Record) -> Result<()> {
+pub(super) fn report(args: &RunArgs, record: &Record, log: Option<IntervalLog>) -> Result<()> {
     let mut stdout = std::io::stdout();
     let style = Style {
         colour: stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
@@ -190,10 +212,15 @@ pub(super) fn report(args: &RunArgs, record: &Record) -> Result<()> {
         );
         Ok(())
     });
+    let log = log.map(|log| {
+        text += &format!("Interval log: {}\n", log.end()?.display());
+        Ok(())
+    });
     // Whoever reads may have gone (`| head`); the files are written all the same.
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
     cannot(json.unwrap_or(Ok(())))?;
-    cannot(tables.unwrap_or(Ok(())))
+    cannot(tables.unwrap_or(Ok(())))?;
+    cannot(log.unwrap_or(Ok(())))
 }

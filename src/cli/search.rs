@@ -58,22 +58,27 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
         announce(&course, &prepared);
         notes(&args.run, &wishes, &prepared);
     }
+    let mut log = None;
     let mut progress = Progress::new(&args.run);
     let mut hunt = Hunt::new(&course, &prepared.plan, resumed);
     let carried = match hunt.begin() {
         false => None,
-        true => Some(prepared.carry_out(&mut |second| {
-            progress.show(second);
-            let known = hunt.levels().len();
-            if hunt.on_second(second) {
-                prepared.control.give(Order::Drain);
-            }
-            if !args.run.quiet {
-                hunt.levels()[known..]
-                    .iter()
-                    .for_each(|level| tell(level, &course));
-            }
-        })),
+        true => {
+            log = prepared.open_log(&args.run)?;
+            Some(prepared.carry_out(&mut |second| {
+                progress.show(second);
+                progress.log(log.as_mut(), second);
+                let known = hunt.levels().len();
+                if hunt.on_second(second) {
+                    prepared.control.give(Order::Drain);
+                }
+                if !args.run.quiet {
+                    hunt.levels()[known..]
+                        .iter()
+                        .for_each(|level| tell(level, &course));
+                }
+            }))
+        }
     };
     progress.end();
     let Some(carried) = carried else {
@@ -92,7 +97,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     let is_found = found.last_good.is_some();
     let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
     record.search = Some(found);
-    report(&args.run, &record)?;
+    report(&args.run, &record, log)?;
     Ok(match carried.interrupted {
         true => Exit::INTERRUPTED,
         false if is_found => Exit::OK,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::time::SystemTime;
 
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
@@ -30,10 +31,13 @@ pub struct Second<'i> {
     pub load_from_ns: Option<u64>,
     /// This moment, since the start.
     pub now_ns: u64,
+    /// Wall-clock time of the start.
+    pub started_at: SystemTime,
 }
 
 /// Who is told each second.
 pub(super) struct Watch<'w> {
+    pub started_at: SystemTime,
     pub load_from_ns: &'w dyn Fn() -> Option<u64>,
     pub now_ns: &'w dyn Fn() -> u64,
     pub on_second: &'w mut dyn FnMut(&Second<'_>),
@@ -47,6 +51,7 @@ impl Watch<'_> {
             interval,
             load_from_ns: (self.load_from_ns)(),
             now_ns: (self.now_ns)(),
+            started_at: self.started_at,
         });
     }
 }

@@ -182,6 +182,7 @@ pub fn run(
         };
         let now_ns = || gate.since_start_ns(clock);
         let mut watch = Watch {
+            started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,
             on_second,

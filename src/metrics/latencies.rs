@@ -83,6 +83,11 @@ impl Latencies {
         self.count() as f64 * (1.0 - percent / 100.0)
     }
 
+    /// In microseconds, to three digits.
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     /// Back to none, keeping the memory.
     pub fn clear(&mut self) {
         self.histogram.reset();

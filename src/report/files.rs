@@ -65,6 +65,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("{} could not be written", path.display()))
 }
 
+/// Opens a report that is written piece by piece while the run lasts; an older one is gone then.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn create(path: &Path) -> Result<fs::File> {
+    let opened = match is_special(path) {
+        true => OpenOptions::new().append(true).open(path),
+        false => fs::File::create(path),
+    };
+    opened.with_context(|| format!("{} could not be opened", path.display()))
+}
+
 /// Devices, pipes, and names for what is open already: these are written to, where they stand. A file that is moved
 /// there would take the place of the device itself.
 fn is_special(path: &Path) -> bool {
