@@ -133,6 +133,11 @@ fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
     check("record");
 }
 
+#[test]
+fn any_text_is_a_rule_that_judges_any_window_or_an_error_with_a_reason() {
+    check("rules");
+}
+
 /// Found by fuzzing: JSON that is read quickly instead of exactly brings this number back with another last digit.
 #[test]
 fn numbers_of_a_record_come_back_to_the_last_digit() {
