@@ -19,12 +19,32 @@ pub struct Cli {
     pub command: Command,
 }
 
+const RUN_EXAMPLES: &str = "Examples:
+  opsurge run --mock --users 50 --wait 0 --pause 0 -t 10s
+  opsurge run --headless --users 50 --spawn-rate 10 -t 18m --host http://localhost:8000 --json run.json
+  opsurge run mixed --stage 10:0s --stage 500:5m --stage 500:15m --stop-when 'errors>5%' --host ...
+  opsurge run --get http://localhost:8000/health --rate 5000 --arrivals poisson -t 1m --fail-if 'p99>5ms'";
+
+const SEARCH_EXAMPLES: &str = "Examples:
+  opsurge search stress --host http://localhost:8000
+  opsurge search --rate --from 100 --grow 2x --resolution 2% --every 1m --host http://localhost:8000";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a scenario against a service and report what it did
+    #[command(after_long_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
     /// Find the load at which a service breaks, and the rate that it sustains
+    ///
+    /// One run goes from level to level: ramp, --settle, then a window of --every that is judged by itself. Levels are
+    /// users, or with --rate iterations per second. They grow while they are good; what is bad or in doubt is measured
+    /// again, two of three decide. A level is bad when a rule of --stop-when is broken (default: the scenario's own, or any
+    /// step's average above 2 s, or more than 5 % failures), and with --rate also when iterations pile up.
+    ///
+    /// Of run's flags, -u and --to bound the levels or, with --rate, the users; -t ends the search; -r is the ramp between
+    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held.
+    #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
     /// Send one request and show what came back
     Request(RequestArgs),
