@@ -21,9 +21,9 @@ pub struct Cli {
 
 const RUN_EXAMPLES: &str = "Examples:
   opsurge run --mock --users 50 --wait 0 --pause 0 -t 10s
-  opsurge run --headless --users 50 --spawn-rate 10 -t 18m --host http://localhost:8000 --json run.json
+  opsurge run --headless --users 50 --spawn-rate 10 -t 18m --host http://localhost:8000
   opsurge run mixed --stage 10:0s --stage 500:5m --stage 500:15m --stop-when 'errors>5%' --host ...
-  opsurge run --get http://localhost:8000/health --rate 5000 --arrivals poisson -t 1m --fail-if 'p99>5ms'";
+  opsurge run --get http://localhost:8000/health --rate 5000 -t 1m --fail-if 'p99>5ms'";
 
 const SEARCH_EXAMPLES: &str = "Examples:
   opsurge search stress --host http://localhost:8000
