@@ -749,6 +749,34 @@ fn row_9_an_early_413_is_read_and_the_body_is_sent_no_further() {
     });
 }
 
+/// gunicorn's threads, the JDK's server and hyper do so: nothing in the answer says that the connection is at its end.
+#[test]
+fn row_9_a_body_refused_without_a_word_about_the_connection_costs_no_other_request() {
+    let refuse = |peer: &mut Peer| {
+        if peer.head().is_some() {
+            peer.answer(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+            peer.pause(2 * MS);
+        }
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("body");
+    std::fs::write(&path, vec![b'x'; 200_000]).expect("written");
+    let body = format!("@{}", path.display());
+    let attack = Attack {
+        method: "POST",
+        body: Some(&body),
+        users: 2,
+        wait: "0",
+        run_time: 200 * MS,
+        code: 1,
+        ..Attack::default()
+    };
+    check(&attack, refuse, |ran, server| {
+        assert_eq!(ran.status("413"), server.answers(), "{}", ran.said);
+        ran.check_all_are("status");
+    });
+}
+
 #[test]
 fn row_9_an_answer_in_one_byte_segments_is_the_same_answer() {
     let piecemeal = |peer: &mut Peer| {

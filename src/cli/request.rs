@@ -210,7 +210,7 @@ fn exchange<D: Driver>(
             match happening {
                 Happening::StillReading => {}
                 Happening::Opened => {
-                    connection.on_submitted(0);
+                    connection.on_submitted(0, request.bytes.len());
                     connection
                         .decoder
                         .start(request.expecting, Keep::body(SHOWN_BODY_BYTES));

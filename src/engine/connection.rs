@@ -9,6 +9,11 @@ pub const NOBODY: u32 = u32::MAX;
 /// No timer is set.
 pub const NO_TIMER: u64 = u64::MAX;
 
+/// Longest request that reaches a server in one flight (RFC 6928: ten segments of 1,460 bytes). A longer one may be
+/// refused before the server has read it, and the rest of it is then in the way on the connection: gunicorn's threads,
+/// the JDK's server and hyper close in that case, without having said so in their answer.
+const FIRST_FLIGHT_BYTES: usize = 14_600;
+
 /// One slot of the pool: the connection that it holds now, and the request that is under way on it.
 #[derive(Debug)]
 pub struct Connection {
@@ -32,6 +37,8 @@ pub struct Connection {
     pub opening_since_ns: u64,
     /// The request could not be sent in full.
     send_failed: bool,
+    /// The request under way is longer than [`FIRST_FLIGHT_BYTES`].
+    long_request: bool,
     /// Reads the answer.
     pub decoder: Decoder,
 }
@@ -101,6 +108,7 @@ impl Default for Connection {
             received_bytes: 0,
             opening_since_ns: 0,
             send_failed: false,
+            long_request: false,
             decoder: Decoder::new(),
         }
     }
@@ -116,12 +124,13 @@ impl Connection {
         self.opening_since_ns = now_ns;
     }
 
-    /// A request goes out on it.
-    pub fn on_submitted(&mut self, user: u32) {
+    /// A request of so many bytes goes out on it.
+    pub fn on_submitted(&mut self, user: u32, request_bytes: usize) {
         self.state = State::Busy;
         self.user = user;
         self.received_bytes = 0;
         self.send_failed = false;
+        self.long_request = request_bytes > FIRST_FLIGHT_BYTES;
     }
 
     /// Something happened. `bytes` are those of [`Io::Received`], else empty; `sending` is whether the kernel still
@@ -189,10 +198,12 @@ impl Connection {
                 // More bytes than the answer has, or an answer before the request was out: nothing that follows on
                 // this connection could be matched with certainty.
                 let clean = answer.consumed == bytes && !sending && !self.send_failed;
+                // Costs one connect for each long request that is refused, and keeps the next one from being lost.
+                let perhaps_unread = self.long_request && answer.status >= 300;
                 Happening::Answered {
                     status: answer.status,
                     body_bytes: answer.body_bytes,
-                    reusable: answer.keep_alive && clean,
+                    reusable: answer.keep_alive && clean && !perhaps_unread,
                 }
             }
         }
@@ -266,7 +277,7 @@ mod tests {
         let mut connection = Connection::default();
         connection.on_opening(0, 0);
         assert_eq!(connection.on(Io::Connected, &[], false), Happening::Opened);
-        connection.on_submitted(0);
+        connection.on_submitted(0, 100);
         connection.decoder.start(Expecting::Body, Keep::body(8));
         connection
     }
@@ -331,6 +342,23 @@ mod tests {
         check_reusable(ANSWER, false, true);
         check_reusable(ANSWER, true, false);
         check_reusable(&[ANSWER, b"HTTP"].concat(), false, false);
+    }
+
+    #[test]
+    fn a_connection_is_not_used_again_after_a_long_request_was_refused() {
+        const REFUSED: &[u8] = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+        for (answer, request_bytes, expected) in [
+            (ANSWER, 1_000_000, true),
+            (REFUSED, FIRST_FLIGHT_BYTES, true),
+            (REFUSED, FIRST_FLIGHT_BYTES + 1, false),
+        ] {
+            let mut connection = busy();
+            connection.on_submitted(0, request_bytes);
+            match connection.on(received(answer), answer, false) {
+                Happening::Answered { reusable, .. } => assert_eq!(reusable, expected),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

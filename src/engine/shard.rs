@@ -731,7 +731,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let bytes = step.template.render(values, self.driver.send_buffer());
         let seat = &mut self.users[id as usize];
         let connection = &mut self.pool.connections[slot as usize];
-        connection.on_submitted(id);
+        connection.on_submitted(id, bytes);
         connection.decoder.start(
             step.expecting,
             Keep {
