@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes one target (decoder, scenario, record) for so many seconds: scripts/fuzz.sh decoder 3600
+# Fuzzes one target (decoder, scenario, record, rules) for so many seconds: scripts/fuzz.sh decoder 3600
 #
 # cargo-fuzz asks for a nightly compiler; the stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
 # brings libFuzzer along, so that Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=${1:?"which target? decoder, scenario or record"}
+target=${1:?"which target? decoder, scenario, record or rules"}
 seconds=${2:?"for how many seconds?"}
 host=$(rustc -vV | sed -n 's/^host: //p')
 corpus=fuzz/corpus/$target

@@ -8,7 +8,7 @@ use fuzz_bodies::{BODIES, Body};
 const MUTATIONS: u64 = 4_000;
 
 /// What a mutation may insert: the letters that these formats are made of, and some that they are not.
-const PIECES: [&[u8]; 34] = [
+const PIECES: [&[u8]; 39] = [
     b"\"",
     b"{{",
     b"}}",
@@ -43,6 +43,11 @@ const PIECES: [&[u8]; 34] = [
     b"{{choice a|b}}",
     b"{{token}}",
     b"extract",
+    b">",
+    b"%",
+    b"*.",
+    b"p99.9",
+    b"ms",
 ];
 
 /// Inputs that once were findings, by body, with what they found.
@@ -129,6 +134,11 @@ fn any_text_is_a_scenario_that_renders_http_or_an_error_with_a_place() {
 #[test]
 fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
     check("record");
+}
+
+#[test]
+fn any_text_is_a_rule_that_judges_any_window_or_an_error_with_a_reason() {
+    check("rules");
 }
 
 #[test]

@@ -7,18 +7,21 @@
 
 mod decoder;
 mod record;
+mod rules;
 mod scenario;
 
 pub use decoder::decoder;
 pub use record::record;
+pub use rules::rules;
 pub use scenario::scenario;
 
 /// A name, a body, and inputs that lead deep into it.
 pub type Body = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All of them.
-pub const BODIES: [Body; 3] = [
+pub const BODIES: [Body; 4] = [
     ("decoder", decoder, decoder::examples),
     ("scenario", scenario, scenario::examples),
     ("record", record, record::examples),
+    ("rules", rules, rules::examples),
 ];
