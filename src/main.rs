@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use opsurge::cli::args::Cli;
 use opsurge::cli::{CannotCarryOut, dispatch};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     match dispatch(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -23,4 +24,22 @@ fn main() -> ExitCode {
             ExitCode::from(if cannot { 3 } else { 2 })
         }
     }
+}
+
+/// An argument that nobody expects may be a secret that a shell took for a word of its own. Flags are repeated, and
+/// what may be a misspelt command.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let (kind, is_shown): (_, fn(&str) -> bool) = match error.kind() {
+        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, |text| text.starts_with('-')),
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, |text| {
+            text.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        }),
+        _ => return error,
+    };
+    if let Some(ContextValue::String(text)) = error.get(kind)
+        && !is_shown(text)
+    {
+        error.insert(kind, ContextValue::String("…".into()));
+    }
+    error
 }

@@ -14,6 +14,7 @@
 //! | 18 | SIGINT once and twice: `cli.rs`; the interval log after a SIGKILL: `hdr.rs` |
 //! | 19 | a missing folder: `cli.rs`; links and devices: `report/files.rs`; a disk that becomes full in mid-run: `hdr.rs` |
 //! | 20 | broken scenarios: `scenarios.rs`, `cli_scenarios.rs` |
+//! | 21 | every command, and every form in which a server may write a secret: `secrets.rs` |
 
 mod binary;
 mod raw;

@@ -2,14 +2,13 @@
 
 mod fuzz_bodies;
 
-use fuzz_bodies::{BODIES, Body, RECORD};
-use opsurge::report::record::Record;
+use fuzz_bodies::{BODIES, Body};
 
 /// Mutations of each body's examples.
-const MUTATIONS: u64 = 2_500;
+const MUTATIONS: u64 = 4_000;
 
 /// What a mutation may insert: the letters that these formats are made of, and some that they are not.
-const PIECES: [&[u8]; 34] = [
+const PIECES: [&[u8]; 39] = [
     b"\"",
     b"{{",
     b"}}",
@@ -44,11 +43,15 @@ const PIECES: [&[u8]; 34] = [
     b"{{choice a|b}}",
     b"{{token}}",
     b"extract",
+    b">",
+    b"%",
+    b"*.",
+    b"p99.9",
+    b"ms",
 ];
 
-/// Inputs that once were findings, by body.
-// The column behind a line that ends in several CRs: the body's own mistake.
-const FINDINGS: [(&str, &[u8]); 1] = [("scenario", b"'\r\r\n\x17")];
+/// Inputs that once were findings, by body, with what they found.
+const FINDINGS: [(&str, &[u8]); 0] = [];
 
 /// xorshift64 (Marsaglia 2003).
 struct Roll(u64);
@@ -91,7 +94,7 @@ fn check(name: &str) {
     let examples = examples();
     for example in &examples {
         // Long ones not at every byte, so that each format gets about the same time.
-        let stride = 1 + example.len() / 400;
+        let stride = 1 + example.len() / 1_000;
         for end in (0..=example.len()).rev().step_by(stride) {
             body(&example[..end]);
         }
@@ -136,14 +139,6 @@ fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
 #[test]
 fn any_text_is_a_rule_that_judges_any_window_or_an_error_with_a_reason() {
     check("rules");
-}
-
-/// Found by fuzzing: JSON that is read quickly instead of exactly brings this number back with another last digit.
-#[test]
-fn numbers_of_a_record_come_back_to_the_last_digit() {
-    let mut record = Record::parse(RECORD).expect("a record");
-    record.totals.duration_s = 1.003_951_386_995_153_5;
-    assert_eq!(Record::parse(&record.to_json()), Ok(record));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::report::units::grouped;
 
 use super::args::{MockArgs, StandInArgs};
 use super::signals::{Announce, Signals};
+use super::target::shown;
 use super::{Exit, cannot, faults, say};
 
 /// How often the end is looked for.
@@ -30,7 +31,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
         .with_context(|| {
             format!(
                 "--listen {} is no address; write for example 127.0.0.1:8000",
-                args.listen
+                shown(&args.listen)
             )
         })?;
     let run_time = args

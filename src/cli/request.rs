@@ -17,7 +17,7 @@ use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Io, probe};
 use crate::metrics::outcome::Failure;
 use crate::plan::duration;
-use crate::plan::scenario::Secrets;
+use crate::plan::secrets::Secrets;
 
 use super::args::RequestArgs;
 use super::target::Target;
@@ -134,8 +134,9 @@ pub(super) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue)> {
     let Some((name, value)) = text.split_once(':') else {
         bail!("--header takes 'NAME: VALUE', with a colon between the two");
     };
-    let name = HeaderName::from_bytes(name.trim().as_bytes())
-        .with_context(|| format!("--header {}: not a field name", name.trim()))?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).context(
+        "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
+    )?;
     let value = HeaderValue::from_str(value.trim()).with_context(|| {
         format!("--header {name}: the value has a character that no field may have")
     })?;
@@ -242,7 +243,7 @@ fn exchange<D: Driver>(
             break (Happening::Failed(failure, detail), turn.reaped_ns, true);
         }
     };
-    let mut report = report(end, &connection, reaped_ns - begun_ns);
+    let mut report = report(end, &connection, reaped_ns - begun_ns, &request.secrets);
     report.reusable =
         report.reusable && !followed && stays_quiet(&mut driver, id_of(&connection), reaped_ns);
     Exchange {
@@ -276,7 +277,7 @@ fn id_of(connection: &Connection) -> ConnectionId {
     }
 }
 
-fn report(end: Happening, connection: &Connection, elapsed_ns: u64) -> Report {
+fn report(end: Happening, connection: &Connection, elapsed_ns: u64, secrets: &Secrets) -> Report {
     let mut report = Report {
         outcome: "ok",
         status: None,
@@ -298,7 +299,7 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64) -> Report {
         }
         Happening::Failed(failure, detail) => {
             report.outcome = failure.name();
-            report.detail = Some(example::of_detail(failure, detail));
+            report.detail = Some(example::of_detail(failure, detail, secrets));
         }
         Happening::StillReading | Happening::Opened | Happening::Dropped => {
             unreachable!("the exchange goes on after these")
@@ -309,12 +310,12 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64) -> Report {
 
 fn show(request: &Request, exchange: &Exchange) {
     let report = &exchange.report;
-    for line in head_lines(&request.bytes) {
+    for line in head_lines(&request.bytes, &request.secrets) {
         say(format_args!("> {line}"));
     }
     say("");
     if report.status.is_some() {
-        for line in head_lines(&exchange.stream) {
+        for line in head_lines(&exchange.stream, &request.secrets) {
             say(format_args!("< {line}"));
         }
         say("");
@@ -351,19 +352,14 @@ fn show(request: &Request, exchange: &Exchange) {
 }
 
 /// The lines of a head up to the empty one, secrets masked.
-fn head_lines(bytes: &[u8]) -> Vec<String> {
+fn head_lines(bytes: &[u8], secrets: &Secrets) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     text.split("\r\n")
         .take_while(|line| !line.is_empty())
-        .map(masked)
+        .map(|line| match line.split_once(':') {
+            Some((name, _)) if is_secret_field(name) => format!("{}: ***", secrets.mask(name)),
+            // A server may repeat a secret anywhere, and a long head is cut anywhere.
+            _ => secrets.mask_cut(line),
+        })
         .collect()
-}
-
-fn masked(line: &str) -> String {
-    match line.split_once(':') {
-        Some((name, _)) if is_secret_field(name) => {
-            format!("{name}: ***")
-        }
-        _ => line.to_owned(),
-    }
 }

@@ -123,7 +123,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
 pub(super) fn notes(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
     if prepared.plan.scenario.api_key_is_default && !args.mock {
         note(format_args!(
-            "note: {} is not set; using the scenario's default key",
+            "note: the environment variable {} is not set; using the scenario's default key",
             wishes.api_key_env
         ));
     }

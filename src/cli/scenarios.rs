@@ -43,7 +43,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 api_key: std::env::var(&api_key_env)
                     .ok()
                     .filter(|key| !key.is_empty()),
-                api_key_env: &api_key_env,
+                api_key_env: wishes::shown_variable(&api_key_env),
                 env: &|name| std::env::var(name).ok(),
                 read: &|name| source.read(name),
                 ..Context::plain("localhost:8000")

@@ -9,7 +9,7 @@ use crate::plan::place::did_you_mean;
 use crate::plan::{BUILTIN, builtin};
 
 use super::args::RunArgs;
-use super::target::Target;
+use super::target::{Target, shown};
 
 /// A scenario's text.
 pub(super) struct Source {
@@ -36,7 +36,8 @@ impl Source {
         let (target, path) = match (url.starts_with('/'), host) {
             (true, None) if args.mock => (None, url.clone()),
             (true, None) => bail!(
-                "{flag} {url} names no host; write http://localhost:8000{url}, or add --host or --mock"
+                "{flag} {0} names no host; write http://localhost:8000{0}, or add --host or --mock",
+                shown(url)
             ),
             (true, Some(host)) => (Some(Target::parse(host, "--host")?), url.clone()),
             (false, None) if !args.mock => {
@@ -46,7 +47,8 @@ impl Source {
             }
             (false, _) => {
                 bail!(
-                    "{flag} {url} names a host, and so does --host or --mock; give a path to one of the two"
+                    "{flag} {} names a host, and so does --host or --mock; give a path to one of the two",
+                    shown(url)
                 )
             }
         };
@@ -75,8 +77,8 @@ impl Source {
                 folder: PathBuf::from("."),
             });
         }
-        let bytes =
-            std::fs::read(name).with_context(|| format!("the scenario {name} cannot be read"))?;
+        let bytes = std::fs::read(name)
+            .with_context(|| format!("the scenario {} cannot be read", shown(name)))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
@@ -99,8 +101,14 @@ pub(super) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)
     let Some(found) = builtin(name) else {
         let near = did_you_mean(name, BUILTIN.iter().map(|builtin| builtin.name));
         let all: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();
+        // It may be a secret that a shell took for a word of its own.
+        let is_word = |c: char| c.is_ascii_lowercase() || c == '-';
+        let called = match name.chars().all(is_word) || !near.is_empty() {
+            true => format!("no scenario \"{name}\""),
+            false => "there is no such scenario".to_owned(),
+        };
         bail!(
-            "no scenario \"{name}\"{near} Built in: {}; or name a file ending in .toml",
+            "{called}{near} Built in: {}; or name a file ending in .toml",
             all.join(", ")
         );
     };

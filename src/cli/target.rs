@@ -36,7 +36,7 @@ impl Target {
             true => text.to_owned(),
             false => format!("http://{text}"),
         };
-        let shown = without_credentials(text);
+        let shown = shown(text);
         let uri: Uri = with_scheme
             .parse()
             .with_context(|| format!("{flag} {shown} is not a URL; write http://localhost:8000"))?;
@@ -111,16 +111,21 @@ impl Target {
     }
 }
 
-fn without_credentials(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").map_or(("", text), |(s, r)| (s, r));
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let shown = match rest[..authority_end].rfind('@') {
-        Some(at) => format!("…@{}", &rest[at + 1..]),
-        None => rest.to_owned(),
+/// A URL, or what was typed in the place of one, as an error may repeat it: without credentials, and no further than to
+/// its first space, as in a header that was meant for `--header`.
+pub(super) fn shown(text: &str) -> String {
+    let (scheme, rest) = match text.find("://") {
+        Some(at) => text.split_at(at + 3),
+        None => ("", text),
     };
-    match scheme {
-        "" => shown,
-        scheme => format!("{scheme}://{shown}"),
+    // A password may have any character, so its end is the last @.
+    let (hidden, rest) = match rest.rfind('@') {
+        Some(at) => ("…@", &rest[at + 1..]),
+        None => ("", rest),
+    };
+    match rest.find(char::is_whitespace) {
+        Some(end) => format!("{scheme}{hidden}{} …", &rest[..end]),
+        None => format!("{scheme}{hidden}{rest}"),
     }
 }
 
@@ -179,5 +184,7 @@ mod tests {
             Err("carries credentials"),
         );
         check("http://me:s3cret@local host", Err("is not a URL"));
+        check("http://me:a/s3cret@localhost", Err("port"));
+        check("Authorization: s3cret", Err("--host Authorization: … is"));
     }
 }

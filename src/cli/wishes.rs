@@ -152,7 +152,7 @@ impl<'a> Wishes<'a> {
             api_key: std::env::var(&args.api_key_env)
                 .ok()
                 .filter(|key| !key.is_empty()),
-            api_key_env: &args.api_key_env,
+            api_key_env: shown_variable(&args.api_key_env),
             users: number("--users", args.users.as_deref(), 1, USERS_MAX)?,
             spawn_rate: per_second("--spawn-rate", args.spawn_rate.as_deref(), "users")?,
             run_time,
@@ -353,6 +353,15 @@ pub(super) fn rules(
     rules
         .collect::<Result<_, _>>()
         .map_err(|reason| anyhow!("{flag} {reason}"))
+}
+
+/// The name of the key's variable as a message may repeat it: what is not written like one may be the key itself.
+pub(super) fn shown_variable(name: &str) -> &str {
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    match name.chars().all(is_name) {
+        true => name,
+        false => "named by --api-key-env",
+    }
 }
 
 pub(super) fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {

@@ -1,9 +1,9 @@
 //! The one example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
-use crate::http::response::Phase;
+use crate::http::response::{Invalid, Phase};
 use crate::metrics::outcome::Failure;
 use crate::plan::expect::Unmet;
-use crate::plan::scenario::Secrets;
+use crate::plan::secrets::Secrets;
 
 use super::connection::Detail;
 
@@ -26,10 +26,20 @@ pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &S
 }
 
 /// What is known of a request that got no answer.
-pub fn of_detail(failure: Failure, detail: Detail) -> String {
+pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String {
     match detail {
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        // Its first bytes are shown, and they may be cut within a secret.
+        Detail::Invalid(Invalid::NotHttp(shown_bytes, count)) => {
+            let shown = String::from_utf8_lossy(&shown_bytes[..usize::from(count)]);
+            match secrets.mask_cut(&shown) {
+                masked if masked.contains("***") => {
+                    format!("not HTTP/1: \"{}\"", masked.escape_debug())
+                }
+                _ => Invalid::NotHttp(shown_bytes, count).to_string(),
+            }
+        }
         Detail::Invalid(invalid) => invalid.to_string(),
         Detail::BackingOff => {
             "earlier attempts to connect had failed, and the next was not due within the time limit"

@@ -907,9 +907,10 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// A request has failed; its connection has been dealt with.
     fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
         let step = self.step(self.users[id as usize].step);
+        let secrets = &self.plan.scenario.secrets;
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
-                example::of_detail(failure, detail)
+                example::of_detail(failure, detail, secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };
         self.conclude(id, Answer::Failed, outcome, 0, 0);

@@ -3,7 +3,7 @@
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`], `step`, `request`, `answer` and
 //! `spans` (TOML text -> model, with [`place`] for what is said of a wrong one, `toml` and `text` for its values),
 //! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `pieces`),
-//! [`random`], [`duration`].
+//! [`random`], [`duration`], [`secrets`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 mod answer;
@@ -19,6 +19,7 @@ pub mod pointer;
 pub mod random;
 mod request;
 pub mod scenario;
+pub mod secrets;
 mod spans;
 mod step;
 mod text;

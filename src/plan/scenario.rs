@@ -1,10 +1,8 @@
 //! The declarative model: what a user does, compiled. Nothing in it can be invalid any more.
 
-use std::cmp::Reverse;
-use std::fmt;
 use std::ops::Range;
 
-use crate::http::request::{Encoding, Slot, Template, Values, is_secret_field, secrets_of_field};
+use crate::http::request::{Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::expect::{Expect, Extract, StatusSet};
@@ -12,6 +10,7 @@ use super::feeder::Feeder;
 use super::load::{Point, Staircase};
 use super::place::ScenarioError;
 use super::random::{Keyed, Stream, below};
+use super::secrets::Secrets;
 use super::value::{Origin, Value};
 use super::variables::Variables;
 use super::wait::Wait;
@@ -277,92 +276,5 @@ impl Step {
             let slot = fresh.slot;
             slot.store_with(values, |out| fresh.value.write(nth, origin, out));
         }
-    }
-}
-
-/// Shortest text that is treated as a secret.
-const SECRET_BYTES_MIN: usize = 4;
-
-/// Texts that must not be shown anywhere.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Adds one, in every form in which a request can have it. Texts below four bytes are left: masking them would
-    /// eat ordinary text.
-    pub fn add(&mut self, secret: &str) {
-        for encoding in [Encoding::AsIs, Encoding::Json, Encoding::Percent] {
-            let secret = encoding.text(secret);
-            if secret.len() >= SECRET_BYTES_MIN && !self.0.contains(&secret) {
-                self.0.push(secret);
-            }
-        }
-        // A secret that is a part of another one must not be masked first: the rest of the other would be left.
-        self.0.sort_by_key(|secret| Reverse(secret.len()));
-    }
-
-    /// Adds what is secret in a field, if its name says so.
-    pub fn add_field(&mut self, name: &str, value: &str) {
-        if is_secret_field(name) {
-            secrets_of_field(value).for_each(|secret| self.add(secret));
-        }
-    }
-
-    /// The text without them, and without the beginning of one at its end, where the text was cut.
-    pub fn mask_cut(&self, text: &str) -> String {
-        let mut masked = self.mask(text);
-        let begun = self.0.iter().filter_map(|secret| {
-            let lengths = (SECRET_BYTES_MIN..secret.len()).rev();
-            let beginnings = lengths.map(|length| &secret.as_bytes()[..length]);
-            let mut at_end = beginnings.filter(|begun| masked.as_bytes().ends_with(begun));
-            at_end.next().map(<[u8]>::len)
-        });
-        if let Some(bytes) = begun.max() {
-            masked.truncate(masked.len() - bytes);
-            masked += "***";
-        }
-        masked
-    }
-
-    /// The text without them.
-    pub fn mask(&self, text: &str) -> String {
-        self.0
-            .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_masked_and_not_shown_by_debug() {
-        let mut secrets = Secrets::default();
-        secrets.add("s3cret");
-        assert_eq!(secrets.mask("key s3cret!"), "key ***!");
-        assert_eq!(secrets.mask_cut("s3cret, and s3cr"), "***, and ***");
-        assert_eq!(secrets.mask_cut("no s3c"), "no s3c");
-        secrets.add_field("X-Api-Key", "abcdef");
-        secrets.add_field("Accept", "text/plain");
-        assert_eq!(secrets.mask("abcdef text/plain"), "*** text/plain");
-        assert!(!format!("{secrets:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn secrets_are_masked_however_they_are_written_and_as_a_whole() {
-        let mut secrets = Secrets::default();
-        secrets.add("pass");
-        secrets.add("pass\"w&rd");
-        let shown = "a=pass%22w%26rd {\"a\":\"pass\\\"w&rd\"} pass\"w&rd pass";
-        assert_eq!(secrets.mask(shown), "a=*** {\"a\":\"***\"} *** ***");
-        secrets.add_field("Authorization", "Bearer t0ken");
-        assert_eq!(secrets.mask("Bearer t0ken, t0ken"), "***, ***");
     }
 }

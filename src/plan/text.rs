@@ -8,7 +8,8 @@ use crate::http::request::{Encoding, Part, Place, Slot};
 
 use super::feeder::Feeder;
 use super::place::{ScenarioError, did_you_mean};
-use super::scenario::{Fresh, Secrets};
+use super::scenario::Fresh;
+use super::secrets::Secrets;
 use super::toml::Item;
 use super::value::{Clock, Value};
 use super::variables::{self, Variables};
