@@ -133,12 +133,15 @@ fn check_run(io: &str) {
     let (record, said) = record_of(&arguments, 1);
     let counts = mock.stop();
     check_sums(&record);
-    assert_eq!((record.totals.cut_off, record.totals.retried), (0, 0));
+    assert_eq!(record.totals.retried, 0);
     let expected: BTreeMap<&str, u64> = seen_as
         .iter()
         .filter_map(|(fault, kind)| Some(((*kind)?, counts.faults[fault.name()])))
         .collect();
-    assert_eq!(kinds(&record), expected, "{said}");
+    let mut found = kinds(&record);
+    // The run's end may come just before the time limit of a request that gets no answer.
+    *found.entry("timeout").or_default() += record.totals.cut_off;
+    assert_eq!(found, expected, "{said}");
     for (status, count) in &record.steps[0].statuses {
         let status = status.parse().expect("a status");
         assert_eq!(counts.answers[&("POST", NOTIFY, status)], *count, "{said}");
