@@ -380,6 +380,16 @@ fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
 }
 
 #[test]
+fn a_search_that_ends_too_early_has_not_gone_well() {
+    let arguments = [
+        "--get", "/health", "--from", "5", "--every", "2s", "-t", "3s",
+    ];
+    let (record, said) = search(&arguments, 1);
+    assert_eq!(record.run.ended_by, "time");
+    assert!(said.contains("was ended before it found it"), "{said}");
+}
+
+#[test]
 fn a_search_that_cannot_be_is_refused_before_anything_is_sent() {
     for (args, part) in [
         (&["--stage", "5:5s"][..], "makes its own levels"),

@@ -43,7 +43,8 @@ pub enum Command {
     /// step's average above 2 s, or more than 5 % failures), and with --rate also when iterations pile up.
     ///
     /// Of run's flags, -u and --to bound the levels or, with --rate, the users; -t ends the search; -r is the ramp between
-    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held.
+    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level
+    /// held, or it ended too early.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
     /// Send one request and show what came back

@@ -263,6 +263,11 @@ impl<'p> Hunt<'p> {
         }
     }
 
+    /// Nothing is left to be measured.
+    pub fn is_over(&self) -> bool {
+        matches!(self.next(), Next::Done(_))
+    }
+
     /// What was measured, in order.
     pub fn levels(&self) -> &[LevelRecord] {
         &self.levels

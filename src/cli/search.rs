@@ -94,7 +94,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
         Order::Run => "time",
         Order::Drain | Order::StopNow => "criterion",
     };
-    let is_found = found.last_good.is_some();
+    let is_found = hunt.is_over() && found.last_good.is_some();
     let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
     record.search = Some(found);
     report(&args.run, &record, log)?;
