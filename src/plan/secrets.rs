@@ -7,6 +7,7 @@
 //! 4. Base64 has no characters: what every text that holds the secret has in common, in each of the three
 //!    alignments, is looked for as one more secret.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -80,7 +81,15 @@ impl Secrets {
     }
 
     fn masked(&self, text: &str, is_cut: bool) -> String {
-        let secrets: Vec<Vec<Vec<String>>> = self.0.iter().map(|secret| forms(secret)).collect();
+        let characters = self.0.iter().flat_map(|secret| secret.chars());
+        let mut forms: BTreeMap<char, Vec<String>> = BTreeMap::new();
+        for character in characters {
+            forms
+                .entry(character)
+                .or_insert_with(|| forms_of(character));
+        }
+        let by_character = |secret: &String| secret.chars().map(|c| &forms[&c][..]).collect();
+        let secrets: Vec<Vec<&[String]>> = self.0.iter().map(by_character).collect();
         let mut masked = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
@@ -116,7 +125,11 @@ impl fmt::Debug for Secrets {
 }
 
 /// What of a secret stands at the beginning of a text.
-fn at(text: &str, secret: &[Vec<String>]) -> Found {
+fn at(text: &str, secret: &[&[String]]) -> Found {
+    // Nearly every place of a text is none, and is left without an allocation.
+    if !secret[0].iter().any(|form| begins(text, form)) {
+        return Found::Nothing;
+    }
     // The places at which a reading of the characters so far can end.
     let mut ends = vec![0];
     let mut is_begun = false;
@@ -146,6 +159,10 @@ fn at(text: &str, secret: &[Vec<String>]) -> Found {
 
 /// Whether a text begins so. What is longer than a character is an escape, whose letters may be large or small.
 fn begins(text: &str, with: &str) -> bool {
+    // No escape begins with a letter.
+    if !with.is_empty() && text.as_bytes().first() != with.as_bytes().first() {
+        return false;
+    }
     let is_escape = with.len() > 1 && with.is_ascii();
     match text.as_bytes().get(..with.len()) {
         Some(begin) if is_escape => begin.eq_ignore_ascii_case(with.as_bytes()),
@@ -154,11 +171,7 @@ fn begins(text: &str, with: &str) -> bool {
     }
 }
 
-/// By character: the forms in which it may be written.
-fn forms(secret: &str) -> Vec<Vec<String>> {
-    secret.chars().map(forms_of).collect()
-}
-
+/// How a character may be written.
 fn forms_of(character: char) -> Vec<String> {
     let (mut utf8, mut utf16) = ([0; 4], [0; 2]);
     let bytes = character.encode_utf8(&mut utf8).as_bytes().iter();
