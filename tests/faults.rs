@@ -1151,7 +1151,13 @@ fn row_14_half_a_core_is_survived() {
     assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
     assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
     let reasons = ran.record.generator.verdict.reasons.join(" ");
-    assert!(reasons.contains("control group stopped it"), "{reasons}");
+    // Where others leave it less than half a core anyway, they are the ones to be named.
+    let is_said = [
+        "control group stopped it",
+        "other programs had a shard's core",
+    ];
+    let is_said = is_said.iter().any(|reason| reasons.contains(reason));
+    assert!(is_said, "{reasons}");
 }
 
 #[test]
