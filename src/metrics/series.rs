@@ -5,8 +5,8 @@ use super::summary::{Sample, StepSample};
 
 /// Most samples in a series: a day at one second would be 86,400 of them.
 const SAMPLES_MAX: usize = 4096;
-/// Memory for a series, taken before the run. A busy step packs to some 300 to 800 bytes a second, so that four of them
-/// fill this in half an hour or more; from then on samples become longer.
+/// Memory for a series, taken before the run. A second of a busy step packs to 200 to 1,900 bytes: the mixed scenario
+/// fills this in 40 minutes at 1,600 requests per second, in 18 at 23,000. From then on samples become longer.
 const BYTES_MAX: usize = 4 << 20;
 /// The same for each step, so that scenarios of hundreds of steps have some hundred samples too.
 const STEP_BYTES_MAX: usize = 64 << 10;

@@ -1,12 +1,13 @@
-"""Ops-Core's contract as a small FastAPI app, for scripts/interop.sh: a server that nobody here wrote serves it.
+"""Ops-Core's contract as a small FastAPI app (see README.md), for uvicorn, and gunicorn with uvicorn's worker.
 
-Run: uvicorn opscore_app:app --app-dir scripts --port PORT
+Run: uvicorn opscore_app:app --app-dir scripts/interop --port PORT
 """
 from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
-from fastapi import FastAPI, Header, HTTPException, Response
+from fastapi import FastAPI, Header, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 KEY = "Bearer test-api-key"
@@ -41,7 +42,7 @@ def check(authorization: str | None) -> None:
         raise HTTPException(401, "Invalid authentication credentials")
 
 
-@app.get("/health")
+@app.api_route("/health", methods=["GET", "HEAD"])
 async def health() -> dict[str, str]:
     return {"status": "ok"}
 
@@ -78,3 +79,31 @@ async def workflow(agent: str, body: Workflow, authorization: str | None = Heade
         "workflowId": body.workflowDefinitionId,
         "message": "Workflow triggered successfully",
     }
+
+
+@app.get("/chunked")
+async def chunked() -> StreamingResponse:
+    return StreamingResponse(iter([b"x" * 1000] * 100), media_type="text/plain")
+
+
+@app.get("/large")
+async def large() -> Response:
+    return Response(b"x" * 1_000_000)
+
+
+@app.post("/upload")
+async def upload(request: Request) -> dict[str, int]:
+    size = len(await request.body())
+    if size != 1_000_000:
+        raise HTTPException(400, f"{size} bytes")
+    return {"bytes": size}
+
+
+@app.get("/close")
+async def close() -> Response:
+    return Response("closing", headers={"Connection": "close"})
+
+
+@app.post("/early", status_code=413)
+async def early() -> dict[str, str]:
+    return {"detail": "too large"}

@@ -1,0 +1,49 @@
+"""Checks of what opsurge left behind, for scripts/interop.sh. Standard library only.
+
+Run: opsurge request --json ... | check.py answer 'status == 200'
+     check.py record FILE 'failures == 0'        the sums hold, and the condition on its totals and kinds
+     check.py contract FILE                      scenario 2, 10 users, 200 iterations: every step as the contract has it
+"""
+import json
+import sys
+from collections import Counter
+
+
+def demand(holds, *what):
+    if not holds:
+        sys.exit("not so: " + " ".join(map(str, what)))
+
+
+def answer(condition):
+    found = json.load(sys.stdin)
+    demand(eval(condition, {}, found), condition, found)
+
+
+def sums_hold(record):
+    totals = record["totals"]
+    demand(totals["sent"] == totals["requests"] + totals["cut_off"], "sent = requests + cut off", totals)
+    by_kind = sum(error["count"] for error in record["errors"])
+    demand(totals["failures"] == by_kind, "failures = sum by kind", totals, record["errors"])
+
+
+def record(path, condition):
+    with open(path) as file:
+        found = json.load(file)
+    sums_hold(found)
+    kinds = Counter()
+    for error in found["errors"]:
+        kinds[error["kind"]] += error["count"]
+    demand(eval(condition, {}, found["totals"] | {"kinds": kinds}), condition, found["totals"], found["errors"])
+
+
+def contract(path):
+    with open(path) as file:
+        found = json.load(file)
+    sums_hold(found)
+    demand(found["totals"]["failures"] == found["totals"]["cut_off"] == 0, "no failure, nothing cut off", found["errors"])
+    statuses = {step["name"].rsplit("/", 1)[1]: step["statuses"] for step in found["steps"]}
+    expected = {"notify": {"200": 10}, "state": {"200": 20, "404": 10}, "workflow": {"202": 200}}
+    demand(statuses == expected, expected, statuses)
+
+
+{"answer": answer, "record": record, "contract": contract}[sys.argv[1]](*sys.argv[2:])
