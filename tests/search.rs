@@ -295,6 +295,8 @@ fn an_interrupted_search_goes_on_where_it_was() {
     );
     check_bracket(&second, 350.0);
     assert_eq!(second.levels[..3], first.levels[..]);
+    // The fourth was the first to be measured by the second run.
+    assert!(second.levels[3].from_s < first.levels[1].from_s);
     // A search that is over measures nothing more.
     let over_plan = begin();
     let third = hunt(
@@ -302,7 +304,7 @@ fn an_interrupted_search_goes_on_where_it_was() {
         &whole_course,
         second.levels.clone(),
         u64::MAX,
-        service(),
+        |seen: &Seen| panic!("{seen:?} was measured anew"),
     );
     assert_eq!(third, second);
 }

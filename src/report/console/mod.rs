@@ -620,6 +620,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("no failures"), "{text}");
+        let of = |begin: &str| {
+            let row = text.lines().find(|line| line.starts_with(begin));
+            row.expect(begin).to_owned()
+        };
+        // Everything in that row rests on it; of all requests together, the mean and the greatest.
+        assert_eq!(of("  still open").matches(">=2.00 s").count(), 8, "{text}");
+        let all = of("POST   /v1");
+        assert_eq!(all.matches(">=").count(), 2, "{all}");
+        assert!(all.contains(">=2,000"), "{all}");
     }
 
     #[test]
