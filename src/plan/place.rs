@@ -70,9 +70,21 @@ impl Source<'_> {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             excerpt: excerpt.to_owned(),
-            reason: reason.into(),
+            reason: in_one_line(&reason.into()),
         }
     }
+}
+
+/// A text that may repeat what a scenario has written with escapes: control characters are shown as those again.
+pub(super) fn in_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
 }
 
 /// The known name that is most like a text, put as a question.

@@ -8,7 +8,7 @@ use crate::http::response::{Expecting, Keep};
 use super::expect::{Expect, Extract, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
-use super::place::ScenarioError;
+use super::place::{ScenarioError, in_one_line};
 use super::random::{Keyed, Stream, below};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
@@ -181,7 +181,7 @@ impl RuleText {
     /// What is wrong with it, at its place.
     pub fn error(&self, reason: String) -> ScenarioError {
         ScenarioError {
-            reason,
+            reason: in_one_line(&reason),
             ..self.place.clone()
         }
     }
