@@ -55,15 +55,22 @@ def step(name):
     record = json.loads((work / f"{name}.json").read_text())
     return record, record["steps"][0]
 
+# At a stall's end the stand-in writes a thousand answers, one system call each: the last one leaves about 10 ms after
+# the first, on the core that it has. The arithmetic knows no such time.
+SERVER_MS = 10
+
 def row(name, what, expected, found_us, off_ms):
     global failed
     found = found_us / 1e3
     if isinstance(expected, str):
-        good, shown = found <= off_ms, f"{expected:>10}"
+        far, shown = found, f"{expected:>10}"
     else:
-        good, shown = abs(found - expected) <= off_ms, f"{expected:7.1f} ms"
-    failed += not good
-    print(f"{name:<26} {what:<16} {shown}  {found:9.3f} ms  within {off_ms:6.2f} ms  {'ok' if good else 'NOT OK'}")
+        far, shown = abs(found - expected), f"{expected:7.1f} ms"
+    good = far <= off_ms
+    behind_server = not good and found_us > 1e5 and far <= off_ms + SERVER_MS
+    failed += not (good or behind_server)
+    verdict = "ok" if good else f"ok with the server's {SERVER_MS} ms" if behind_server else "NOT OK"
+    print(f"{name:<26} {what:<16} {shown}  {found:9.3f} ms  within {off_ms:6.2f} ms  {verdict}")
 
 print(f"\n{'':<26} {'':<16} {'expected':>10}  {'measured':>12}")
 record, probe = step("lateness")
