@@ -171,9 +171,10 @@ async fn give_answers(
         let (length, end) = spoil(held.fault, &mut held.bytes);
         let bytes = &held.bytes[..length];
         if held.fault == Some(Fault::SlowByte) {
+            // The pause is before each: after the last one the client has its answer, and may be gone.
             for byte in bytes {
-                writer.write_all(&[*byte]).await?;
                 alarm.wait_until(Instant::now() + BYTE_PAUSE).await;
+                writer.write_all(&[*byte]).await?;
             }
         } else {
             writer.write_all(bytes).await?;
