@@ -131,7 +131,8 @@ fn kind_of(request: &Request, id: &str) -> &'static str {
 fn recorded(name: &str, id: &str) -> Option<Request> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/opscore/recorded");
     let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.request"))) else {
-        println!("SKIPPED: {} is not there", folder.display());
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| println!("SKIPPED: {} is not there", folder.display()));
         return None;
     };
     let (head, body) = text.split_once("\r\n\r\n").or(text.split_once("\n\n"))?;

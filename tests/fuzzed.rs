@@ -2,7 +2,9 @@
 
 mod fuzz_bodies;
 
-use fuzz_bodies::{BODIES, Body};
+use fuzz_bodies::{BODIES, Body, RECORD};
+use opsurge::report::csv;
+use opsurge::report::record::Record;
 
 /// Mutations of each body's examples.
 const MUTATIONS: u64 = 4_000;
@@ -51,7 +53,9 @@ const PIECES: [&[u8]; 39] = [
 ];
 
 /// Inputs that once were findings, by body, with what they found.
-const FINDINGS: [(&str, &[u8]); 1] = [
+const FINDINGS: [(&str, &[u8]); 2] = [
+    // The column behind a line that ends in several CRs: the body's own mistake.
+    ("scenario", b"'\r\r\n\x17"),
     // A line end that a TOML escape makes was repeated as such in the reason.
     (
         "scenario",
@@ -140,6 +144,26 @@ fn any_text_is_a_scenario_that_renders_http_or_an_error_with_a_place() {
 #[test]
 fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
     check("record");
+}
+
+/// Found by fuzzing: JSON that is read quickly instead of exactly brings this number back with another last digit.
+#[test]
+fn numbers_of_a_record_come_back_to_the_last_digit() {
+    let mut record = Record::parse(RECORD).expect("a record");
+    record.totals.duration_s = 1.003_951_386_995_153_5;
+    assert_eq!(Record::parse(&record.to_json()), Ok(record));
+}
+
+/// Found by fuzzing: moments that no calendar has.
+#[test]
+fn a_record_with_impossible_moments_still_makes_every_table() {
+    for s in [1e78, 1e13, -1.0] {
+        let mut record = Record::parse(RECORD).expect("a record");
+        record.errors[0].first_s = s;
+        record.series[0].t_s = s;
+        assert!(csv::failures(&record).contains(&format!("{s:.3}")));
+        csv::history(&record, true).expect("its histograms are whole");
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ use super::{files, record};
 
 /// Length of the sliding window of the history's percentiles, in seconds, as Locust has it.
 const WINDOW_S: f64 = 10.0;
+/// The first second that RFC 3339 cannot write, since 1970.
+const YEAR_10000_S: u64 = 253_402_300_800;
 /// Of a search: its levels.
 const SEARCH_ENDING: &str = "_search.csv";
 /// The four files' endings.
@@ -197,10 +199,8 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
 pub fn failures(record: &Record) -> String {
     let mut text = format!("{FAILURES}\n");
     let started_at = humantime::parse_rfc3339(&record.run.started_at).ok();
-    let seen = |s: f64| match started_at {
-        Some(start) => {
-            humantime::format_rfc3339_millis(start + Duration::from_secs_f64(s)).to_string()
-        }
+    let seen = |s: f64| match started_at.and_then(|start| moment(start, s)) {
+        Some(at) => humantime::format_rfc3339_millis(at).to_string(),
         None => format!("{s:.3}"),
     };
     for error in &record.errors {
@@ -219,6 +219,13 @@ pub fn failures(record: &Record) -> String {
         text += &(row.join(",") + "\n");
     }
     text
+}
+
+/// So many seconds after a start; none when no calendar has that moment, as in a record that was changed by hand.
+fn moment(start: SystemTime, s: f64) -> Option<SystemTime> {
+    let at = start.checked_add(Duration::try_from_secs_f64(s).ok()?)?;
+    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since_1970.as_secs() < YEAR_10000_S).then_some(at)
 }
 
 /// Samples added up, by step.
@@ -282,7 +289,7 @@ impl Sums {
 }
 
 fn unix_seconds(started_at: SystemTime, t_s: f64) -> u64 {
-    let at = started_at + Duration::from_secs_f64(t_s);
+    let at = moment(started_at, t_s).unwrap_or(started_at);
     at.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
