@@ -166,6 +166,12 @@ fn a_search_by_rate_finds_the_capacity_within_five_percent() {
         check_bracket(&found, capacity);
         let rps = found.sustainable_rps.expect("a rate");
         assert!((rps / capacity - 1.0).abs() < 0.06, "{rps} of {capacity}");
+        // What piled up at a bad level is waited for: measured again, it is not worse than at first.
+        let pair = found.levels.windows(2);
+        let mut again = pair.filter(|pair| pair[0].level == pair[1].level && !pair[0].good);
+        let pair = again.next().expect("a bad level is measured again");
+        let median = |level: &LevelRecord| level.p50_us.expect("answers");
+        assert!(median(&pair[1]) < 1.5 * median(&pair[0]), "{pair:?}");
         let (low, high) = (found.sustainable_rps_low, found.sustainable_rps_high);
         assert!(low <= Some(rps) && Some(rps) <= high);
     }
