@@ -67,8 +67,8 @@ pub struct Hunt<'p> {
     plan: &'p Plan,
     levels: Vec<LevelRecord>,
     stage: Stage,
-    /// Users of the closed load that is steered.
-    users: f64,
+    /// The level that was set last.
+    set: f64,
     arrivals: ArrivalsSoFar,
     in_flight: u64,
 }
@@ -101,7 +101,7 @@ impl<'p> Hunt<'p> {
             plan,
             levels,
             stage: Stage::Over,
-            users: 0.0,
+            set: 0.0,
             arrivals: ArrivalsSoFar::default(),
             in_flight: 0,
         }
@@ -122,7 +122,7 @@ impl<'p> Hunt<'p> {
 
     /// Steers to a level from a moment on that has not come yet; `false` when that cannot be done any more.
     fn set(&mut self, level: f64, begin_ns: u64) -> bool {
-        let change = (level - self.users).abs();
+        let change = (level - self.set).abs();
         let ramp_ns = match self.course.is_open {
             true => SECOND_NS,
             false => ((change / self.course.spawn_rate).ceil() as u64).max(1) * SECOND_NS,
@@ -131,7 +131,7 @@ impl<'p> Hunt<'p> {
             Some(open) => open.steer(begin_ns, ramp_ns, level),
             None => self.plan.load.steer(begin_ns, ramp_ns, level as u64),
         };
-        self.users = level;
+        self.set = level;
         let from_ns = (begin_ns + ramp_ns + self.course.settle_ns).next_multiple_of(SECOND_NS);
         let steps = self.plan.scenario.metrics.len();
         self.stage = Stage::Measuring(Box::new(Measuring {

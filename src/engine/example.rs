@@ -3,6 +3,7 @@
 use crate::http::response::{Invalid, Phase};
 use crate::metrics::outcome::Failure;
 use crate::plan::expect::Unmet;
+use crate::plan::place::in_one_line;
 use crate::plan::secrets::Secrets;
 
 use super::connection::Detail;
@@ -21,7 +22,7 @@ pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &S
     if text.is_empty() {
         return format!("{status}{lack} with an empty body");
     }
-    let escaped: String = text.chars().flat_map(visible).collect();
+    let escaped = in_one_line(&text);
     format!("{status}{lack} {escaped}")
 }
 
@@ -49,11 +50,4 @@ pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String 
         Detail::Phase(Phase::InHead) => "the head of the answer had begun".into(),
         Detail::Phase(Phase::InBody) => "the body of the answer had begun".into(),
     }
-}
-
-fn visible(character: char) -> impl Iterator<Item = char> {
-    let control = character.is_control();
-    let escaped = control.then(|| character.escape_default());
-    let plain = (!control).then_some(character);
-    escaped.into_iter().flatten().chain(plain)
 }

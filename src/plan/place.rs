@@ -75,8 +75,8 @@ impl Source<'_> {
     }
 }
 
-/// A text that may repeat what a scenario has written with escapes: control characters are shown as those again.
-pub(super) fn in_one_line(text: &str) -> String {
+/// A text that may repeat what somebody else has written: control characters are shown as their escapes.
+pub fn in_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         match character.is_control() {
