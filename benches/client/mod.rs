@@ -1,0 +1,97 @@
+//! What the bare clients share: connecting, learning an answer's length, and the line that they end with.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+/// From the first request to the last.
+pub struct Window {
+    from: Instant,
+    user_s: f64,
+    system_s: f64,
+}
+
+impl Window {
+    /// The connections are there, nothing was sent.
+    ///
+    /// # Errors
+    /// What `getrusage` says.
+    pub fn begin() -> Result<Self> {
+        let (user_s, system_s) = cpu_s()?;
+        Ok(Self {
+            from: Instant::now(),
+            user_s,
+            system_s,
+        })
+    }
+
+    /// Prints what was done as one line of JSON.
+    ///
+    /// # Errors
+    /// What `getrusage` says.
+    pub fn end(&self, requests: u64, answer_bytes: usize, turns: u64) -> Result<()> {
+        let seconds = self.from.elapsed().as_secs_f64();
+        let (user_s, system_s) = cpu_s()?;
+        println!(
+            "{{\"requests\": {requests}, \"seconds\": {seconds:.6}, \"turns\": {turns}, \
+             \"answer_bytes\": {answer_bytes}, \"cpu_user_s\": {:.6}, \"cpu_system_s\": {:.6}}}",
+            user_s - self.user_s,
+            system_s - self.system_s
+        );
+        Ok(())
+    }
+}
+
+/// Sends one request and takes its answer apart, the only one that is looked at.
+///
+/// # Errors
+/// No answer, one without a content-length, or one that is no success: a floor of failures would be no floor.
+pub fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
+    let mut socket = connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.write_all(request)?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let bytes = socket.read(&mut piece)?;
+        ensure!(bytes > 0, "the server hung up on the first request");
+        answer.extend_from_slice(&piece[..bytes]);
+        let mut fields = [httparse::EMPTY_HEADER; 64];
+        let mut head = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(head_bytes) = head.parse(&answer)? else {
+            continue;
+        };
+        ensure!(
+            head.code.is_some_and(|code| code < 300),
+            "the first answer is {:?}",
+            head.code
+        );
+        let length = head
+            .headers
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case("content-length"))
+            .context("an answer without a content-length")?;
+        return Ok(head_bytes + std::str::from_utf8(length.value)?.parse::<usize>()?);
+    }
+}
+
+/// A connection that sends at once.
+///
+/// # Errors
+/// What the kernel says.
+pub fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpStream::connect(address).with_context(|| format!("{address}"))?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
+/// User and system CPU time of this process.
+fn cpu_s() -> Result<(f64, f64)> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
+    Ok((seconds(usage.user_time()), seconds(usage.system_time())))
+}
