@@ -1,0 +1,157 @@
+//! The yardsticks for our choice of driver: the same bytes sent by a task per connection, on tokio-uring and on tokio.
+//!
+//!     taskset -c 0 yardsticks --driver tokio-uring --addr 127.0.0.1:8000 --request request.raw --connections 64 --seconds 4
+//!
+//! One thread, a buffer per connection, answers counted by their bytes. They leave out what the floor leaves out; what
+//! they cost beyond it is the price of the runtime.
+
+mod called;
+mod client;
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, ValueEnum};
+use opsurge::io::cpu::raise_descriptor_limit;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::{LocalSet, spawn_local};
+
+use called::is_called_by_cargo;
+use client::{Window, connect, learn_answer_bytes};
+
+const BUFFER_BYTES: usize = 4096;
+/// Room for a batch as large as the floor's.
+const SUBMISSIONS_MAX: u32 = 4096;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Driver {
+    Tokio,
+    TokioUring,
+}
+
+#[derive(Parser)]
+struct Args {
+    #[arg(long, value_enum)]
+    driver: Driver,
+    #[arg(long)]
+    addr: SocketAddr,
+    /// The request, byte for byte.
+    #[arg(long)]
+    request: PathBuf,
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+}
+
+fn main() -> Result<()> {
+    if is_called_by_cargo("--addr") {
+        println!(
+            "yardsticks: bare client loops of scripts/bench.sh; `cargo bench --bench hot_path` has benchmarks"
+        );
+        return Ok(());
+    }
+    let args = Args::parse();
+    raise_descriptor_limit(args.connections as u64 + 64)?;
+    let request = std::fs::read(&args.request).context("--request")?;
+    let answer_bytes = learn_answer_bytes(args.addr, &request)?;
+    let sockets = (0..args.connections)
+        .map(|_| connect(args.addr))
+        .collect::<Result<Vec<_>>>()?;
+    let answered = Rc::new(Cell::new(0));
+    let window = Window::begin()?;
+    let duration = Duration::from_secs_f64(args.seconds);
+    let work = Work {
+        request,
+        answer_bytes,
+        answered: answered.clone(),
+    };
+    match args.driver {
+        Driver::Tokio => tokio_loop(sockets, work, duration)?,
+        Driver::TokioUring => tokio_uring_loop(sockets, work, duration)?,
+    }
+    // Turns are the runtime's own; it does not tell.
+    window.end(answered.get(), answer_bytes, 0)?;
+    Ok(())
+}
+
+/// What each connection does again and again.
+#[derive(Clone)]
+struct Work {
+    request: Vec<u8>,
+    answer_bytes: usize,
+    answered: Rc<Cell<u64>>,
+}
+
+fn tokio_loop(sockets: Vec<TcpStream>, work: Work, duration: Duration) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, async {
+        for socket in sockets {
+            socket.set_nonblocking(true)?;
+            let socket = tokio::net::TcpStream::from_std(socket)?;
+            spawn_local(or_exit(on_tokio(socket, work.clone())));
+        }
+        tokio::time::sleep(duration).await;
+        Ok(())
+    })
+}
+
+async fn on_tokio(mut socket: tokio::net::TcpStream, work: Work) -> Result<Infallible> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        socket.write_all(&work.request).await?;
+        let mut missing = work.answer_bytes;
+        while missing > 0 {
+            let bytes = socket.read(&mut buffer).await?;
+            ensure!(bytes > 0, "the server hung up");
+            missing = missing.checked_sub(bytes).context("more than an answer")?;
+        }
+        work.answered.set(work.answered.get() + 1);
+    }
+}
+
+fn tokio_uring_loop(sockets: Vec<TcpStream>, work: Work, duration: Duration) -> Result<()> {
+    let mut builder = tokio_uring::builder();
+    builder.entries(SUBMISSIONS_MAX);
+    builder.start(async {
+        for socket in sockets {
+            let socket = tokio_uring::net::TcpStream::from_std(socket);
+            tokio_uring::spawn(or_exit(on_tokio_uring(socket, work.clone())));
+        }
+        tokio::time::sleep(duration).await;
+    });
+    Ok(())
+}
+
+async fn on_tokio_uring(socket: tokio_uring::net::TcpStream, work: Work) -> Result<Infallible> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut request = work.request;
+    loop {
+        let (sent, back) = socket.write_all(request).await;
+        sent?;
+        request = back;
+        let mut missing = work.answer_bytes;
+        while missing > 0 {
+            let (received, back) = socket.read(buffer).await;
+            buffer = back;
+            let bytes = received?;
+            ensure!(bytes > 0, "the server hung up");
+            missing = missing.checked_sub(bytes).context("more than an answer")?;
+        }
+        work.answered.set(work.answered.get() + 1);
+    }
+}
+
+/// A yardstick with connections that have given up would measure something else.
+async fn or_exit(connection: impl Future<Output = Result<Infallible>>) {
+    let Err(error) = connection.await;
+    eprintln!("{error:#}");
+    std::process::exit(1);
+}
