@@ -1,50 +1,178 @@
 #!/usr/bin/env bash
-# Requests per second and CPU per request beside wrk, interleaved, one client core, the stand-in on another.
-#   scripts/bench.sh [ROUNDS] [CONNECTIONS...]        (wrk: apt-get install wrk)
-# Both send GET /health over keep-alive connections, each waiting for its answer: what wrk can do. Figures of one
-# machine vary by a fifth from run to run: the table gives medians, and ratios round by round with their spread.
+# Ourselves beside the bare ring, tokio-uring, tokio, and other load generators: interleaved, client on core 0, a canned
+# responder on core 1.
+#   scripts/bench.sh [ROUNDS] [CONNECTIONS...]               scenario 2's workflow request; default 5 rounds, 64 1000 8000
+#   scripts/bench.sh --bodies [ROUNDS] [CONNECTIONS...]      GETs whose answers have 64 KB and 1 MB; default 64 connections
+#   scripts/bench.sh --pipeline [ROUNDS] [CONNECTIONS...]    1, 4 and 16 requests under way on each; default 64 connections
+# BENCH_SECONDS (default 4) is the length of each measured window, BENCH_CLIENTS a list of those to run (default: all
+# that are installed). Writes target/bench.md (bench-bodies.md, bench-pipeline.md). Figures of one machine vary by a
+# fifth from run to run: hence ratios round by round, with their spread.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+mode=requests
+case ${1:-} in --bodies) mode=bodies; shift ;; --pipeline) mode=pipeline; shift ;; esac
 rounds=${1:-5}; shift || true
-connections=("${@:-64}"); [ "$#" -gt 0 ] || connections=(64 1000)
-command -v wrk >/dev/null || { echo "wrk is not installed (apt-get install wrk)"; exit 1; }
+connections=("$@")
+[ "$#" -gt 0 ] || { [ $mode = requests ] && connections=(64 1000 8000) || connections=(64); }
+window_s=${BENCH_SECONDS:-4}
 [ "$(nproc)" -ge 2 ] || { echo "two cores are needed, one for each side"; exit 1; }
-cargo build --release --locked --quiet
-opsurge=$PWD/target/release/opsurge
+command -v python3 >/dev/null || { echo "python3 is not installed (apt-get install python3)"; exit 1; }
+
+echo "building"
+# Cargo names built benchmarks by a hash; its messages say which.
+built=$(cargo build --release --locked --quiet --bin opsurge --bench responder --bench floor --bench yardsticks --message-format json)
+program() {
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    told = json.loads(line)
+    if told.get("executable") and told["target"]["name"] == sys.argv[1]: print(told["executable"])' "$1" <<<"$built"
+}
+opsurge=$(program opsurge) floor=$(program floor) yardsticks=$(program yardsticks) responder=$(program responder)
+
+clients=(opsurge floor tokio-uring tokio)
+missing=()
+# Peers: name, and the command that installs it.
+while IFS='|' read -r peer install; do
+    if command -v "$peer" >/dev/null; then clients+=("$peer"); else missing+=("$peer"); echo "not measured: $peer is not installed: $install"; fi
+done <<'PEERS'
+wrk|apt-get install wrk
+h2load|apt-get install nghttp2-client
+oha|cargo install oha --locked
+gcannon|apt-get install liburing-dev && git clone https://github.com/MDA2AV/gcannon && make -C gcannon && cp gcannon/gcannon /usr/local/bin/
+PEERS
+[ -z "${BENCH_CLIENTS:-}" ] || read -ra clients <<<"$BENCH_CLIENTS"
+if [ $mode = pipeline ] && ! "$opsurge" help run | grep -q -- '--pipeline'; then
+    echo "SKIPPED: this opsurge has no --pipeline"
+    exit 1
+fi
+
 work=$(mktemp -d)
-ulimit -n 20000 2>/dev/null || true
-taskset -c 1 "$opsurge" mock --listen 127.0.0.1:0 --threads 1 -t 30m >"$work/mock" & mock=$!
-trap 'kill -INT $mock 2>/dev/null || true; wait $mock 2>/dev/null || true; rm -rf "$work"' EXIT
-url=
-for _ in $(seq 50); do
-    url=$(grep -o 'http://[0-9.:]*' "$work/mock" || true)
-    [ -n "$url" ] && break
-    sleep 0.1
-done
-printf 'name = "health"\n[[task]]\nmethod = "GET"\npath = "/health"\n' >"$work/health.toml"
-for c in "${connections[@]}"; do
-    for round in $(seq "$rounds"); do
-        TIMEFORMAT='%U %S'
-        { time taskset -c 0 wrk -t1 -c"$c" -d4s "$url/health" >"$work/wrk"; } 2>"$work/cpu"
-        echo "wrk $c $round $(awk '/requests in/ {print $1}' "$work/wrk") 4 $(cat "$work/cpu")"
-        { time taskset -c 0 "$opsurge" run "$work/health.toml" --host "$url" -u "$c" -r 1e6 -t 4s --json "$work/r.json" >/dev/null 2>&1; } 2>"$work/cpu"
-        echo "opsurge $c $round $(grep -m1 '"requests"' "$work/r.json" | tr -dc 0-9) 4 $(tail -1 "$work/cpu")"
+responder_pid=
+end_responder() { [ -z "$responder_pid" ] || { kill "$responder_pid" 2>/dev/null; wait "$responder_pid" 2>/dev/null; } || true; responder_pid=; }
+trap 'end_responder; rm -rf "$work"' EXIT
+ulimit -n "$(ulimit -Hn)"
+
+start_responder() { # [ANSWER_BYTES]
+    taskset -c 1 "$responder" --listen 127.0.0.1:0 -t 7200 ${1:+--answer-bytes "$1"} >"$work/responder" & responder_pid=$!
+    for _ in $(seq 100); do
+        url=$(grep -o 'http://[0-9.:]*' "$work/responder" || true)
+        [ -n "$url" ] && break
+        sleep 0.1
     done
-done | tee "$work/rows" | sed 's/^/  /'
-python3 - "$work/rows" <<'PY'
-import statistics as st, sys
-rows = {}
-for line in open(sys.argv[1]):
-    tool, c, rnd, n, s, user, system = line.split()
-    rows[(tool, int(c), int(rnd))] = (int(n) / float(s), 1e6 * (float(user) + float(system)) / int(n), 1e6 * float(user) / int(n))
-for c in sorted({k[1] for k in rows}):
-    print(f"\n{c} connections      requests/s   CPU us/request (user)")
-    for tool in ("wrk", "opsurge"):
-        mine = [v for k, v in rows.items() if k[0] == tool and k[1] == c]
-        med = [st.median(column) for column in zip(*mine)]
-        print(f"  {tool:<16} {med[0]:12,.0f}   {med[1]:6.2f} ({med[2]:.2f})")
-    rounds = sorted({k[2] for k in rows if k[1] == c})
-    for what, i in (("requests/s", 0), ("CPU per request", 1)):
-        ratios = [rows[("opsurge", c, r)][i] / rows[("wrk", c, r)][i] for r in rounds]
-        print(f"  opsurge / wrk, {what}: {st.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-PY
+    [ -n "$url" ] || { echo "the responder did not start"; exit 1; }
+    address=${url#http://}
+    write_requests
+}
+
+# The request as each client wants it; byte for byte what `opsurge run` sends, but for the agent, which is always the same.
+write_requests() {
+    local agent=workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77
+    path=/v1/opscore/agent/$agent/workflow
+    printf '{"agentId":"%s","workflowDefinitionId":"sample_workflow_id","context":{"load_test":true,"user":"user-%s","scenario":2}}' \
+        "$agent" "$agent" >"$work/body"
+    if [ $mode = bodies ]; then
+        path=/body
+        printf 'GET /body HTTP/1.1\r\nHost: %s\r\nUser-Agent: opsurge/0.1.0\r\n\r\n' "$address" >"$work/request"
+        return
+    fi
+    {
+        printf 'POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: opsurge/0.1.0\r\nContent-Type: application/json\r\n' "$path" "$address"
+        printf 'Authorization: Bearer test-api-key\r\nContent-Length: %s\r\n\r\n' "$(wc -c <"$work/body")"
+        cat "$work/body"
+    } >"$work/request"
+    # No `request` function: wrk then makes the request once and sends the same bytes each time.
+    cat >"$work/post.lua" <<LUA
+wrk.method = "POST"
+wrk.body = '$(cat "$work/body")'
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer test-api-key"
+wrk.headers["User-Agent"] = "opsurge/0.1.0"
+LUA
+    # Pipelined, wrk must be given the text of all of them at once.
+    cp "$work/post.lua" "$work/pipeline.lua"
+    cat >>"$work/pipeline.lua" <<'LUA'
+init = function(args)
+    local one = wrk.format()
+    local all = string.rep(one, tonumber(args[1]))
+    request = function() return all end
+end
+request = function() return "" end
+LUA
+}
+
+# Fills `command` with how a client is called for $c connections, $level and $run_s seconds; false if it cannot do it.
+command_of() {
+    local post=(-H "Content-Type: application/json" -H "Authorization: Bearer test-api-key" -H "User-Agent: opsurge/0.1.0")
+    case $mode:$1 in
+    requests:opsurge) command=("$opsurge" run workflow --host "$url" -u "$c" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    bodies:opsurge) command=("$opsurge" run --get "$url$path" -u "$c" -r 1e6 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    pipeline:opsurge) command=("$opsurge" run workflow --host "$url" -u "$((c * level))" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet --pipeline "$level") ;;
+    requests:floor | bodies:floor) command=("$floor" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s") ;;
+    pipeline:floor) command=("$floor" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s" --pipeline "$level") ;;
+    requests:tokio*) command=("$yardsticks" --driver "$1" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s") ;;
+    requests:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" -s "$work/post.lua" "$url$path") ;;
+    bodies:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" "$url$path") ;;
+    pipeline:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" -s "$work/pipeline.lua" "$url$path" -- "$level") ;;
+    requests:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" -d "$work/body" "${post[@]}" "$url$path") ;;
+    bodies:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" "$url$path") ;;
+    requests:oha) command=(oha --no-tui --output-format json -z "${run_s}s" -c "$c" -m POST -D "$work/body" "${post[@]}" "$url$path") ;;
+    bodies:oha) command=(oha --no-tui --output-format json -z "${run_s}s" -c "$c" "$url$path") ;;
+    requests:gcannon) command=(gcannon "$url" --raw "$work/request" -s 202 -t 1 -c "$c" -d "${run_s}s" --json) ;;
+    bodies:gcannon) command=(gcannon "$url$path" -t 1 -c "$c" -d "${run_s}s" --json) ;;
+    pipeline:gcannon) command=(gcannon "$url" --raw "$work/request" -s 202 -t 1 -c "$c" -d "${run_s}s" --json -p "$level") ;;
+    *) return 1 ;;
+    esac
+}
+
+failed=()
+measure_all() { # LEVEL: what the tables are made by
+    level=$1
+    # Connecting and registering take longer the more there are.
+    warm_s=$((1 + c / 4000))
+    run_s=$((warm_s + window_s + 1))
+    for round in $(seq "$rounds"); do
+        order=("${clients[@]}")
+        # Every other round backwards, so that nobody always comes after the same one.
+        ((round % 2)) || mapfile -t order < <(printf '%s\n' "${clients[@]}" | tac)
+        for client in "${order[@]}"; do
+            command_of "$client" || continue
+            if row=$(python3 scripts/bench_window.py "$client" "$c" "$round" "$responder_pid" "$address" "$work" "$warm_s" "$window_s" "${command[@]}"); then
+                echo "${row%\}}, \"level\": $level}" | tee -a "$work/rows" | sed 's/^/  /'
+            else
+                failed+=("$client ($level)")
+            fi
+        done
+    done
+}
+
+touch "$work/rows"
+case $mode in
+requests)
+    start_responder
+    for c in "${connections[@]}"; do measure_all "$c"; done
+    ;;
+bodies)
+    for bytes in 65536 1048576; do
+        start_responder "$bytes"
+        for c in "${connections[@]}"; do measure_all "$bytes"; done
+        end_responder
+    done
+    ;;
+pipeline)
+    start_responder
+    for c in "${connections[@]}"; do for depth in 1 4 16; do measure_all "$depth"; done; done
+    ;;
+esac
+
+notes="Median of $rounds rounds (least–most), windows of $window_s s in the middle of each run, one client core, the responder on another; Linux $(uname -r),$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2). Requests by the responder's count, CPU by the kernel's, of client processes only; ratios round by round. \
+Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder; if neither is, others had their cores."
+[ $mode = bodies ] && notes+=" Bodies are GETs; an answer counts when it begins to be sent."
+[ ${#missing[@]} -eq 0 ] || notes+=" Not installed here: ${missing[*]}."
+[ ${#failed[@]} -eq 0 ] || notes+=" FAILED: $(printf '%s; ' "${failed[@]}")"
+mkdir -p target
+result=target/bench$([ $mode = requests ] || echo "-$mode").md
+python3 scripts/bench_table.py "$work/rows" $mode "$notes" | tee "$result"
+echo "written to $result"
+case " ${failed[*]:-} " in
+*" opsurge "*) echo "FAILED: opsurge's own run was not all successes; see above"; exit 1 ;;
+esac

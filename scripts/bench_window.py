@@ -1,0 +1,137 @@
+"""Measures one client of scripts/bench.sh over a window in the middle of its run. Standard library only.
+
+Run: bench_window.py NAME CONNECTIONS ROUND RESPONDER_PID RESPONDER_ADDRESS FOLDER WARM_S WINDOW_S COMMAND...
+
+All clients are measured alike, whatever they print: requests by the responder's own count, CPU time by the kernel's,
+both read at the window's two ends, so that connecting, registering and coming to an end belong to nobody's figures.
+Prints one JSON line. Ends with 1 when the client failed, or when not all of its requests were successes.
+"""
+import glob
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+CLIENT_CORE = "0"
+# How long a client may take to come to its end after the time that it was given.
+PATIENCE_S = 60
+
+
+class Responder:
+    """The canned responder's count, asked for on one connection that stays."""
+
+    def __init__(self, pid, address):
+        self.pid = pid
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=10)
+
+    def answered(self):
+        self.socket.sendall(b"GET /answered HTTP/1.1\r\nHost: bench\r\n\r\n")
+        answer = b""
+        while not (whole := re.search(rb"content-length: (\d+).*?\r\n\r\n(\d+)", answer, re.S)) or len(
+            whole.group(2)
+        ) < int(whole.group(1)):
+            answer += self.socket.recv(4096)
+        return int(whole.group(2))
+
+
+def cpu(pid):
+    """CPU seconds of a process: all of it to the nanosecond, and user and system to the kernel's tick."""
+    total_ns = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path) as file:
+            total_ns += int(file.read().split()[0])
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return total_ns / 1e9, int(fields[11]) / TICKS, int(fields[12]) / TICKS
+
+
+def resident_mib_max(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) / 1024
+
+
+def look(responder, pid):
+    before = time.monotonic()
+    answered = responder.answered()
+    # Under load the count takes its turn among the requests: it is as old as half of its way.
+    moment = (before + time.monotonic()) / 2
+    return moment, answered, cpu(pid), cpu(responder.pid)
+
+
+def complaint(name, code, text, record):
+    """Why a run is not to be used, or None."""
+    if code != 0:
+        return f"exit code {code}"
+    if name.startswith("opsurge"):
+        with open(record) as file:
+            told = json.load(file)
+        totals = told["totals"]
+        late = sum(poll["users_timed_out"] for poll in told.get("polls", []))
+        if totals["requests"] == 0 or totals["failures"] or totals["cut_off"] or late:
+            return f"its record: {totals['requests']} requests, {totals['failures']} failures, {totals['cut_off']} cut off"
+    if name.startswith("wrk") and (found := re.search(r"(Non-2xx.*|Socket errors: .*)", text)):
+        return found.group(1)
+    if name.startswith("h2load") and (found := re.search(r"requests:.* (\d+) failed, (\d+) errored", text)):
+        if found.groups() != ("0", "0"):
+            return found.group(0)
+    if name.startswith("oha"):
+        statuses = json.loads(text)["statusCodeDistribution"]
+        if not statuses or any(status[0] != "2" for status in statuses):
+            return f"statuses {statuses}"
+    if name.startswith("gcannon"):
+        told = json.loads(text)
+        if any(told["errors"].values()) or told["responses"] != told["status"]["2xx"]:
+            return f"{told['errors']} {told['status']}"
+    return None
+
+
+def main():
+    name, connections, rnd, responder_pid, address, folder, warm_s, window_s = sys.argv[1:9]
+    command = sys.argv[9:]
+    responder = Responder(int(responder_pid), address)
+    out = os.path.join(folder, "out")
+    with open(out, "w") as file:
+        # taskset becomes the client: one process, one id.
+        client = subprocess.Popen(["taskset", "-c", CLIENT_CORE, *command], stdout=file, stderr=subprocess.STDOUT)
+    try:
+        time.sleep(float(warm_s))
+        first = look(responder, client.pid)
+        time.sleep(float(window_s))
+        last = look(responder, client.pid)
+        resident = resident_mib_max(client.pid)
+        code = client.wait(timeout=float(window_s) + PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        client.kill()
+        code = f"none ({error})"
+    with open(out) as file:
+        text = file.read()
+    wrong = complaint(name, code, text, os.path.join(folder, "record.json"))
+    if wrong:
+        print(f"{name}, {connections} connections: {wrong}\n{text[-2000:]}", file=sys.stderr)
+        sys.exit(1)
+    seconds, requests = last[0] - first[0], last[1] - first[1]
+    total_s, user_s, system_s = (b - a for a, b in zip(first[2], last[2]))
+    user_share = user_s / (user_s + system_s) if user_s + system_s else 0
+    row = {
+        "client": name,
+        "connections": int(connections),
+        "round": int(rnd),
+        "requests": requests,
+        "seconds": seconds,
+        "cpu_s": total_s,
+        "user_share": user_share,
+        "rss_mib": resident,
+        "responder_cpu_s": last[3][0] - first[3][0],
+    }
+    if requests <= 0 or total_s <= 0:
+        print(f"{name}, {connections} connections: nothing was answered in the window", file=sys.stderr)
+        sys.exit(1)
+    print(json.dumps(row))
+
+
+main()
