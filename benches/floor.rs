@@ -74,6 +74,9 @@ struct Args {
     /// Wait this long for `--want` completions, then take whatever is there (Linux 6.12). 0 waits for all of them.
     #[arg(long, default_value_t = 0)]
     min_wait_us: u32,
+    /// Requests under way on each connection. Those whose answers came together are sent together.
+    #[arg(long, default_value_t = 1)]
+    pipeline: usize,
     /// Without DEFER_TASKRUN.
     #[arg(long)]
     no_defer: bool,
@@ -133,12 +136,13 @@ fn main() -> Result<()> {
     }
     let floor = Floor {
         args: &args,
-        request: &request,
+        requests: &request.repeat(args.pipeline),
+        request_bytes: request.len(),
         sockets: &sockets,
         submitter,
         queue,
         buffers,
-        missing: vec![answer_bytes; sockets.len()],
+        received: vec![0; sockets.len()],
         answer_bytes,
     };
     floor.run(completions)
@@ -146,13 +150,15 @@ fn main() -> Result<()> {
 
 struct Floor<'a> {
     args: &'a Args,
-    request: &'a [u8],
+    /// As many as are pipelined, one after the other.
+    requests: &'a [u8],
+    request_bytes: usize,
     sockets: &'a [TcpStream],
     submitter: Submitter<'a>,
     queue: SubmissionQueue<'a>,
     buffers: Buffers,
-    /// Bytes of each connection's answer that have yet to come.
-    missing: Vec<usize>,
+    /// Bytes of each connection's answers so far, without the whole ones.
+    received: Vec<usize>,
     answer_bytes: usize,
 }
 
@@ -162,7 +168,7 @@ impl Floor<'_> {
         let until = Instant::now() + Duration::from_secs_f64(self.args.seconds);
         for connection in 0..self.sockets.len() as u64 {
             self.receive(connection)?;
-            self.send(connection)?;
+            self.send(connection, self.args.pipeline)?;
         }
         let (mut requests, mut turns) = (0u64, 0u64);
         let mut batch = Vec::with_capacity(self.args.batch);
@@ -186,15 +192,12 @@ impl Floor<'_> {
         window.end(requests, self.answer_bytes, turns)
     }
 
-    /// The number of answers that this completes: none or one.
+    /// The number of answers that this completes.
     fn on_completion(&mut self, completion: &cqueue::Entry) -> Result<u64> {
         let token = completion.user_data();
         let bytes = completion.result();
         if token & SEND != 0 {
-            ensure!(
-                bytes == self.request.len() as i32,
-                "a send ended with {bytes}"
-            );
+            ensure!(bytes > 0, "a send ended with {bytes}");
             return Ok(0);
         }
         if let Some(id) = cqueue::buffer_select(completion.flags()) {
@@ -207,16 +210,15 @@ impl Floor<'_> {
         if !cqueue::more(completion.flags()) {
             self.receive(token)?;
         }
-        let missing = &mut self.missing[token as usize];
-        *missing = missing
-            .checked_sub(bytes.max(0) as usize)
-            .context("more was received than an answer")?;
-        if *missing > 0 {
-            return Ok(0);
+        let received = &mut self.received[token as usize];
+        *received += bytes.max(0) as usize;
+        let answers = *received / self.answer_bytes;
+        ensure!(answers <= self.args.pipeline, "more answers than requests");
+        if answers > 0 {
+            *received -= answers * self.answer_bytes;
+            self.send(token, answers)?;
         }
-        *missing = self.answer_bytes;
-        self.send(token)?;
-        Ok(1)
+        Ok(answers as u64)
     }
 
     fn receive(&mut self, connection: u64) -> Result<()> {
@@ -246,8 +248,9 @@ impl Floor<'_> {
             .flags(squeue::Flags::BUFFER_SELECT)
     }
 
-    fn send(&mut self, connection: u64) -> Result<()> {
-        let (start, bytes) = (self.request.as_ptr(), self.request.len() as u32);
+    fn send(&mut self, connection: u64, requests: usize) -> Result<()> {
+        let bytes = (requests * self.request_bytes) as u32;
+        let start = self.requests.as_ptr();
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         let entry = match self.args.fixed_files {
             true => opcode::Send::new(Fixed(connection as u32), start, bytes)
