@@ -21,7 +21,7 @@ use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
 use super::pool::{Acquired, Pool, backoff_ns};
 use super::timers::Timers;
-use super::user::{self, Action, Answer, Leaving, Move, PollEnd, Script, User};
+use super::user::{self, Acting, Action, Answer, Leaving, Move, PollEnd, Script, Tally, User};
 use super::{Control, Order};
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
@@ -58,6 +58,8 @@ pub struct Shard<'p, D> {
     pool: Pool,
     users: Vec<Seat>,
     users_max: usize,
+    /// Of each user, or empty when the plan does not ask for it.
+    tallies: Vec<Tally>,
     /// Each user's variables, one stride after the other.
     variables: Vec<u8>,
     /// The values of the request that is rendered now.
@@ -77,7 +79,8 @@ pub struct Shard<'p, D> {
     progress: Progress,
 }
 
-/// A user and the request that it has under way.
+/// A user and the request that it has under way. An idle user takes this and its place in the timer wheel, 60 bytes;
+/// with spans 8 more for each, and where the plan asks for tallies 16.
 struct Seat {
     user: User,
     /// When it wanted to send the request: its time limit counts from here, waiting line and connect included.
@@ -85,17 +88,14 @@ struct Seat {
     submitted_ns: u64,
     /// Slot of its connection while a request is under way, else `NOBODY`.
     slot: u32,
-    /// Requests begun: the key of the values made for each.
-    requests: u32,
-    /// Users that had this seat before.
-    lives: u32,
-    step: StepIndex,
     phase: Phase,
     /// The plan wants another user here as soon as this one has left.
     comes_again: bool,
     /// Of an open load: it has not been ready for an arrival yet.
     prepares: bool,
 }
+
+const _: () = assert!(size_of::<Seat>() + Timers::BYTES_PER_ID <= 64);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -190,6 +190,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             pool,
             users: Vec::with_capacity(users_max),
             users_max,
+            tallies: Vec::with_capacity(match plan.keeps_tallies() {
+                true => users_max,
+                false => 0,
+            }),
             variables: vec![0; users_max * scenario.variables.stride()],
             fresh: vec![0; scenario.fresh_stride],
             spans_since_ns: vec![NO_SPAN; users_max * scenario.spans.len()],
@@ -461,8 +465,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.counts.started += 1;
         }
-        let script = self.script();
-        let action = self.users[id as usize].user.on_arrival(script, due_ns);
+        let action = self.acting(id).on_arrival(due_ns);
         self.act(id, action.into());
     }
 
@@ -507,8 +510,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             None => self.spawn(id, at_ns, 0),
             Some(seat) if !seat.user.is_on_its_way_out() => seat.user.tell(Leaving::No),
             Some(seat) if seat.user.has_left() => {
-                let lives = seat.lives + 1;
-                self.spawn(id, at_ns, lives);
+                self.spawn(id, at_ns, self.lives(id) + 1);
             }
             Some(seat) => seat.comes_again = true,
         }
@@ -516,14 +518,14 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The plan wants one user less.
     fn on_going(&mut self, id: u32) {
-        let script = self.script();
         let seat = &mut self.users[id as usize];
         seat.comes_again = false;
         seat.user.tell(Leaving::AfterPass);
         if seat.phase != Phase::Quiet {
             return;
         }
-        if let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns) {
+        let now_ns = self.progress.now_ns;
+        if let Some(next) = self.acting(id).leave_from_sleep(now_ns) {
             self.timers.cancel(id);
             self.act(id, next);
         }
@@ -532,8 +534,14 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// A user takes the seat that `lives` others had before.
     fn spawn(&mut self, id: u32, at_ns: u64, lives: u32) {
         let plan = self.plan;
-        let first = u64::from(id) * plan.shards as u64 + self.index as u64;
-        let number = first + u64::from(lives) * plan.users_max();
+        if plan.keeps_tallies() {
+            let tally = Tally::new(at_ns, plan.load.iterations_of(self.number(id, 0)), lives);
+            match self.tallies.get_mut(id as usize) {
+                Some(place) => *place = tally,
+                None => self.tallies.push(tally),
+            }
+        }
+        let number = self.number(id, lives);
         let origin = self.origin(number, Stream::Variable, 0);
         let stride = plan.scenario.variables.stride();
         let place = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
@@ -544,13 +552,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             arrivals.preparing += 1;
         }
         let seat = Seat {
-            user: User::new(number, at_ns, plan.load.iterations_of(first)),
+            user: User::new(at_ns),
             begun_ns: 0,
             submitted_ns: 0,
             slot: NOBODY,
-            requests: 0,
-            lives,
-            step: 0,
             phase: Phase::Quiet,
             comes_again: false,
             prepares: plan.open.is_some(),
@@ -561,8 +566,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.progress.spawned += 1;
         self.recorder.set_users(self.active_users());
-        let script = self.script();
-        let first = self.users[id as usize].user.begin(script);
+        let first = self.acting(id).begin();
         self.act(id, first);
     }
 
@@ -580,9 +584,34 @@ impl<'p, D: Driver> Shard<'p, D> {
         {
             self.drop_connection(slot);
         }
-        let seat = &self.users[id as usize];
-        if seat.comes_again && !self.progress.draining {
-            self.spawn(id, self.progress.now_ns, seat.lives + 1);
+        if self.users[id as usize].comes_again && !self.progress.draining {
+            self.spawn(id, self.progress.now_ns, self.lives(id) + 1);
+        }
+    }
+
+    /// How many users had this one's seat before.
+    fn lives(&self, id: u32) -> u32 {
+        let tally = self.tallies.get(id as usize);
+        tally.map_or(0, |tally| tally.lives)
+    }
+
+    /// The number in the whole run of the user that had a seat after so many others.
+    fn number(&self, id: u32, lives: u32) -> u64 {
+        let first = u64::from(id) * self.plan.shards as u64 + self.index as u64;
+        first + u64::from(lives) * self.plan.users_max()
+    }
+
+    /// A user with all that it acts by.
+    fn acting(&mut self, id: u32) -> Acting<'_> {
+        Acting {
+            number: self.number(id, self.lives(id)),
+            user: &mut self.users[id as usize].user,
+            tally: self.tallies.get_mut(id as usize),
+            script: Script {
+                scenario: &self.plan.scenario,
+                random: self.random,
+                is_open: self.plan.open.is_some(),
+            },
         }
     }
 
@@ -614,14 +643,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         !self.plan.scenario.stop.is_empty()
     }
 
-    fn script(&self) -> Script<'p> {
-        Script {
-            scenario: &self.plan.scenario,
-            random: self.random,
-            is_open: self.plan.open.is_some(),
-        }
-    }
-
     fn step(&self, index: StepIndex) -> &'p Step {
         &self.plan.scenario.steps[usize::from(index)]
     }
@@ -644,10 +665,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             return;
         }
         if id < users_max {
-            let script = self.script();
-            let next = self.users[id as usize]
-                .user
-                .next(script, user::Happening::Woken);
+            let next = self.acting(id).next(user::Happening::Woken);
             self.act(id, next);
         } else if is_time_limit {
             self.on_time_limit(id - users_max);
@@ -691,8 +709,6 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.spans_since_ns[place] = seat.user.intended_ns;
             self.recorder.on_span_begun(usize::from(*span));
         }
-        seat.requests = seat.requests.wrapping_add(1);
-        seat.step = step;
         seat.begun_ns = self.progress.now_ns;
         seat.phase = Phase::Waiting;
         seat.slot = NOBODY;
@@ -720,8 +736,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn submit(&mut self, slot: u32, id: u32) {
         let seat = &self.users[id as usize];
-        let step = self.step(seat.step);
-        let origin = self.origin(seat.user.number, Stream::Request, u64::from(seat.requests));
+        let step = self.step(seat.user.step());
+        let text = u64::from(seat.user.request_number());
+        let origin = self.origin(self.number(id, self.lives(id)), Stream::Request, text);
         step.refresh(&origin, &mut self.fresh);
         let stride = self.plan.scenario.variables.stride();
         let values = Values {
@@ -783,7 +800,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// When a user's request has taken too long, waiting line and connect included.
     fn time_limit_ns(&self, id: u32) -> u64 {
         let seat = &self.users[id as usize];
-        let timeout_ns = self.step(seat.step).timeout_ns;
+        let timeout_ns = self.step(seat.user.step()).timeout_ns;
         seat.begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
     }
 
@@ -835,7 +852,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
-        let step = &scenario.steps[usize::from(self.users[id as usize].step)];
+        let step = &scenario.steps[usize::from(self.users[id as usize].user.step())];
         let received_bytes = connection.received_bytes;
         let reply = Reply {
             head: connection.decoder.head(),
@@ -864,7 +881,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
         let seat = &mut self.users[id as usize];
-        let step = &self.plan.scenario.steps[usize::from(seat.step)];
+        let step = &self.plan.scenario.steps[usize::from(seat.user.step())];
         // The server closed an idle connection while the request was on its way: it never saw it. Sending it once
         // more is allowed for idempotent methods (RFC 9110 section 9.2.2) on a connection that had worked before.
         let race = matches!(
@@ -906,7 +923,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// A request has failed; its connection has been dealt with.
     fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
-        let step = self.step(self.users[id as usize].step);
+        let step = self.step(self.users[id as usize].user.step());
         let secrets = &self.plan.scenario.secrets;
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
@@ -926,7 +943,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         received_bytes: u64,
     ) {
         let times = self.times(id);
-        let step = self.step(self.users[id as usize].step);
+        let step = self.step(self.users[id as usize].user.step());
         for span in step.ends.iter().filter(|_| answer == Answer::Success) {
             self.on_span_ended(id, usize::from(*span), times.done_ns);
         }
@@ -950,8 +967,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             service_ns: times.done_ns - times.submitted_ns,
             done_ns: times.done_ns,
         };
-        let script = self.script();
-        let next = self.users[id as usize].user.next(script, happening);
+        let next = self.acting(id).next(happening);
         self.act(id, next);
     }
 
@@ -1079,12 +1095,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let (users, users_max) = (&self.users, self.users_max as u32);
         self.timers
             .retain(|id| id >= users_max || users[id as usize].user.is_on_its_way_out());
-        let script = self.script();
+        let now_ns = self.progress.now_ns;
         for id in 0..self.users.len() as u32 {
             let seat = &mut self.users[id as usize];
             seat.user.tell(Leaving::AfterRequest);
             if seat.phase == Phase::Quiet
-                && let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns)
+                && let Some(next) = self.acting(id).leave_from_sleep(now_ns)
             {
                 self.act(id, next);
             }
@@ -1119,7 +1135,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let seat = &mut self.users[id as usize];
         seat.phase = Phase::Quiet;
         let slot = std::mem::replace(&mut seat.slot, NOBODY);
-        let metric = self.step(self.users[id as usize].step).metric;
+        let metric = self.step(self.users[id as usize].user.step()).metric;
         self.recorder.cut_off(usize::from(metric), times);
         self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;

@@ -14,6 +14,7 @@ const SLOTS: usize = 1 << DIGIT_BITS;
 /// 64^8 ticks of 16 us: 146 years.
 const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
+const _: () = assert!(Timers::BYTES_PER_ID == 12);
 
 /// Timers by id. Each id has at most one; setting it again needs it to have fired or never been set.
 pub struct Timers {
@@ -21,21 +22,38 @@ pub struct Timers {
     tick: u64,
     heads: [[u32; SLOTS]; LEVELS],
     occupied: [u64; LEVELS],
-    next: Vec<u32>,
-    deadline_ns: Vec<u64>,
+    timers: Vec<Timer>,
     armed: usize,
 }
 
+/// What is kept of each: beside each other, since whoever touches one part needs the other.
+#[derive(Clone, Copy)]
+struct Timer {
+    /// In two halves, so that it takes no more room than it needs.
+    deadline_ns: [u32; 2],
+    /// The next in its slot's list.
+    next: u32,
+}
+
+impl Timer {
+    const UNSET: Self = Self {
+        deadline_ns: [0; 2],
+        next: NONE,
+    };
+}
+
 impl Timers {
-    /// Room for timers with ids from 0 to below `ids`; 12 bytes each.
+    /// What each id takes.
+    pub const BYTES_PER_ID: usize = size_of::<Timer>();
+
+    /// Room for timers with ids from 0 to below `ids`.
     pub fn new(ids: usize) -> Self {
         assert!(ids < NONE as usize);
         Self {
             tick: 0,
             heads: [[NONE; SLOTS]; LEVELS],
             occupied: [0; LEVELS],
-            next: vec![NONE; ids],
-            deadline_ns: vec![0; ids],
+            timers: vec![Timer::UNSET; ids],
             armed: 0,
         }
     }
@@ -52,7 +70,8 @@ impl Timers {
 
     /// Sets a timer. A time that has passed fires at the next [`Timers::pop`].
     pub fn set(&mut self, id: u32, deadline_ns: u64) {
-        self.deadline_ns[id as usize] = deadline_ns;
+        let halves = [deadline_ns as u32, (deadline_ns >> 32) as u32];
+        self.timers[id as usize].deadline_ns = halves;
         self.armed += 1;
         self.link(id);
     }
@@ -90,15 +109,15 @@ impl Timers {
         let mut at = self.heads[level][slot];
         while at != NONE && at != id {
             before = at;
-            at = self.next[at as usize];
+            at = self.timers[at as usize].next;
         }
         if at == NONE {
             return false;
         }
-        let after = self.next[id as usize];
+        let after = self.timers[id as usize].next;
         match before {
             NONE => self.heads[level][slot] = after,
-            before => self.next[before as usize] = after,
+            before => self.timers[before as usize].next = after,
         }
         if self.heads[level][slot] == NONE {
             self.occupied[level] &= !(1 << slot);
@@ -138,18 +157,23 @@ impl Timers {
         }
         let slot = tick as usize % SLOTS;
         self.list(self.heads[0][slot])
-            .map(|id| self.deadline_ns[id as usize])
+            .map(|id| self.deadline_of(id))
             .min()
+    }
+
+    fn deadline_of(&self, id: u32) -> u64 {
+        let [low, high] = self.timers[id as usize].deadline_ns;
+        u64::from(low) | u64::from(high) << 32
     }
 
     fn list(&self, head: u32) -> impl Iterator<Item = u32> {
         let some = |id: u32| (id != NONE).then_some(id);
-        std::iter::successors(some(head), move |&id| some(self.next[id as usize]))
+        std::iter::successors(some(head), move |&id| some(self.timers[id as usize].next))
     }
 
     /// Where a timer belongs as the wheel stands.
     fn place(&self, id: u32) -> (usize, usize) {
-        let tick = (self.deadline_ns[id as usize] >> TICK_BITS).max(self.tick);
+        let tick = (self.deadline_of(id) >> TICK_BITS).max(self.tick);
         let differing = (tick ^ self.tick) | 1;
         let digit = (63 - differing.leading_zeros()) / DIGIT_BITS;
         let level = (digit as usize).min(LEVELS - 1);
@@ -159,7 +183,7 @@ impl Timers {
 
     fn link(&mut self, id: u32) {
         let (level, slot) = self.place(id);
-        self.next[id as usize] = self.heads[level][slot];
+        self.timers[id as usize].next = self.heads[level][slot];
         self.heads[level][slot] = id;
         self.occupied[level] |= 1 << slot;
     }
@@ -170,12 +194,12 @@ impl Timers {
         let mut before = NONE;
         let mut id = self.heads[0][slot];
         while id != NONE {
-            let after = self.next[id as usize];
-            if self.deadline_ns[id as usize] <= now_ns {
+            let after = self.timers[id as usize].next;
+            if self.deadline_of(id) <= now_ns {
                 if before == NONE {
                     self.heads[0][slot] = after;
                 } else {
-                    self.next[before as usize] = after;
+                    self.timers[before as usize].next = after;
                 }
                 if self.heads[0][slot] == NONE {
                     self.occupied[0] &= !(1 << slot);
@@ -210,7 +234,7 @@ impl Timers {
         let mut id = std::mem::replace(&mut self.heads[level][slot], NONE);
         self.occupied[level] &= !(1 << slot);
         while id != NONE {
-            let after = self.next[id as usize];
+            let after = self.timers[id as usize].next;
             self.link(id);
             id = after;
         }
