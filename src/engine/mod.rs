@@ -1,13 +1,14 @@
 //! A plan becomes samples: one thread per core, nothing shared, everything added up at the end.
 //!
 //! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
-//! [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
+//! `requests`, [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
 
 mod arrivals;
 mod collector;
 pub mod connection;
 pub mod example;
 pub mod pool;
+mod requests;
 pub mod shard;
 pub mod timers;
 pub mod user;
