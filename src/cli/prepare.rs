@@ -225,3 +225,27 @@ fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> 
     }
     Ok(choice.backend)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_memory_than_there_is_is_refused_with_what_takes_most_of_it() {
+        let footprint = Footprint {
+            users: 1_000_000,
+            of_user: 44,
+            of_variables: 56,
+            connections: 0,
+            of_connections: 0,
+            figures: 0,
+            buffers: 0,
+        };
+        assert!(check_memory(&footprint, Some(100_000_000)).is_ok());
+        assert!(check_memory(&footprint, None).is_ok());
+        let refused = check_memory(&footprint, Some(99_000_000)).expect_err("too much");
+        let said = refused.to_string();
+        assert!(said.starts_with("about 100 MB of memory are needed, most of it for 1,000,000 users at 100 B, and 99.0 MB"));
+        assert!(said.contains("fewer --users"), "{said}");
+    }
+}
