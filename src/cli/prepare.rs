@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use crate::engine::{self, Control, Run, Second, Setup};
+use crate::engine::{self, Control, Footprint, Run, Second, Setup};
 use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::mock::Mock;
 use crate::plan::scenario::Scenario;
 use crate::plan::{Connections, Plan};
 use crate::report::hdr::IntervalLog;
-use crate::report::units::grouped;
+use crate::report::units::{bytes, grouped};
 use crate::report::{csv, files};
-use crate::watch::{Ticks, throttled_us};
+use crate::watch::{self, Ticks, throttled_us};
 
 use super::args::RunArgs;
 use super::cores::share_out;
@@ -57,6 +57,10 @@ pub(super) struct Prepared {
     pub control: Arc<Control>,
     /// Listened for from before the first announcement on.
     signals: Signals,
+    /// What the plan takes of memory.
+    pub footprint: Footprint,
+    /// What the program has taken before.
+    pub program_bytes: u64,
     /// Target and generator, or several shards, are on the same core.
     pub cores_shared: bool,
     /// Cores that this process may use.
@@ -109,6 +113,9 @@ impl Prepared {
         };
         cannot(check_descriptors(&plan))?;
         let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
+        let footprint = Footprint::of(&plan, backend);
+        let program_bytes = cpu::resident_bytes();
+        cannot(check_memory(&footprint, watch::free_bytes()))?;
         let control = Arc::new(Control::default());
         let signals = cannot(
             Signals::listen(control.clone(), Announce::Orders)
@@ -124,6 +131,8 @@ impl Prepared {
             stand_in,
             control,
             signals,
+            footprint,
+            program_bytes,
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
         })
@@ -188,6 +197,22 @@ fn check_descriptors(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what would be ended half-way by a machine without memory.
+fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
+    let needed = footprint.bytes() as u64;
+    match free_bytes {
+        Some(free) if needed > free => bail!(
+            "about {} of memory are needed, most of it for {} users at {} B, and {} are free; give fewer --users, a \
+             scenario with shorter variables, or this process more (docker run --memory, systemd's MemoryMax)",
+            bytes(needed),
+            grouped(footprint.users as u64),
+            footprint.of_user + footprint.of_variables,
+            bytes(free),
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> {
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
@@ -199,4 +224,28 @@ fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> 
         note(format_args!("note: using epoll: {reason}"));
     }
     Ok(choice.backend)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_memory_than_there_is_is_refused_with_what_takes_most_of_it() {
+        let footprint = Footprint {
+            users: 1_000_000,
+            of_user: 44,
+            of_variables: 56,
+            connections: 0,
+            of_connections: 0,
+            figures: 0,
+            buffers: 0,
+        };
+        assert!(check_memory(&footprint, Some(100_000_000)).is_ok());
+        assert!(check_memory(&footprint, None).is_ok());
+        let refused = check_memory(&footprint, Some(99_000_000)).expect_err("too much");
+        let said = refused.to_string();
+        assert!(said.starts_with("about 100 MB of memory are needed, most of it for 1,000,000 users at 100 B, and 99.0 MB"));
+        assert!(said.contains("fewer --users"), "{said}");
+    }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::analysis::windows::Referee;
-use crate::engine::{Order, Second};
+use crate::engine::{Footprint, Order, Second};
 use crate::plan::duration;
 use crate::plan::open::Arrivals;
 use crate::report::console::{Style, render};
 use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
-use crate::report::units::{grouped, three_digits};
+use crate::report::units::{bytes, grouped, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
@@ -116,7 +116,29 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         },
         plan.seed
     ));
+    note(memory_line(&prepared.footprint, prepared.program_bytes));
     notes(args, wishes, prepared);
+}
+
+/// What the run is expected to take of memory, and what for.
+fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", grouped(count as u64)),
+    };
+    format!(
+        "memory: about {} ({} at {} B and {} B of variables, {} {}, figures {}, buffers {}, the program {}); {} if all wait at once",
+        bytes(footprint.bytes() as u64 + program_bytes),
+        counted(footprint.users, "user"),
+        footprint.of_user,
+        footprint.of_variables,
+        counted(footprint.connections, "connection"),
+        bytes(footprint.of_connections as u64),
+        bytes(footprint.figures as u64),
+        bytes(footprint.buffers as u64),
+        bytes(program_bytes),
+        bytes(footprint.at_worst() as u64 + program_bytes),
+    )
 }
 
 /// What might surprise.

@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use super::shard::OnInterval;
 
 /// Intervals per shard beside the one it counts into.
-const SPARE_INTERVALS: usize = 2;
+pub(super) const SPARE_INTERVALS: usize = 2;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// A second of the whole run, for those who watch.

@@ -1,13 +1,16 @@
 //! A plan becomes samples: one thread per core, nothing shared, everything added up at the end.
 //!
 //! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
-//! [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
+//! `requests`, [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path, and
+//! [`Footprint`] before it.
 
 mod arrivals;
 mod collector;
 pub mod connection;
 pub mod example;
+mod footprint;
 pub mod pool;
+mod requests;
 pub mod shard;
 pub mod timers;
 pub mod user;
@@ -32,6 +35,7 @@ use crate::plan::Plan;
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
 use collector::{Collector, Gathered, Port, Watch};
+pub use footprint::Footprint;
 use shard::{Outcomes, Shard, Start};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.

@@ -20,8 +20,9 @@ use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
 use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
 use super::pool::{Acquired, Pool, backoff_ns};
+use super::requests::{NO_REQUEST, Phase, Request, Requests};
 use super::timers::Timers;
-use super::user::{self, Action, Answer, Leaving, Move, PollEnd, Script, User};
+use super::user::{self, Acting, Action, Answer, Leaving, Move, PollEnd, Script, Tally, User};
 use super::{Control, Order};
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
@@ -57,7 +58,11 @@ pub struct Shard<'p, D> {
     driver: D,
     pool: Pool,
     users: Vec<Seat>,
+    /// Of the users that are not asleep.
+    requests: Requests,
     users_max: usize,
+    /// Of each user, or empty when the plan does not ask for it.
+    tallies: Vec<Tally>,
     /// Each user's variables, one stride after the other.
     variables: Vec<u8>,
     /// The values of the request that is rendered now.
@@ -77,37 +82,31 @@ pub struct Shard<'p, D> {
     progress: Progress,
 }
 
-/// A user and the request that it has under way.
+/// A user, awake or asleep.
+///
+/// | bytes of an idle user | |
+/// |---|---|
+/// | 24 | its state ([`User`]) |
+/// | 8 | the rest of its seat |
+/// | 12 | its place in the timer wheel |
+/// | 8 | each span of the scenario |
+/// | 16 | [`Tally`], where the plan asks for it |
+///
+/// Its variables come on top. A user with a request under way, or in the waiting line, takes [`Requests::BYTES_EACH`]
+/// and its place in the line more.
 struct Seat {
     user: User,
-    /// When it wanted to send the request: its time limit counts from here, waiting line and connect included.
-    begun_ns: u64,
-    submitted_ns: u64,
-    /// Slot of its connection while a request is under way, else `NOBODY`.
-    slot: u32,
-    /// Requests begun: the key of the values made for each.
-    requests: u32,
-    /// Users that had this seat before.
-    lives: u32,
-    step: StepIndex,
-    phase: Phase,
+    /// The place of its request, else `NO_REQUEST`.
+    request: u32,
     /// The plan wants another user here as soon as this one has left.
     comes_again: bool,
     /// Of an open load: it has not been ready for an arrival yet.
     prepares: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Sleeps, or has left.
-    Quiet,
-    /// In the waiting line, or its connection is being opened.
-    Waiting,
-    /// Its request is with the kernel.
-    Submitted,
-    /// The same, and the request has been sent a second time.
-    Resubmitted,
-}
+const _: () = assert!(USER_BYTES + size_of::<Tally>() <= 64);
+/// What each user takes beside its variables, spans and tally.
+pub(super) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
 
 /// How far before a due moment the shard stops sleeping and looks at the clock instead, in an open load. A sleep in
 /// the kernel overshoots by about 50 us; this way it is 0 at the median and 30 us at p99 (`architecture.md`).
@@ -189,7 +188,12 @@ impl<'p, D: Driver> Shard<'p, D> {
             driver,
             pool,
             users: Vec::with_capacity(users_max),
+            requests: Requests::new(users_max),
             users_max,
+            tallies: Vec::with_capacity(match plan.keeps_tallies() {
+                true => users_max,
+                false => 0,
+            }),
             variables: vec![0; users_max * scenario.variables.stride()],
             fresh: vec![0; scenario.fresh_stride],
             spans_since_ns: vec![NO_SPAN; users_max * scenario.spans.len()],
@@ -317,8 +321,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         let had_work = !self.submitted.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
         for index in 0..self.submitted.len() {
-            let seat = &mut self.users[self.submitted[index] as usize];
-            seat.submitted_ns = turn.submitted_ns;
+            let seat = &self.users[self.submitted[index] as usize];
+            // Its connection may have ended in the same turn.
+            if let Some(request) = self.requests.get_mut(seat.request) {
+                request.submitted_ns = turn.submitted_ns;
+            }
         }
         if !self.submitted.is_empty() {
             let progress = &mut self.progress;
@@ -358,14 +365,16 @@ impl<'p, D: Driver> Shard<'p, D> {
         if self.users.len() > USERS_LOOKED_AT {
             return;
         }
-        let seats = || self.users.iter().enumerate();
-        let under_way = seats().filter(|(_, seat)| seat.phase != Phase::Quiet);
-        assert_eq!(under_way.count(), self.progress.in_flight);
-        let waits = |seat: &Seat| seat.phase == Phase::Waiting && seat.slot == NOBODY;
-        let waiting = seats().filter(|(_, seat)| waits(seat)).count();
+        let under_way = || {
+            let seats = self.users.iter().enumerate();
+            seats.filter_map(|(id, seat)| Some((id, self.requests.get(seat.request)?)))
+        };
+        assert_eq!(under_way().count(), self.progress.in_flight);
+        let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NOBODY;
+        let waiting = under_way().filter(|(_, request)| waits(request)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");
-        for (id, seat) in seats().filter(|(_, seat)| seat.slot != NOBODY) {
-            let connection = &self.pool.connections[seat.slot as usize];
+        for (id, request) in under_way().filter(|(_, request)| request.slot != NOBODY) {
+            let connection = &self.pool.connections[request.slot as usize];
             assert_eq!(connection.user as usize, id, "the user of its connection");
         }
         let taken = self.pool.connections.iter();
@@ -382,8 +391,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             let carries = matches!(connection.state, State::Busy | State::Connecting);
             assert_eq!(carries, carries && connection.user != NOBODY);
             if connection.user != NOBODY {
-                let seat = &self.users[connection.user as usize];
-                assert_eq!(seat.slot as usize, slot, "the connection of its user");
+                let request = self.request(connection.user);
+                assert_eq!(request.slot as usize, slot, "the connection of its user");
             }
         }
     }
@@ -461,8 +470,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.counts.started += 1;
         }
-        let script = self.script();
-        let action = self.users[id as usize].user.on_arrival(script, due_ns);
+        let action = self.acting(id).on_arrival(due_ns);
         self.act(id, action.into());
     }
 
@@ -507,8 +515,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             None => self.spawn(id, at_ns, 0),
             Some(seat) if !seat.user.is_on_its_way_out() => seat.user.tell(Leaving::No),
             Some(seat) if seat.user.has_left() => {
-                let lives = seat.lives + 1;
-                self.spawn(id, at_ns, lives);
+                self.spawn(id, at_ns, self.lives(id) + 1);
             }
             Some(seat) => seat.comes_again = true,
         }
@@ -516,14 +523,14 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The plan wants one user less.
     fn on_going(&mut self, id: u32) {
-        let script = self.script();
         let seat = &mut self.users[id as usize];
         seat.comes_again = false;
         seat.user.tell(Leaving::AfterPass);
-        if seat.phase != Phase::Quiet {
+        if seat.request != NO_REQUEST {
             return;
         }
-        if let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns) {
+        let now_ns = self.progress.now_ns;
+        if let Some(next) = self.acting(id).leave_from_sleep(now_ns) {
             self.timers.cancel(id);
             self.act(id, next);
         }
@@ -532,8 +539,14 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// A user takes the seat that `lives` others had before.
     fn spawn(&mut self, id: u32, at_ns: u64, lives: u32) {
         let plan = self.plan;
-        let first = u64::from(id) * plan.shards as u64 + self.index as u64;
-        let number = first + u64::from(lives) * plan.users_max();
+        if plan.keeps_tallies() {
+            let tally = Tally::new(at_ns, plan.load.iterations_of(self.number(id, 0)), lives);
+            match self.tallies.get_mut(id as usize) {
+                Some(place) => *place = tally,
+                None => self.tallies.push(tally),
+            }
+        }
+        let number = self.number(id, lives);
         let origin = self.origin(number, Stream::Variable, 0);
         let stride = plan.scenario.variables.stride();
         let place = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
@@ -544,14 +557,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             arrivals.preparing += 1;
         }
         let seat = Seat {
-            user: User::new(number, at_ns, plan.load.iterations_of(first)),
-            begun_ns: 0,
-            submitted_ns: 0,
-            slot: NOBODY,
-            requests: 0,
-            lives,
-            step: 0,
-            phase: Phase::Quiet,
+            user: User::new(at_ns),
+            request: NO_REQUEST,
             comes_again: false,
             prepares: plan.open.is_some(),
         };
@@ -561,8 +568,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.progress.spawned += 1;
         self.recorder.set_users(self.active_users());
-        let script = self.script();
-        let first = self.users[id as usize].user.begin(script);
+        let first = self.acting(id).begin();
         self.act(id, first);
     }
 
@@ -580,9 +586,34 @@ impl<'p, D: Driver> Shard<'p, D> {
         {
             self.drop_connection(slot);
         }
-        let seat = &self.users[id as usize];
-        if seat.comes_again && !self.progress.draining {
-            self.spawn(id, self.progress.now_ns, seat.lives + 1);
+        if self.users[id as usize].comes_again && !self.progress.draining {
+            self.spawn(id, self.progress.now_ns, self.lives(id) + 1);
+        }
+    }
+
+    /// How many users had this one's seat before.
+    fn lives(&self, id: u32) -> u32 {
+        let tally = self.tallies.get(id as usize);
+        tally.map_or(0, |tally| tally.lives)
+    }
+
+    /// The number in the whole run of the user that had a seat after so many others.
+    fn number(&self, id: u32, lives: u32) -> u64 {
+        let first = u64::from(id) * self.plan.shards as u64 + self.index as u64;
+        first + u64::from(lives) * self.plan.users_max()
+    }
+
+    /// A user with all that it acts by.
+    fn acting(&mut self, id: u32) -> Acting<'_> {
+        Acting {
+            number: self.number(id, self.lives(id)),
+            user: &mut self.users[id as usize].user,
+            tally: self.tallies.get_mut(id as usize),
+            script: Script {
+                scenario: &self.plan.scenario,
+                random: self.random,
+                is_open: self.plan.open.is_some(),
+            },
         }
     }
 
@@ -614,14 +645,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         !self.plan.scenario.stop.is_empty()
     }
 
-    fn script(&self) -> Script<'p> {
-        Script {
-            scenario: &self.plan.scenario,
-            random: self.random,
-            is_open: self.plan.open.is_some(),
-        }
-    }
-
     fn step(&self, index: StepIndex) -> &'p Step {
         &self.plan.scenario.steps[usize::from(index)]
     }
@@ -644,10 +667,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             return;
         }
         if id < users_max {
-            let script = self.script();
-            let next = self.users[id as usize]
-                .user
-                .next(script, user::Happening::Woken);
+            let next = self.acting(id).next(user::Happening::Woken);
             self.act(id, next);
         } else if is_time_limit {
             self.on_time_limit(id - users_max);
@@ -691,16 +711,12 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.spans_since_ns[place] = seat.user.intended_ns;
             self.recorder.on_span_begun(usize::from(*span));
         }
-        seat.requests = seat.requests.wrapping_add(1);
-        seat.step = step;
-        seat.begun_ns = self.progress.now_ns;
-        seat.phase = Phase::Waiting;
-        seat.slot = NOBODY;
+        seat.request = self.requests.begin(self.progress.now_ns);
         match self.pool.acquire(id) {
             Acquired::Ready(slot) => self.submit(slot, id),
             Acquired::ToOpen(slot) => self.open(slot, id),
             Acquired::BackingOff(slot) => {
-                self.users[id as usize].slot = slot;
+                self.request_mut(id).slot = slot;
                 self.limit_time(slot);
             }
             Acquired::InLine => self.progress.waited_in_line += 1,
@@ -708,7 +724,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn open(&mut self, slot: u32, id: u32) {
-        self.users[id as usize].slot = slot;
+        self.request_mut(id).slot = slot;
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_opening(id, self.progress.now_ns);
         let address_index =
@@ -720,8 +736,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn submit(&mut self, slot: u32, id: u32) {
         let seat = &self.users[id as usize];
-        let step = self.step(seat.step);
-        let origin = self.origin(seat.user.number, Stream::Request, u64::from(seat.requests));
+        let step = self.step(seat.user.step());
+        let text = u64::from(seat.user.request_number());
+        let origin = self.origin(self.number(id, self.lives(id)), Stream::Request, text);
         step.refresh(&origin, &mut self.fresh);
         let stride = self.plan.scenario.variables.stride();
         let values = Values {
@@ -729,7 +746,6 @@ impl<'p, D: Driver> Shard<'p, D> {
             fresh: &self.fresh,
         };
         let bytes = step.template.render(values, self.driver.send_buffer());
-        let seat = &mut self.users[id as usize];
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_submitted(id, bytes);
         connection.decoder.start(
@@ -739,12 +755,14 @@ impl<'p, D: Driver> Shard<'p, D> {
                 ..step.keep
             },
         );
-        if seat.phase == Phase::Waiting {
-            seat.phase = Phase::Submitted;
+        let now_ns = self.progress.now_ns;
+        let request = self.request_mut(id);
+        if request.phase == Phase::Waiting {
+            request.phase = Phase::Submitted;
         }
-        seat.slot = slot;
+        request.slot = slot;
         // The true stamp follows when the batch goes out.
-        seat.submitted_ns = self.progress.now_ns;
+        request.submitted_ns = now_ns;
         self.recorder
             .on_submitted(usize::from(step.metric), bytes as u64);
         let connection = self.id_of(slot);
@@ -783,8 +801,27 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// When a user's request has taken too long, waiting line and connect included.
     fn time_limit_ns(&self, id: u32) -> u64 {
         let seat = &self.users[id as usize];
-        let timeout_ns = self.step(seat.step).timeout_ns;
-        seat.begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
+        let timeout_ns = self.step(seat.user.step()).timeout_ns;
+        self.request(id).begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
+    }
+
+    /// The request that a user has under way.
+    fn request(&self, id: u32) -> &Request {
+        let place = self.users[id as usize].request;
+        self.requests.get(place).expect("it has one under way")
+    }
+
+    fn request_mut(&mut self, id: u32) -> &mut Request {
+        let place = self.users[id as usize].request;
+        self.requests.get_mut(place).expect("it has one under way")
+    }
+
+    /// A user's request is over. Returns what it was.
+    fn end_request(&mut self, id: u32) -> Request {
+        self.progress.in_flight -= 1;
+        let seat = &mut self.users[id as usize];
+        let place = std::mem::replace(&mut seat.request, NO_REQUEST);
+        self.requests.end(place)
     }
 
     // ---- something came back
@@ -835,7 +872,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
-        let step = &scenario.steps[usize::from(self.users[id as usize].step)];
+        let step = &scenario.steps[usize::from(self.users[id as usize].user.step())];
         let received_bytes = connection.received_bytes;
         let reply = Reply {
             head: connection.decoder.head(),
@@ -863,16 +900,18 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
-        let seat = &mut self.users[id as usize];
-        let step = &self.plan.scenario.steps[usize::from(seat.step)];
+        let seat = &self.users[id as usize];
+        let step = &self.plan.scenario.steps[usize::from(seat.user.step())];
+        let request = self.requests.get_mut(seat.request);
+        let request = request.expect("its connection carries one");
         // The server closed an idle connection while the request was on its way: it never saw it. Sending it once
         // more is allowed for idempotent methods (RFC 9110 section 9.2.2) on a connection that had worked before.
         let race = matches!(
             failure,
             Failure::ClosedBeforeHead | Failure::ResetBeforeHead
         );
-        if race && connection.answers > 0 && step.idempotent && seat.phase == Phase::Submitted {
-            seat.phase = Phase::Resubmitted;
+        if race && connection.answers > 0 && step.idempotent && request.phase == Phase::Submitted {
+            request.phase = Phase::Resubmitted;
             self.recorder.on_retried(usize::from(step.metric));
             self.drop_connection(slot);
             self.open(slot, id);
@@ -906,7 +945,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// A request has failed; its connection has been dealt with.
     fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
-        let step = self.step(self.users[id as usize].step);
+        let step = self.step(self.users[id as usize].user.step());
         let secrets = &self.plan.scenario.secrets;
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
@@ -926,7 +965,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         received_bytes: u64,
     ) {
         let times = self.times(id);
-        let step = self.step(self.users[id as usize].step);
+        let step = self.step(self.users[id as usize].user.step());
         for span in step.ends.iter().filter(|_| answer == Answer::Success) {
             self.on_span_ended(id, usize::from(*span), times.done_ns);
         }
@@ -937,11 +976,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             body_bytes,
             received_bytes,
         );
-        self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;
-        let seat = &mut self.users[id as usize];
-        seat.phase = Phase::Quiet;
-        let slot = std::mem::replace(&mut seat.slot, NOBODY);
+        let slot = self.end_request(id).slot;
         if slot != NOBODY {
             self.give_back(slot);
         }
@@ -950,8 +986,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             service_ns: times.done_ns - times.submitted_ns,
             done_ns: times.done_ns,
         };
-        let script = self.script();
-        let next = self.users[id as usize].user.next(script, happening);
+        let next = self.acting(id).next(happening);
         self.act(id, next);
     }
 
@@ -983,15 +1018,13 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The three moments of the request that a user has under way, if it ended now.
     fn times(&self, id: u32) -> Times {
-        let seat = &self.users[id as usize];
         let done_ns = self.progress.now_ns;
-        let was_submitted = matches!(seat.phase, Phase::Submitted | Phase::Resubmitted);
+        let request = self.request(id);
         Times {
-            intended_ns: seat.user.intended_ns,
-            submitted_ns: if was_submitted {
-                seat.submitted_ns
-            } else {
-                done_ns
+            intended_ns: self.users[id as usize].user.intended_ns,
+            submitted_ns: match request.phase {
+                Phase::Waiting => done_ns,
+                Phase::Submitted | Phase::Resubmitted => request.submitted_ns,
             },
             done_ns,
         }
@@ -1065,7 +1098,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.cut_off_arrivals();
         while self.pool.leave_line().is_some() {}
         for id in 0..self.users.len() as u32 {
-            if self.users[id as usize].phase == Phase::Waiting {
+            let request = self.requests.get(self.users[id as usize].request);
+            if request.is_some_and(|request| request.phase == Phase::Waiting) {
                 self.cut_off(id);
             }
         }
@@ -1079,12 +1113,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let (users, users_max) = (&self.users, self.users_max as u32);
         self.timers
             .retain(|id| id >= users_max || users[id as usize].user.is_on_its_way_out());
-        let script = self.script();
+        let now_ns = self.progress.now_ns;
         for id in 0..self.users.len() as u32 {
             let seat = &mut self.users[id as usize];
             seat.user.tell(Leaving::AfterRequest);
-            if seat.phase == Phase::Quiet
-                && let Some(next) = seat.user.leave_from_sleep(script, self.progress.now_ns)
+            if seat.request == NO_REQUEST
+                && let Some(next) = self.acting(id).leave_from_sleep(now_ns)
             {
                 self.act(id, next);
             }
@@ -1116,12 +1150,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn cut_off(&mut self, id: u32) {
         let times = self.times(id);
-        let seat = &mut self.users[id as usize];
-        seat.phase = Phase::Quiet;
-        let slot = std::mem::replace(&mut seat.slot, NOBODY);
-        let metric = self.step(self.users[id as usize].step).metric;
+        let slot = self.end_request(id).slot;
+        let metric = self.step(self.users[id as usize].user.step()).metric;
         self.recorder.cut_off(usize::from(metric), times);
-        self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;
         if slot != NOBODY {
             // A slot that backs off goes on doing so: its timer is set.
@@ -1155,7 +1186,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.take_stock();
         for id in 0..self.users.len() as u32 {
-            if self.users[id as usize].phase != Phase::Quiet {
+            if self.users[id as usize].request != NO_REQUEST {
                 self.cut_off(id);
             }
         }

@@ -22,35 +22,64 @@ pub struct Script<'p> {
     pub is_open: bool,
 }
 
-/// One user's state between two happenings.
+/// One user's state between two happenings. There are a million of them, and most are asleep: what follows from a
+/// user's seat (its number) or matters to few plans ([`Tally`]) is kept elsewhere.
+///
+/// | bytes | |
+/// |---|---|
+/// | 16 | two moments: the request, and the first attempt at its step, were due |
+/// | 4 | requests that have ended: the count in the key of every draw |
+/// | 4 | where it is: step, stage of its life, whether it was told to leave |
 #[derive(Clone, Debug)]
 pub struct User {
     /// When the request under way, or the next one, is due.
     pub intended_ns: u64,
     /// When the first attempt of the present step was due.
     step_since_ns: u64,
-    /// When the present pass of the work loop was due.
-    pass_since_ns: u64,
-    /// The user's number in the whole run: the key of its random draws.
-    pub number: u64,
-    /// Passes of the work loop still to do; `u32::MAX` for no bound.
-    iterations_left: u32,
-    draws: u32,
-    position: Position,
-    gives_up: bool,
+    /// Requests that have ended.
+    requests: u32,
+    /// The step that is under way or comes next, where the stage has steps.
+    step: StepIndex,
+    stage: Stage,
     leaving: Leaving,
 }
 
+const _: () = assert!(size_of::<User>() == 24);
+
+/// What is kept of a user beside its state where the plan asks for it: with bounded iterations, paced waits, or seats
+/// that several users have one after the other.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// When the present pass of the work loop was due.
+    pass_since_ns: u64,
+    /// Passes of the work loop still to do; `u32::MAX` for no bound.
+    passes_left: u32,
+    /// Users that had this seat before.
+    pub lives: u32,
+}
+
+/// A user and all that it acts by.
+pub struct Acting<'u> {
+    /// Its state.
+    pub user: &'u mut User,
+    /// Where the plan asks for one.
+    pub tally: Option<&'u mut Tally>,
+    /// Its number in the whole run: the key of its random draws.
+    pub number: u64,
+    /// The same for all users.
+    pub script: Script<'u>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Position {
-    /// At this step of the start.
-    Start(StepIndex),
+enum Stage {
+    /// At a step of the start.
+    Start,
     /// Between two passes of the work loop.
     Between,
-    /// At this step of this task.
-    Task { task: u16, step: StepIndex },
-    /// At this step of the end.
-    Stop(StepIndex),
+    /// At a step of a task.
+    Task,
+    /// At a step of the end.
+    Stop,
     /// It has left.
     Gone,
 }
@@ -139,47 +168,16 @@ impl From<Action> for Move {
 }
 
 impl User {
-    /// A user that begins at `spawned_ns` and leaves after `iterations` passes of the work loop, or never.
-    pub fn new(number: u64, spawned_ns: u64, iterations: Option<u32>) -> Self {
+    /// A user that begins at `spawned_ns`.
+    pub fn new(spawned_ns: u64) -> Self {
         Self {
             intended_ns: spawned_ns,
             step_since_ns: spawned_ns,
-            pass_since_ns: spawned_ns,
-            number,
-            iterations_left: iterations.unwrap_or(u32::MAX),
-            draws: 0,
-            position: Position::Between,
-            gives_up: false,
+            requests: 0,
+            step: 0,
+            stage: Stage::Between,
             leaving: Leaving::No,
         }
-    }
-
-    /// The first move, at the time of spawning.
-    pub fn begin(&mut self, script: Script<'_>) -> Move {
-        self.go_to_start(script, script.scenario.start.start).into()
-    }
-
-    /// The next move.
-    pub fn next(&mut self, script: Script<'_>, happening: Happening) -> Move {
-        match happening {
-            Happening::Woken if self.gives_up => self.on_given_up(script),
-            Happening::Woken => match self.position {
-                Position::Between if script.is_open => Action::Rest.into(),
-                Position::Between => self.go_to_task(script).into(),
-                _ => self.step().map_or(Action::Finish, Action::Send).into(),
-            },
-            Happening::Answered {
-                answer,
-                service_ns,
-                done_ns,
-            } => self.on_answered(script, answer, service_ns, done_ns),
-        }
-    }
-
-    /// It rests, and does the pass of the work loop that was due at `due_ns`.
-    pub fn on_arrival(&mut self, script: Script<'_>, due_ns: u64) -> Action {
-        self.intended_ns = due_ns;
-        self.go_to_task(script)
     }
 
     /// It is told to leave, or to stay after all.
@@ -187,26 +185,24 @@ impl User {
         self.leaving = leaving;
     }
 
-    /// Its move when it was told to leave, is asleep, and nothing that it is in the middle of holds it.
-    pub fn leave_from_sleep(&mut self, script: Script<'_>, now_ns: u64) -> Option<Move> {
-        match (self.leaving, self.position) {
-            (Leaving::AfterPass | Leaving::AfterRequest, Position::Between)
-            | (Leaving::AfterRequest, Position::Start(_) | Position::Task { .. }) => {
-                self.gives_up = false;
-                Some(self.go_away(script, now_ns).into())
-            }
-            _ => None,
-        }
+    /// The step that is under way or comes next. To be asked only while there is one.
+    pub fn step(&self) -> StepIndex {
+        self.step
+    }
+
+    /// Which of its requests that is, counted from 1: the key of the values made for it.
+    pub fn request_number(&self) -> u32 {
+        self.requests.wrapping_add(1)
     }
 
     /// It does its last steps, or has left: it cannot be told to stay any more.
     pub fn is_on_its_way_out(&self) -> bool {
-        matches!(self.position, Position::Stop(_) | Position::Gone)
+        matches!(self.stage, Stage::Stop | Stage::Gone)
     }
 
     /// It is done for good.
     pub fn has_left(&self) -> bool {
-        self.position == Position::Gone
+        self.stage == Stage::Gone
     }
 
     /// The present attempt at its step is the first.
@@ -214,198 +210,262 @@ impl User {
         self.intended_ns == self.step_since_ns
     }
 
-    /// The step that is under way or comes next, if that is known.
-    fn step(&self) -> Option<StepIndex> {
-        match self.position {
-            Position::Start(step) | Position::Task { step, .. } | Position::Stop(step) => {
-                Some(step)
-            }
-            Position::Between | Position::Gone => None,
+    /// The patience of its poll is over with this moment.
+    fn gives_up(&self, repeat: &Repeat) -> bool {
+        let patience_ends_ns = self.step_since_ns + repeat.give_up_after_ns;
+        !self.is_first_attempt() && self.intended_ns >= patience_ends_ns
+    }
+}
+
+impl Tally {
+    /// Of a user that begins at `spawned_ns` and leaves after `iterations` passes of the work loop, or never; `lives`
+    /// others had its seat before.
+    pub fn new(spawned_ns: u64, iterations: Option<u32>, lives: u32) -> Self {
+        Self {
+            pass_since_ns: spawned_ns,
+            passes_left: iterations.unwrap_or(u32::MAX),
+            lives,
         }
     }
 
-    fn on_answered(
-        &mut self,
-        script: Script<'_>,
-        answer: Answer,
-        service_ns: u64,
-        done_ns: u64,
-    ) -> Move {
-        let Some(index) = self.step() else {
+    fn on_pass_over(&mut self) {
+        if self.passes_left != u32::MAX {
+            self.passes_left -= 1;
+        }
+    }
+}
+
+impl<'u> Acting<'u> {
+    /// The first move, at the time of spawning.
+    pub fn begin(&mut self) -> Move {
+        self.go_to_start(self.script.scenario.start.start).into()
+    }
+
+    /// The next move.
+    pub fn next(&mut self, happening: Happening) -> Move {
+        match happening {
+            Happening::Woken => self.on_woken(),
+            Happening::Answered {
+                answer,
+                service_ns,
+                done_ns,
+            } => self.on_answered(answer, service_ns, done_ns),
+        }
+    }
+
+    /// It rests, and does the pass of the work loop that was due at `due_ns`.
+    pub fn on_arrival(&mut self, due_ns: u64) -> Action {
+        self.user.intended_ns = due_ns;
+        self.go_to_task()
+    }
+
+    /// Its move when it was told to leave, is asleep, and nothing that it is in the middle of holds it.
+    pub fn leave_from_sleep(&mut self, now_ns: u64) -> Option<Move> {
+        match (self.user.leaving, self.user.stage) {
+            (Leaving::AfterPass | Leaving::AfterRequest, Stage::Between)
+            | (Leaving::AfterRequest, Stage::Start | Stage::Task) => {
+                Some(self.go_away(now_ns).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// The step that is under way or comes next, if that is known.
+    fn step(&self) -> Option<&'u Step> {
+        match self.user.stage {
+            Stage::Start | Stage::Task | Stage::Stop => {
+                Some(&self.script.scenario.steps[usize::from(self.user.step)])
+            }
+            Stage::Between | Stage::Gone => None,
+        }
+    }
+
+    fn on_woken(&mut self) -> Move {
+        match (self.user.stage, self.step()) {
+            (_, Some(step)) => match &step.repeat {
+                Some(repeat) if self.user.gives_up(repeat) => self.on_given_up(step),
+                _ => Action::Send(self.user.step).into(),
+            },
+            (Stage::Between, None) if self.script.is_open => Action::Rest.into(),
+            (Stage::Between, None) => self.go_to_task().into(),
+            (_, None) => Action::Finish.into(),
+        }
+    }
+
+    fn on_answered(&mut self, answer: Answer, service_ns: u64, done_ns: u64) -> Move {
+        let Some(step) = self.step() else {
             return Action::Finish.into();
         };
-        let step = &script.scenario.steps[usize::from(index)];
-        let leaves = self.leaving == Leaving::AfterRequest && !self.is_on_its_way_out();
+        self.user.requests = self.user.requests.wrapping_add(1);
+        let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
         let asks_again = answer != Answer::Success && !leaves;
         if let Some(repeat) = step.repeat.as_ref().filter(|_| asks_again) {
-            return self.ask_again(repeat, index, done_ns).into();
+            return self.ask_again(repeat, done_ns).into();
         }
         let is_ready = step.repeat.is_some() && answer == Answer::Success;
         let poll = is_ready.then(|| PollEnd::Ready {
-            step: index,
-            after_ns: done_ns.saturating_sub(self.step_since_ns),
+            step: self.user.step,
+            after_ns: done_ns.saturating_sub(self.user.step_since_ns),
         });
         let action = match answer {
-            _ if leaves => self.go_away(script, done_ns),
-            Answer::Success => self.go_on(script, step, self.intended_ns + service_ns, done_ns),
-            Answer::NotYet | Answer::Failed => self.on_failed(script, step, done_ns),
+            _ if leaves => self.go_away(done_ns),
+            Answer::Success => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
+            Answer::NotYet | Answer::Failed => self.on_failed(step, done_ns),
         };
-        let action = self.wait_for(script, action, done_ns);
+        let action = self.wait_for(action, done_ns);
         Move { action, poll }
     }
 
-    fn ask_again(&mut self, repeat: &Repeat, step: StepIndex, done_ns: u64) -> Action {
-        let patience_ends_ns = self.step_since_ns + repeat.give_up_after_ns;
-        let due_ns = (self.intended_ns + repeat.every_ns).max(done_ns);
-        self.gives_up = due_ns >= patience_ends_ns;
-        self.intended_ns = due_ns.min(patience_ends_ns.max(done_ns));
-        if self.intended_ns > done_ns || self.gives_up {
-            Action::SleepUntil(self.intended_ns)
+    fn ask_again(&mut self, repeat: &Repeat, done_ns: u64) -> Action {
+        let user = &mut *self.user;
+        let patience_ends_ns = user.step_since_ns + repeat.give_up_after_ns;
+        let due_ns = (user.intended_ns + repeat.every_ns).max(done_ns);
+        user.intended_ns = due_ns.min(patience_ends_ns.max(done_ns));
+        if user.intended_ns > done_ns || user.gives_up(repeat) {
+            Action::SleepUntil(user.intended_ns)
         } else {
-            Action::Send(step)
+            Action::Send(user.step)
         }
     }
 
-    fn on_given_up(&mut self, script: Script<'_>) -> Move {
-        self.gives_up = false;
-        let Some(index) = self.step() else {
-            return Action::Finish.into();
-        };
-        let step = &script.scenario.steps[usize::from(index)];
-        let now_ns = self.intended_ns;
-        let action = self.on_failed(script, step, now_ns);
-        let action = self.wait_for(script, action, now_ns);
-        let poll = Some(PollEnd::GaveUp { step: index });
+    fn on_given_up(&mut self, step: &Step) -> Move {
+        let poll = Some(PollEnd::GaveUp {
+            step: self.user.step,
+        });
+        let now_ns = self.user.intended_ns;
+        let action = self.on_failed(step, now_ns);
+        let action = self.wait_for(action, now_ns);
         Move { action, poll }
     }
 
     /// The present step has failed for good.
-    fn on_failed(&mut self, script: Script<'_>, step: &Step, done_ns: u64) -> Action {
+    fn on_failed(&mut self, step: &Step, done_ns: u64) -> Action {
         match step.on_failure {
-            OnFailure::GoOn => self.go_on(script, step, done_ns, done_ns),
-            OnFailure::EndTask => self.end_pass(script, done_ns),
-            OnFailure::Stop => self.go_away(script, done_ns),
+            OnFailure::GoOn => self.go_on(step, done_ns, done_ns),
+            OnFailure::EndTask => self.end_pass(done_ns),
+            OnFailure::Stop => self.go_away(done_ns),
         }
     }
 
     /// The present step is over: on to the next. `from_ns` is when it should have been over, `done_ns` when it was.
-    fn go_on(&mut self, script: Script<'_>, step: &Step, from_ns: u64, done_ns: u64) -> Action {
-        let draw = self.draw(script, Stream::Pause);
+    fn go_on(&mut self, step: &Step, from_ns: u64, done_ns: u64) -> Action {
+        let draw = self.draw(Stream::Pause);
         let paused = |from_ns| step.pause.ends_ns(draw, from_ns, from_ns);
-        let next = |step: StepIndex| step + 1;
-        match self.position {
-            Position::Start(at) => {
-                self.intended_ns = paused(from_ns);
-                self.go_to_start(script, next(at))
+        let next = self.user.step + 1;
+        match self.user.stage {
+            Stage::Task if self.script.scenario.ends_a_task(self.user.step) => {
+                return self.end_pass(paused(done_ns));
             }
-            Position::Task { task, step } => {
-                if next(step) == script.scenario.tasks[usize::from(task)].steps.end {
-                    return self.end_pass(script, paused(done_ns));
-                }
-                self.intended_ns = paused(from_ns);
-                self.go_to(Position::Task {
-                    task,
-                    step: next(step),
-                })
-            }
-            Position::Stop(at) => {
-                self.intended_ns = paused(from_ns);
-                self.go_to_stop(script, next(at))
-            }
-            Position::Between | Position::Gone => Action::Finish,
+            _ => self.user.intended_ns = paused(from_ns),
+        }
+        match self.user.stage {
+            Stage::Start => self.go_to_start(next),
+            Stage::Task => self.go_to(Stage::Task, next),
+            Stage::Stop => self.go_to_stop(next),
+            Stage::Between | Stage::Gone => Action::Finish,
         }
     }
 
     /// What is not due yet is waited for, and what is due is done.
-    fn wait_for(&mut self, script: Script<'_>, action: Action, now_ns: u64) -> Action {
+    fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
         match action {
-            Action::Send(_) | Action::Rest if self.intended_ns > now_ns => {
-                Action::SleepUntil(self.intended_ns)
+            Action::Send(_) | Action::Rest if self.user.intended_ns > now_ns => {
+                Action::SleepUntil(self.user.intended_ns)
             }
-            Action::SleepUntil(due_ns) if due_ns <= now_ns => self.go_to_task(script),
+            Action::SleepUntil(due_ns) if due_ns <= now_ns => self.go_to_task(),
             action => action,
         }
     }
 
     /// A pass of the work loop is over at `done_ns`: the wait for the next one, however short.
-    fn end_pass(&mut self, script: Script<'_>, done_ns: u64) -> Action {
-        if self.iterations_left != u32::MAX {
-            self.iterations_left -= 1;
+    fn end_pass(&mut self, done_ns: u64) -> Action {
+        if let Some(tally) = &mut self.tally {
+            tally.on_pass_over();
         }
-        self.position = Position::Between;
-        if self.leaving != Leaving::No || self.iterations_left == 0 {
-            return self.go_away(script, done_ns);
+        self.user.stage = Stage::Between;
+        if self.user.leaving != Leaving::No || self.has_no_pass_left() {
+            return self.go_away(done_ns);
         }
-        if script.is_open {
-            return self.rest(script, done_ns);
+        if self.script.is_open {
+            return self.rest(done_ns);
         }
-        let draw = self.draw(script, Stream::Wait);
-        let wait = script.scenario.wait;
-        self.intended_ns = wait.ends_ns(draw, self.pass_since_ns, done_ns);
-        Action::SleepUntil(self.intended_ns)
+        let draw = self.draw(Stream::Wait);
+        let since_ns = self.tally.as_ref().map_or(0, |tally| tally.pass_since_ns);
+        let wait = self.script.scenario.wait;
+        self.user.intended_ns = wait.ends_ns(draw, since_ns, done_ns);
+        Action::SleepUntil(self.user.intended_ns)
     }
 
-    fn go_to(&mut self, position: Position) -> Action {
-        self.position = position;
-        self.step_since_ns = self.intended_ns;
-        self.step().map_or(Action::Finish, Action::Send)
+    fn has_no_pass_left(&self) -> bool {
+        self.tally
+            .as_ref()
+            .is_some_and(|tally| tally.passes_left == 0)
     }
 
-    fn go_to_start(&mut self, script: Script<'_>, at: StepIndex) -> Action {
-        if at < script.scenario.start.end {
-            return self.go_to(Position::Start(at));
+    /// To a step of a stage that has steps.
+    fn go_to(&mut self, stage: Stage, step: StepIndex) -> Action {
+        self.user.stage = stage;
+        self.user.step = step;
+        self.user.step_since_ns = self.user.intended_ns;
+        Action::Send(step)
+    }
+
+    fn go_to_start(&mut self, at: StepIndex) -> Action {
+        if at < self.script.scenario.start.end {
+            return self.go_to(Stage::Start, at);
         }
-        self.position = Position::Between;
-        match self.leaving {
-            Leaving::No if script.is_open => self.rest(script, self.intended_ns),
-            Leaving::No => self.go_to_task(script),
-            _ => self.go_away(script, self.intended_ns),
+        self.user.stage = Stage::Between;
+        match self.user.leaving {
+            Leaving::No if self.script.is_open => self.rest(self.user.intended_ns),
+            Leaving::No => self.go_to_task(),
+            _ => self.go_away(self.user.intended_ns),
         }
     }
 
-    fn rest(&mut self, script: Script<'_>, now_ns: u64) -> Action {
-        self.intended_ns = now_ns;
-        match script.scenario.tasks.is_empty() {
-            true => self.go_away(script, now_ns),
+    fn rest(&mut self, now_ns: u64) -> Action {
+        self.user.intended_ns = now_ns;
+        match self.script.scenario.tasks.is_empty() {
+            true => self.go_away(now_ns),
             false => Action::Rest,
         }
     }
 
-    fn go_to_task(&mut self, script: Script<'_>) -> Action {
-        if script.scenario.tasks.is_empty() || self.iterations_left == 0 {
-            return self.go_away(script, self.intended_ns);
+    fn go_to_task(&mut self) -> Action {
+        if self.script.scenario.tasks.is_empty() || self.has_no_pass_left() {
+            return self.go_away(self.user.intended_ns);
         }
-        let task = script.scenario.pick(self.draw(script, Stream::Task));
-        self.pass_since_ns = self.intended_ns;
-        self.go_to(Position::Task {
-            task: task as u16,
-            step: script.scenario.tasks[task].steps.start,
-        })
+        let task = self.script.scenario.pick(self.draw(Stream::Task));
+        if let Some(tally) = &mut self.tally {
+            tally.pass_since_ns = self.user.intended_ns;
+        }
+        let first = self.script.scenario.tasks[task].steps.start;
+        self.go_to(Stage::Task, first)
     }
 
-    fn go_to_stop(&mut self, script: Script<'_>, at: StepIndex) -> Action {
-        if at < script.scenario.stop.end {
-            return self.go_to(Position::Stop(at));
+    fn go_to_stop(&mut self, at: StepIndex) -> Action {
+        if at < self.script.scenario.stop.end {
+            return self.go_to(Stage::Stop, at);
         }
-        self.go_to(Position::Gone)
+        self.user.stage = Stage::Gone;
+        Action::Finish
     }
 
     /// It leaves: by way of the last steps when it has been through the first ones, else at once.
-    fn go_away(&mut self, script: Script<'_>, now_ns: u64) -> Action {
-        self.intended_ns = now_ns;
-        match self.position {
-            Position::Between | Position::Task { .. } => {
-                self.go_to_stop(script, script.scenario.stop.start)
+    fn go_away(&mut self, now_ns: u64) -> Action {
+        self.user.intended_ns = now_ns;
+        match self.user.stage {
+            Stage::Between | Stage::Task => self.go_to_stop(self.script.scenario.stop.start),
+            Stage::Start | Stage::Stop | Stage::Gone => {
+                self.user.stage = Stage::Gone;
+                Action::Finish
             }
-            Position::Start(_) | Position::Stop(_) | Position::Gone => self.go_to(Position::Gone),
         }
     }
 
-    fn draw(&mut self, script: Script<'_>, stream: Stream) -> u64 {
-        self.draws = self.draws.wrapping_add(1);
-        script
-            .random
-            .draw(self.number, stream, u64::from(self.draws))
+    /// No two draws of a user for the same purpose have the same count: between them it has ended a request.
+    fn draw(&self, stream: Stream) -> u64 {
+        let count = u64::from(self.user.requests);
+        self.script.random.draw(self.number, stream, count)
     }
 }
 
@@ -453,11 +513,16 @@ mod tests {
             random: Keyed::new(1),
             is_open: false,
         };
-        let mut user = User::new(0, 0, Some(2));
-        assert_eq!(user.begin(script).action, Action::Send(0));
+        let mut user = Acting {
+            user: &mut User::new(0),
+            tally: Some(&mut Tally::new(0, Some(2), 0)),
+            number: 0,
+            script,
+        };
+        assert_eq!(user.begin().action, Action::Send(0));
         for (index, (happening, action, due_ms)) in story.iter().enumerate() {
-            assert_eq!(user.next(script, *happening).action, *action, "at {index}");
-            assert_eq!(user.intended_ns, due_ms * MS, "at {index}");
+            assert_eq!(user.next(*happening).action, *action, "at {index}");
+            assert_eq!(user.user.intended_ns, due_ms * MS, "at {index}");
         }
     }
 

@@ -116,6 +116,15 @@ impl Epoll {
         })
     }
 
+    /// What the buffers of one take, all of them in use.
+    pub fn buffer_bytes(config: &DriverConfig) -> usize {
+        EVENTS_MAX * RECEIVE_BUFFER_BYTES
+            + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.request_bytes_max)
+    }
+
+    /// What is kept of each connection, with its place in the list of those to be read.
+    pub(super) const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<ConnectionId>();
+
     fn open(&mut self, connection: ConnectionId, address_index: usize) -> io::Result<()> {
         let address = &self.addresses[address_index];
         let socket = socket::open(address, socket::Blocking::No)?;

@@ -115,6 +115,14 @@ pub struct Received {
     pub bytes: u32,
 }
 
+/// What a driver keeps of each connection, in bytes.
+pub fn connection_bytes(backend: Backend) -> usize {
+    match backend {
+        Backend::Epoll => epoll::Epoll::CONNECTION_BYTES,
+        Backend::Uring | Backend::Auto => uring::Uring::CONNECTION_BYTES,
+    }
+}
+
 /// Which driver a run asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {

@@ -39,6 +39,11 @@ impl SendBuffers {
         buffers
     }
 
+    /// What `count` of them take.
+    pub fn bytes(count: usize, buffer_bytes: usize) -> usize {
+        count.next_multiple_of(SLAB_BUFFERS) * buffer_bytes.next_multiple_of(64)
+    }
+
     fn grow(&mut self) {
         let first = self.sends.len() as u32;
         self.slabs

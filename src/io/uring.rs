@@ -123,7 +123,7 @@ impl Uring {
     /// `Unsupported` on kernels before 5.11, whose waits take no timeout.
     pub fn new(config: &DriverConfig, clock: Clock, allowed: Features) -> io::Result<Self> {
         assert!(config.slots < token::INDEX_END);
-        let completions = (4 * config.slots as u32).clamp(COMPLETIONS_MIN, COMPLETIONS_MAX);
+        let completions = completions_of(config);
         let (ring, mut features) = build_ring(completions, allowed)?;
         if !ring.params().is_feature_ext_arg() {
             let reason = "io_uring of this kernel cannot wait with a timeout (needs Linux 5.11)";
@@ -148,6 +148,17 @@ impl Uring {
             overflows: 0,
         })
     }
+
+    /// What the rings and buffers of one take, all of them in use.
+    pub fn buffer_bytes(config: &DriverConfig) -> usize {
+        let rings = completions_of(config) as usize * size_of::<cqueue::Entry>()
+            + SUBMISSIONS_MAX as usize * size_of::<squeue::Entry>();
+        let receive = usize::from(RECEIVE_BUFFERS) * RECEIVE_BUFFER_BYTES;
+        rings + receive + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.request_bytes_max)
+    }
+
+    /// What is kept of each connection.
+    pub(super) const CONNECTION_BYTES: usize = size_of::<Connection>();
 
     /// What the ring really uses.
     pub fn features(&self) -> Features {
@@ -536,6 +547,10 @@ impl Drop for Uring {
             std::mem::forget(std::mem::replace(&mut self.sends, SendBuffers::new(0, 0)));
         }
     }
+}
+
+fn completions_of(config: &DriverConfig) -> u32 {
+    (4 * config.slots as u32).clamp(COMPLETIONS_MIN, COMPLETIONS_MAX)
 }
 
 /// The best ring of `allowed` that the kernel grants, and what of it was granted.

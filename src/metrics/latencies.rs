@@ -36,6 +36,11 @@ impl Default for Latencies {
 }
 
 impl Latencies {
+    /// What one takes.
+    pub fn bytes() -> usize {
+        size_of::<Self>() + Self::default().histogram.distinct_values() * size_of::<u64>()
+    }
+
     /// Counts a time; longer ones than an hour as an hour.
     #[inline]
     pub fn record(&mut self, ns: u64) {

@@ -32,7 +32,12 @@ pub struct Series {
 impl Series {
     /// An empty one for so many metrics, with all the memory it will need.
     pub fn new(steps: usize) -> Self {
-        Self::bounded(SAMPLES_MAX, BYTES_MAX + steps * STEP_BYTES_MAX)
+        Self::bounded(SAMPLES_MAX, Self::bytes(steps))
+    }
+
+    /// What one for so many metrics takes.
+    pub fn bytes(steps: usize) -> usize {
+        BYTES_MAX + steps * STEP_BYTES_MAX
     }
 
     fn bounded(samples_max: usize, bytes_max: usize) -> Self {

@@ -123,6 +123,12 @@ impl Closed {
         self.pieces.are_steered()
     }
 
+    /// Users may leave while it lasts, so that others come in their places.
+    pub fn may_shrink(&self) -> bool {
+        let shrinks = |piece: &Piece| piece.to < piece.from;
+        self.is_steered() || self.pieces.fixed.iter().any(shrinks)
+    }
+
     /// A line through points. A jump is spread over a second, or over the stretch after it when that is shorter.
     pub fn through(points: &[Point]) -> Self {
         let mut pieces = Vec::new();

@@ -33,6 +33,7 @@ use std::net::SocketAddr;
 use load::Closed;
 use open::Open;
 use scenario::Scenario;
+use wait::Wait;
 
 /// Longest time that requests under way are waited for after the end.
 const DRAIN_NS_MAX: u64 = 5_000_000_000;
@@ -83,6 +84,12 @@ impl Plan {
     /// Its load is decided while it runs.
     pub fn is_steered(&self) -> bool {
         self.load.is_steered() || self.open.as_ref().is_some_and(Open::is_steered)
+    }
+
+    /// More is to be kept of each user than where it is: passes to count, a pace to keep, or lives in a seat.
+    pub fn keeps_tallies(&self) -> bool {
+        let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
+        is_paced || self.load.iterations.is_some() || self.load.may_shrink()
     }
 
     /// How many users a shard has: user n belongs to shard n modulo the number of shards.

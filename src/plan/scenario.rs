@@ -32,7 +32,7 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What a user does once, in order.
     pub start: Range<StepIndex>,
-    /// What a user does again and again, one drawn by weight each time.
+    /// What a user does again and again, one drawn by weight each time. Their steps lie one task behind the other.
     pub tasks: Vec<Task>,
     /// What a user that has been through its start steps does before it leaves, in order.
     pub stop: Range<StepIndex>,
@@ -199,6 +199,15 @@ impl Scenario {
             }
         }
         unreachable!("the draw is below the sum of the weights")
+    }
+
+    /// This step of a task is its last. Tasks lie one behind the other.
+    pub fn ends_a_task(&self, step: StepIndex) -> bool {
+        let before = |task: &Task| task.steps.end <= step;
+        let task = self.tasks.partition_point(before);
+        self.tasks
+            .get(task)
+            .is_some_and(|task| step + 1 == task.steps.end)
     }
 
     /// The request that a user sends when a step is its first, with nothing taken out of answers but `<name>`.

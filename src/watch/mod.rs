@@ -1,6 +1,10 @@
 //! What the machine is and did meanwhile, as /proc tells it.
 
+mod memory;
+
 use std::fs;
+
+pub use memory::free_bytes;
 
 /// The machine that a run was made on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,113 @@
+//! Requests under way, apart from the users who wait for them: of a million users most are asleep and have none.
+//!
+//! The place that became free last is taken first: it is still in the cache, and there are never more places in use
+//! than there were requests under way at once. Room for all is reserved before the run; the machine gives memory for
+//! what is touched of it.
+
+use super::connection::NOBODY;
+
+/// No request is under way.
+pub const NO_REQUEST: u32 = u32::MAX;
+
+/// A user's request, from the moment when it wants to send it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// When the user wanted to send it: its time limit counts from here, waiting line and connect included.
+    pub begun_ns: u64,
+    /// When it was handed to the kernel.
+    pub submitted_ns: u64,
+    /// Slot of its connection, `NOBODY` before it has one.
+    pub slot: u32,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// In the waiting line, or its connection is being opened.
+    Waiting,
+    /// With the kernel.
+    Submitted,
+    /// The same, and it has been sent a second time.
+    Resubmitted,
+}
+
+/// The requests under way of one shard.
+pub struct Requests {
+    places: Vec<Request>,
+    free: Vec<u32>,
+}
+
+impl Requests {
+    /// What each takes, the number of its place included.
+    pub const BYTES_EACH: usize = size_of::<Request>() + size_of::<u32>();
+
+    /// Room for one of each user.
+    pub fn new(users_max: usize) -> Self {
+        assert!(users_max < NO_REQUEST as usize);
+        Self {
+            places: Vec::with_capacity(users_max),
+            free: Vec::with_capacity(users_max),
+        }
+    }
+
+    /// A user wants to send one; the number of its place.
+    pub fn begin(&mut self, begun_ns: u64) -> u32 {
+        let request = Request {
+            begun_ns,
+            submitted_ns: 0,
+            slot: NOBODY,
+            phase: Phase::Waiting,
+        };
+        match self.free.pop() {
+            Some(place) => {
+                self.places[place as usize] = request;
+                place
+            }
+            None => {
+                self.places.push(request);
+                self.places.len() as u32 - 1
+            }
+        }
+    }
+
+    /// It is over. Returns what it was.
+    pub fn end(&mut self, place: u32) -> Request {
+        self.free.push(place);
+        self.places[place as usize]
+    }
+
+    /// The request at a place; none at `NO_REQUEST`.
+    pub fn get(&self, place: u32) -> Option<&Request> {
+        self.places.get(place as usize)
+    }
+
+    /// The request at a place, to be changed; none at `NO_REQUEST`.
+    pub fn get_mut(&mut self, place: u32) -> Option<&mut Request> {
+        self.places.get_mut(place as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_more_places_than_requests_were_under_way_at_once() {
+        let mut requests = Requests::new(1_000);
+        let mut under_way = Vec::new();
+        for round in 0..1_000u64 {
+            under_way.push((requests.begin(round), round));
+            if round % 7 != 0 || round > 100 {
+                let (place, begun_ns) = under_way.remove(round as usize % under_way.len());
+                assert_eq!(requests.end(place).begun_ns, begun_ns);
+            }
+            for &(place, begun_ns) in &under_way {
+                assert_eq!(requests.get(place).expect("under way").begun_ns, begun_ns);
+            }
+        }
+        assert_eq!(requests.places.len(), under_way.len() + 1);
+        assert!(requests.get(NO_REQUEST).is_none());
+    }
+}

@@ -1,0 +1,73 @@
+//! How much memory this process may still take: what the machine has available, or less where its cgroup says so.
+
+use std::fs;
+
+/// In bytes; `None` where nothing is told.
+pub fn free_bytes() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok();
+    let machine = machine.and_then(|text| kib(&text, "MemAvailable:"));
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let folders = groups.lines().flat_map(folders).filter_map(free_in);
+    folders.chain(machine).min()
+}
+
+/// Where a line of /proc/self/cgroup has its limits: its own folder, and the root, which is the container's own inside
+/// one. Version 2 (`0::/a/b`) and the memory controller of version 1 (`4:memory:/a/b`).
+fn folders(line: &str) -> Vec<String> {
+    let root = match line.splitn(3, ':').collect::<Vec<_>>()[..] {
+        ["0", "", path] => ("/sys/fs/cgroup", path),
+        [_, controllers, path] if controllers.split(',').any(|name| name == "memory") => {
+            ("/sys/fs/cgroup/memory", path)
+        }
+        _ => return Vec::new(),
+    };
+    vec![root.0.to_owned(), format!("{}{}", root.0, root.1)]
+}
+
+/// What a folder's limit leaves. Pages of files that nobody has used lately are given up before anything else.
+fn free_in(folder: String) -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(format!("{folder}/{name}")).ok();
+    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
+    // `max` where there is no limit: not a number.
+    let limit = number("memory.max").or_else(|| number("memory.limit_in_bytes"))?;
+    let used = number("memory.current").or_else(|| number("memory.usage_in_bytes"))?;
+    let stat = read("memory.stat").unwrap_or_default();
+    let idle_files = stat
+        .lines()
+        .find_map(|line| line.strip_prefix("inactive_file "));
+    let idle_files = idle_files.and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(idle_files)))
+}
+
+/// `MemAvailable:   21980160 kB` (proc_meminfo(5)).
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_looked_for_where_a_group_and_a_container_have_them() {
+        assert_eq!(
+            folders("0::/user.slice"),
+            ["/sys/fs/cgroup", "/sys/fs/cgroup/user.slice"]
+        );
+        assert_eq!(
+            folders("4:memory:/app"),
+            ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/memory/app"]
+        );
+        assert!(folders("8:pids:/").is_empty());
+        assert!(folders("").is_empty());
+    }
+
+    #[test]
+    fn available_memory_is_read() {
+        let text = "MemTotal:  24683520 kB\nMemAvailable:   21980160 kB\n";
+        assert_eq!(kib(text, "MemAvailable:"), Some(21_980_160 * 1024));
+        assert_eq!(kib("", "MemAvailable:"), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! What `run` says of memory before it begins, held against what the process then took.
+
+mod binary;
+
+use std::net::TcpListener;
+
+use opsurge::report::record::Record;
+
+/// `85.3 MB` -> bytes.
+fn bytes_of(text: &str) -> f64 {
+    let (number, unit) = text.split_once(' ').expect("a number and a unit");
+    let number: f64 = number.replace(',', "").parse().expect("a number");
+    let factor = match unit {
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        _ => panic!("{text}"),
+    };
+    number * factor
+}
+
+/// What was expected if all goes well, and if all users wait at once.
+fn expected(said: &str) -> (f64, f64) {
+    let line = said
+        .lines()
+        .find_map(|line| line.strip_prefix("memory: about "));
+    let line = line.expect("it says what it will take");
+    let (usual, rest) = line.split_once(" (").expect("and for what");
+    let worst = rest.rsplit("; ").next().expect("and at worst");
+    let worst = worst.strip_suffix(" if all wait at once");
+    (bytes_of(usual), bytes_of(worst.expect("at worst")))
+}
+
+fn run(arguments: &str, code: i32) -> (Record, String) {
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    binary::record_of(&arguments, code)
+}
+
+fn check(said: &str, expected: f64, record: &Record) {
+    let truth = record.generator.rss_max_bytes as f64;
+    let ratio = expected / truth;
+    assert!(
+        (0.8..=1.2).contains(&ratio),
+        "{truth} bytes in truth: {said}"
+    );
+}
+
+#[test]
+fn users_that_all_wait_take_what_was_expected_of_them() {
+    // Takes connections and answers nothing: one request is under way, all others wait in the line.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    let scenario = format!(
+        "name = \"many\"\n[variables]\nid = \"{}{{{{uuid}}}}\"\n[[task]]\nmethod = \"GET\"\npath = \"/{{{{id}}}}\"\n",
+        "x".repeat(256)
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("many.toml");
+    std::fs::write(&file, scenario).expect("written");
+    let load = "-u 100000 -r 1e6 --connections 1 --shards 1 -t 6s --timeout 7s --headless";
+    let arguments = format!("{} --host http://{address} {load}", file.display());
+    let (record, said) = run(&arguments, 1);
+    assert!(record.totals.sent > 99_000, "all have come: {said}");
+    assert!(
+        said.contains("(100,000 users at 44 B and 294 B of variables"),
+        "{said}"
+    );
+    let (usual, worst) = expected(&said);
+    assert!(worst > usual && worst > 50e6, "{said}");
+    check(&said, worst, &record);
+}
+
+#[test]
+fn a_small_run_takes_what_was_expected_of_its_histograms_and_buffers() {
+    let (record, said) = run(
+        "--mock --headless -u 200 --wait 0 --pause 0 -t 2s --shards 1",
+        0,
+    );
+    check(&said, expected(&said).0, &record);
+}
