@@ -263,7 +263,8 @@ fn run_shard(
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(index),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        shared: plan.scenario.shared(),
     };
     let outcomes = match setup.backend {
         Backend::Epoll => drive(
