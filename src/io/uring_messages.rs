@@ -9,6 +9,10 @@ use super::send_buffers::PIECES_MAX;
 
 /// By the index of the send. Made when an index carries such a request for the first time.
 #[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "the list grows while the kernel reads messages: they must not move"
+)]
 pub(super) struct Messages(Vec<Box<Message>>);
 
 struct Message {
