@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opsurge::engine::timers::Timers;
-use opsurge::http::request::Values;
+use opsurge::http::request::{Cuts, Values};
 use opsurge::http::response::{Decoder, Expecting, Keep};
 use opsurge::metrics::outcome::Outcome;
 use opsurge::metrics::recorder::{Recorder, Times};
@@ -46,8 +46,9 @@ fn render(criterion: &mut Criterion) {
             .variables
             .fill(&origin(Stream::Variable, 0), &mut user);
         let mut fresh = vec![0; scenario.fresh_stride];
-        let mut out = vec![0; scenario.request_bytes_max()];
+        let mut out = vec![0; scenario.rendered_bytes_max()];
         let step = &scenario.steps[step];
+        let mut cuts = Cuts::default();
         let mut count = 0;
         criterion.bench_function(what, |bencher| {
             bencher.iter(|| {
@@ -57,7 +58,7 @@ fn render(criterion: &mut Criterion) {
                     user: black_box(&user),
                     fresh: &fresh,
                 };
-                step.template.render(values, black_box(&mut out))
+                step.template.render(values, black_box(&mut out), &mut cuts)
             });
         });
     }

@@ -3,14 +3,14 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use opsurge::engine::shard::{Shard, Start};
+use opsurge::engine::shard::{Outcomes, Shard, Start};
 use opsurge::engine::{Control, Order};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Received, Turn};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
@@ -57,6 +57,20 @@ struct Watching<'c, D> {
     at_to: Option<u64>,
 }
 
+impl<D> Watching<'_, D> {
+    fn on_request(&mut self) {
+        self.requests += 1;
+        let count = ALLOCATIONS.with(Cell::get);
+        if self.requests == self.from {
+            self.at_from = Some(count);
+        }
+        if self.requests == self.to {
+            self.at_to = Some(count);
+            self.control.give(Order::Drain);
+        }
+    }
+}
+
 impl<D: Driver> Driver for Watching<'_, D> {
     fn now_ns(&self) -> u64 {
         self.inner.now_ns()
@@ -68,16 +82,12 @@ impl<D: Driver> Driver for Watching<'_, D> {
         self.inner.send_buffer()
     }
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        self.requests += 1;
-        let count = ALLOCATIONS.with(Cell::get);
-        if self.requests == self.from {
-            self.at_from = Some(count);
-        }
-        if self.requests == self.to {
-            self.at_to = Some(count);
-            self.control.give(Order::Drain);
-        }
+        self.on_request();
         self.inner.submit_send(connection, bytes);
+    }
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        self.on_request();
+        self.inner.submit_send_around(connection, bytes, inserts);
     }
     fn is_sending(&self, connection: ConnectionId) -> bool {
         self.inner.is_sending(connection)
@@ -99,8 +109,9 @@ impl<D: Driver> Driver for Watching<'_, D> {
     }
 }
 
-/// Answers every request with the bytes that Ops-Core answers a workflow with.
-fn answer_all(listener: TcpListener) {
+/// Answers every request with the bytes that Ops-Core answers a workflow with. Requests come in one piece, or are
+/// `request_bytes` long.
+fn answer_all(listener: TcpListener, request_bytes: Option<usize>) {
     let body = r#"{"sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}"#;
     let answer = format!(
         "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
@@ -109,8 +120,12 @@ fn answer_all(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept() {
         let answer = answer.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+            let mut buffer = vec![0; request_bytes.unwrap_or(4096)];
+            let mut next = |stream: &mut TcpStream| match request_bytes {
+                None => stream.read(&mut buffer).is_ok_and(|count| count > 0),
+                Some(_) => stream.read_exact(&mut buffer).is_ok(),
+            };
+            while next(&mut stream) {
                 if stream.write_all(answer.as_bytes()).is_err() {
                     break;
                 }
@@ -119,8 +134,7 @@ fn answer_all(listener: TcpListener) {
     }
 }
 
-fn plan(address: SocketAddr) -> Plan {
-    let text = r#"
+const STEADY: &str = r#"
         name = "steady"
         [variables]
         id = "agent-{{uuid}}"
@@ -143,6 +157,17 @@ fn plan(address: SocketAddr) -> Plan {
         query = { serial = "{{sequence}}", fresh = "{{uuid}}" }
         timeout = "2s"
     "#;
+
+/// A body that is sent from one place, around a value that is not.
+const LARGE: &str = r#"
+        name = "large"
+        [[task]]
+        method = "POST"
+        path = "/"
+        text = "LONG{{uuid}}LONG"
+    "#;
+
+fn plan(text: &str, address: SocketAddr) -> Plan {
     Plan {
         scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
         load: Closed::at_rate(16, 1e6),
@@ -158,17 +183,44 @@ fn plan(address: SocketAddr) -> Plan {
 }
 
 fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
+    let (outcomes, allocations) = match run(STEADY, 12_000, build) {
+        Some(ran) => ran,
+        None => return,
+    };
+    let counts = &outcomes.recorder.counts;
+    assert!(counts.steps[1].requests > 500 && counts.spans[0].times.count() > 500);
+    assert_eq!(allocations, 0, "allocations in 10,000 requests");
+}
+
+fn check_large<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
+    let text = LARGE.replace("LONG", &"x".repeat(100_000));
+    if let Some((outcomes, allocations)) = run(&text, 3_000, build) {
+        let step = &outcomes.recorder.counts.steps[0];
+        assert!(step.bytes_sent > 200_000 * 3_000);
+        assert_eq!(allocations, 0, "allocations in 1,000 large requests");
+    }
+}
+
+/// What was allocated from the 2,000th request to the `to`-th.
+fn run<D: Driver>(
+    text: &str,
+    to: u64,
+    build: impl FnOnce(&DriverConfig) -> Option<D>,
+) -> Option<(Outcomes, u64)> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let plan = plan(listener.local_addr().expect("bound"));
-    std::thread::spawn(move || answer_all(listener));
+    let plan = plan(text, listener.local_addr().expect("bound"));
+    let shared = !plan.scenario.shared().is_empty();
+    let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
+    std::thread::spawn(move || answer_all(listener, request_bytes));
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        shared: plan.scenario.shared(),
     };
     let Some(inner) = build(&config) else {
         println!("SKIPPED: this driver is not to be had here");
-        return;
+        return None;
     };
     let control = Control::default();
     let watching = Watching {
@@ -176,7 +228,7 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
         control: &control,
         requests: 0,
         from: 2_000,
-        to: 12_000,
+        to,
         at_from: None,
         at_to: None,
     };
@@ -184,13 +236,12 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
     let (outcomes, watching) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let counts = &outcomes.recorder.counts.steps;
     let requests: u64 = counts.iter().map(|step| step.requests).sum();
-    assert!(requests >= 12_000 && counts.iter().all(|step| step.failures == 0));
-    assert!(counts[1].requests > 500 && outcomes.recorder.counts.spans[0].times.count() > 500);
+    assert!(requests >= to && counts.iter().all(|step| step.failures == 0));
     let (before, after) = (
         watching.at_from.expect("reached"),
         watching.at_to.expect("reached"),
     );
-    assert_eq!(after - before, 0, "allocations in 10,000 requests");
+    Some((outcomes, after - before))
 }
 
 #[test]
@@ -201,4 +252,14 @@ fn ten_thousand_requests_on_io_uring_allocate_nothing() {
 #[test]
 fn ten_thousand_requests_on_epoll_allocate_nothing() {
     check(|config| Epoll::new(config, Clock::start()).ok());
+}
+
+#[test]
+fn large_bodies_on_io_uring_allocate_nothing() {
+    check_large(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn large_bodies_on_epoll_allocate_nothing() {
+    check_large(|config| Epoll::new(config, Clock::start()).ok());
 }

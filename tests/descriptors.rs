@@ -67,7 +67,8 @@ fn drivers_leave_no_descriptor_and_no_mapping_behind() {
     let config = DriverConfig {
         addresses: vec![listener.local_addr().expect("it is bound")],
         slots: 4,
-        request_bytes_max: 4096,
+        rendered_bytes_max: 4096,
+        shared: Vec::new(),
     };
     let one_shot = Features {
         multishot: false,

@@ -22,7 +22,8 @@ fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
     let config = DriverConfig {
         addresses: vec![address],
         slots: 8,
-        request_bytes_max: 1 << 20,
+        rendered_bytes_max: 1 << 20,
+        shared: Vec::new(),
     };
     let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
     scene(&mut epoll, &listener, address);
@@ -195,7 +196,8 @@ fn a_refused_connection_says_so() {
         let config = DriverConfig {
             addresses: vec![refusing.expect("IPv4")],
             slots: 1,
-            request_bytes_max: 64,
+            rendered_bytes_max: 64,
+            shared: Vec::new(),
         };
         let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
         let mut drivers: Vec<&mut dyn Driver> = vec![&mut epoll];
@@ -288,7 +290,8 @@ fn dropping_a_driver_ends_its_connections() {
     let config = DriverConfig {
         addresses: vec![listener.local_addr().expect("it is bound")],
         slots: 4,
-        request_bytes_max: 64,
+        rendered_bytes_max: 64,
+        shared: Vec::new(),
     };
     if let Ok(mut uring) = Uring::new(&config, Clock::start(), Features::ALL) {
         let mut peer = open(&mut uring, &listener, id(0, 1));

@@ -256,17 +256,13 @@ fn check_requests(scenario: &Scenario, text: &str) {
             .variables
             .fill(&origin(Stream::Variable, 0), &mut values);
         let mut fresh = vec![0; scenario.fresh_stride];
-        let mut out = vec![0; scenario.request_bytes_max()];
         for (nth, step) in scenario.steps.iter().enumerate() {
             step.refresh(&origin(Stream::Request, nth as u64 + 1), &mut fresh);
-            let length = step.template.render(
-                Values {
-                    user: &values,
-                    fresh: &fresh,
-                },
-                &mut out,
-            );
-            check_request(&out[..length], text);
+            let request = step.template.whole(Values {
+                user: &values,
+                fresh: &fresh,
+            });
+            check_request(&request, text);
             let reply = Reply {
                 head: b"HTTP/1.1 200 OK\r\nX-Cart: caf\xe9\r\n\r\n",
                 body: answer.as_bytes(),

@@ -217,7 +217,8 @@ fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> 
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        shared: plan.scenario.shared(),
     };
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
     if let Some(reason) = choice.note.filter(|_| !quiet) {

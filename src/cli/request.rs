@@ -1,6 +1,7 @@
 //! `opsurge request`: one request through the engine's own driver, connection and decoder, shown in full.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ use crate::http::response::{Expecting, Keep};
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
-use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Io, probe};
+use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Insert, Io, probe};
 use crate::metrics::outcome::Failure;
 use crate::plan::duration;
 use crate::plan::secrets::Secrets;
@@ -68,7 +69,9 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
 
 /// A request as bytes, and what the decoder has to know of it.
 struct Request {
-    bytes: Vec<u8>,
+    head: Vec<u8>,
+    /// Sent from where it lies: it may be large.
+    body: Arc<Vec<u8>>,
     expecting: Expecting,
     secrets: Secrets,
 }
@@ -108,7 +111,6 @@ impl Request {
             bytes.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&body.unwrap_or_default());
         let expecting = match method {
             Method::HEAD => Expecting::Head,
             Method::CONNECT => Expecting::Connect,
@@ -119,7 +121,8 @@ impl Request {
             secrets.add_field(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
         }
         Ok(Self {
-            bytes,
+            head: bytes,
+            body: Arc::new(body.unwrap_or_default()),
             expecting,
             secrets,
         })
@@ -159,7 +162,8 @@ fn exchange_on(
     let config = DriverConfig {
         addresses,
         slots: 1,
-        request_bytes_max: request.bytes.len(),
+        rendered_bytes_max: request.head.len(),
+        shared: vec![Arc::clone(&request.body)],
     };
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
     let clock = Clock::start();
@@ -211,12 +215,17 @@ fn exchange<D: Driver>(
             match happening {
                 Happening::StillReading => {}
                 Happening::Opened => {
-                    connection.on_submitted(0, request.bytes.len());
+                    let head_bytes = request.head.len();
+                    connection.on_submitted(0, head_bytes + request.body.len());
                     connection
                         .decoder
                         .start(request.expecting, Keep::body(SHOWN_BODY_BYTES));
-                    driver.send_buffer()[..request.bytes.len()].copy_from_slice(&request.bytes);
-                    driver.submit_send(id_of(&connection), request.bytes.len());
+                    driver.send_buffer()[..head_bytes].copy_from_slice(&request.head);
+                    let body = Insert {
+                        at: head_bytes,
+                        shared: 0,
+                    };
+                    driver.submit_send_around(id_of(&connection), head_bytes, &[body]);
                 }
                 Happening::Failed(..)
                     if connection.state == State::Connecting
@@ -310,7 +319,7 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64, secrets: &Se
 
 fn show(request: &Request, exchange: &Exchange) {
     let report = &exchange.report;
-    for line in head_lines(&request.bytes, &request.secrets) {
+    for line in head_lines(&request.head, &request.secrets) {
         say(format_args!("> {line}"));
     }
     say("");

@@ -3,7 +3,6 @@
 //! Counted is what is touched in a run that goes well. Room for a waiting line that holds every user, and for a request
 //! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]).
 
-use crate::io::DriverConfig;
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
 use crate::io::{Backend, connection_bytes};
@@ -13,6 +12,7 @@ use crate::plan::Plan;
 
 use super::collector::SPARE_INTERVALS;
 use super::connection::Connection;
+use super::driver_config;
 use super::example;
 use super::requests::Requests;
 use super::shard::USER_BYTES;
@@ -50,8 +50,8 @@ impl Footprint {
         let scenario = &plan.scenario;
         let (steps, spans) = (scenario.metrics.len(), scenario.spans.len());
         let users = (0..plan.shards).map(|shard| plan.users_of_shard(shard));
-        let slots = || (0..plan.shards).map(|shard| plan.slots_of_shard(shard));
-        let connections = slots().sum();
+        let slots = (0..plan.shards).map(|shard| plan.slots_of_shard(shard));
+        let connections = slots.sum();
         let counts = HISTOGRAMS_PER_STEP * steps + spans + HISTOGRAMS_PER_SHARD;
         let histograms = counts * (plan.shards + 1) + steps * plan.shards * (1 + SPARE_INTERVALS);
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
@@ -67,13 +67,9 @@ impl Footprint {
             connections,
             of_connections: connections * of_connection,
             figures: histograms * Latencies::bytes() + Series::bytes(steps),
-            buffers: slots()
-                .map(|slots| {
-                    let config = DriverConfig {
-                        addresses: plan.addresses.clone(),
-                        slots,
-                        request_bytes_max: scenario.request_bytes_max(),
-                    };
+            buffers: (0..plan.shards)
+                .map(|index| {
+                    let config = driver_config(plan, index);
                     match backend {
                         Backend::Epoll => Epoll::buffer_bytes(&config),
                         Backend::Uring | Backend::Auto => Uring::buffer_bytes(&config),

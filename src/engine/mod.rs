@@ -264,11 +264,7 @@ fn run_shard(
             tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
         }
     }
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        slots: plan.slots_of_shard(index),
-        request_bytes_max: plan.scenario.request_bytes_max(),
-    };
+    let config = driver_config(plan, index);
     let outcomes = match setup.backend {
         Backend::Epoll => drive(
             Epoll::new(&config, clock),
@@ -294,6 +290,16 @@ fn run_shard(
         waited_ns,
         outcomes,
     })
+}
+
+/// What the driver of one of the plan's shards is built from.
+fn driver_config(plan: &Plan, index: usize) -> DriverConfig {
+    DriverConfig {
+        addresses: plan.addresses.clone(),
+        slots: plan.slots_of_shard(index),
+        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        shared: plan.scenario.shared(),
+    }
 }
 
 fn drive<D: Driver>(

@@ -3,9 +3,9 @@
 //! A request's life, top to bottom: `begin` (the user wants to send) -> `submit` (rendered, handed to the driver) ->
 //! `on_event` (something came back) -> `on_answered` or `fail` (recorded, connection given back) -> `act` (what the user wants next).
 
-use crate::http::request::Values;
+use crate::http::request::{Cuts, SHARED_MAX, Values};
 use crate::http::response::Keep;
-use crate::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io};
+use crate::io::{ConnectionId, Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert, Io};
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::{Recorder, Times};
@@ -111,6 +111,8 @@ pub(super) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
 /// How far before a due moment the shard stops sleeping and looks at the clock instead, in an open load. A sleep in
 /// the kernel overshoots by about 50 us; this way it is 0 at the median and 30 us at p99 (`architecture.md`).
 const SPIN_NS: u64 = 60_000;
+
+const _: () = assert!(SHARED_MAX <= INSERTS_MAX);
 
 /// Where the shard is in its run. All times on the driver's clock.
 struct Progress {
@@ -745,7 +747,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             user: &self.variables[id as usize * stride..(id as usize + 1) * stride],
             fresh: &self.fresh,
         };
-        let bytes = step.template.render(values, self.driver.send_buffer());
+        let mut cuts = Cuts::default();
+        let buffer = self.driver.send_buffer();
+        let rendered = step.template.render(values, buffer, &mut cuts);
+        let bytes = rendered + step.template.shared_bytes();
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_submitted(id, bytes);
         connection.decoder.start(
@@ -766,7 +771,17 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder
             .on_submitted(usize::from(step.metric), bytes as u64);
         let connection = self.id_of(slot);
-        self.driver.submit_send(connection, bytes);
+        match step.template.shared().len() {
+            0 => self.driver.submit_send(connection, rendered),
+            count => {
+                let inserts: [Insert; SHARED_MAX] = std::array::from_fn(|nth| Insert {
+                    at: cuts[nth],
+                    shared: step.shared_first as usize + nth,
+                });
+                self.driver
+                    .submit_send_around(connection, rendered, &inserts[..count]);
+            }
+        }
         self.submitted.push(id);
         self.limit_time(slot);
     }

@@ -19,7 +19,7 @@ use socket2::{SockAddr, Socket};
 use super::clock::Clock;
 use super::send_buffers::SendBuffers;
 use super::token::ConnectionId;
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn, socket};
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn, socket};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 /// A wait that was longer than asked for by more than this was not the timer's doing.
@@ -105,7 +105,11 @@ impl Epoll {
             clock,
             addresses: config.addresses.iter().map(|&a| a.into()).collect(),
             connections,
-            sends: SendBuffers::new(config.slots.min(EVENTS_MAX), config.request_bytes_max),
+            sends: SendBuffers::new(
+                config.slots.min(EVENTS_MAX),
+                config.rendered_bytes_max,
+                config.shared.clone(),
+            ),
             to_write: Vec::with_capacity(EVENTS_MAX),
             to_read: VecDeque::with_capacity(config.slots),
             failed: Vec::new(),
@@ -119,7 +123,7 @@ impl Epoll {
     /// What the buffers of one take, all of them in use.
     pub fn buffer_bytes(config: &DriverConfig) -> usize {
         EVENTS_MAX * RECEIVE_BUFFER_BYTES
-            + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.request_bytes_max)
+            + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.rendered_bytes_max)
     }
 
     /// What is kept of each connection, with its place in the list of those to be read.
@@ -163,7 +167,11 @@ impl Epoll {
         };
         // A peer that is gone is EPIPE here, never a signal: the standard library ignores SIGPIPE from the start.
         loop {
-            match socket.write(self.sends.rest(index)) {
+            let written = match self.sends.send(index).inserts {
+                0 => socket.write(self.sends.rest(index)),
+                _ => socket.write_vectored(self.sends.pieces(index).as_slice()),
+            };
+            match written {
                 Ok(bytes) => {
                     if self.sends.advance(index, bytes as u32) {
                         state.send = None;
@@ -316,6 +324,12 @@ impl Driver for Epoll {
 
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
         let index = self.sends.take(connection, bytes);
+        self.connections[connection.slot as usize].send = Some(index);
+        self.to_write.push(index);
+    }
+
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        let index = self.sends.take_around(connection, bytes, inserts);
         self.connections[connection.slot as usize].send = Some(index);
         self.to_write.push(index);
     }

@@ -1,7 +1,7 @@
 //! The kernel's side of the house: one completion-shaped trait, three drivers that keep it.
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
-//! [`uring`] (the fast path, with its `uring_buffers`), [`epoll`] (the same by readiness), [`sim`] (the same by
+//! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`] (the same by
 //! dice, on a virtual clock, with its `faults`), then [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
@@ -22,11 +22,17 @@ pub mod socket;
 pub mod token;
 pub mod uring;
 mod uring_buffers;
+mod uring_messages;
+
+use std::sync::Arc;
 
 pub use token::ConnectionId;
 
 /// Most events that one [`Driver::wait`] hands over: it bounds the length of a turn, and with it the error of a stamp.
 pub const EVENTS_MAX: usize = 256;
+
+/// Most [`Insert`]s in one request.
+pub const INSERTS_MAX: usize = 7;
 
 /// What the shard asks of the kernel: start an operation now, learn later how it ended.
 ///
@@ -41,13 +47,16 @@ pub trait Driver {
     /// Opens a connection to the target address with this index. Ends in [`Io::Connected`] or [`Io::ConnectFailed`].
     fn submit_connect(&mut self, connection: ConnectionId, address_index: usize);
 
-    /// A buffer to render the next request into, as long as the longest request of the run. It belongs to the
-    /// caller until the next call of this trait; only [`Driver::submit_send`] takes it.
+    /// A buffer to render the next request into, [`DriverConfig::rendered_bytes_max`] long. It belongs to the caller
+    /// until the next call of this trait; only [`Driver::submit_send`] and [`Driver::submit_send_around`] take it.
     fn send_buffer(&mut self) -> &mut [u8];
 
     /// Sends the first `bytes` of the buffer that [`Driver::send_buffer`] gave last. Short writes are continued by
     /// the driver; a completed send is silent, a failed one is an [`Io::SendFailed`].
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize);
+
+    /// The same with shared bytes in their places, which are not copied: at most [`INSERTS_MAX`], in order.
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]);
 
     /// Whether a part of the last request is still to be taken by the kernel.
     fn is_sending(&self, connection: ConnectionId) -> bool;
@@ -67,6 +76,15 @@ pub trait Driver {
 
     /// How often the kernel's completion queue overflowed. Completions are kept, but late.
     fn overflows(&self) -> u64;
+}
+
+/// Shared bytes within a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Insert {
+    /// Before which of the rendered bytes they belong.
+    pub at: usize,
+    /// Which: an index into [`DriverConfig::shared`].
+    pub shared: usize,
 }
 
 /// When the three moments of a [`Driver::wait`] were, in nanoseconds of the driver's clock.
@@ -142,6 +160,8 @@ pub struct DriverConfig {
     pub addresses: Vec<std::net::SocketAddr>,
     /// Connection slots; [`ConnectionId::slot`] is below it.
     pub slots: usize,
-    /// Length of the longest request in bytes.
-    pub request_bytes_max: usize,
+    /// Length of the longest request in bytes, without what is in `shared`.
+    pub rendered_bytes_max: usize,
+    /// What requests have in common, each sent from where it lies. A driver holds on to it until the kernel has let go.
+    pub shared: Vec<Arc<Vec<u8>>>,
 }

@@ -100,7 +100,8 @@ mod tests {
         let config = DriverConfig {
             addresses: Vec::new(),
             slots: 1,
-            request_bytes_max: 64,
+            rendered_bytes_max: 64,
+            shared: Vec::new(),
         };
         let choice = choose(Backend::Epoll, &config).expect("epoll needs nothing");
         assert_eq!(choice.backend, Backend::Epoll);

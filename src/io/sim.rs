@@ -7,12 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 pub use super::faults::{Dice, Fault, Faults, Network};
 
 use super::faults::Misfortune;
 use super::token::ConnectionId;
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn};
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
 /// The server of a simulation: bytes in, bytes out, at a virtual time.
 pub trait Service {
@@ -51,6 +52,7 @@ pub struct Sim<S> {
     agenda: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
     request: Vec<u8>,
+    shared: Vec<Arc<Vec<u8>>>,
     buffers: Vec<Vec<u8>>,
     free: Vec<u32>,
     replies: Vec<Reply>,
@@ -128,7 +130,8 @@ impl<S: Service> Sim<S> {
             connections: vec![Connection::default(); config.slots],
             agenda: BinaryHeap::new(),
             sequence: 0,
-            request: vec![0; config.request_bytes_max],
+            request: vec![0; config.rendered_bytes_max],
+            shared: config.shared.clone(),
             buffers: Vec::new(),
             free: Vec::new(),
             replies: Vec::new(),
@@ -386,7 +389,18 @@ impl<S: Service> Driver for Sim<S> {
     }
 
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        let mut rest = self.request[..bytes].to_vec();
+        self.submit_send_around(connection, bytes, &[]);
+    }
+
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        let mut rest = Vec::new();
+        let mut at = 0;
+        for insert in inserts {
+            rest.extend_from_slice(&self.request[at..insert.at]);
+            rest.extend_from_slice(&self.shared[insert.shared]);
+            at = insert.at;
+        }
+        rest.extend_from_slice(&self.request[at..bytes]);
         let travel_ns = self.travel_ns();
         let fails = self.misfortune.hits(Fault::SendFails);
         if fails {

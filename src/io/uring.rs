@@ -24,7 +24,8 @@ use super::clock::Clock;
 use super::send_buffers::SendBuffers;
 use super::token::{self, ConnectionId, Operation};
 use super::uring_buffers::BufferRing;
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn, socket};
+use super::uring_messages::Messages;
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn, socket};
 
 /// Operations that one turn can start without an extra system call. A turn of [`EVENTS_MAX`] events starts about one
 /// for each, and users whose time has come as many again.
@@ -76,6 +77,7 @@ pub struct Uring {
     addresses: Vec<SockAddr>,
     connections: Vec<Connection>,
     sends: SendBuffers,
+    messages: Messages,
     receive: Receive,
     /// Connections whose receive is to be armed with the next batch.
     to_arm: Vec<ConnectionId>,
@@ -138,7 +140,12 @@ impl Uring {
             features,
             addresses: config.addresses.iter().map(|&a| a.into()).collect(),
             connections,
-            sends: SendBuffers::new(config.slots.min(EVENTS_MAX), config.request_bytes_max),
+            sends: SendBuffers::new(
+                config.slots.min(EVENTS_MAX),
+                config.rendered_bytes_max,
+                config.shared.clone(),
+            ),
+            messages: Messages::default(),
             receive,
             to_arm: Vec::with_capacity(EVENTS_MAX),
             failed: Vec::new(),
@@ -154,7 +161,9 @@ impl Uring {
         let rings = completions_of(config) as usize * size_of::<cqueue::Entry>()
             + SUBMISSIONS_MAX as usize * size_of::<squeue::Entry>();
         let receive = usize::from(RECEIVE_BUFFERS) * RECEIVE_BUFFER_BYTES;
-        rings + receive + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.request_bytes_max)
+        rings
+            + receive
+            + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.rendered_bytes_max)
     }
 
     /// What is kept of each connection.
@@ -169,7 +178,8 @@ impl Uring {
         loop {
             // SAFETY: every entry names memory that stays where it is until its operation is over, upheld by this driver:
             // a send's bytes lie in a slab that never moves and are handed out again only after `on_sent` has seen the
-            // completion; a one-shot receive's buffer likewise (`on_received_into`, then `release`); addresses are never
+            // completion; shared bytes are never changed, and `sends` holds them; the list of a send's pieces lies in
+            // `messages` and is written again only for the next send with its index; a one-shot receive's buffer likewise (`on_received_into`, then `release`); addresses are never
             // changed and the kernel copies one when it takes the entry; the buffer ring lives until `Drop` has seen
             // the last completion, or is leaked. A descriptor stays open until no queued entry names it (`closing`).
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
@@ -248,13 +258,22 @@ impl Uring {
             self.sends.release(index);
             return;
         };
-        let rest = self.sends.rest(index);
         // NOSIGNAL: a peer that is gone is an error code, never a SIGPIPE. WAITALL: the kernel continues short writes.
-        let entry = opcode::Send::new(Fd(fd), rest.as_ptr(), rest.len() as u32)
-            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
-            .build()
-            .user_data(token::pack(Operation::Send, index, 0));
-        self.push(&entry);
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let entry = if self.sends.send(index).inserts == 0 {
+            let rest = self.sends.rest(index);
+            opcode::Send::new(Fd(fd), rest.as_ptr(), rest.len() as u32)
+                .flags(flags)
+                .build()
+        } else {
+            let pieces = self.sends.pieces(index);
+            let message = self.messages.fill(index, pieces.as_slice());
+            opcode::SendMsg::new(Fd(fd), message)
+                .flags(flags as u32)
+                .build()
+        };
+        let token = token::pack(Operation::Send, index, 0);
+        self.push(&entry.user_data(token));
     }
 
     fn reap(&mut self, events: &mut Vec<Event>) {
@@ -428,6 +447,12 @@ impl Driver for Uring {
         self.push_send(index);
     }
 
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        let index = self.sends.take_around(connection, bytes, inserts);
+        self.connections[connection.slot as usize].sending = true;
+        self.push_send(index);
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         let state = &self.connections[connection.slot as usize];
         state.generation == connection.generation && state.sending
@@ -544,7 +569,9 @@ impl Drop for Uring {
             // Leaking is the safe end: the kernel may still write.
             let nothing = Receive::OneShot(OneShot::default());
             std::mem::forget(std::mem::replace(&mut self.receive, nothing));
-            std::mem::forget(std::mem::replace(&mut self.sends, SendBuffers::new(0, 0)));
+            let no_sends = SendBuffers::new(0, 0, Vec::new());
+            std::mem::forget(std::mem::replace(&mut self.sends, no_sends));
+            std::mem::forget(std::mem::take(&mut self.messages));
         }
     }
 }

@@ -11,9 +11,12 @@ use super::toml::{Item, Table};
 /// Fields that the template itself decides.
 const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
 /// Longest body from a file.
-const FILE_BYTES_MAX: usize = 1024 * 1024;
-/// Longest request, with the longest values: each one that is under way has a buffer of this size.
-const REQUEST_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
+const FILE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Longest request without its shared stretches, with the longest values: each one that is under way has a buffer of
+/// this size.
+const RENDERED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest request: the kernel takes less than 2 GiB at once.
+const REQUEST_BYTES_MAX: usize = FILE_BYTES_MAX + RENDERED_BYTES_MAX;
 
 /// Fields in order, with their items for error messages.
 pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
@@ -82,10 +85,16 @@ impl<'s> Compiler<'_, 's> {
             (body, _) => body,
         };
         let template = Template::new(head, body);
-        if template.bytes_max() > REQUEST_BYTES_MAX {
+        if template.bytes_max() > RENDERED_BYTES_MAX {
             return Err(path.error(format!(
-                "the request may become {} bytes long, and 2 MiB are the most; a shorter body, or a smaller max of a value in it",
+                "what is made anew of each request may become {} bytes long, and 2 MiB are the most; fewer holes in a long body, or a smaller max of a value in it",
                 template.bytes_max()
+            )));
+        }
+        let bytes_max = template.bytes_max() + template.shared_bytes();
+        if bytes_max > REQUEST_BYTES_MAX {
+            return Err(path.error(format!(
+                "the request may become {bytes_max} bytes long, and 1 GiB is the most"
             )));
         }
         Ok(template)
@@ -217,7 +226,7 @@ impl<'s> Compiler<'_, 's> {
                 let bytes = read_file(&item, self.context)?;
                 if bytes.len() > FILE_BYTES_MAX {
                     return Err(
-                        item.error("the file is larger than 1 MiB, the most that a body can have")
+                        item.error("the file is larger than 1 GiB, the most that a body can have")
                     );
                 }
                 let is_json = item.text()?.ends_with(".json");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::http::request::{Slot, Template, Values};
+use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::expect::{Expect, Extract, StatusSet};
@@ -69,6 +69,8 @@ pub struct Step {
     pub metric: u16,
     /// The request.
     pub template: Template,
+    /// Index of the first of its shared stretches in [`Scenario::shared`].
+    pub shared_first: u32,
     /// Values that are made anew for each request.
     pub fresh: Vec<Fresh>,
     /// What counts as a success.
@@ -228,14 +230,10 @@ impl Scenario {
         self.variables.show_extracted(&mut values);
         let mut fresh = vec![0; self.fresh_stride];
         step.refresh(&origin(Stream::Request, 1), &mut fresh);
-        let mut out = vec![0; step.template.bytes_max()];
-        let values = Values {
+        step.template.whole(Values {
             user: &values,
             fresh: &fresh,
-        };
-        let length = step.template.render(values, &mut out);
-        out.truncate(length);
-        out
+        })
     }
 
     /// Mean length of a pass of the work loop, its pauses included, when every request takes `request_ns`.
@@ -249,10 +247,16 @@ impl Scenario {
         lengths.sum::<f64>() as u64
     }
 
-    /// Length of the longest request, in bytes.
-    pub fn request_bytes_max(&self) -> usize {
+    /// Length of the longest request without its shared stretches, in bytes.
+    pub fn rendered_bytes_max(&self) -> usize {
         let lengths = self.steps.iter().map(|step| step.template.bytes_max());
         lengths.max().unwrap_or_default()
+    }
+
+    /// The shared stretches of all steps' requests; a step's begin at [`Step::shared_first`].
+    pub fn shared(&self) -> Vec<Shared> {
+        let of_step = |step: &Step| step.template.shared().to_vec();
+        self.steps.iter().flat_map(of_step).collect()
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// Shared stretches in the requests of the steps so far.
+    shared_count: u32,
 }
 
 /// The three parts of a scenario, by index into its steps.
@@ -57,6 +59,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            shared_count: 0,
         }
     }
 
@@ -218,6 +221,7 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         let step = Step {
             metric: self.metric(method_name, name, repeat.is_some()),
+            shared_first: self.shared_count,
             template,
             fresh,
             pause: match (pause, self.context.pause) {
@@ -242,6 +246,7 @@ impl<'c, 's> Compiler<'c, 's> {
             extract,
         };
         table.finish()?;
+        self.shared_count += step.template.shared().len() as u32;
         self.steps.push(step);
         Ok(())
     }

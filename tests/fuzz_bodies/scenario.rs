@@ -53,7 +53,10 @@ pub fn scenario(input: &[u8]) {
     };
     match compile("my.toml", text, &context) {
         Ok(scenario) => {
-            let bytes_max = scenario.request_bytes_max();
+            let rendered_bytes_max = scenario.rendered_bytes_max();
+            let shared = scenario.shared();
+            let shared_bytes: usize = shared.iter().map(|shared| shared.len()).sum();
+            let bytes_max = rendered_bytes_max + shared_bytes;
             for index in 0..scenario.steps.len() {
                 let request = scenario.first_request(index as u16, 3, 7, 1_700_000_000_000_000_000);
                 assert!(request.len() <= bytes_max);

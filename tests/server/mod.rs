@@ -224,7 +224,8 @@ pub fn sim<A: Answers>(
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(shard),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        shared: plan.scenario.shared(),
     };
     Sim::new(&config, server, network, seed)
 }

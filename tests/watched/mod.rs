@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use opsurge::engine::{Control, Order};
-use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Io, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
 /// Longest that an order from outside may wait to be noticed.
 pub const SLEEP_NS_MAX: u64 = 100_000_000;
@@ -90,6 +90,20 @@ impl<'c, D: Driver> Watched<'c, D> {
         self.happenings += 1;
     }
 
+    fn on_send(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        self.assert_is_present(connection, "a send");
+        let state = self.slots[connection.slot as usize].state;
+        assert_eq!(state, State::Open, "a send before it was open");
+        assert!(!self.inner.is_sending(connection), "a send upon another");
+        let sum = fnv(&self.inner.send_buffer()[..bytes]);
+        self.note(format_args!(
+            "send {connection:?} {bytes} bytes {sum:x} {inserts:?}"
+        ));
+        self.requests += 1;
+        self.last_send_ns = self.inner.now_ns();
+        self.on_submitted();
+    }
+
     fn on_event(&mut self, event: Event) {
         let Event { connection, io } = event;
         self.note(format_args!("{connection:?} {io:?}"));
@@ -132,16 +146,13 @@ impl<D: Driver> Driver for Watched<'_, D> {
     }
 
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        self.assert_is_present(connection, "a send");
-        let state = self.slots[connection.slot as usize].state;
-        assert_eq!(state, State::Open, "a send before it was open");
-        assert!(!self.inner.is_sending(connection), "a send upon another");
-        let sum = fnv(&self.inner.send_buffer()[..bytes]);
-        self.note(format_args!("send {connection:?} {bytes} bytes {sum:x}"));
-        self.requests += 1;
-        self.last_send_ns = self.inner.now_ns();
-        self.on_submitted();
+        self.on_send(connection, bytes, &[]);
         self.inner.submit_send(connection, bytes);
+    }
+
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
+        self.on_send(connection, bytes, inserts);
+        self.inner.submit_send_around(connection, bytes, inserts);
     }
 
     fn is_sending(&self, connection: ConnectionId) -> bool {
