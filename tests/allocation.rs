@@ -10,7 +10,7 @@ use opsurge::engine::{Control, Order};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Received, Sockets, Turn};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
@@ -153,7 +153,7 @@ fn plan(address: SocketAddr) -> Plan {
         seed: 1,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec![address],
+        addresses: vec![address.into()],
     }
 }
 
@@ -163,6 +163,7 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
     std::thread::spawn(move || answer_all(listener));
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: Sockets::default(),
         slots: plan.slots_of_shard(0),
         request_bytes_max: plan.scenario.request_bytes_max(),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use crate::engine::{self, Control, Run, Second, Setup};
-use crate::io::{Backend, DriverConfig, cpu, probe};
+use crate::io::{Backend, DriverConfig, Sockets, cpu, probe, socket};
 use crate::mock::Mock;
 use crate::plan::scenario::Scenario;
 use crate::plan::{Connections, Plan};
@@ -90,10 +90,12 @@ impl Prepared {
         }
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
-            Some(stand_in) => Target::parse(&stand_in.address().to_string(), "--mock")?,
-            None => somewhere,
+            Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {
+                Target::parse(&stand_in.address().to_string(), "--mock")?
+            }
+            _ => somewhere,
         };
-        let addresses = cannot(target.reach())?;
+        let addresses = wishes.connecting.reach(&target)?;
         let plan = Plan {
             scenario: wishes.compile(&target)?,
             run_time_ns: load.run_time_ns,
@@ -108,7 +110,10 @@ impl Prepared {
             addresses,
         };
         cannot(check_descriptors(&plan))?;
-        let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
+        let connections = plan.slots_before_shard(plan.shards) as u64;
+        cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
+        let sockets = wishes.connecting.sockets.clone();
+        let backend = cannot(choose_backend(args.io.into(), &plan, &sockets, args.quiet))?;
         let control = Arc::new(Control::default());
         let signals = cannot(
             Signals::listen(control.clone(), Announce::Orders)
@@ -119,6 +124,7 @@ impl Prepared {
             setup: Setup {
                 backend,
                 cores: cores.shards.iter().copied().map(Some).collect(),
+                sockets,
             },
             target,
             stand_in,
@@ -127,6 +133,13 @@ impl Prepared {
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
         })
+    }
+
+    /// The target, and the Unix socket that it is reached by.
+    pub fn target_shown(&self) -> String {
+        let by_unix_socket = self.plan.addresses.iter().find(|to| to.is_unix());
+        let at = by_unix_socket.map(|to| format!(" at {}", socket::shown(to)));
+        format!("{}{}", self.target.url, at.unwrap_or_default())
     }
 
     /// The interval log, when one is wanted.
@@ -168,9 +181,7 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
 
 /// Raises the descriptor limit to what the plan needs.
 fn check_descriptors(plan: &Plan) -> Result<()> {
-    let slots: usize = (0..plan.shards)
-        .map(|shard| plan.slots_of_shard(shard))
-        .sum();
+    let slots = plan.slots_before_shard(plan.shards);
     // Each connection has two ends in this process when the stand-in runs in it; a few more do no harm.
     let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
@@ -188,9 +199,10 @@ fn check_descriptors(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> {
+fn choose_backend(wanted: Backend, plan: &Plan, sockets: &Sockets, quiet: bool) -> Result<Backend> {
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: sockets.clone(),
         slots: plan.slots_of_shard(0),
         request_bytes_max: plan.scenario.request_bytes_max(),
     };

@@ -23,7 +23,7 @@ use crate::io::clock::Clock;
 use crate::io::cpu::{self, CpuTime};
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
-use crate::io::{Backend, Driver, DriverConfig};
+use crate::io::{Backend, Driver, DriverConfig, Sockets};
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
 use crate::metrics::summary::Summary;
@@ -110,6 +110,8 @@ pub struct Setup {
     pub backend: Backend,
     /// The core of each shard; `None` leaves it to the kernel.
     pub cores: Vec<Option<usize>>,
+    /// What each connection's socket is given.
+    pub sockets: Sockets,
 }
 
 /// What a run leaves behind.
@@ -262,6 +264,7 @@ fn run_shard(
     }
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: setup.sockets.clone(),
         slots: plan.slots_of_shard(index),
         request_bytes_max: plan.scenario.request_bytes_max(),
     };
