@@ -10,7 +10,7 @@ use opsurge::engine::{Control, Order};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Received, Sockets, Turn};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
@@ -178,7 +178,7 @@ fn plan(text: &str, address: SocketAddr) -> Plan {
         seed: 1,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec![address],
+        addresses: vec![address.into()],
     }
 }
 
@@ -214,6 +214,7 @@ fn run<D: Driver>(
     std::thread::spawn(move || answer_all(listener, request_bytes));
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: Sockets::default(),
         slots: plan.slots_of_shard(0),
         rendered_bytes_max: plan.scenario.rendered_bytes_max(),
         shared: plan.scenario.shared(),

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Sockets};
 
 /// Rounds after which allocator and kernel have what they keep.
 const WARM_UP: usize = 20;
@@ -65,7 +65,8 @@ fn use_and_leave(driver: &mut dyn Driver, listener: &TcpListener) {
 fn drivers_leave_no_descriptor_and_no_mapping_behind() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound")],
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
         slots: 4,
         rendered_bytes_max: 4096,
         shared: Vec::new(),

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Sockets};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -20,7 +20,8 @@ fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("it is bound");
     let config = DriverConfig {
-        addresses: vec![address],
+        addresses: vec![address.into()],
+        sockets: Sockets::default(),
         slots: 8,
         rendered_bytes_max: 1 << 20,
         shared: Vec::new(),
@@ -194,7 +195,8 @@ fn a_refused_connection_says_so() {
         bound.bind(&any.into()).expect("a port");
         let refusing = bound.local_addr().expect("bound").as_socket();
         let config = DriverConfig {
-            addresses: vec![refusing.expect("IPv4")],
+            addresses: vec![refusing.expect("IPv4").into()],
+            sockets: Sockets::default(),
             slots: 1,
             rendered_bytes_max: 64,
             shared: Vec::new(),
@@ -288,7 +290,8 @@ fn a_wait_without_events_ends_at_its_deadline() {
 fn dropping_a_driver_ends_its_connections() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound")],
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
         slots: 4,
         rendered_bytes_max: 64,
         shared: Vec::new(),

@@ -29,7 +29,7 @@ fn plan(text: &str, open: Open, run_time_s: u64) -> Plan {
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }
 }
 

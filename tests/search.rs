@@ -58,7 +58,7 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }
 }
 

@@ -36,7 +36,7 @@ fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }
 }
 

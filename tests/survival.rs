@@ -176,7 +176,7 @@ impl Story {
                 seed,
                 connections,
                 shards,
-                addresses: vec!["127.0.0.1:1".parse().expect("an address"); 2],
+                addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into(); 2],
             },
             shard: dice.below(shards as u64) as usize,
             orders,

@@ -123,6 +123,9 @@ pub struct RunArgs {
     /// Header for every request, e.g. --header 'X-Team: load'; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
     pub headers: Vec<String>,
+    /// Of how connections are made.
+    #[command(flatten)]
+    pub sockets: SocketArgs,
 
     /// Users at most, e.g. -u 50 [default: the scenario's]
     #[arg(
@@ -337,6 +340,9 @@ pub struct RequestArgs {
     /// How to speak to the kernel
     #[arg(long, value_enum, default_value_t)]
     pub io: IoChoice,
+    /// Of how the connection is made.
+    #[command(flatten)]
+    pub sockets: SocketArgs,
     /// Print one JSON object instead: outcome, status, body_bytes, interim, reusable, elapsed_us, detail
     #[arg(long)]
     pub json: bool,
@@ -351,6 +357,10 @@ pub struct MockArgs {
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub listen: String,
+    /// Listen on a Unix socket instead: a path, or @NAME for an abstract name; a socket that a dead server left behind
+    /// makes way
+    #[arg(long, value_name = "PATH|@NAME", conflicts_with = "listen")]
+    pub unix_socket: Option<String>,
     /// Threads, one per core [default: the allowed cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -366,6 +376,43 @@ pub struct MockArgs {
     /// Of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+const TCP_HELP: &str = "Option of every connection's socket, set before it connects; may be repeated (no-delay is on)
+
+nodelay=off         let Nagle's algorithm hold back the end of a request until the server has acknowledged
+linger=0            end connections by a reset: nothing stays in TIME_WAIT, for loads that open many of them
+keepalive=TIME      probe connections that were idle for so long, where a path forgets idle ones, e.g. 30s
+user-timeout=TIME   give a connection up when what was sent is not acknowledged for so long, e.g. 5s
+rcvbuf=BYTES        receive buffer, which bounds what the server may send ahead
+sndbuf=BYTES        send buffer
+mss=BYTES           longest segment, as behind a tunnel: 88 to 32767
+congestion=NAME     congestion control, e.g. reno; net.ipv4.tcp_available_congestion_control lists them";
+
+/// How connections are made.
+#[derive(Debug, Args)]
+pub struct SocketArgs {
+    /// Connect to this Unix socket instead of the host's address: a path, or @NAME for an abstract name; what the
+    /// requests say of the host stays as --host has it [default then: http://localhost]
+    #[arg(
+        long,
+        value_name = "PATH|@NAME",
+        conflicts_with_all = ["source_addresses", "tcp"],
+        help_heading = "Sockets"
+    )]
+    pub unix_socket: Option<String>,
+    /// Connect from these addresses of this machine in turn, each of which has 28,000 ports for a target address, e.g.
+    /// 127.0.0.2,127.0.0.3, 127.0.0.2-127.0.0.9 or 127.0.0.0/28; may be repeated
+    #[arg(long = "source-address", value_name = "IP", help_heading = "Sockets")]
+    pub source_addresses: Vec<String>,
+    /// Option of every connection's socket, e.g. linger=0 or rcvbuf=65536; may be repeated
+    #[arg(
+        long,
+        value_name = "OPTION=VALUE",
+        long_help = TCP_HELP,
+        help_heading = "Sockets"
+    )]
+    pub tcp: Vec<String>,
 }
 
 /// How the stand-in behaves, for `mock` and `run --mock`.

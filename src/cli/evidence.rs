@@ -2,7 +2,7 @@
 
 use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
 use crate::engine::Run;
-use crate::io::{Backend, cpu};
+use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::plan::Connections;
@@ -114,12 +114,15 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
 
 fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str) -> RunInfo {
     let plan = &prepared.plan;
+    let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
     RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         scenario: plan.scenario.name.clone(),
         host: prepared.target.url.clone(),
-        addresses: plan.addresses.iter().map(ToString::to_string).collect(),
+        addresses: plan.addresses.iter().map(socket::shown).collect(),
+        source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
+        tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.users_max(),
         spawn_rate: wishes.spawn_rate,
         run_time_s: plan.run_time_ns.map(seconds),

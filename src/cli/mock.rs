@@ -1,18 +1,20 @@
 //! `opsurge mock`: the stand-in in the foreground; and its settings for `run --mock`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use socket2::SockAddr;
 
 use crate::engine::{Control, Order};
-use crate::io::cpu;
+use crate::io::{cpu, socket};
 use crate::mock::{Capacity, Mock, MockConfig, Ready, Runtime};
 use crate::plan::duration;
 use crate::report::units::grouped;
 
 use super::args::{MockArgs, StandInArgs};
 use super::signals::{Announce, Signals};
+use super::sockets::unix_address;
 use super::target::shown;
 use super::{Exit, cannot, faults, say};
 
@@ -23,24 +25,14 @@ const WORKERS_MAX: usize = 1_000_000;
 
 /// Carries out the command: serves until a signal or the given time.
 pub fn mock(args: &MockArgs) -> Result<Exit> {
-    let listen: SocketAddr = args
-        .listen
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .with_context(|| {
-            format!(
-                "--listen {} is no address; write for example 127.0.0.1:8000",
-                shown(&args.listen)
-            )
-        })?;
+    let listen = listen(args)?;
     let run_time = args
         .run_time
         .as_deref()
         .map(duration::parse)
         .transpose()
         .context("--run-time")?;
-    let mut config = config(&args.stand_in, listen)?;
+    let mut config = config(&args.stand_in, listen.clone())?;
     if let Ok(key) = std::env::var(&args.api_key_env) {
         config.api_key = key;
     }
@@ -50,13 +42,17 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
         return Err(anyhow!("--threads 0 serves nobody; give at least 1"));
     }
     config.cores = allowed.iter().copied().cycle().take(threads).collect();
-    let started = Mock::start(&config).with_context(|| format!("nothing can listen at {listen}"));
+    let place = socket::shown(&listen);
+    let started = Mock::start(&config).with_context(|| format!("nothing can listen at {place}"));
     let stand_in = cannot(started)?;
     let control = std::sync::Arc::new(Control::default());
     let _signals = Signals::listen(control.clone(), Announce::Nothing)?;
     say(format_args!(
-        "Ops-Core stand-in at http://{} ({}, {threads} thread(s)); Ctrl-C ends it",
-        stand_in.address(),
+        "Ops-Core stand-in at {} ({}, {threads} thread(s)); Ctrl-C ends it",
+        match listen.is_unix() {
+            true => place,
+            false => format!("http://{}", stand_in.address()),
+        },
         stand_in.runtime()
     ));
     let began = Instant::now();
@@ -82,8 +78,27 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
+fn listen(args: &MockArgs) -> Result<SockAddr> {
+    if let Some(name) = &args.unix_socket {
+        return unix_address(name);
+    }
+    let mut addresses = args.listen.to_socket_addrs().ok();
+    let first = addresses.as_mut().and_then(Iterator::next);
+    Ok(SockAddr::from(first.with_context(|| {
+        format!(
+            "--listen {} is no address; write for example 127.0.0.1:8000",
+            shown(&args.listen)
+        )
+    })?))
+}
+
 /// The stand-in's settings as they were typed; its cores and key are the caller's to set.
-pub(super) fn config(args: &StandInArgs, listen: SocketAddr) -> Result<MockConfig> {
+pub(super) fn config(args: &StandInArgs, listen: SockAddr) -> Result<MockConfig> {
+    if listen.is_unix() && !args.faults.is_empty() {
+        bail!(
+            "--fault is played on TCP only, where connections can be reset; leave --unix-socket out"
+        );
+    }
     let text = &args.mock_ready_after;
     let ready = match text.parse() {
         Ok(polls) => Ready::AfterPolls(polls),

@@ -13,6 +13,7 @@ mod run;
 mod scenarios;
 mod search;
 mod signals;
+mod sockets;
 mod source;
 mod target;
 mod wishes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use crate::engine::{self, Control, Footprint, Run, Second, Setup};
-use crate::io::{Backend, DriverConfig, cpu, probe};
+use crate::io::{Backend, Sockets, cpu, probe, socket};
 use crate::mock::Mock;
 use crate::plan::scenario::Scenario;
 use crate::plan::{Connections, Plan};
@@ -94,10 +94,12 @@ impl Prepared {
         }
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
-            Some(stand_in) => Target::parse(&stand_in.address().to_string(), "--mock")?,
-            None => somewhere,
+            Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {
+                Target::parse(&stand_in.address().to_string(), "--mock")?
+            }
+            _ => somewhere,
         };
-        let addresses = cannot(target.reach())?;
+        let addresses = wishes.connecting.reach(&target)?;
         let plan = Plan {
             scenario: wishes.compile(&target)?,
             run_time_ns: load.run_time_ns,
@@ -112,7 +114,10 @@ impl Prepared {
             addresses,
         };
         cannot(check_descriptors(&plan))?;
-        let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
+        let connections = plan.slots_before_shard(plan.shards) as u64;
+        cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
+        let sockets = wishes.connecting.sockets.clone();
+        let backend = cannot(choose_backend(args.io.into(), &plan, &sockets, args.quiet))?;
         let footprint = Footprint::of(&plan, backend);
         let program_bytes = cpu::resident_bytes();
         cannot(check_memory(&footprint, watch::free_bytes()))?;
@@ -126,6 +131,7 @@ impl Prepared {
             setup: Setup {
                 backend,
                 cores: cores.shards.iter().copied().map(Some).collect(),
+                sockets,
             },
             target,
             stand_in,
@@ -136,6 +142,13 @@ impl Prepared {
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
         })
+    }
+
+    /// The target, and the Unix socket that it is reached by.
+    pub fn target_shown(&self) -> String {
+        let by_unix_socket = self.plan.addresses.iter().find(|to| to.is_unix());
+        let at = by_unix_socket.map(|to| format!(" at {}", socket::shown(to)));
+        format!("{}{}", self.target.url, at.unwrap_or_default())
     }
 
     /// The interval log, when one is wanted.
@@ -177,9 +190,7 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
 
 /// Raises the descriptor limit to what the plan needs.
 fn check_descriptors(plan: &Plan) -> Result<()> {
-    let slots: usize = (0..plan.shards)
-        .map(|shard| plan.slots_of_shard(shard))
-        .sum();
+    let slots = plan.slots_before_shard(plan.shards);
     // Each connection has two ends in this process when the stand-in runs in it; a few more do no harm.
     let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
@@ -213,13 +224,8 @@ fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
     }
 }
 
-fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> {
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        slots: plan.slots_of_shard(0),
-        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
-        shared: plan.scenario.shared(),
-    };
+fn choose_backend(wanted: Backend, plan: &Plan, sockets: &Sockets, quiet: bool) -> Result<Backend> {
+    let config = engine::driver_config(plan, sockets, 0);
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
     if let Some(reason) = choice.note.filter(|_| !quiet) {
         note(format_args!("note: using epoll: {reason}"));

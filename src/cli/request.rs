@@ -1,12 +1,12 @@
 //! `opsurge request`: one request through the engine's own driver, connection and decoder, shown in full.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
+use socket2::SockAddr;
 
 use crate::engine::connection::{Connection, Detail, Happening, State};
 use crate::engine::example;
@@ -15,12 +15,15 @@ use crate::http::response::{Expecting, Keep};
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
-use crate::io::{Backend, ConnectionId, Driver, DriverConfig, Event, Insert, Io, probe};
+use crate::io::{
+    Backend, ConnectionId, Dialer, Driver, DriverConfig, Event, Insert, Io, Sockets, probe,
+};
 use crate::metrics::outcome::Failure;
 use crate::plan::duration;
 use crate::plan::secrets::Secrets;
 
 use super::args::RequestArgs;
+use super::sockets::Connecting;
 use super::target::Target;
 use super::{Exit, cannot, say};
 
@@ -54,10 +57,16 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
     let target = Target::parse(&args.url, "the URL")?;
     let timeout = duration::parse(&args.timeout).context("--timeout")?;
     let request = Request::from_args(args, &target)?;
-    let addresses = crate::io::socket::resolve(&target.host, target.port)
-        .with_context(|| format!("the name {} cannot be resolved", target.host));
-    let addresses = cannot(addresses)?;
-    let exchange = cannot(exchange_on(args.io.into(), &request, addresses, timeout))?;
+    let connecting = Connecting::from_args(&args.sockets)?;
+    let addresses = addresses_of(&target, &connecting)?;
+    let sockets = connecting.sockets;
+    let exchange = cannot(exchange_on(
+        args.io.into(),
+        &request,
+        addresses,
+        sockets,
+        timeout,
+    ))?;
     if args.json {
         say(format_args!("{}", serde_json::to_string(&exchange.report)?));
     } else {
@@ -65,6 +74,18 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
     }
     let complete = exchange.report.outcome == "ok";
     Ok(if complete { Exit::OK } else { Exit::FAILED })
+}
+
+/// Where to. One connection is tried on TCP too, by the request itself.
+fn addresses_of(target: &Target, connecting: &Connecting) -> Result<Vec<SockAddr>> {
+    if connecting.unix_address()?.is_some() {
+        return connecting.reach(target);
+    }
+    let addresses = crate::io::socket::resolve(&target.host, target.port)
+        .with_context(|| format!("the name {} cannot be resolved", target.host));
+    let addresses = cannot(addresses)?;
+    connecting.prove(&addresses)?;
+    Ok(addresses)
 }
 
 /// A request as bytes, and what the decoder has to know of it.
@@ -156,11 +177,13 @@ fn read_body(text: &str) -> Result<Vec<u8>> {
 fn exchange_on(
     wanted: Backend,
     request: &Request,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<SockAddr>,
+    sockets: Sockets,
     timeout: Duration,
 ) -> Result<Exchange> {
     let config = DriverConfig {
         addresses,
+        sockets,
         slots: 1,
         rendered_bytes_max: request.head.len(),
         shared: vec![Arc::clone(&request.body)],
@@ -175,7 +198,7 @@ fn exchange_on(
     Ok(exchange(driver, request, &config, timeout))
 }
 
-/// Opens a connection (to each address in turn until one accepts), sends, and reads to the end of the final answer.
+/// Opens a connection (on each route in turn until one comes about), sends, and reads to the end of the final answer.
 fn exchange<D: Driver>(
     mut driver: D,
     request: &Request,
@@ -186,10 +209,11 @@ fn exchange<D: Driver>(
     let deadline_ns = begun_ns.saturating_add(timeout.as_nanos() as u64);
     let mut connection = Connection::default();
     let mut stream = Vec::new();
-    let mut address_index = 0;
+    let routes = Dialer::new(&config.addresses, &config.sockets).routes();
+    let mut route = 0;
     let mut events: Vec<Event> = Vec::new();
     connection.on_opening(0, begun_ns);
-    driver.submit_connect(id_of(&connection), address_index);
+    driver.submit_connect(id_of(&connection), route);
     let (end, reaped_ns, followed) = 'exchange: loop {
         let turn = driver.wait(deadline_ns, &mut events);
         let mut batch = events.drain(..);
@@ -228,13 +252,12 @@ fn exchange<D: Driver>(
                     driver.submit_send_around(id_of(&connection), head_bytes, &[body]);
                 }
                 Happening::Failed(..)
-                    if connection.state == State::Connecting
-                        && address_index + 1 < config.addresses.len() =>
+                    if connection.state == State::Connecting && route + 1 < routes =>
                 {
                     driver.close(id_of(&connection));
-                    address_index += 1;
+                    route += 1;
                     connection.on_opening(0, begun_ns);
-                    driver.submit_connect(id_of(&connection), address_index);
+                    driver.submit_connect(id_of(&connection), route);
                 }
                 ended => {
                     let id = id_of(&connection);

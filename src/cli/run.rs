@@ -108,7 +108,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
     note(format_args!(
         "running scenario {} with {load} on {}{} {until}, seed {}",
         plan.scenario.name,
-        prepared.target.url,
+        prepared.target_shown(),
         if args.mock {
             " (embedded stand-in)"
         } else {

@@ -20,7 +20,7 @@ use crate::report::{csv, files};
 use super::args::{RunArgs, SearchArgs};
 use super::evidence;
 use super::hunt::{Course, Hunt};
-use super::prepare::{Prepared, check_files, compile_first, connections_allowed};
+use super::prepare::{Prepared, check_files, compile_first};
 use super::run::{Progress, notes, report};
 use super::wishes::{Load, Wishes, per_second, rules as rules_of, time};
 use super::{Exit, note};
@@ -161,7 +161,7 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         (None, false) => {
             let users = ((from * TO_TIMES) as u64).min(TO_USERS_MAX);
             (match wishes.connections {
-                Connections::PerUser => connections_allowed(users)?,
+                Connections::PerUser => wishes.connections_allowed(users)?,
                 Connections::Shared(_) => users,
             }) as f64
         }
@@ -221,7 +221,7 @@ fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Loa
         (Some(users), _) => users,
         (None, Connections::Shared(_)) => (ready * USERS_PER_READY).max(USERS_MIN),
         (None, Connections::PerUser) => {
-            connections_allowed((ready * USERS_PER_READY).max(USERS_MIN))?
+            wishes.connections_allowed((ready * USERS_PER_READY).max(USERS_MIN))?
         }
     };
     let open = Open::steered(course.search.to, wishes.arrivals, ready, users_max);
@@ -291,7 +291,7 @@ fn announce(course: &Course, prepared: &Prepared) {
     note(format_args!(
         "searching for the breaking point of {} on {}: from {} {} on, {growth}, up to {}; windows of {} after {} to settle; too much is {}{}; seed {}",
         prepared.plan.scenario.name,
-        prepared.target.url,
+        prepared.target_shown(),
         shown_level(search.from),
         course.unit(),
         shown_level(search.to),

@@ -34,7 +34,7 @@ impl Source {
         };
         let host = args.host.as_deref();
         let (target, path) = match (url.starts_with('/'), host) {
-            (true, None) if args.mock => (None, url.clone()),
+            (true, None) if args.mock || args.sockets.unix_socket.is_some() => (None, url.clone()),
             (true, None) => bail!(
                 "{flag} {0} names no host; write http://localhost:8000{0}, or add --host or --mock",
                 shown(url)

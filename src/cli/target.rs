@@ -1,15 +1,15 @@
 //! The target's URL -> where to connect and what to call it. Credentials in a URL are refused and never repeated.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http::Uri;
+use socket2::SockAddr;
 
 use crate::io::socket;
 
 /// Time that the trial connections may take before a run is called off.
-const REACH_TIMEOUT: Duration = Duration::from_secs(4);
+pub(super) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A service to be tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Target {
     ///
     /// # Errors
     /// When the name is unknown or nobody listens, with what to look at. It takes at most 4 s.
-    pub fn reach(&self) -> Result<Vec<SocketAddr>> {
+    pub fn reach(&self) -> Result<Vec<SockAddr>> {
         let addresses = socket::resolve(&self.host, self.port).with_context(|| {
             format!(
                 "the name {} cannot be resolved; check the spelling of --host",
@@ -101,7 +101,7 @@ impl Target {
             )
         })?;
         socket::reachable(&addresses, REACH_TIMEOUT).with_context(|| {
-            let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            let tried: Vec<String> = addresses.iter().map(socket::shown).collect();
             format!(
                 "nothing accepts connections at {} (tried {}); is the service running, and is --host right?",
                 self.url,

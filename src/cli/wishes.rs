@@ -19,6 +19,7 @@ use super::args::{ArrivalsChoice, RunArgs};
 use super::cores::Cores;
 use super::prepare::connections_allowed;
 use super::request::parse_header;
+use super::sockets::Connecting;
 use super::source::Source;
 use super::target::Target;
 use super::{cannot, mock};
@@ -47,6 +48,7 @@ pub(super) struct Load {
 pub(super) struct Wishes<'a> {
     pub source: Source,
     pub target: Option<Target>,
+    pub connecting: Connecting,
     pub headers: Vec<(String, String)>,
     pub api_key: Option<String>,
     pub api_key_env: &'a str,
@@ -81,6 +83,10 @@ impl<'a> Wishes<'a> {
             (_, Some(target), _) => Some(target),
             (Some(host), None, _) => Some(Target::parse(host, "--host")?),
             (None, None, true) => None,
+            // What listens on a Unix socket rarely minds how it is called.
+            (None, None, false) if args.sockets.unix_socket.is_some() => {
+                Some(Target::parse("localhost", "--host")?)
+            }
             (None, None, false) => bail!(
                 "no target: give --host http://localhost:8000, or --mock to try it against the embedded stand-in"
             ),
@@ -148,6 +154,7 @@ impl<'a> Wishes<'a> {
         Ok(Self {
             source,
             target,
+            connecting: Connecting::from_args(&args.sockets)?,
             headers,
             api_key: std::env::var(&args.api_key_env)
                 .ok()
@@ -261,10 +268,15 @@ impl<'a> Wishes<'a> {
         let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
         let users_max = match self.connections {
-            Connections::PerUser => users_max.min(connections_allowed(users_max)?),
+            Connections::PerUser => users_max.min(self.connections_allowed(users_max)?),
             Connections::Shared(_) => users_max,
         };
         Ok((ready.min(users_max), users_max))
+    }
+
+    /// How many of so many connections this machine allows.
+    pub fn connections_allowed(&self, wanted: u64) -> Result<u64> {
+        Ok(connections_allowed(wanted)?.min(self.connecting.connections_max()))
     }
 
     fn closed(&self, scenario: &Scenario) -> Result<Closed> {
@@ -325,8 +337,9 @@ impl<'a> Wishes<'a> {
         if !args.mock {
             return Ok(None);
         }
-        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut config = mock::config(&args.stand_in, any)?;
+        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into();
+        let listen = self.connecting.unix_address()?.unwrap_or(any);
+        let mut config = mock::config(&args.stand_in, listen)?;
         config.cores.clone_from(&cores.stand_in);
         cannot(Mock::start(&config).context("the stand-in cannot be started")).map(Some)
     }

@@ -228,7 +228,8 @@ fn on_connecting(io: Io) -> Happening {
         Io::Connected => Happening::Opened,
         Io::ConnectFailed(errno) => {
             let failure = match errno {
-                libc::ECONNREFUSED => Failure::ConnectRefused,
+                // A Unix socket whose server is gone may be gone too.
+                libc::ECONNREFUSED | libc::ENOENT => Failure::ConnectRefused,
                 libc::ETIMEDOUT => Failure::ConnectTimeout,
                 _ if is_client_limit(errno) => Failure::ClientLimit,
                 _ => Failure::ConnectFailed,
@@ -318,6 +319,7 @@ mod tests {
     fn attempts_to_connect_fail_by_their_reason() {
         for (errno, expected) in [
             (libc::ECONNREFUSED, Failure::ConnectRefused),
+            (libc::ENOENT, Failure::ConnectRefused),
             (libc::ETIMEDOUT, Failure::ConnectTimeout),
             (libc::EMFILE, Failure::ClientLimit),
             (libc::EADDRNOTAVAIL, Failure::ClientLimit),

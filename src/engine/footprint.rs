@@ -5,7 +5,7 @@
 
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
-use crate::io::{Backend, connection_bytes};
+use crate::io::{Backend, Sockets, connection_bytes};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::series::Series;
 use crate::plan::Plan;
@@ -69,7 +69,7 @@ impl Footprint {
             figures: histograms * Latencies::bytes() + Series::bytes(steps),
             buffers: (0..plan.shards)
                 .map(|index| {
-                    let config = driver_config(plan, index);
+                    let config = driver_config(plan, &Sockets::default(), index);
                     match backend {
                         Backend::Epoll => Epoll::buffer_bytes(&config),
                         Backend::Uring | Backend::Auto => Uring::buffer_bytes(&config),

@@ -26,7 +26,7 @@ use crate::io::clock::Clock;
 use crate::io::cpu::{self, CpuTime};
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
-use crate::io::{Backend, Driver, DriverConfig};
+use crate::io::{Backend, Driver, DriverConfig, Sockets};
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
 use crate::metrics::summary::Summary;
@@ -114,6 +114,8 @@ pub struct Setup {
     pub backend: Backend,
     /// The core of each shard; `None` leaves it to the kernel.
     pub cores: Vec<Option<usize>>,
+    /// What each connection's socket is given.
+    pub sockets: Sockets,
 }
 
 /// What a run leaves behind.
@@ -264,7 +266,7 @@ fn run_shard(
             tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
         }
     }
-    let config = driver_config(plan, index);
+    let config = driver_config(plan, &setup.sockets, index);
     let outcomes = match setup.backend {
         Backend::Epoll => drive(
             Epoll::new(&config, clock),
@@ -293,9 +295,10 @@ fn run_shard(
 }
 
 /// What the driver of one of the plan's shards is built from.
-fn driver_config(plan: &Plan, index: usize) -> DriverConfig {
+pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConfig {
     DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: sockets.clone(),
         slots: plan.slots_of_shard(index),
         rendered_bytes_max: plan.scenario.rendered_bytes_max(),
         shared: plan.scenario.shared(),

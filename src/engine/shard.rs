@@ -55,6 +55,8 @@ pub struct Shard<'p, D> {
     plan: &'p Plan,
     /// Which of the plan's shards this is.
     index: usize,
+    /// Connections of the shards before this one.
+    slots_before: usize,
     driver: D,
     pool: Pool,
     users: Vec<Seat>,
@@ -187,6 +189,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Self {
             plan,
             index,
+            slots_before: plan.slots_before_shard(index),
             driver,
             pool,
             users: Vec::with_capacity(users_max),
@@ -729,10 +732,10 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.request_mut(id).slot = slot;
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_opening(id, self.progress.now_ns);
-        let address_index =
-            (slot as usize + connection.refusals as usize) % self.plan.addresses.len();
+        // Evenly over all routes, whatever the number of shards; the next one after a failed attempt.
+        let route = self.slots_before + slot as usize + connection.refusals as usize;
         let connection = self.id_of(slot);
-        self.driver.submit_connect(connection, address_index);
+        self.driver.submit_connect(connection, route);
         self.limit_time(slot);
     }
 

@@ -14,12 +14,13 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use socket2::{SockAddr, Socket};
+use socket2::Socket;
 
 use super::clock::Clock;
+use super::dial::{AGAIN_NS, Blocking, Dialer, connect_unix};
 use super::send_buffers::SendBuffers;
 use super::token::ConnectionId;
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn, socket};
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 /// A wait that was longer than asked for by more than this was not the timer's doing.
@@ -32,13 +33,15 @@ pub struct Epoll {
     ready: Events,
     timer: TimerFd,
     clock: Clock,
-    addresses: Vec<SockAddr>,
+    dialer: Dialer,
     connections: Vec<Connection>,
     sends: SendBuffers,
     /// Sends to be written with the next batch.
     to_write: Vec<u32>,
     /// Connections that may have more to read than the last turn took.
     to_read: VecDeque<ConnectionId>,
+    /// Connections to a Unix socket that had no room for them, and their routes.
+    to_connect: VecDeque<(ConnectionId, usize)>,
     failed: Vec<Event>,
     buffers: Vec<Box<[u8]>>,
     free: Vec<u32>,
@@ -103,7 +106,7 @@ impl Epoll {
             ready: Events::with_capacity(EVENTS_MAX),
             timer,
             clock,
-            addresses: config.addresses.iter().map(|&a| a.into()).collect(),
+            dialer: Dialer::new(&config.addresses, &config.sockets),
             connections,
             sends: SendBuffers::new(
                 config.slots.min(EVENTS_MAX),
@@ -112,6 +115,7 @@ impl Epoll {
             ),
             to_write: Vec::with_capacity(EVENTS_MAX),
             to_read: VecDeque::with_capacity(config.slots),
+            to_connect: VecDeque::new(),
             failed: Vec::new(),
             buffers: (0..EVENTS_MAX)
                 .map(|_| vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice())
@@ -129,19 +133,19 @@ impl Epoll {
     /// What is kept of each connection, with its place in the list of those to be read.
     pub(super) const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<ConnectionId>();
 
-    fn open(&mut self, connection: ConnectionId, address_index: usize) -> io::Result<()> {
-        let address = &self.addresses[address_index];
-        let socket = socket::open(address, socket::Blocking::No)?;
+    fn open(&mut self, connection: ConnectionId, route: usize) -> io::Result<()> {
+        let address = self.dialer.address(route);
+        let socket = self.dialer.open(route, Blocking::No)?;
         match socket.connect(address) {
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Ok(()) => self.watch(connection, &socket)?,
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                self.watch(connection, &socket)?;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && address.is_unix() => {
+                self.to_connect.push_back((connection, route));
+            }
             Err(error) => return Err(error),
         }
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(connection.slot as usize);
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&socket.as_raw_fd()), token, interest)?;
         self.connections[connection.slot as usize] = Connection {
             socket: Some(socket),
             generation: connection.generation,
@@ -149,6 +153,34 @@ impl Epoll {
             ..Connection::default()
         };
         Ok(())
+    }
+
+    fn watch(&self, connection: ConnectionId, socket: &Socket) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(connection.slot as usize);
+        let registry = self.poll.registry();
+        registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest)
+    }
+
+    /// Tries those again that a Unix socket had no room for, in their order.
+    fn connect_again(&mut self, events: &mut Vec<Event>) {
+        while let Some(&(connection, route)) = self.to_connect.front() {
+            let address = self.dialer.address(route).clone();
+            if let Some(socket) = self.live(connection).and_then(|state| state.socket.take()) {
+                let connected = connect_unix(&socket, &address);
+                let is_full = matches!(&connected, Err(e) if e.kind() == ErrorKind::WouldBlock);
+                let watched = connected.and_then(|()| self.watch(connection, &socket));
+                self.connections[connection.slot as usize].socket = Some(socket);
+                if is_full {
+                    return;
+                }
+                if let Err(error) = watched {
+                    let io = Io::ConnectFailed(errno_of(&error));
+                    events.push(Event { connection, io });
+                }
+            }
+            self.to_connect.pop_front();
+        }
     }
 
     fn live(&mut self, connection: ConnectionId) -> Option<&mut Connection> {
@@ -306,8 +338,8 @@ impl Driver for Epoll {
         self.clock.now_ns()
     }
 
-    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize) {
-        if let Err(error) = self.open(connection, address_index) {
+    fn submit_connect(&mut self, connection: ConnectionId, route: usize) {
+        if let Err(error) = self.open(connection, route) {
             let state = &mut self.connections[connection.slot as usize];
             *state = Connection {
                 generation: connection.generation,
@@ -362,6 +394,11 @@ impl Driver for Epoll {
     fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
         let submitted_ns = self.clock.now_ns();
         events.append(&mut self.failed);
+        self.connect_again(events);
+        let deadline_ns = match self.to_connect.is_empty() {
+            true => deadline_ns,
+            false => deadline_ns.min(submitted_ns + AGAIN_NS),
+        };
         let mut to_write = std::mem::take(&mut self.to_write);
         for index in to_write.drain(..) {
             self.write(index, events);

@@ -1,8 +1,9 @@
 //! The kernel's side of the house: one completion-shaped trait, three drivers that keep it.
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
-//! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`] (the same by
-//! dice, on a virtual clock, with its `faults`), then [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
+//! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`]
+//! (the same by dice, on a virtual clock, with its `faults`), then `dial` and [`options`] (how a connection begins),
+//! [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
 
@@ -13,8 +14,10 @@
 
 pub mod clock;
 pub mod cpu;
+mod dial;
 pub mod epoll;
 mod faults;
+pub mod options;
 pub mod probe;
 mod send_buffers;
 pub mod sim;
@@ -26,6 +29,7 @@ mod uring_messages;
 
 use std::sync::Arc;
 
+pub use dial::{Dialer, Sockets};
 pub use token::ConnectionId;
 
 /// Most events that one [`Driver::wait`] hands over: it bounds the length of a turn, and with it the error of a stamp.
@@ -44,8 +48,9 @@ pub trait Driver {
     /// Nanoseconds on the driver's monotonic clock. Virtual in the simulation.
     fn now_ns(&self) -> u64;
 
-    /// Opens a connection to the target address with this index. Ends in [`Io::Connected`] or [`Io::ConnectFailed`].
-    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize);
+    /// Opens a connection on the route with this number, of which there are as many as [`Dialer::routes`] says; higher
+    /// numbers begin again at the first. Ends in [`Io::Connected`] or [`Io::ConnectFailed`].
+    fn submit_connect(&mut self, connection: ConnectionId, route: usize);
 
     /// A buffer to render the next request into, [`DriverConfig::rendered_bytes_max`] long. It belongs to the caller
     /// until the next call of this trait; only [`Driver::submit_send`] and [`Driver::submit_send_around`] take it.
@@ -156,8 +161,10 @@ pub enum Backend {
 /// What every real driver is built from: all of it known before the first packet.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// Addresses that [`Driver::submit_connect`] picks from by index.
-    pub addresses: Vec<std::net::SocketAddr>,
+    /// The target's addresses: of hosts and ports, or of a Unix socket.
+    pub addresses: Vec<socket2::SockAddr>,
+    /// What each connection's socket is given.
+    pub sockets: Sockets,
     /// Connection slots; [`ConnectionId::slot`] is below it.
     pub slots: usize,
     /// Length of the longest request in bytes, without what is in `shared`.

@@ -72,6 +72,7 @@ fn explain(error: &io::Error, sysctl: Option<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::Sockets;
 
     fn check(errno: i32, sysctl: Option<u8>, cause: &str, cure: &str) {
         let text = explain(&io::Error::from_raw_os_error(errno), sysctl);
@@ -99,6 +100,7 @@ mod tests {
     fn epoll_is_taken_without_asking_for_a_ring() {
         let config = DriverConfig {
             addresses: Vec::new(),
+            sockets: Sockets::default(),
             slots: 1,
             rendered_bytes_max: 64,
             shared: Vec::new(),

@@ -363,7 +363,7 @@ impl<S: Service> Driver for Sim<S> {
         self.clock_ns
     }
 
-    fn submit_connect(&mut self, connection: ConnectionId, _address_index: usize) {
+    fn submit_connect(&mut self, connection: ConnectionId, _route: usize) {
         self.connections[connection.slot as usize] = Connection {
             generation: connection.generation,
             open: true,

@@ -1,57 +1,63 @@
-//! Sockets and where they lead: resolving the target, options, and one trial connection before the load.
+//! Where sockets lead: names resolved, Unix sockets named, and one trial connection before the load.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 
-/// Whether system calls on a socket may wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Blocking {
-    /// io_uring waits for such sockets by itself.
-    Yes,
-    /// For readiness loops.
-    No,
-}
-
-/// A TCP socket, not yet connected. No-delay is on: a request leaves when it is written (Nagle's algorithm would hold
-/// back its last segment until the server acknowledged the one before).
-pub(super) fn open(address: &SockAddr, blocking: Blocking) -> io::Result<Socket> {
-    let domain = Domain::from(i32::from(address.family()));
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_tcp_nodelay(true)?;
-    if blocking == Blocking::No {
-        socket.set_nonblocking(true)?;
-    }
-    Ok(socket)
-}
+use super::dial::{Blocking, Dialer, connect_unix};
+use super::options::TcpOption;
 
 /// All addresses of a host, in the resolver's order, each once.
 ///
 /// # Errors
 /// What the resolver says.
-pub fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub fn resolve(host: &str, port: u16) -> io::Result<Vec<SockAddr>> {
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in (host, port).to_socket_addrs()? {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
-    Ok(addresses)
+    Ok(addresses.into_iter().map(SockAddr::from).collect())
+}
+
+/// The address of a Unix socket: a path, or `@name` for a name in Linux' abstract namespace.
+///
+/// # Errors
+/// When it is longer than such an address may be (108 bytes).
+pub fn unix_address(name: &str) -> io::Result<SockAddr> {
+    match name.strip_prefix('@') {
+        Some(name) => SockAddr::unix(format!("\0{name}")),
+        None => SockAddr::unix(name),
+    }
+}
+
+/// An address as records and messages show it: `127.0.0.1:8000`, `unix:/run/app.sock`, `unix:@app`.
+pub fn shown(address: &SockAddr) -> String {
+    if let Some(name) = address.as_abstract_namespace() {
+        return format!("unix:@{}", String::from_utf8_lossy(name));
+    }
+    match (address.as_socket(), address.as_pathname()) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(path)) => format!("unix:{}", path.display()),
+        (None, None) => "nowhere".into(),
+    }
 }
 
 /// Opens and closes one connection to each address, within `timeout` in all, and returns those that accepted.
 ///
 /// # Errors
 /// The first address's error when none accepted.
-pub fn reachable(addresses: &[SocketAddr], timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+pub fn reachable(addresses: &[SockAddr], timeout: Duration) -> io::Result<Vec<SockAddr>> {
     let share = timeout / addresses.len().max(1) as u32;
+    let dialer = Dialer::new(addresses, &super::Sockets::default());
     let mut accepted = Vec::new();
     let mut first_error = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(address, share) {
-            Ok(_) => accepted.push(*address),
+    for (route, address) in addresses.iter().enumerate() {
+        match try_route(&dialer, route, share) {
+            Ok(()) => accepted.push(address.clone()),
             Err(error) => {
                 first_error.get_or_insert(error);
             }
@@ -61,4 +67,33 @@ pub fn reachable(addresses: &[SocketAddr], timeout: Duration) -> io::Result<Vec<
         Some(error) if accepted.is_empty() => Err(error),
         _ => Ok(accepted),
     }
+}
+
+/// Opens and closes one connection.
+///
+/// # Errors
+/// What `socket`, `bind` or `connect` say, or `TimedOut`; `WouldBlock` when a Unix socket has no room.
+pub fn try_route(dialer: &Dialer, route: usize, timeout: Duration) -> io::Result<()> {
+    let socket = dialer.open(route, Blocking::Yes)?;
+    match dialer.address(route) {
+        address if address.is_unix() => connect_unix(&socket, address),
+        address => socket.connect_timeout(address, timeout),
+    }
+}
+
+/// Tries an option on a socket of the kind that leads to the address.
+///
+/// # Errors
+/// What the kernel has against it.
+pub fn try_option(option: &TcpOption, address: &SockAddr) -> io::Result<()> {
+    let domain = socket2::Domain::from(i32::from(address.family()));
+    let socket = Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    option.prove(&socket)
+}
+
+/// The ports that the kernel gives to connections of one source address to one target address: first and last.
+pub fn local_ports() -> Option<(u16, u16)> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut ends = text.split_whitespace().map(|end| end.parse().ok());
+    Some((ends.next()??, ends.next()??)).filter(|(first, last)| first <= last)
 }

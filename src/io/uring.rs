@@ -13,19 +13,22 @@
 //! - Multishot receive (6.0) from a provided-buffer ring: armed once per connection instead of once per answer, and
 //!   an idle connection holds no buffer. 6.9 us against 7.9 for one-shot receive at 1,000 connections.
 
+use std::collections::VecDeque;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
-use socket2::{SockAddr, Socket};
+use socket2::Socket;
 
 use super::clock::Clock;
+use super::dial::{AGAIN_NS, Blocking, Dialer, connect_unix};
 use super::send_buffers::SendBuffers;
 use super::token::{self, ConnectionId, Operation};
 use super::uring_buffers::BufferRing;
 use super::uring_messages::Messages;
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn, socket};
+use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
 /// Operations that one turn can start without an extra system call. A turn of [`EVENTS_MAX`] events starts about one
 /// for each, and users whose time has come as many again.
@@ -74,15 +77,17 @@ pub struct Uring {
     ring: IoUring,
     clock: Clock,
     features: Features,
-    addresses: Vec<SockAddr>,
+    dialer: Dialer,
     connections: Vec<Connection>,
     sends: SendBuffers,
     messages: Messages,
     receive: Receive,
     /// Connections whose receive is to be armed with the next batch.
     to_arm: Vec<ConnectionId>,
-    /// Connects that failed before they reached the ring (no descriptor to be had).
-    failed: Vec<Event>,
+    /// Connects that ended before they reached the ring: failed (no descriptor to be had), or to a Unix socket.
+    early: Vec<Event>,
+    /// Connections to a Unix socket that had no room for them, and their routes.
+    to_connect: VecDeque<(ConnectionId, usize)>,
     /// Closed sockets. An entry queued before the close still names their descriptor: were it closed for good at once,
     /// the next socket could get its number and the entry would reach a stranger.
     closing: Vec<Socket>,
@@ -138,7 +143,7 @@ impl Uring {
             ring,
             clock,
             features,
-            addresses: config.addresses.iter().map(|&a| a.into()).collect(),
+            dialer: Dialer::new(&config.addresses, &config.sockets),
             connections,
             sends: SendBuffers::new(
                 config.slots.min(EVENTS_MAX),
@@ -148,7 +153,8 @@ impl Uring {
             messages: Messages::default(),
             receive,
             to_arm: Vec::with_capacity(EVENTS_MAX),
-            failed: Vec::new(),
+            early: Vec::new(),
+            to_connect: VecDeque::new(),
             closing: Vec::with_capacity(EVENTS_MAX),
             completions: Vec::with_capacity(EVENTS_MAX),
             under_way: 0,
@@ -230,6 +236,37 @@ impl Uring {
         state.socket.as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    /// Connects to a Unix socket, which needs no ring: the ring would have a kernel thread wait for each connection that
+    /// there is no room for. False when there is no room.
+    fn connect_unix(&mut self, connection: ConnectionId, route: usize) -> bool {
+        let state = &self.connections[connection.slot as usize];
+        let is_live = state.generation == connection.generation;
+        let Some(socket) = state.socket.as_ref().filter(|_| is_live) else {
+            return true;
+        };
+        let connected = connect_unix(socket, self.dialer.address(route));
+        let io = match connected.and_then(|()| socket.set_nonblocking(false)) {
+            Ok(()) => {
+                self.to_arm.push(connection);
+                Io::Connected
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) => Io::ConnectFailed(error.raw_os_error().unwrap_or(libc::EIO)),
+        };
+        self.early.push(Event { connection, io });
+        true
+    }
+
+    /// Tries those again that a Unix socket had no room for, in their order.
+    fn connect_again(&mut self) {
+        while let Some(&(connection, route)) = self.to_connect.front() {
+            if !self.connect_unix(connection, route) {
+                return;
+            }
+            self.to_connect.pop_front();
+        }
+    }
+
     fn arm_receive(&mut self, connection: ConnectionId) {
         let Some(fd) = self.live_socket(connection) else {
             return;
@@ -277,7 +314,7 @@ impl Uring {
     }
 
     fn reap(&mut self, events: &mut Vec<Event>) {
-        events.append(&mut self.failed);
+        events.append(&mut self.early);
         let mut completions = std::mem::take(&mut self.completions);
         completions.extend(self.ring.completion().take(EVENTS_MAX));
         for completion in completions.drain(..) {
@@ -413,10 +450,9 @@ impl Driver for Uring {
         self.clock.now_ns()
     }
 
-    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize) {
-        let address = &self.addresses[address_index];
+    fn submit_connect(&mut self, connection: ConnectionId, route: usize) {
         // A ring waits for a *blocking* socket by itself; a non-blocking one would make it answer EAGAIN.
-        let opened = socket::open(address, socket::Blocking::Yes);
+        let opened = self.dialer.open(route, Blocking::Yes);
         let state = &mut self.connections[connection.slot as usize];
         debug_assert!(state.socket.is_none(), "opened over another");
         state.generation = connection.generation;
@@ -426,14 +462,21 @@ impl Driver for Uring {
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EMFILE);
                 let io = Io::ConnectFailed(errno);
-                self.failed.push(Event { connection, io });
+                self.early.push(Event { connection, io });
                 return;
             }
         };
         let token = token::pack(Operation::Connect, connection.slot, connection.generation);
         let fd = Fd(socket.as_raw_fd());
-        let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len());
         state.socket = Some(socket);
+        let address = self.dialer.address(route);
+        if address.is_unix() {
+            if !self.connect_unix(connection, route) {
+                self.to_connect.push_back((connection, route));
+            }
+            return;
+        }
+        let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len());
         self.push(&entry.build().user_data(token));
     }
 
@@ -463,12 +506,17 @@ impl Driver for Uring {
         if state.generation != connection.generation {
             return;
         }
-        state.sending = false;
+        let was_sending = std::mem::take(&mut state.sending);
         if let Some(socket) = state.socket.take() {
             // The ring holds a reference of its own as long as a receive is armed: closing the descriptor alone would
             // leave the connection open. The shutdown ends that receive, and a connect or send likewise.
-            // It fails on a socket that was never connected, which has nothing to end.
-            let _ = socket.shutdown(std::net::Shutdown::Both);
+            // It fails on a socket that was never connected, which has nothing to end. A connection that is to end in
+            // a reset gets no FIN before it; only a send that waits for room would not be ended otherwise.
+            let how = match self.dialer.resets() && !was_sending {
+                true => Shutdown::Read,
+                false => Shutdown::Both,
+            };
+            let _ = socket.shutdown(how);
             self.closing.push(socket);
         }
     }
@@ -477,15 +525,16 @@ impl Driver for Uring {
         if let Receive::Multishot(ring) = &self.receive {
             ring.commit();
         }
+        self.connect_again();
         while let Some(connection) = self.to_arm.pop() {
             self.arm_receive(connection);
         }
-        let deadline_ns = if self.failed.is_empty() {
-            deadline_ns
-        } else {
-            0
-        };
         let submitted_ns = self.clock.now_ns();
+        let deadline_ns = match (self.early.is_empty(), self.to_connect.is_empty()) {
+            (false, _) => 0,
+            (true, false) => deadline_ns.min(submitted_ns + AGAIN_NS),
+            (true, true) => deadline_ns,
+        };
         let mut idle_from_ns = submitted_ns;
         if !self.ring.submission().is_empty() || deadline_ns <= submitted_ns {
             self.enter(0, None);

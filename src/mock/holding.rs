@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::BACKLOG;
@@ -41,7 +41,7 @@ impl Holding {
     }
 
     /// Stops listening and starts again, for ever, when that was asked for and no other thread does it.
-    pub fn see_to_refusals(&self, listener: &TcpListener, service: &Rc<OpsCore>) -> io::Result<()> {
+    pub fn see_to_refusals(&self, listener: &impl AsFd, service: &Rc<OpsCore>) -> io::Result<()> {
         let Some(faults) = &self.holds.faults else {
             return Ok(());
         };

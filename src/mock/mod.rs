@@ -1,6 +1,7 @@
 //! The embedded Ops-Core stand-in. It shares no code with the client, so that neither can hide the other's mistakes.
 //!
-//! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `request` (bytes -> requests),
+//! Reading order: [`Mock`] and [`MockConfig`] here, `server` (threads, connections), `unix` (the file of a Unix socket),
+//! `request` (bytes -> requests),
 //! `ops_core` (requests -> answers), `agents` (what is remembered), [`counts`] (what was answered); then, for answers
 //! that take their time or are spoiled, `holding` (threads), `held` (connections), `workers` (a known capacity),
 //! `faults`, `alarm` (moments).
@@ -14,16 +15,17 @@ mod holding;
 mod ops_core;
 mod request;
 mod server;
+mod unix;
 mod workers;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::sync::watch;
 
 use agents::Agents;
@@ -32,6 +34,7 @@ use faults::Faults;
 pub use faults::{Fault, FaultPlan, Spell};
 use held::Holds;
 use ops_core::OpsCore;
+use unix::SocketFile;
 use workers::Workers;
 
 /// Connections that may wait to be accepted.
@@ -40,8 +43,8 @@ const BACKLOG: i32 = 4096;
 /// How the stand-in behaves.
 #[derive(Clone, Debug)]
 pub struct MockConfig {
-    /// Where to listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 takes any free one. On a Unix socket it is tokio that carries the connections.
+    pub listen: SockAddr,
     /// One pinned thread for each; empty for one thread that the kernel places.
     pub cores: Vec<usize>,
     /// The key that clients have to bring.
@@ -61,7 +64,7 @@ pub struct MockConfig {
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             cores: Vec::new(),
             api_key: "test-api-key".into(),
             ready: Ready::AfterPolls(2),
@@ -104,9 +107,11 @@ pub enum Runtime {
 
 /// A running stand-in. Stop it to have its threads end; dropping it does the same.
 pub struct Mock {
-    address: SocketAddr,
+    address: SockAddr,
     runtime: Runtime,
-    listener: TcpListener,
+    listener: Socket,
+    /// Of a Unix socket.
+    _file: Option<SocketFile>,
     stop: watch::Sender<bool>,
     counters: Vec<Arc<Counters>>,
     agents: Arc<Agents>,
@@ -119,10 +124,12 @@ impl Mock {
     /// # Errors
     /// When the address cannot be had, or no thread.
     pub fn start(config: &MockConfig) -> io::Result<Self> {
-        let listener = match config.faults.refuse {
-            None => listen(config.listen)?,
-            Some(_) => listen_again_and_again(config.listen)?,
+        let (listener, file) = match config.faults.refuse {
+            _ if config.listen.is_unix() => unix::bound(&config.listen)?,
+            None => (bound(&config.listen)?, None),
+            Some(_) => (bound_again_and_again(&config.listen)?, None),
         };
+        listener.listen(BACKLOG)?;
         let faults = Some(&config.faults).filter(|faults| !faults.is_empty());
         let holds = (config.capacity.is_some() || faults.is_some()).then(|| {
             Arc::new(Holds {
@@ -132,7 +139,7 @@ impl Mock {
             })
         });
         let runtime = match config.runtime {
-            _ if holds.is_some() => Runtime::Tokio,
+            _ if holds.is_some() || config.listen.is_unix() => Runtime::Tokio,
             Runtime::Auto if server::has_uring() => Runtime::Uring,
             Runtime::Auto => Runtime::Tokio,
             wanted => wanted,
@@ -142,6 +149,7 @@ impl Mock {
             address: listener.local_addr()?,
             runtime,
             listener,
+            _file: file,
             stop,
             counters: Vec::new(),
             agents: Arc::new(Agents::new(config.ready)),
@@ -167,8 +175,11 @@ impl Mock {
     }
 
     /// Where it listens.
+    ///
+    /// # Panics
+    /// When that is a Unix socket.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.address.as_socket().expect("it listens on TCP")
     }
 
     /// `tokio-uring` or `tokio`.
@@ -200,8 +211,11 @@ impl Mock {
     fn end(&mut self) {
         // Whoever has ended already does not listen any more.
         let _ = self.stop.send(true);
-        // Wakes those who wait in accept.
-        let _ = SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
+        // Wakes those who wait in accept. On tokio the order itself does, and a Unix socket that was shut down would be
+        // ready for ever and give nobody.
+        if !self.address.is_unix() {
+            let _ = self.listener.shutdown(std::net::Shutdown::Both);
+        }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the stand-in has panicked");
@@ -216,23 +230,17 @@ impl Drop for Mock {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bound(address)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// The same, for a socket that will stop listening and start again: a port that the kernel chose would be lost then,
-/// one that was asked for is kept.
-fn listen_again_and_again(address: SocketAddr) -> io::Result<TcpListener> {
+/// A socket that will stop listening and start again: a port that the kernel chose would be lost then, one that was
+/// asked for is kept.
+fn bound_again_and_again(address: &SockAddr) -> io::Result<Socket> {
     let chosen = bound(address)?;
-    let address = chosen.local_addr()?.as_socket().unwrap_or(address);
-    listen(address)
+    bound(&chosen.local_addr()?)
 }
 
-fn bound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+fn bound(address: &SockAddr) -> io::Result<Socket> {
+    let domain = Domain::from(i32::from(address.family()));
+    let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
+    socket.bind(address)?;
     Ok(socket)
 }

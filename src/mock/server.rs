@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{Shutdown, TcpListener};
-use std::os::fd::AsFd;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
@@ -33,7 +35,7 @@ pub(super) fn has_uring() -> bool {
 pub(super) fn serve(
     runtime: Runtime,
     core: Option<usize>,
-    listener: TcpListener,
+    listener: Socket,
     service: OpsCore,
     holds: Option<Arc<Holds>>,
     stopped: watch::Receiver<bool>,
@@ -47,7 +49,7 @@ pub(super) fn serve(
     let served = match runtime {
         Runtime::Tokio => serve_on_tokio(listener, service, holds, stopped),
         Runtime::Auto | Runtime::Uring => {
-            tokio_uring::start(async { serve_on_uring(listener, service, stopped).await })
+            tokio_uring::start(async { serve_on_uring(listener.into(), service, stopped).await })
         }
     };
     if let Err(error) = served {
@@ -81,8 +83,50 @@ async fn serve_on_uring(
     Ok(())
 }
 
+/// What connections come in by, on tokio.
+enum Listener {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Listener {
+    fn new(socket: Socket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket_fd = OwnedFd::from(socket);
+        Ok(match socket2::SockRef::from(&socket_fd).local_addr()? {
+            address if address.is_unix() => Self::Unix(tokio::net::UnixListener::from_std(
+                UnixListener::from(socket_fd),
+            )?),
+            _ => Self::Tcp(tokio::net::TcpListener::from_std(TcpListener::from(
+                socket_fd,
+            ))?),
+        })
+    }
+
+    /// The next connection. One of a Unix socket is given the type of the other kind: all that follows reads, writes and
+    /// shuts down, which is the same for every stream.
+    async fn accept(&self) -> io::Result<tokio::net::TcpStream> {
+        match self {
+            Self::Tcp(listener) => Ok(listener.accept().await?.0),
+            Self::Unix(listener) => {
+                let stream = listener.accept().await?.0.into_std()?;
+                tokio::net::TcpStream::from_std(TcpStream::from(OwnedFd::from(stream)))
+            }
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
 fn serve_on_tokio(
-    listener: TcpListener,
+    listener: Socket,
     service: OpsCore,
     holds: Option<Arc<Holds>>,
     stopped: watch::Receiver<bool>,
@@ -92,8 +136,7 @@ fn serve_on_tokio(
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        listener.set_nonblocking(true)?;
-        let mut listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut listener = Listener::new(listener)?;
         let (service, open) = (Rc::new(service), Rc::new(Open::default()));
         let holding = holds.map(Holding::start).transpose()?;
         if let Some(holding) = &holding {
@@ -105,7 +148,7 @@ fn serve_on_tokio(
                 accepted = listener.accept() => accepted,
                 _ = stop.wait_for(|stopped| *stopped) => break,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok(stream) = accepted else {
                 if let Some(holding) = &holding {
                     tokio::select! {
                         () = holding.wait_until_listening() => {}
@@ -113,12 +156,14 @@ fn serve_on_tokio(
                     }
                     // tokio remembers of a socket that it was shut down; a descriptor of its own is new to it.
                     let socket = listener.as_fd().try_clone_to_owned()?;
-                    listener = tokio::net::TcpListener::from_std(socket.into())?;
+                    listener = Listener::new(socket.into())?;
                 }
                 tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             };
-            stream.set_nodelay(true)?;
+            if let Listener::Tcp(_) = listener {
+                stream.set_nodelay(true)?;
+            }
             let (service, stopped) = (service.clone(), stopped.clone());
             let holding = holding.clone();
             let entered = open.clone().enter();

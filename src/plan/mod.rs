@@ -28,11 +28,10 @@ pub mod value;
 pub mod variables;
 pub mod wait;
 
-use std::net::SocketAddr;
-
 use load::Closed;
 use open::Open;
 use scenario::Scenario;
+use socket2::SockAddr;
 use wait::Wait;
 
 /// Longest time that requests under way are waited for after the end.
@@ -60,7 +59,7 @@ pub struct Plan {
     /// Threads.
     pub shards: usize,
     /// Where to; connections take them in turn.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<SockAddr>,
 }
 
 /// How users come by connections.
@@ -104,6 +103,11 @@ impl Plan {
             Connections::PerUser => users,
             Connections::Shared(count) => share(count, self.shards, shard).max(1).min(users),
         }
+    }
+
+    /// The number of a shard's first connection, counted over all shards.
+    pub fn slots_before_shard(&self, shard: usize) -> usize {
+        (0..shard).map(|before| self.slots_of_shard(before)).sum()
     }
 
     /// How long requests under way are waited for after the end.

@@ -35,7 +35,7 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
             "no connection became free within --timeout: raise --connections"
         }
         (Failure::ClientLimit, _) => {
-            "this machine's limit, not the server's: raise ulimit -n, or use fewer connections"
+            "this machine's limit, not the server's: raise ulimit -n, give --source-address where ports run out, or use fewer connections"
         }
         (Failure::InvalidResponse, _) => {
             "the bytes are no HTTP/1.1 answer: is this the right port?"

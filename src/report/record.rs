@@ -47,8 +47,14 @@ pub struct RunInfo {
     pub scenario: String,
     /// URL of the target.
     pub host: String,
-    /// Addresses that connections went to.
+    /// Addresses that connections went to: `127.0.0.1:8000`, or `unix:PATH`.
     pub addresses: Vec<String>,
+    /// Addresses that they came from, when that was asked for.
+    #[serde(default)]
+    pub source_addresses: Vec<String>,
+    /// Options of their sockets, likewise.
+    #[serde(default)]
+    pub tcp: Vec<String>,
     /// Users at the peak.
     pub users: u64,
     /// Users per second, when that was asked for.

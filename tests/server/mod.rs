@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use opsurge::engine::Control;
 use opsurge::engine::shard::{OnInterval, Outcomes, Shard, Start};
 use opsurge::io::sim::{Network, Reply, Service, Sim};
-use opsurge::io::{ConnectionId, Driver, DriverConfig};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Sockets};
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::plan::Plan;
 
@@ -223,6 +223,7 @@ pub fn sim<A: Answers>(
 ) -> Sim<Server<A>> {
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
+        sockets: Sockets::default(),
         slots: plan.slots_of_shard(shard),
         rendered_bytes_max: plan.scenario.rendered_bytes_max(),
         shared: plan.scenario.shared(),

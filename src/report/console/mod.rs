@@ -9,7 +9,7 @@ pub use search::shown_level;
 
 use std::fmt::Write;
 
-use super::record::{ErrorRecord, PERCENTS, Record, StepRecord, Times};
+use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
@@ -109,9 +109,13 @@ impl Console {
 
     fn header(&mut self, record: &Record) {
         let (run, totals) = (&record.run, &record.totals);
+        let by_unix_socket = run.addresses.iter().find(|to| to.starts_with("unix:"));
         self.line(format!(
-            "opsurge {}   scenario {} on {}",
-            run.version, run.scenario, run.host
+            "opsurge {}   scenario {} on {}{}",
+            run.version,
+            run.scenario,
+            run.host,
+            by_unix_socket.map_or(String::new(), |to| format!(" at {to}"))
         ));
         self.line(format!(
             "  load      {}, seed {}",
@@ -122,6 +126,9 @@ impl Console {
             "  engine    {}, {} shard(s), connections {}, timeout {} s",
             run.backend, run.shards, run.connections, run.timeout_s
         ));
+        if let Some(sockets) = sockets(run) {
+            self.line(format!("  sockets   {sockets}"));
+        }
         let machine = &run.machine;
         self.line(format!(
             "  machine   {} core(s), {}, Linux {}",
@@ -490,6 +497,21 @@ fn cell(times: &Times, percent: f64, value: Option<f64>) -> String {
     }
 }
 
+/// What was asked for of the connections' sockets.
+fn sockets(run: &RunInfo) -> Option<String> {
+    let from = match &run.source_addresses[..] {
+        [] => None,
+        [only] => Some(format!("from {only}")),
+        [first, .., last] => Some(format!(
+            "from {} addresses, {first} to {last}",
+            run.source_addresses.len()
+        )),
+    };
+    let options = (!run.tcp.is_empty()).then(|| run.tcp.join(", "));
+    let parts: Vec<String> = from.into_iter().chain(options).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -499,7 +521,7 @@ mod tests {
     use crate::metrics::summary::Summary;
     use crate::plan::scenario::MetricLabel;
     use crate::report::build;
-    use crate::report::record::{Generator, LoadInfo, MachineInfo, RunInfo, VerdictRecord};
+    use crate::report::record::{Generator, LoadInfo, MachineInfo, VerdictRecord};
 
     const WORKFLOW: &str = "/v1/opscore/agent/[id]/workflow";
 
@@ -545,6 +567,8 @@ mod tests {
             scenario: "workflow".into(),
             host: "http://localhost:8000".into(),
             addresses: vec!["127.0.0.1:8000".into()],
+            source_addresses: Vec::new(),
+            tcp: Vec::new(),
             users: 5,
             spawn_rate: Some(5.0),
             run_time_s: Some(1.0),
