@@ -263,6 +263,44 @@ mod tests {
     }
 
     #[test]
+    fn a_size_has_64_bits_and_as_many_zeros_before_it_as_an_extension_may_have_bytes() {
+        assert_eq!(read(&[b"FFFFffffFFFFffff\r\nabc"]), Ok(None));
+        let too_large = read(&[b"10000000000000000\r\nabc"]);
+        assert_eq!(too_large, Err(Invalid::ChunkTooLarge));
+        for (zeros, expected) in [
+            (EXTENSION_BYTES_MAX - 1, Ok(Some((b"x".to_vec(), 6)))),
+            (EXTENSION_BYTES_MAX, Err(Invalid::ChunkTooLarge)),
+        ] {
+            let zeros = "0".repeat(zeros as usize);
+            let size = [zeros.as_bytes(), b"1\r\nx\r\n"].concat();
+            let expected = expected.map(|read: Option<(Vec<u8>, usize)>| {
+                read.map(|(data, bytes)| (data, zeros.len() + bytes + 5))
+            });
+            assert_eq!(read(&[&size, b"0\r\n\r\n"]), expected);
+        }
+    }
+
+    #[test]
+    fn extensions_and_trailers_have_bounds_of_their_own() {
+        let message = |extension: u32, trailer: u32| {
+            let extension = "e".repeat(extension as usize);
+            // With its colon and three line ends it is as long as asked for.
+            let trailer = "t".repeat(trailer as usize - 5);
+            format!("1;{extension}\r\nx\r\n0;{extension}\r\n{trailer}:\r\n\r\n")
+        };
+        // The CR behind an extension is counted with it.
+        let (extension, trailer) = (EXTENSION_BYTES_MAX - 1, TRAILER_BYTES_MAX);
+        let longest = message(extension, trailer);
+        let expected = Ok(Some((b"x".to_vec(), longest.len())));
+        assert_eq!(read(&[longest.as_bytes()]), expected);
+        let extended = message(extension + 1, trailer);
+        let refused = Err(Invalid::ChunkExtension);
+        assert_eq!(read(&[extended.as_bytes()]), refused);
+        let trailed = message(extension, trailer + 1);
+        assert_eq!(read(&[trailed.as_bytes()]), Err(Invalid::Trailer));
+    }
+
+    #[test]
     fn every_cr_and_every_lf_is_exactly_that() {
         let line_ends = (0..MESSAGE.len()).filter(|at| b"\r\n".contains(&MESSAGE[*at]));
         assert_eq!(line_ends.clone().count(), 16);
