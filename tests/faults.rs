@@ -397,9 +397,7 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
         peer.answer(OK);
         if request.number % 2 == 0 {
             peer.pause(10 * MS);
-            peer.say(
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            );
+            peer.say(TOO_LATE);
         }
         peer.fin();
         // It is the client's to end its side: another request would be counted.
@@ -417,6 +415,70 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
         assert_eq!(ran.status("200"), server.requests());
         assert_eq!(ran.record.totals.connections_opened, server.requests());
     });
+}
+
+const TOO_LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Answers the first request of a connection, and says 408 to the second as if it had not been read yet.
+fn cross_second(peer: &mut Peer) {
+    if peer.request().is_some() {
+        peer.answer(OK);
+        if peer.request().is_some() {
+            peer.say(TOO_LATE);
+            peer.fin();
+            peer.wait_for_end();
+        }
+    }
+}
+
+#[test]
+fn row_4_a_408_that_crosses_a_get_on_a_reused_connection_costs_one_more_attempt() {
+    check(&Attack::default(), cross_second, |ran, server| {
+        ran.check_all_well();
+        let totals = &ran.record.totals;
+        assert!(totals.retried > 0, "{}", ran.said);
+        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
+        assert_eq!(totals.requests + totals.retried, server.requests());
+    });
+}
+
+#[test]
+fn row_4_a_408_to_a_post_or_on_a_new_connection_or_one_that_stays_is_the_answer() {
+    let attack = Attack {
+        method: "POST",
+        body: Some("x"),
+        code: 1,
+        ..Attack::default()
+    };
+    check(&attack, cross_second, |ran, server| {
+        let failures = ran.check_all_are("status");
+        assert_eq!(ran.record.totals.retried, 0);
+        assert_eq!(ran.status("408"), failures);
+        assert_eq!(ran.status("200"), server.answers());
+        assert_eq!(failures + server.answers(), server.requests());
+    });
+    let at_once = |peer: &mut Peer| {
+        if peer.request().is_some() {
+            peer.say(TOO_LATE);
+        }
+    };
+    let stays = |peer: &mut Peer| {
+        while peer.request().is_some() {
+            peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+        }
+    };
+    let attack = Attack {
+        code: 1,
+        ..Attack::default()
+    };
+    let none_again = |ran: &Ran, server: &RawServer| {
+        assert_eq!(ran.check_all_are("status"), server.requests());
+        assert_eq!(ran.status("408"), server.requests());
+        assert_eq!(ran.record.totals.retried, 0);
+    };
+    check(&attack, at_once, none_again);
+    check(&attack, stays, none_again);
 }
 
 #[test]
