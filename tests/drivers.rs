@@ -7,13 +7,36 @@ use std::thread::JoinHandle;
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Sockets};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Received, Sockets};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Runs one scene on every driver, and on io_uring also as older kernels would have it.
 fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
     check_reachable(|driver, listener, _| scene(driver, listener));
+}
+
+/// The same, on those io_uring drivers alone that receive into provided buffers.
+fn check_rings(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let config = DriverConfig {
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
+        slots: 8,
+        rendered_bytes_max: 4096,
+        shared: Vec::new(),
+    };
+    for defer_taskrun in [true, false] {
+        let features = Features {
+            defer_taskrun,
+            ..Features::ALL
+        };
+        match Uring::new(&config, Clock::start(), features) {
+            Ok(mut uring) if uring.features().multishot => scene(&mut uring, &listener),
+            Ok(_) => println!("SKIPPED: this kernel receives into no provided buffers"),
+            Err(error) => println!("SKIPPED on io_uring: {error}"),
+        }
+    }
 }
 
 fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
@@ -128,6 +151,71 @@ fn what_is_sent_comes_back() {
         driver.close(connection);
         driver.wait(0, &mut Vec::new());
         peer.join().expect("the peer saw the end");
+    });
+}
+
+/// Puts what a wait brought to what had come, by slot; returns the buffers that it lies in.
+fn taken(driver: &mut dyn Driver, wait_ns: u64, bytes: &mut [Vec<u8>]) -> Vec<Received> {
+    let mut events: Vec<Event> = Vec::new();
+    let now_ns = driver.now_ns();
+    driver.wait(now_ns + wait_ns, &mut events);
+    let mut buffers = Vec::new();
+    for event in events {
+        let Io::Received(received) = event.io else {
+            panic!("{event:?}");
+        };
+        bytes[event.connection.slot as usize].extend_from_slice(driver.received(received));
+        buffers.push(received);
+    }
+    buffers
+}
+
+/// io_uring alone: epoll is not asked for more than there is room for, and keeps the rest for the next turn.
+#[test]
+fn when_all_buffers_of_a_ring_are_out_nothing_is_lost_and_all_comes_once_they_are_back() {
+    // Four times what the buffers of a ring hold.
+    const PEER_BYTES: usize = 2 << 20;
+    const RING_BUFFERS: usize = 1024;
+    let connections = [0, 1, 2, 3, 4, 5, 6, 7].map(|slot| id(slot, 1));
+    let expected = |slot: u32| (0..PEER_BYTES).map(move |at| (at % 251) as u8 ^ slot as u8);
+    let arrived = |bytes: &[Vec<u8>]| bytes.iter().map(Vec::len).sum::<usize>();
+    check_rings(|driver, listener| {
+        // All are open before the first byte comes.
+        let peers =
+            connections.map(|connection| (connection.slot, open(driver, listener, connection)));
+        let peers = peers.map(|(slot, mut peer)| {
+            let bytes: Vec<u8> = expected(slot).collect();
+            std::thread::spawn(move || peer.write_all(&bytes).map(|()| peer))
+        });
+        let mut bytes = vec![Vec::new(); connections.len()];
+        let end_ns = driver.now_ns() + 20 * SECOND_NS;
+        // A shard gives buffers back in each turn; those that are held here stand for completions that it has not
+        // come to yet. There is more to read on every connection, so the kernel has to say ENOBUFS.
+        let mut held = Vec::new();
+        while held.len() < RING_BUFFERS {
+            assert!(driver.now_ns() < end_ns, "{} buffers", held.len());
+            held.extend(taken(driver, SECOND_NS / 100, &mut bytes));
+        }
+        for _ in 0..20 {
+            held.extend(taken(driver, SECOND_NS / 1000, &mut bytes));
+        }
+        assert_eq!(held.len(), RING_BUFFERS, "no buffer twice");
+        assert!(arrived(&bytes) < connections.len() * PEER_BYTES);
+        for received in held {
+            driver.release(received);
+        }
+        while arrived(&bytes) < connections.len() * PEER_BYTES {
+            assert!(driver.now_ns() < end_ns, "{} bytes", arrived(&bytes));
+            for received in taken(driver, SECOND_NS, &mut bytes) {
+                driver.release(received);
+            }
+        }
+        for (connection, peer) in connections.into_iter().zip(peers) {
+            let received = bytes[connection.slot as usize].iter().copied();
+            assert!(received.eq(expected(connection.slot)), "{connection:?}");
+            drop(peer.join().expect("no panic").expect("all was written"));
+            driver.close(connection);
+        }
     });
 }
 

@@ -397,9 +397,7 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
         peer.answer(OK);
         if request.number % 2 == 0 {
             peer.pause(10 * MS);
-            peer.say(
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            );
+            peer.say(TOO_LATE);
         }
         peer.fin();
         // It is the client's to end its side: another request would be counted.
@@ -417,6 +415,70 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
         assert_eq!(ran.status("200"), server.requests());
         assert_eq!(ran.record.totals.connections_opened, server.requests());
     });
+}
+
+const TOO_LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Answers the first request of a connection, and says 408 to the second as if it had not been read yet.
+fn cross_second(peer: &mut Peer) {
+    if peer.request().is_some() {
+        peer.answer(OK);
+        if peer.request().is_some() {
+            peer.say(TOO_LATE);
+            peer.fin();
+            peer.wait_for_end();
+        }
+    }
+}
+
+#[test]
+fn row_4_a_408_that_crosses_a_get_on_a_reused_connection_costs_one_more_attempt() {
+    check(&Attack::default(), cross_second, |ran, server| {
+        ran.check_all_well();
+        let totals = &ran.record.totals;
+        assert!(totals.retried > 0, "{}", ran.said);
+        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
+        assert_eq!(totals.requests + totals.retried, server.requests());
+    });
+}
+
+#[test]
+fn row_4_a_408_to_a_post_or_on_a_new_connection_or_one_that_stays_is_the_answer() {
+    let attack = Attack {
+        method: "POST",
+        body: Some("x"),
+        code: 1,
+        ..Attack::default()
+    };
+    check(&attack, cross_second, |ran, server| {
+        let failures = ran.check_all_are("status");
+        assert_eq!(ran.record.totals.retried, 0);
+        assert_eq!(ran.status("408"), failures);
+        assert_eq!(ran.status("200"), server.answers());
+        assert_eq!(failures + server.answers(), server.requests());
+    });
+    let at_once = |peer: &mut Peer| {
+        if peer.request().is_some() {
+            peer.say(TOO_LATE);
+        }
+    };
+    let stays = |peer: &mut Peer| {
+        while peer.request().is_some() {
+            peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+        }
+    };
+    let attack = Attack {
+        code: 1,
+        ..Attack::default()
+    };
+    let none_again = |ran: &Ran, server: &RawServer| {
+        assert_eq!(ran.check_all_are("status"), server.requests());
+        assert_eq!(ran.status("408"), server.requests());
+        assert_eq!(ran.record.totals.retried, 0);
+    };
+    check(&attack, at_once, none_again);
+    check(&attack, stays, none_again);
 }
 
 #[test]
@@ -1007,6 +1069,159 @@ fn row_11_exhausted_ports_are_this_machines_limit_and_never_the_servers() {
             "{reasons}"
         );
         ran.check_calm();
+    });
+}
+
+/// The numbers of a process's open sockets, lowest first. Other descriptors may have been inherited, at any number.
+fn sockets_of(id: Pid) -> Vec<u64> {
+    let entries = std::fs::read_dir(format!("/proc/{id}/fd")).expect("it runs");
+    // One that is closed while we look is none.
+    let entries = entries.filter_map(Result::ok);
+    let sockets = entries.filter(|entry| {
+        let target = std::fs::read_link(entry.path());
+        target.is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
+    });
+    let mut numbers: Vec<u64> = sockets
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// No descriptor of that number or above is opened any more; those that are open stay.
+fn limit_descriptors(id: Pid, soft: u64) {
+    let limited = Command::new("prlimit")
+        .args(["--pid", &id.to_string(), &format!("--nofile={soft}:")])
+        .status();
+    assert!(limited.is_ok_and(|status| status.success()), "limit {soft}");
+}
+
+/// Looks again and again, until it is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::park_timeout(MS);
+    }
+}
+
+/// A run whose descriptor limit sinks below what it has open, so that every connection of a higher number is its
+/// last; `ends_again` lifts it after a while.
+fn check_descriptors_run_out(ends_again: bool) {
+    if !can_start(&["prlimit", "--nofile=64:"]) {
+        return;
+    }
+    const USERS: u32 = 40;
+    // Of the sockets that were open.
+    const LOST: usize = 15;
+    let few_each = |peer: &mut Peer| {
+        for _ in 0..5 {
+            if peer.request().is_none() {
+                return;
+            }
+            peer.answer(OK);
+        }
+    };
+    on_both(|io| {
+        let server = RawServer::start(few_each);
+        let answered_since = |before: u64, count: u64| server.answers() >= before + count;
+        let attack = Attack {
+            url: server.url(),
+            users: USERS,
+            wait: "20ms",
+            run_time: 4_000 * MS,
+            code: 1,
+            ..Attack::default()
+        };
+        let mut lifted_s = None;
+        let ran = attack.with(io, |id| {
+            wait_until("a round of answers", || {
+                answered_since(0, 3 * u64::from(USERS))
+            });
+            let open = sockets_of(id);
+            let limit = open[open.len() - LOST];
+            limit_descriptors(id, limit);
+            let highest = || sockets_of(id).last().copied();
+            wait_until("the high ones closed", || highest() < Some(limit));
+            // Long enough for each user to try.
+            let before = server.answers();
+            wait_until("the low ones in use", || answered_since(before, 300));
+            if ends_again {
+                limit_descriptors(id, 1_024);
+                let first_came = server.first_came().expect("they did");
+                lifted_s = Some(first_came.elapsed().as_secs_f64());
+                wait_until("high ones again", || highest() >= Some(limit));
+            }
+        });
+        let failures = ran.check_all_are("client-limit");
+        let totals = &ran.record.totals;
+        // With the limit in force, the end may find a user whose next attempt to connect is not due yet.
+        assert!(totals.cut_off == 0 || !ends_again, "{}", ran.said);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+        assert_eq!(totals.requests, failures + server.answers());
+        let verdict = &ran.record.generator.verdict;
+        assert_eq!(verdict.status, "GENERATOR-LIMITED", "{}", ran.said);
+        let reason =
+            format!("{failures} requests failed by this machine's own limits (descriptors");
+        assert!(
+            verdict.reasons.iter().any(|r| r.starts_with(&reason)),
+            "{}",
+            ran.said
+        );
+        assert!(ran.said.contains("Too many open files"), "{}", ran.said);
+        assert!(ran.said.contains("raise ulimit -n"), "{}", ran.said);
+        let last_s = ran.record.errors[0].last_s;
+        match lifted_s {
+            // A turn may be late on a busy machine.
+            Some(lifted_s) => assert!(last_s < lifted_s + 0.3, "{last_s} {lifted_s}"),
+            None => assert!(last_s > 3.0, "they end at {last_s}"),
+        }
+    });
+}
+
+#[test]
+fn row_11_descriptors_that_run_out_in_mid_run_are_this_machines_limit() {
+    check_descriptors_run_out(false);
+}
+
+#[test]
+fn row_11_descriptors_that_come_back_in_mid_run_are_used_again() {
+    check_descriptors_run_out(true);
+}
+
+/// A ring has 4 MiB of receive buffers for each shard; this is several times as much, at the same moment.
+#[test]
+fn row_11_more_at_once_than_there_are_receive_buffers_is_received_all_the_same() {
+    const USERS: usize = 150;
+    const ROUNDS: usize = 3;
+    const BODY_BYTES: usize = 256 * 1024;
+    let all_at_once = |peer: &mut Peer| {
+        let body = "x".repeat(BODY_BYTES);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY_BYTES}\r\n\r\n{body}");
+        while let Some(request) = peer.request() {
+            // Every user waits for its answer before it asks again, so these are one request of each.
+            let round = request.number / USERS + 1;
+            while peer.seen.requests.load(Ordering::Relaxed) < round * USERS {
+                peer.pause(MS);
+            }
+            peer.answer(answer.as_bytes());
+        }
+    };
+    let iterations = (USERS * ROUNDS).to_string();
+    let attack = Attack {
+        users: USERS as u32,
+        run_time: 10_000 * MS,
+        more: &["--iterations", &iterations],
+        ..Attack::default()
+    };
+    check(&attack, all_at_once, |ran, server| {
+        ran.check_all_well();
+        let requests = (USERS * ROUNDS) as u64;
+        assert_eq!(ran.record.totals.requests, requests, "{}", ran.said);
+        assert_eq!(server.answers(), requests);
+        let bytes = requests * BODY_BYTES as u64;
+        assert_eq!(ran.record.steps[0].body_bytes, bytes, "{}", ran.said);
+        assert_eq!(ran.record.totals.connections_opened, USERS as u64);
     });
 }
 

@@ -3,14 +3,14 @@
 mod server;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock};
 
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::sim::Network;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Sockets};
 use opsurge::metrics::outcome::Failure;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
@@ -46,7 +46,8 @@ fn whole() -> Vec<u8> {
 fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound")],
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
         slots: 8,
         rendered_bytes_max: 64,
         shared: shared(),
@@ -199,7 +200,8 @@ fn an_early_answer_arrives_while_the_request_is_still_being_sent() {
 fn a_driver_dropped_in_mid_send_lets_go_of_what_is_shared() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound")],
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
         slots: 1,
         rendered_bytes_max: 64,
         shared: shared(),
@@ -251,7 +253,7 @@ fn plan(requests: u64) -> Plan {
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
-        addresses: vec!["127.0.0.1:1".parse().expect("an address")],
+        addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }
 }
 

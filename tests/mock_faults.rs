@@ -185,11 +185,29 @@ fn the_embedded_stand_in_agrees_in_spite_of_faults() {
     ];
     let (record, said) = record_of(&arguments, 1);
     check_sums(&record);
-    assert!(
-        record.stand_in.as_ref().expect("it had one").agrees,
-        "{said}"
+    let stand_in = record.stand_in.as_ref().expect("it had one");
+    assert!(stand_in.agrees, "{said}");
+    let faults = &stand_in.faults;
+    let kinds = kinds(&record);
+    assert!(kinds["reset-in-body"] > 0, "{said}");
+    assert_eq!(faults["reset-in-body"], kinds["reset-in-body"], "{said}");
+    assert_eq!(faults["status-500"], kinds["status"], "{said}");
+    // The run's end may come just before the time limit of a request that gets no answer.
+    let unanswered = kinds.get("timeout").copied().unwrap_or_default() + record.totals.cut_off;
+    assert_eq!(faults["no-answer"], unanswered, "{said}");
+    let shown = format!(
+        "faults on purpose: {} no-answer, {} reset-in-body, {} status-500",
+        faults["no-answer"], faults["reset-in-body"], faults["status-500"]
     );
-    assert!(kinds(&record)["reset-in-body"] > 0, "{said}");
+    assert!(said.contains(&shown), "{said}");
+}
+
+#[test]
+fn a_run_without_faults_says_nothing_of_them() {
+    let arguments = ["--mock", "--get", "/health", "-u", "2", "-t", "300ms"];
+    let (record, said) = record_of(&arguments, 0);
+    assert_eq!(record.stand_in.expect("it had one").faults, BTreeMap::new());
+    assert!(!said.contains("on purpose"), "{said}");
 }
 
 #[test]

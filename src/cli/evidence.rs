@@ -35,7 +35,10 @@ pub(super) fn record(
         generator(carried, prepared.cores_shared, prepared.plan.is_steered()),
     );
     match prepared.stand_in {
-        Some(stand_in) => build::with_stand_in(record, &stand_in.stop().answers),
+        Some(stand_in) => {
+            let counts = stand_in.stop();
+            build::with_stand_in(record, &counts.answers, &counts.faults)
+        }
         None => record,
     }
 }

@@ -35,6 +35,8 @@ pub(super) const INTERVAL_NS: u64 = 1_000_000_000;
 const LINE_NS: u64 = 10_000_000;
 /// Up to so many users, a debug build looks at each of them after every turn.
 const USERS_LOOKED_AT: usize = 64;
+/// The status of a server that has waited for a request long enough.
+const REQUEST_TIMEOUT: u16 = 408;
 /// A user is in the middle of no span.
 const NO_SPAN: u64 = u64::MAX;
 
@@ -887,7 +889,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) {
-        let connection = &mut self.pool.connections[slot as usize];
+        let connection = &self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
         let step = &scenario.steps[usize::from(self.users[id as usize].user.step())];
@@ -900,12 +902,20 @@ impl<'p, D: Driver> Shard<'p, D> {
         let values = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
         let (answer, outcome, unmet) = judge(step, status, reply, values);
         if let Outcome::Failed { failure, .. } = outcome {
+            // A server that was about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
+            // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
+            let crossed = status == REQUEST_TIMEOUT && failure == Failure::Status && !reusable;
+            if crossed && self.may_send_again(slot) {
+                self.send_again(slot);
+                return;
+            }
             let secrets = &scenario.secrets;
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
                     example::of_reply(status, unmet.as_ref(), reply.body, secrets)
                 });
         }
+        let connection = &mut self.pool.connections[slot as usize];
         connection.answers += 1;
         if reusable {
             connection.state = State::Idle;
@@ -916,31 +926,42 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
-        let connection = &mut self.pool.connections[slot as usize];
-        let id = connection.user;
-        let seat = &self.users[id as usize];
-        let step = &self.plan.scenario.steps[usize::from(seat.user.step())];
-        let request = self.requests.get_mut(seat.request);
-        let request = request.expect("its connection carries one");
-        // The server closed an idle connection while the request was on its way: it never saw it. Sending it once
-        // more is allowed for idempotent methods (RFC 9110 section 9.2.2) on a connection that had worked before.
+        // The server closed an idle connection while the request was on its way: it never saw it.
         let race = matches!(
             failure,
             Failure::ClosedBeforeHead | Failure::ResetBeforeHead
         );
-        if race && connection.answers > 0 && step.idempotent && request.phase == Phase::Submitted {
-            request.phase = Phase::Resubmitted;
-            self.recorder.on_retried(usize::from(step.metric));
-            self.drop_connection(slot);
-            self.open(slot, id);
+        if race && self.may_send_again(slot) {
+            self.send_again(slot);
             return;
         }
+        let connection = &self.pool.connections[slot as usize];
+        let id = connection.user;
         let never_opened = connection.state == State::Connecting;
         self.drop_connection(slot);
         if never_opened {
             self.back_off(slot);
         }
         self.fail(id, failure, detail);
+    }
+
+    /// Sending a request once more is allowed for idempotent methods (RFC 9110 section 9.2.2), on a connection that
+    /// had worked before.
+    fn may_send_again(&self, slot: u32) -> bool {
+        let connection = &self.pool.connections[slot as usize];
+        let id = connection.user;
+        let step = self.step(self.users[id as usize].user.step());
+        let is_first = self.request(id).phase == Phase::Submitted;
+        connection.answers > 0 && step.idempotent && is_first
+    }
+
+    fn send_again(&mut self, slot: u32) {
+        let id = self.pool.connections[slot as usize].user;
+        self.request_mut(id).phase = Phase::Resubmitted;
+        let step = self.step(self.users[id as usize].user.step());
+        self.recorder.on_retried(usize::from(step.metric));
+        self.drop_connection(slot);
+        self.open(slot, id);
     }
 
     fn back_off(&mut self, slot: u32) {

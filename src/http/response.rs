@@ -680,6 +680,97 @@ mod tests {
     }
 
     #[test]
+    fn a_head_may_have_64_kib_and_no_byte_more() {
+        for (bytes, is_read) in [(HEAD_BYTES_MAX, true), (HEAD_BYTES_MAX + 1, false)] {
+            let begin = "HTTP/1.1 204 No Content\r\nX: ";
+            let padding = "x".repeat(bytes - begin.len() - 4);
+            let head = format!("{begin}{padding}\r\n\r\n");
+            let decoded = decode(&[head.as_bytes()], Expecting::Body).0;
+            assert_eq!(matches!(decoded, Decoded::Complete(_)), is_read, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_head_may_come_with_a_body_of_any_length() {
+        let body = "x".repeat(2 * HEAD_BYTES_MAX);
+        let text = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        for at in [1, 17, 30] {
+            let (begin, rest) = text.as_bytes().split_at(at);
+            match decode(&[begin, rest], Expecting::Body).0 {
+                Decoded::Complete(answer) => assert_eq!(answer.body_bytes, body.len() as u64),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_one_of_five_hundred_and_those_without_a_body_are_few() {
+        for status in [599, 205, 203, 305] {
+            let text = format!("HTTP/1.1 {status} S\r\nContent-Length: 2\r\n\r\nok");
+            check(&text, Ok((status, "ok", true)));
+        }
+        for status in ["099", "600", "999"] {
+            let text = format!("HTTP/1.1 {status} S\r\nContent-Length: 2\r\n\r\nok");
+            check(&text, Err("the status is not a number"));
+        }
+        // Cut off before the end of the line that shows it.
+        check("HTTP/1.1 2x0 OK", Err("the status is not a number"));
+    }
+
+    #[test]
+    fn lists_are_read_to_their_end() {
+        let check_fields = |fields: &str, rest: &str, expected| {
+            check(
+                &format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{rest}"),
+                expected,
+            );
+        };
+        let chunks = "2\r\nok\r\n0\r\n\r\n";
+        let coding = "Transfer-Encoding: gzip, chunked";
+        check_fields(coding, chunks, Ok((200, "ok", true)));
+        let coding = "Transfer-Encoding: chunked, gzip";
+        check_fields(coding, chunks, Ok((200, chunks, false)));
+        for wrong in ["1:", "1/", "1;", "1a"] {
+            let length = format!("Content-Length: {wrong}");
+            check_fields(&length, "x", Err("Content-Length is not"));
+        }
+        let old = "HTTP/1.0 200 OK\r\nConnection: keep-alive, x\r\nContent-Length: 0\r\n\r\n";
+        check(old, Ok((200, "", true)));
+        let head = b"HTTP/1.1 200 OK\r\nA:  b \t\r\nA: c\r\n\r\n";
+        assert_eq!(field(head, "a"), Some(&b"b"[..]));
+    }
+
+    #[test]
+    fn nothing_of_an_answer_is_left_for_the_next_one() {
+        let mut decoder = Decoder::new();
+        let keep = Keep {
+            head: true,
+            body_bytes: 8,
+        };
+        let first = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
+        decoder.start(Expecting::Body, keep);
+        assert!(matches!(decoder.on_bytes(first), Decoded::Complete(_)));
+        assert_eq!(decoder.body(), b"one");
+        assert_eq!(decoder.head().len(), first.len() - 25 - 3);
+        decoder.start(Expecting::Body, Keep::body(8));
+        assert_eq!(decoder.phase(), Phase::BeforeHead);
+        let second = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nii";
+        let Decoded::Complete(answer) = decoder.on_bytes(second) else {
+            panic!("it is complete");
+        };
+        assert_eq!((answer.interim, answer.body_bytes), (0, 2));
+        assert_eq!((decoder.body(), decoder.head()), (&b"ii"[..], &b""[..]));
+        // Given up in the middle of its head.
+        decoder.start(Expecting::Body, keep);
+        assert_eq!(decoder.on_bytes(&first[..9]), Decoded::Partial);
+        decoder.start(Expecting::Body, keep);
+        assert!(matches!(decoder.on_bytes(second), Decoded::Complete(_)));
+    }
+
+    #[test]
     fn bytes_behind_an_answer_are_left_to_the_caller() {
         let mut decoder = Decoder::new();
         decoder.start(Expecting::Body, Keep::body(8));
@@ -699,6 +790,9 @@ mod tests {
         assert_eq!(decoder.phase(), Phase::InHead);
         decoder.on_bytes(b"00 OK\r\nContent-Length: 2\r\n\r\n");
         assert_eq!(decoder.phase(), Phase::InBody);
+        decoder.start(Expecting::Body, Keep::body(8));
+        decoder.on_bytes(b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        assert_eq!(decoder.phase(), Phase::InHead);
     }
 
     #[test]

@@ -70,9 +70,13 @@ pub fn record(
     }
 }
 
-/// Puts the stand-in's own counts into a record, and whether they are the record's.
-/// `answers` are by method, name and status; only routes that the record knows are compared, and no other may occur.
-pub fn with_stand_in(mut record: Record, answers: &BTreeMap<(&str, &str, u16), u64>) -> Record {
+/// Puts the stand-in's own counts into a record, and whether they are the record's. `answers` are by method, name and
+/// status; only routes that the record knows are compared, and no other may occur. `faults` are by name.
+pub fn with_stand_in(
+    mut record: Record,
+    answers: &BTreeMap<(&str, &str, u16), u64>,
+    faults: &BTreeMap<&str, u64>,
+) -> Record {
     let key = |method: &str, name: &str, status: &str| format!("{method} {name} {status}");
     let counted: BTreeMap<String, u64> = answers
         .iter()
@@ -87,6 +91,10 @@ pub fn with_stand_in(mut record: Record, answers: &BTreeMap<(&str, &str, u16), u
     record.stand_in = Some(StandIn {
         agrees: counted == recorded,
         answers: counted,
+        faults: faults
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect(),
     });
     record
 }

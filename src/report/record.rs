@@ -461,6 +461,9 @@ pub struct StandIn {
     pub answers: BTreeMap<String, u64>,
     /// They are exactly the record's own.
     pub agrees: bool,
+    /// Faults that it committed on purpose, by name; of a stall the answers that it held back.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u64>,
 }
 
 /// A stretch of the run, mostly a second.

@@ -444,6 +444,15 @@ impl Console {
         };
         self.line("");
         self.line(text);
+        if !stand_in.faults.is_empty() {
+            let faults = stand_in.faults.iter();
+            let faults = faults.map(|(name, count)| format!("{} {name}", grouped(*count)));
+            let text = format!(
+                "faults on purpose: {}",
+                faults.collect::<Vec<_>>().join(", ")
+            );
+            self.wrapped("          ", &text);
+        }
     }
 }
 
