@@ -7,8 +7,9 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use opsurge::engine::{Control, Order};
 use opsurge::io::clock::Clock;
 use opsurge::io::{ConnectionId, Driver, DriverConfig, EVENTS_MAX, Event, Io, Received, Turn};
@@ -54,6 +55,13 @@ pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
     }
 }
 
+/// CPU time of this thread: what others do on the machine is hardly in it.
+pub fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .expect("Linux has this clock")
+        .into()
+}
+
 /// What a shard's driver has to know of its plan.
 pub fn config(plan: &Plan, shard: usize) -> DriverConfig {
     DriverConfig {
@@ -73,15 +81,15 @@ pub struct Canned<'c> {
     /// The request that is looked out for next.
     marked: u64,
     measures: Option<Measures<'c>>,
-    since: Option<Instant>,
-    /// How long what was to be measured took.
+    since: Option<Duration>,
+    /// CPU time that what was to be measured took.
     pub took: Option<Duration>,
     empty_turns: u64,
     /// A word that is written with each request, to see what sharing its cache line costs.
     written: Option<&'c AtomicU64>,
 }
 
-/// What is measured: after so many requests, the time of so many more, or of so many turns with nothing in them.
+/// What is measured: after so many requests, the CPU time of so many more, or of so many turns with nothing in them.
 #[derive(Clone, Copy)]
 pub struct Measures<'c> {
     pub after: u64,
@@ -132,11 +140,11 @@ impl<'c> Canned<'c> {
             None => self.marked += measures.requests,
             Some(_) => self.end(measures.control),
         }
-        self.since.get_or_insert_with(Instant::now);
+        self.since.get_or_insert_with(cpu_time);
     }
 
     fn end(&mut self, control: &Control) {
-        self.took = self.since.map(|since| since.elapsed());
+        self.took = self.since.map(|since| cpu_time() - since);
         control.give(Order::StopNow);
     }
 
