@@ -1,10 +1,11 @@
 //! Second by second: shards hand over their intervals, the calling thread adds them up. Nothing of it is on the hot path.
 //!
 //! Each shard owns two intervals and gets them back emptied, so that nothing is allocated; when both are out, it keeps
-//! counting into the one it has and nothing is lost.
+//! counting into the one it has and nothing is lost. A shard counts into them with each request, so that they are made
+//! on its own thread: made one shard's after the other's, the end of one could share a cache line with the next.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
 use crate::metrics::interval::Interval;
@@ -83,7 +84,10 @@ pub(super) struct Collector {
 /// A shard's end of the circle.
 pub(super) struct Port {
     shard: usize,
+    steps: usize,
     sender: SyncSender<Message>,
+    /// Those that have not been out yet.
+    spare: Vec<Interval>,
     empty: Receiver<Interval>,
 }
 
@@ -105,14 +109,12 @@ impl Collector {
     /// The ports of all shards, once, in order.
     pub fn open_port(&mut self, shard: usize) -> Port {
         let (send, empty) = channel();
-        for _ in 0..SPARE_INTERVALS {
-            send.send(Interval::new(self.steps))
-                .expect("its other end is in this function");
-        }
         self.empties.push(send);
         Port {
             shard,
+            steps: self.steps,
             sender: self.sender.clone(),
+            spare: Vec::new(),
             empty,
         }
     }
@@ -196,12 +198,17 @@ impl Gathered {
 }
 
 impl Port {
+    /// Makes the shard's intervals, on its thread.
+    pub fn fill(&mut self) {
+        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::new(self.steps));
+        self.spare = intervals.collect();
+    }
+
     /// What the shard calls at each interval's end, with times counted from `start_ns`.
-    pub fn into_on_interval(self, start_ns: u64) -> OnInterval<'static> {
+    pub fn into_on_interval(mut self, start_ns: u64) -> OnInterval<'static> {
         Box::new(move |now_ns, recorder| {
-            let empty = match self.empty.try_recv() {
-                Ok(empty) => empty,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            let Some(empty) = self.spare.pop().or_else(|| self.empty.try_recv().ok()) else {
+                return;
             };
             let full = Message::Full {
                 shard: self.shard,

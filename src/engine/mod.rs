@@ -39,7 +39,11 @@ pub use footprint::Footprint;
 use shard::{Outcomes, Shard, Start};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.
+///
+/// It has two cache lines for itself: whatever lies beside it in its owner's memory may be written often, and each
+/// such write would take the line away from every shard. Two, because x86 fetches lines in pairs.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Control {
     order: AtomicU8,
     /// Shards whose users are ready for the first arrival of an open load.
@@ -166,7 +170,28 @@ pub fn run(
     control: &Control,
     on_second: &mut dyn FnMut(&Second<'_>),
 ) -> Result<Run> {
-    let clock = Clock::start();
+    match setup.backend {
+        Backend::Epoll => run_on(plan, setup, control, on_second, &Epoll::new),
+        Backend::Uring | Backend::Auto => {
+            run_on(plan, setup, control, on_second, &|config, clock| {
+                Uring::new(config, clock, Features::ALL)
+            })
+        }
+    }
+}
+
+/// The same over drivers that the caller builds, one on each shard's thread, whatever backend the setup names: so that
+/// benchmarks measure what the shards cost each other, without a kernel between.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on<D: Driver>(
+    plan: &Plan,
+    setup: &Setup,
+    control: &Control,
+    on_second: &mut dyn FnMut(&Second<'_>),
+    build: &(impl Fn(&DriverConfig, Clock) -> io::Result<D> + Sync),
+) -> Result<Run> {
     let gate = Gate::new(plan.shards);
     let mut collector = Collector::new(plan);
     std::thread::scope(|scope| {
@@ -174,7 +199,7 @@ pub fn run(
         for index in 0..plan.shards {
             let port = collector.open_port(index);
             let gate = &gate;
-            let body = move || run_shard(plan, setup, index, clock, gate, control, port);
+            let body = move || run_shard(plan, setup, index, gate, control, port, build);
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{index}"))
                 .spawn_scoped(scope, body)
@@ -186,7 +211,7 @@ pub fn run(
             None => Some(0),
             Some(_) => control.arrivals_after_ns(),
         };
-        let now_ns = || gate.since_start_ns(clock);
+        let now_ns = || gate.since_start_ns();
         let mut watch = Watch {
             started_at,
             load_from_ns: &load_from_ns,
@@ -207,6 +232,7 @@ pub fn run(
 
 /// Where the shards meet before the start: all of them have built what they need, or none begins.
 struct Gate {
+    clock: Clock,
     built: Barrier,
     failed: AtomicU64,
     started: Barrier,
@@ -217,6 +243,7 @@ struct Gate {
 impl Gate {
     fn new(shards: usize) -> Self {
         Self {
+            clock: Clock::start(),
             built: Barrier::new(shards),
             failed: AtomicU64::new(0),
             started: Barrier::new(shards),
@@ -225,20 +252,20 @@ impl Gate {
         }
     }
 
-    fn since_start_ns(&self, clock: Clock) -> u64 {
+    fn since_start_ns(&self) -> u64 {
         let start_ns = self.start_ns.load(Ordering::Relaxed);
-        clock.now_ns().saturating_sub(start_ns)
+        self.clock.now_ns().saturating_sub(start_ns)
     }
 
     /// Waits for the others; the common start, or `None` when one of them could not be built.
-    fn pass(&self, was_built: bool, clock: Clock) -> Option<Start> {
+    fn pass(&self, was_built: bool) -> Option<Start> {
         if !was_built {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         if self.built.wait().is_leader() {
             let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let wall_ns = wall.unwrap_or_default().as_nanos() as u64;
-            self.start_ns.store(clock.now_ns(), Ordering::Relaxed);
+            self.start_ns.store(self.clock.now_ns(), Ordering::Relaxed);
             self.wall_ns.store(wall_ns, Ordering::Relaxed);
         }
         self.started.wait();
@@ -250,14 +277,14 @@ impl Gate {
 }
 
 /// A shard's thread, from its first breath to its report.
-fn run_shard(
+fn run_shard<D: Driver>(
     plan: &Plan,
     setup: &Setup,
     index: usize,
-    clock: Clock,
     gate: &Gate,
     control: &Control,
     port: Port,
+    build: impl Fn(&DriverConfig, Clock) -> io::Result<D>,
 ) -> Result<Finished> {
     let core = setup.cores.get(index).copied().flatten();
     if let Some(core) = core {
@@ -267,22 +294,8 @@ fn run_shard(
         }
     }
     let config = driver_config(plan, &setup.sockets, index);
-    let outcomes = match setup.backend {
-        Backend::Epoll => drive(
-            Epoll::new(&config, clock),
-            plan,
-            index,
-            clock,
-            gate,
-            control,
-            port,
-        ),
-        Backend::Uring | Backend::Auto => {
-            let uring = Uring::new(&config, clock, Features::ALL);
-            drive(uring, plan, index, clock, gate, control, port)
-        }
-    }
-    .with_context(|| {
+    let driver = build(&config, gate.clock);
+    let outcomes = drive(driver, plan, index, gate, control, port).with_context(|| {
         format!("shard {index} could not be set up; fewer --shards or --connections need less")
     })?;
     let (outcomes, cpu, waited_ns) = outcomes;
@@ -309,13 +322,13 @@ fn drive<D: Driver>(
     driver: io::Result<D>,
     plan: &Plan,
     index: usize,
-    clock: Clock,
     gate: &Gate,
     control: &Control,
-    port: Port,
+    mut port: Port,
 ) -> Result<(Outcomes, CpuTime, Option<u64>)> {
     let shard = driver.map(|driver| Shard::new(plan, index, driver));
-    let start = gate.pass(shard.is_ok(), clock);
+    port.fill();
+    let start = gate.pass(shard.is_ok());
     let shard = shard?;
     let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
     let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());

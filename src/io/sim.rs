@@ -150,6 +150,11 @@ impl<S: Service> Sim<S> {
         &self.misfortune.fired
     }
 
+    /// The client works for so long.
+    pub fn spend(&mut self, ns: u64) {
+        self.clock_ns += ns;
+    }
+
     /// Buffers handed over and not yet released.
     pub fn buffers_out(&self) -> usize {
         self.buffers.len() - self.free.len()

@@ -1,0 +1,155 @@
+//! Many shards do what one does: the same requests at the same moments, each counted once, in memory that is bounded.
+
+mod canned;
+mod weighed;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use canned::Canned;
+use opsurge::engine::{Control, Setup, run_on};
+use opsurge::io::{Backend, Sockets};
+use opsurge::plan::Plan;
+use weighed::{Costs, Totals, Weight};
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Numbers of shards that are compared.
+const SHARDS: [usize; 4] = [1, 2, 7, 64];
+/// They do not divide evenly among 7 or 64.
+const USERS: u64 = 602;
+/// More than a request takes from a core; with it one shard is busy, and its turns are long.
+const COSTS: Costs = Costs {
+    request_ns: 60_000,
+    event_ns: 40_000,
+};
+/// What a shard may hold whoever its users are: histograms of three steps, five times each and three intervals, and
+/// what is common to all of them.
+const FIXED_BYTES_MAX: u64 = 8 << 20;
+/// What a user may add to it, its connection and its timers included.
+const USER_BYTES_MAX: u64 = 1_536;
+/// What a shard's memory may differ from the straight line: some arrays grow by doubling.
+const ROUNDED_BYTES_MAX: u64 = 4_096;
+
+fn plan(name: &str, shards: usize) -> Plan {
+    plan_for(name, USERS, shards)
+}
+
+fn plan_for(name: &str, users: u64, shards: usize) -> Plan {
+    Plan {
+        run_time_ns: Some(3 * SECOND_NS),
+        ..canned::plan(canned::scenario(name, "100ms..900ms"), users, shards)
+    }
+}
+
+#[test]
+fn users_are_divided_so_that_each_belongs_to_one_shard_and_none_has_two_more_than_another() {
+    for shards in SHARDS {
+        let plan = plan("workflow", shards);
+        let of_shard: Vec<usize> = (0..shards)
+            .map(|shard| plan.users_of_shard(shard))
+            .collect();
+        let (least, most) = (of_shard.iter().min(), of_shard.iter().max());
+        assert!(
+            most <= least.map(|least| least + 1).as_ref(),
+            "{of_shard:?}"
+        );
+        assert_eq!(of_shard.iter().sum::<usize>() as u64, USERS);
+        let mut came = HashSet::new();
+        for (shard, &users) in of_shard.iter().enumerate() {
+            let mut changes = plan.load.changes(shard, shards);
+            let mut count = 0;
+            while let Some(change) = changes.peek(&plan.load) {
+                assert!(came.insert(change.user), "user {} comes twice", change.user);
+                changes.advance();
+                count += 1;
+            }
+            assert_eq!(count, users, "shard {shard} of {shards}");
+        }
+    }
+}
+
+#[test]
+fn the_same_requests_go_out_at_the_same_moments_whatever_the_number_of_shards() {
+    for name in ["workflow", "mixed"] {
+        let (one, _) = weighed::run(&plan(name, 1), Costs::default());
+        assert!(one.requests > 3 * USERS && one.failures == 0, "{one:?}");
+        check_sums(&one);
+        for shards in &SHARDS[1..] {
+            let (many, _) = weighed::run(&plan(name, *shards), Costs::default());
+            assert_eq!(many, one, "{name} on {shards} shards");
+        }
+    }
+}
+
+fn check_sums(totals: &Totals) {
+    assert_eq!(totals.sent, totals.requests + totals.cut_off, "{totals:?}");
+    assert_eq!(totals.in_intervals, totals.requests, "{totals:?}");
+}
+
+#[test]
+fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() {
+    let weigh = |(users, shards)| {
+        let plan = plan_for("workflow", users, shards);
+        weighed::run(&plan, Costs::default()).1
+    };
+    // More users in all than their shards have: nothing in a shard may be sized by those of others.
+    let runs = [(USERS, 1), (USERS, 2), (USERS, 16), (4 * USERS, 16)];
+    let all: Vec<Vec<Weight>> = runs.map(weigh).into();
+    let (most, least) = (&all[0][0], &all[2][15]);
+    let user_bytes = (most.bytes_max - least.bytes_max) / (most.users - least.users) as u64;
+    let fixed_bytes = least.bytes_max - least.users as u64 * user_bytes;
+    assert!(user_bytes <= USER_BYTES_MAX, "{user_bytes} bytes a user");
+    assert!(
+        fixed_bytes <= FIXED_BYTES_MAX,
+        "{fixed_bytes} bytes a shard"
+    );
+    for weight in all.iter().flatten() {
+        let expected = fixed_bytes + weight.users as u64 * user_bytes;
+        let differs = weight.bytes_max.abs_diff(expected);
+        assert!(differs < ROUNDED_BYTES_MAX, "{weight:?}, not {expected}");
+    }
+}
+
+#[test]
+fn turns_get_shorter_with_more_shards_and_every_request_is_still_counted_once() {
+    let mut longest_us = f64::INFINITY;
+    for shards in [1, 8, 64] {
+        let (totals, weights) = weighed::run(&plan("workflow", shards), COSTS);
+        check_sums(&totals);
+        let longest = weights.iter().map(|weight| weight.turn_us_max);
+        let longest = longest.fold(0.0, f64::max);
+        assert!(longest < longest_us, "{longest} us with {shards} shards");
+        longest_us = longest;
+    }
+}
+
+#[test]
+fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
+    let shards = 64;
+    let plan = Plan {
+        run_time_ns: Some(20 * SECOND_NS),
+        ..canned::plan(canned::scenario("workflow", "500ms"), 640, shards)
+    };
+    let setup = Setup {
+        backend: Backend::Auto,
+        cores: vec![None; shards],
+        sockets: Sockets::default(),
+    };
+    let told = AtomicU64::new(0);
+    let mut on_second = |second: &opsurge::engine::Second<'_>| {
+        told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
+    };
+    // Each has a clock that skips its sleeps: they drift apart as no real ones would, and the seconds still add up.
+    let build = |config: &_, clock| Ok(Canned::new(config, clock));
+    let run = run_on(&plan, &setup, &Control::default(), &mut on_second, &build);
+    let run = run.expect("nothing can be wrong with this driver");
+    let steps = &run.summary.counts.steps;
+    let requests: u64 = steps.iter().map(|step| step.requests).sum();
+    assert!(requests > 640 * 40, "{requests}");
+    assert_eq!(run.shards.len(), shards);
+    let sent: u64 = steps.iter().map(|step| step.sent - step.cut_off).sum();
+    assert_eq!(sent, requests);
+    let samples = run.summary.series.samples();
+    let in_series: u64 = samples.iter().map(|sample| sample.all().requests).sum();
+    assert_eq!((in_series, told.into_inner()), (requests, requests));
+}
