@@ -53,6 +53,7 @@ trap 'end_responder; rm -rf "$work"' EXIT
 ulimit -n "$(ulimit -Hn)"
 
 start_responder() { # [ANSWER_BYTES]
+    : >"$work/responder"
     taskset -c 1 "$responder" --listen 127.0.0.1:0 -t 7200 ${1:+--answer-bytes "$1"} >"$work/responder" & responder_pid=$!
     for _ in $(seq 100); do
         url=$(grep -o 'http://[0-9.:]*' "$work/responder" || true)
