@@ -53,6 +53,7 @@ trap 'end_responder; rm -rf "$work"' EXIT
 ulimit -n "$(ulimit -Hn)"
 
 start_responder() { # [ANSWER_BYTES]
+    : >"$work/responder"
     taskset -c 1 "$responder" --listen 127.0.0.1:0 -t 7200 ${1:+--answer-bytes "$1"} >"$work/responder" & responder_pid=$!
     for _ in $(seq 100); do
         url=$(grep -o 'http://[0-9.:]*' "$work/responder" || true)
@@ -127,9 +128,9 @@ command_of() {
 failed=()
 measure_all() { # LEVEL: what the tables are made by
     level=$1
-    # Connecting and registering take longer the more there are.
-    warm_s=$((1 + c / 4000))
-    run_s=$((warm_s + window_s + 1))
+    warm_s=1
+    # Some clients' time runs while they connect, which takes longer the more there are.
+    run_s=$((warm_s + window_s + 1 + c / 2000))
     for round in $(seq "$rounds"); do
         order=("${clients[@]}")
         # Every other round backwards, so that nobody always comes after the same one.
@@ -165,7 +166,7 @@ pipeline)
 esac
 
 notes="Median of $rounds rounds (least–most), windows of $window_s s in the middle of each run, one client core, the responder on another; Linux $(uname -r),$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2). Requests by the responder's count, CPU by the kernel's, of client processes only; ratios round by round. \
-Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder; if neither is, others had their cores."
+Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder. Kept waiting: the worst round's share of the time in which client or responder wanted its core and others had it; above some percent the row is worth little."
 [ $mode = bodies ] && notes+=" Bodies are GETs; an answer counts when it begins to be sent."
 [ ${#missing[@]} -eq 0 ] || notes+=" Not installed here: ${missing[*]}."
 [ ${#failed[@]} -eq 0 ] || notes+=" FAILED: $(printf '%s; ' "${failed[@]}")"

@@ -31,7 +31,7 @@ def ratios(rows, base):
 def table(rows, mode):
     clients = list(dict.fromkeys(row["client"] for row in rows))
     of = {client: [row for row in rows if row["client"] == client] for client in clients}
-    heads = ["client", "requests/s", "CPU per request, us", "user", "system", "peak memory, MiB", "client busy", "responder busy"]
+    heads = ["client", "requests/s", "CPU per request, us", "user", "system", "peak memory, MiB", "client busy", "responder busy", "kept waiting by other programs"]
     if mode == "bodies":
         heads[2:5] = ["CPU per answer, us", "MB/s", "GB per CPU second"]
     bases = [base for base in BASES if base in of]
@@ -54,6 +54,8 @@ def table(rows, mode):
         cells.append(column(lambda r: r["rss_mib"], 1))
         for busy in ("cpu_s", "responder_cpu_s"):
             cells.append(f"{statistics.median(100 * r[busy] / r['seconds'] for r in mine):.0f} %")
+        waited = [max(r["waited_s"], r["responder_waited_s"]) / r["seconds"] for r in mine]
+        cells.append(f"{100 * max(waited):.0f} %")
         for base in bases:
             to_base = ratios(mine, of[base])
             cells.append(spread(to_base, 2) if to_base else "–")

@@ -40,19 +40,26 @@ class Responder:
 
 
 def cpu(pid):
-    """CPU seconds of a process: all of it to the nanosecond, and user and system to the kernel's tick."""
-    total_ns = 0
+    """CPU seconds of a process: all, user, system, and those that it waited for its core.
+
+    The first and the last to the nanosecond (sched-stats.rst), user and system to the kernel's tick.
+    """
+    total_ns = waited_ns = 0
     for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
         with open(path) as file:
-            total_ns += int(file.read().split()[0])
+            ran_ns, delay_ns, _ = map(int, file.read().split())
+        total_ns += ran_ns
+        waited_ns += delay_ns
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
-    return total_ns / 1e9, int(fields[11]) / TICKS, int(fields[12]) / TICKS
+    return total_ns / 1e9, int(fields[11]) / TICKS, int(fields[12]) / TICKS, waited_ns / 1e9
 
 
 def resident_mib_max(pid):
+    """0 for a process that is gone."""
     with open(f"/proc/{pid}/status") as file:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) / 1024
+        found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
+    return int(found.group(1)) / 1024 if found else 0
 
 
 def look(responder, pid):
@@ -94,16 +101,25 @@ def main():
     name, connections, rnd, responder_pid, address, folder, warm_s, window_s = sys.argv[1:9]
     command = sys.argv[9:]
     responder = Responder(int(responder_pid), address)
+    answered_before = responder.answered()
     out = os.path.join(folder, "out")
     with open(out, "w") as file:
         # taskset becomes the client: one process, one id.
         client = subprocess.Popen(["taskset", "-c", CLIENT_CORE, *command], stdout=file, stderr=subprocess.STDOUT)
     try:
+        # Connecting takes what it takes, and some do it before their time begins to run: then the warm-up.
+        patience_until = time.monotonic() + PATIENCE_S
+        while responder.answered() - answered_before < int(connections):
+            if client.poll() is not None or time.monotonic() > patience_until:
+                raise TimeoutError("it did not come to work")
+            time.sleep(0.05)
         time.sleep(float(warm_s))
         first = look(responder, client.pid)
         time.sleep(float(window_s))
         last = look(responder, client.pid)
         resident = resident_mib_max(client.pid)
+        if client.poll() is not None:
+            raise TimeoutError("it ended before the window")
         code = client.wait(timeout=float(window_s) + PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         client.kill()
@@ -115,7 +131,7 @@ def main():
         print(f"{name}, {connections} connections: {wrong}\n{text[-2000:]}", file=sys.stderr)
         sys.exit(1)
     seconds, requests = last[0] - first[0], last[1] - first[1]
-    total_s, user_s, system_s = (b - a for a, b in zip(first[2], last[2]))
+    total_s, user_s, system_s, waited_s = (b - a for a, b in zip(first[2], last[2]))
     user_share = user_s / (user_s + system_s) if user_s + system_s else 0
     row = {
         "client": name,
@@ -126,7 +142,9 @@ def main():
         "cpu_s": total_s,
         "user_share": user_share,
         "rss_mib": resident,
+        "waited_s": waited_s,
         "responder_cpu_s": last[3][0] - first[3][0],
+        "responder_waited_s": last[3][3] - first[3][3],
     }
     if requests <= 0 or total_s <= 0:
         print(f"{name}, {connections} connections: nothing was answered in the window", file=sys.stderr)
