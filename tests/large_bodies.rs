@@ -1,4 +1,5 @@
-//! Bodies too long to be copied for each request: sent from one place, whatever befalls the connection meanwhile.
+//! Bodies too long to be copied for each request: sent from one place, whatever befalls the connection meanwhile; and
+//! answers of all lengths, whose buffers are chosen by them.
 
 mod server;
 
@@ -10,7 +11,7 @@ use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::sim::Network;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Sockets};
+use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets};
 use opsurge::metrics::outcome::Failure;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
@@ -216,6 +217,105 @@ fn a_driver_dropped_in_mid_send_lets_go_of_what_is_shared() {
     assert!(uring.is_sending(id(0, 1)));
     drop(uring);
     assert_eq!(Arc::strong_count(&config.shared[0]), 1);
+}
+
+/// Lengths of answers that make a connection go over to large buffers and back, several times.
+const ANSWERS_BYTES: [usize; 16] = [
+    1, 3_000_000, 5, 6, 7, 8, 9, 10, 4_096, 200_000, 65_536, 1, 2, 3, 4, 1_000_000,
+];
+
+#[test]
+fn answers_arrive_whole_whatever_buffers_their_lengths_ask_for() {
+    check(|driver, listener| {
+        let connection = id(1, 1);
+        let mut peer = open(driver, listener, connection);
+        let answering = std::thread::spawn(move || {
+            for bytes in ANSWERS_BYTES {
+                peer.read_exact(&mut [0]).expect("it is asked");
+                peer.write_all(&SHARED[0][bytes..2 * bytes]).expect("taken");
+            }
+            peer
+        });
+        for bytes in ANSWERS_BYTES {
+            driver.send_buffer()[0] = b'?';
+            driver.submit_send(connection, 1);
+            let mut came = Vec::new();
+            until(driver, "the rest of an answer", |driver| {
+                let events = turn(driver, connection, &mut came);
+                assert!(events.iter().all(|io| matches!(io, Io::Received(_))));
+                came.len() >= bytes
+            });
+            assert!(came == SHARED[0][bytes..2 * bytes], "of {bytes} bytes");
+        }
+        answering.join().expect("the peer is content");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn more_long_answers_at_once_than_there_are_large_buffers_arrive_whole() {
+    check(|driver, listener| {
+        let connections: Vec<ConnectionId> = (0..8).map(|slot| id(slot, 1)).collect();
+        let mut peers = Vec::new();
+        for &connection in &connections {
+            peers.push(open(driver, listener, connection));
+        }
+        let answering = peers.into_iter().map(|mut peer| {
+            std::thread::spawn(move || {
+                peer.write_all(&SHARED[0]).expect("taken");
+                peer
+            })
+        });
+        let answering: Vec<_> = answering.collect();
+        let mut came = vec![Vec::new(); connections.len()];
+        let mut held: Vec<Received> = Vec::new();
+        until(driver, "the rest of the answers", |driver| {
+            let mut events: Vec<Event> = Vec::new();
+            driver.wait(driver.now_ns() + SECOND_NS / 100, &mut events);
+            // A turn's buffers are given back a turn later, so that they run short.
+            held.drain(..).for_each(|received| driver.release(received));
+            for event in events {
+                let Io::Received(received) = event.io else {
+                    panic!("{event:?}");
+                };
+                let bytes = driver.received(received);
+                came[event.connection.slot as usize].extend_from_slice(bytes);
+                held.push(received);
+            }
+            came.iter().all(|bytes| bytes.len() >= LONG_BYTES)
+        });
+        held.into_iter().for_each(|it| driver.release(it));
+        assert!(came.iter().all(|bytes| *bytes == SHARED[0]));
+        for thread in answering {
+            thread.join().expect("the peer is content");
+        }
+        for connection in connections {
+            driver.close(connection);
+        }
+    });
+}
+
+#[test]
+fn a_connection_closed_while_it_changes_its_buffers_disturbs_nobody() {
+    check(|driver, listener| {
+        for generation in 1..12 {
+            let connection = id(6, generation);
+            let mut peer = open(driver, listener, connection);
+            let answering = std::thread::spawn(move || {
+                // It is taken, or the other side is gone.
+                let _ = peer.write_all(&SHARED[0][..400_000]);
+            });
+            // Closed at another point of the answer each time.
+            let mut came = Vec::new();
+            until(driver, "some of the answer", |driver| {
+                turn(driver, connection, &mut came);
+                came.len() >= generation as usize * 4_096
+            });
+            assert!(SHARED[0].starts_with(&came));
+            driver.close(connection);
+            answering.join().expect("the peer is content");
+        }
+    });
 }
 
 // ---- whole runs, simulated

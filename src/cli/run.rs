@@ -32,6 +32,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let load = wishes.load(&scenario)?;
     let mut referee = rules::referee(&wishes, &scenario, &load)?;
     check_files(args)?;
+    // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
+    drop(scenario);
     let prepared = Prepared::new(args, &wishes, somewhere, load)?;
     announce(args, &wishes, &prepared);
     let mut log = prepared.open_log(args)?;

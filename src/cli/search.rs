@@ -53,6 +53,8 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
         files::check_writable(&csv::search_path(prefix), "--csv")?;
     }
     let load = load(&course, &wishes, &scenario)?;
+    // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
+    drop(scenario);
     let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
     if !args.run.quiet {
         announce(&course, &prepared);

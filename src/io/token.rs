@@ -15,12 +15,16 @@ pub struct ConnectionId {
 pub(super) enum Operation {
     /// Index: connection slot.
     Connect = 1,
-    /// Index: connection slot. The kernel picks the buffer.
+    /// Index: connection slot. The kernel picks a small buffer.
     Receive = 2,
     /// Index: receive buffer, which remembers its connection.
     ReceiveInto = 3,
     /// Index: send buffer, which remembers its connection.
     Send = 4,
+    /// Index: connection slot. The kernel picks a large buffer.
+    ReceiveLarge = 5,
+    /// Index: connection slot, whose receive is to end.
+    Cancel = 6,
 }
 
 const INDEX_BITS: u32 = 28;
@@ -43,6 +47,8 @@ pub(super) fn unpack(token: u64) -> Option<(Operation, u32, u32)> {
         2 => Operation::Receive,
         3 => Operation::ReceiveInto,
         4 => Operation::Send,
+        5 => Operation::ReceiveLarge,
+        6 => Operation::Cancel,
         _ => return None,
     };
     let index = (token >> GENERATION_BITS) as u32 & (INDEX_END as u32 - 1);
@@ -60,6 +66,8 @@ mod tests {
             Operation::Receive,
             Operation::ReceiveInto,
             Operation::Send,
+            Operation::ReceiveLarge,
+            Operation::Cancel,
         ];
         for operation in operations {
             for index in [0, 1, 12_345, INDEX_END as u32 - 1] {

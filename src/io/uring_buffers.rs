@@ -20,7 +20,9 @@ const PAGE_BYTES: usize = 4096;
 // INVARIANT: a buffer that is not `ours` is the kernel's to write; it is neither read nor published again.
 pub(super) struct BufferRing {
     entries: NonNull<BufRingEntry>,
+    /// The buffers, from the first page boundary in `allocated` on.
     data: NonNull<u8>,
+    allocated: NonNull<u8>,
     /// By id: it was named by a completion and has not been published since.
     ours: Box<[bool]>,
     count: u16,
@@ -32,9 +34,14 @@ impl BufferRing {
     /// `count` buffers (a power of two) of `buffer_bytes` each, all published, none of them known to a ring yet.
     pub fn new(count: u16, buffer_bytes: usize) -> Self {
         assert!(count.is_power_of_two());
+        let allocated = allocate(data_layout(count, buffer_bytes));
+        let to_boundary = allocated.align_offset(PAGE_BYTES);
+        assert!(to_boundary < PAGE_BYTES);
         let mut ring = Self {
             entries: allocate(entries_layout(count)).cast(),
-            data: allocate(data_layout(count, buffer_bytes)),
+            // SAFETY: less than a page further, and `data_layout` has a page more than the buffers take.
+            data: unsafe { allocated.add(to_boundary) },
+            allocated,
             ours: vec![true; usize::from(count)].into_boxed_slice(),
             count,
             buffer_bytes,
@@ -114,7 +121,7 @@ impl Drop for BufferRing {
         unsafe {
             dealloc(self.entries.as_ptr().cast(), entries_layout(self.count));
             dealloc(
-                self.data.as_ptr(),
+                self.allocated.as_ptr(),
                 data_layout(self.count, self.buffer_bytes),
             );
         }
@@ -126,9 +133,12 @@ fn entries_layout(count: u16) -> Layout {
     Layout::from_size_align(bytes, PAGE_BYTES).expect("at most 32,768 entries of 16 bytes")
 }
 
+/// A page more than the buffers take, to begin at a boundary, and not aligned by the allocator: that one clears aligned
+/// memory by hand, which makes all of it resident, while fresh pages are zero by themselves and cost nothing untouched
+/// (4 MiB per shard for large buffers that nobody uses).
 fn data_layout(count: u16, buffer_bytes: usize) -> Layout {
-    let bytes = usize::from(count) * buffer_bytes;
-    Layout::from_size_align(bytes, PAGE_BYTES).expect("buffers fit the address space")
+    let bytes = usize::from(count) * buffer_bytes + PAGE_BYTES;
+    Layout::from_size_align(bytes, align_of::<u64>()).expect("buffers fit the address space")
 }
 
 fn allocate(layout: Layout) -> NonNull<u8> {
