@@ -382,8 +382,7 @@ fn sources_seen(arguments: &[&str], trials: usize) -> BTreeMap<IpAddr, u64> {
     let (record, said) = record_of(&all, 0);
     check_sums(&record);
     assert!(said.contains("  sockets   from "), "{said}");
-    let seen = seen.lock().expect("no panic").clone();
-    seen
+    std::mem::take(&mut seen.lock().expect("no panic"))
 }
 
 #[test]
