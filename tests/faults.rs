@@ -1036,13 +1036,13 @@ fn row_11_a_soft_limit_of_descriptors_is_raised_where_that_is_allowed() {
 
 #[test]
 fn row_11_exhausted_ports_are_this_machines_limit_and_never_the_servers() {
-    // A network of its own, with eleven ports, one of which the stand-in takes.
+    // A network of its own, with eleven ports that are not reserved, one of which the stand-in takes.
     const FEW_PORTS: [&str; 6] = [
         "unshare",
         "-n",
         "sh",
         "-c",
-        "ip link set lo up && echo 40000 40010 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\"",
+        "ip link set lo up && cd /proc/sys/net/ipv4 && echo 40000 40040 > ip_local_port_range && echo 40011-40040 > ip_local_reserved_ports && cd / && exec \"$@\"",
         "sh",
     ];
     if !can_start(&FEW_PORTS) {

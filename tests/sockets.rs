@@ -383,8 +383,7 @@ fn sources_seen(arguments: &[&str], trials: usize) -> BTreeMap<IpAddr, u64> {
     let (record, said) = record_of(&all, 0);
     check_sums(&record);
     assert!(said.contains("  sockets   from "), "{said}");
-    let seen = seen.lock().expect("no panic").clone();
-    seen
+    std::mem::take(&mut seen.lock().expect("no panic"))
 }
 
 #[test]
@@ -551,5 +550,46 @@ fn options_stand_in_the_record() {
         assert_eq!(record.run.source_addresses, ["127.0.0.3"]);
         let shown = "  sockets   from 127.0.0.3; nodelay=off, linger=0";
         assert!(said.contains(shown), "{said}");
+    }
+}
+
+#[test]
+fn a_run_that_needs_more_ports_than_there_are_is_refused_and_source_addresses_cure_it() {
+    let in_a_network_with_eleven_ports = |arguments: &[&str]| {
+        let narrow = "ip link set lo up && echo 40000 40010 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\"";
+        let mut command = std::process::Command::new("unshare");
+        command
+            .args(["-n", "sh", "-c", narrow, "sh"])
+            .args(arguments);
+        command.stdin(Stdio::null()).output()
+    };
+    if !in_a_network_with_eleven_ports(&["true"]).is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: no network of its own is to be had here");
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_opsurge");
+    let sixteen = [
+        program, "run", "--mock", "-t", "1s", "-u", "16", "--wait", "10ms", "--pause", "0",
+    ];
+    let refused = in_a_network_with_eleven_ports(&sixteen).expect("it starts");
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("16 connections need as many ports, and one source address has 11"),
+        "{said}"
+    );
+    assert!(
+        said.contains("give --source-address with 2 addresses"),
+        "{said}"
+    );
+    // The stand-in has one of the ports, and the trial connections have left one each in TIME_WAIT.
+    for io in ["auto", "epoll"] {
+        let cured = [
+            &sixteen[..],
+            &["--io", io, "--source-address", "127.0.0.2,127.0.0.3"],
+        ]
+        .concat();
+        let output = in_a_network_with_eleven_ports(&cured).expect("it starts");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     }
 }

@@ -378,16 +378,17 @@ pub struct MockArgs {
     pub log: LogArgs,
 }
 
-const TCP_HELP: &str = "Option of every connection's socket, set before it connects; may be repeated (no-delay is on)
+const TCP_HELP: &str =
+    "Option of every connection's socket, e.g. linger=0; may be repeated (no-delay is on)
 
-nodelay=off         let Nagle's algorithm hold back the end of a request until the server has acknowledged
-linger=0            end connections by a reset: nothing stays in TIME_WAIT, for loads that open many of them
-keepalive=TIME      probe connections that were idle for so long, where a path forgets idle ones, e.g. 30s
-user-timeout=TIME   give a connection up when what was sent is not acknowledged for so long, e.g. 5s
-rcvbuf=BYTES        receive buffer, which bounds what the server may send ahead
-sndbuf=BYTES        send buffer
-mss=BYTES           longest segment, as behind a tunnel: 88 to 32767
-congestion=NAME     congestion control, e.g. reno; net.ipv4.tcp_available_congestion_control lists them";
+nodelay=off        hold back the end of a request until the server has acknowledged
+linger=0           end connections by a reset, which leaves nothing in TIME_WAIT
+keepalive=TIME     probe connections that were idle for so long, e.g. 30s
+user-timeout=TIME  give up when what was sent stays unacknowledged, e.g. 5s
+rcvbuf=BYTES       receive buffer: bounds what the server may send ahead
+sndbuf=BYTES       send buffer
+mss=BYTES          longest segment, 88 to 32767
+congestion=NAME    congestion control, e.g. reno";
 
 /// How connections are made.
 #[derive(Debug, Args)]
