@@ -164,7 +164,7 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        request_bytes_max: plan.batch_bytes_max(),
     };
     let Some(inner) = build(&config) else {
         println!("SKIPPED: this driver is not to be had here");

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use crate::engine::{self, Control, Run, Second, Setup};
 use crate::io::{Backend, DriverConfig, cpu, probe};
 use crate::mock::Mock;
+use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
-use crate::plan::{Connections, Plan};
 use crate::report::hdr::IntervalLog;
 use crate::report::units::grouped;
 use crate::report::{csv, files};
@@ -23,6 +23,8 @@ use super::{cannot, note};
 
 /// Descriptors beside the connections: rings, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
+/// Longest batch of requests: there is a buffer for each that may be on its way.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
 pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
@@ -82,10 +84,11 @@ impl Prepared {
             Some(open) => open.users_max,
             None => load.closed.users_at_once(),
         };
+        let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
         let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
         // A shard without a connection could do nothing.
-        if let Connections::Shared(count) = wishes.connections {
+        if let Some(count) = connections.shared() {
             cores.shards.truncate(count);
         }
         let stand_in = wishes.start_stand_in(args, &cores)?;
@@ -103,10 +106,11 @@ impl Prepared {
             spins: wishes.spins && !cores.shared,
             timeout_ns: wishes.timeout.as_nanos() as u64,
             seed: wishes.seed,
-            connections: wishes.connections,
+            connections,
             shards: cores.shards.len(),
             addresses,
         };
+        check_batch(&plan)?;
         cannot(check_descriptors(&plan))?;
         let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
         let control = Arc::new(Control::default());
@@ -166,6 +170,24 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
     Ok((limit.saturating_sub(OTHER_DESCRIPTORS) / 2).clamp(1, wanted))
 }
 
+/// A batch of requests leaves in one piece, whose buffers are made before the run.
+fn check_batch(plan: &Plan) -> Result<()> {
+    let depth = plan.connections.depth();
+    if depth > 1 && plan.batch_bytes_max() > BATCH_BYTES_MAX {
+        let request_bytes = plan.scenario.request_bytes_max();
+        bail!(
+            "--pipeline {depth}: {depth} requests of up to {} bytes are more than the {} bytes that are sent in one piece; {}",
+            grouped(request_bytes as u64),
+            grouped(BATCH_BYTES_MAX as u64),
+            match BATCH_BYTES_MAX / request_bytes {
+                0 | 1 => "leave --pipeline out".into(),
+                fewer => format!("give --pipeline {fewer}"),
+            }
+        );
+    }
+    Ok(())
+}
+
 /// Raises the descriptor limit to what the plan needs.
 fn check_descriptors(plan: &Plan) -> Result<()> {
     let slots: usize = (0..plan.shards)
@@ -192,7 +214,7 @@ fn choose_backend(wanted: Backend, plan: &Plan, quiet: bool) -> Result<Backend> 
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(0),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        request_bytes_max: plan.batch_bytes_max(),
     };
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
     if let Some(reason) = choice.note.filter(|_| !quiet) {

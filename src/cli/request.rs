@@ -184,7 +184,7 @@ fn exchange<D: Driver>(
     let mut stream = Vec::new();
     let mut address_index = 0;
     let mut events: Vec<Event> = Vec::new();
-    connection.on_opening(0, begun_ns);
+    connection.on_opening(begun_ns);
     driver.submit_connect(id_of(&connection), address_index);
     let (end, reaped_ns, followed) = 'exchange: loop {
         let turn = driver.wait(deadline_ns, &mut events);
@@ -211,10 +211,8 @@ fn exchange<D: Driver>(
             match happening {
                 Happening::StillReading => {}
                 Happening::Opened => {
-                    connection.on_submitted(0, request.bytes.len());
-                    connection
-                        .decoder
-                        .start(request.expecting, Keep::body(SHOWN_BODY_BYTES));
+                    connection.on_submitted(1, request.bytes.len());
+                    connection.await_answer(request.expecting, Keep::body(SHOWN_BODY_BYTES));
                     driver.send_buffer()[..request.bytes.len()].copy_from_slice(&request.bytes);
                     driver.submit_send(id_of(&connection), request.bytes.len());
                 }
@@ -224,7 +222,7 @@ fn exchange<D: Driver>(
                 {
                     driver.close(id_of(&connection));
                     address_index += 1;
-                    connection.on_opening(0, begun_ns);
+                    connection.on_opening(begun_ns);
                     driver.submit_connect(id_of(&connection), address_index);
                 }
                 ended => {
@@ -292,6 +290,7 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64, secrets: &Se
             status,
             body_bytes,
             reusable,
+            ..
         } => {
             report.status = Some(status);
             report.body_bytes = body_bytes;

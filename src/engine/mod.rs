@@ -1,9 +1,10 @@
 //! A plan becomes samples: one thread per core, nothing shared, everything added up at the end.
 //!
 //! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
-//! [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path.
+//! [`connection`], [`batch`], [`pool`], [`timers`]; [`example`] is off the hot path.
 
 mod arrivals;
+pub mod batch;
 mod collector;
 pub mod connection;
 pub mod example;
@@ -263,7 +264,7 @@ fn run_shard(
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(index),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        request_bytes_max: plan.batch_bytes_max(),
     };
     let outcomes = match setup.backend {
         Backend::Epoll => drive(

@@ -1,7 +1,8 @@
 //! The loop of one core: turns in a circle, and all the branching of the hot path.
 //!
-//! A request's life, top to bottom: `begin` (the user wants to send) -> `submit` (rendered, handed to the driver) ->
-//! `on_event` (something came back) -> `on_answered` or `fail` (recorded, connection given back) -> `act` (what the user wants next).
+//! A request's life, top to bottom: `begin` (the user wants to send) -> `on_joined` (it is on a connection) -> `submit`
+//! (rendered, with the others of its batch, and handed to the driver) -> `on_event` (something came back) -> `on_answered` or
+//! `break_off` (recorded, connection given back) -> `act` (what the user wants next).
 
 use crate::http::request::Values;
 use crate::http::response::Keep;
@@ -17,9 +18,10 @@ use crate::plan::value::Origin;
 use crate::plan::{Connections, Plan};
 
 use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
+use super::batch::{Ending, Request};
 use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
-use super::pool::{Acquired, Pool, backoff_ns};
+use super::pool::{Pool, backoff_ns};
 use super::timers::Timers;
 use super::user::{self, Action, Answer, Leaving, Move, PollEnd, Script, User};
 use super::{Control, Order};
@@ -74,6 +76,8 @@ pub struct Shard<'p, D> {
     random: Keyed,
     /// Users whose request is in the batch that goes out with this turn.
     submitted: Vec<u32>,
+    /// Users whose requests fail by the end of the connection at hand, the last one first.
+    failing: Vec<(u32, Failure, Detail)>,
     progress: Progress,
 }
 
@@ -101,11 +105,13 @@ struct Seat {
 enum Phase {
     /// Sleeps, or has left.
     Quiet,
-    /// In the waiting line, or its connection is being opened.
+    /// In the waiting line, or on a connection that has not sent it: it is being opened, or filled.
     Waiting,
     /// Its request is with the kernel.
     Submitted,
-    /// The same, and the request has been sent a second time.
+    /// Was sent, and is to be sent once more.
+    Again,
+    /// With the kernel for the second time.
     Resubmitted,
 }
 
@@ -181,7 +187,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         let slots = plan.slots_of_shard(index);
         let pool = match plan.connections {
             Connections::PerUser => Pool::per_user(users_max),
-            Connections::Shared(_) => Pool::shared(slots, users_max),
+            Connections::Shared(_) | Connections::Pipelined { .. } => {
+                Pool::shared(slots, users_max, plan.connections.depth())
+            }
         };
         Self {
             plan,
@@ -202,7 +210,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             timers: Timers::new(users_max + 2 * slots),
             recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
             random: Keyed::new(plan.seed),
-            submitted: Vec::with_capacity(EVENTS_MAX + 3 * WOKEN_MAX),
+            // Each event may bring the answers of a whole batch.
+            submitted: Vec::with_capacity(plan.connections.depth() * EVENTS_MAX + 3 * WOKEN_MAX),
+            failing: Vec::with_capacity(plan.connections.depth()),
             progress: Progress {
                 start_ns: 0,
                 wall_ahead_ns: 0,
@@ -250,6 +260,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 // What was due before the end is begun, however late this turn noticed it.
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
                 self.progress.load_end_ns = now_ns.min(end_ns);
+                self.send_filled();
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
@@ -308,6 +319,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn turn(&mut self, due_ns: u64, events: &mut Vec<Event>) {
+        self.send_filled();
         let spins = self.plan.spins && self.progress.now_ns + SPIN_NS >= due_ns;
         let deadline_ns = match (self.plan.spins, spins) {
             (false, _) => due_ns,
@@ -364,9 +376,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let waits = |seat: &Seat| seat.phase == Phase::Waiting && seat.slot == NOBODY;
         let waiting = seats().filter(|(_, seat)| waits(seat)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");
+        let users_on = |slot: u32| {
+            (0..self.pool.carried(slot)).map(move |place| self.pool.user_at(slot, place))
+        };
         for (id, seat) in seats().filter(|(_, seat)| seat.slot != NOBODY) {
-            let connection = &self.pool.connections[seat.slot as usize];
-            assert_eq!(connection.user as usize, id, "the user of its connection");
+            let is_there = users_on(seat.slot).any(|user| user as usize == id);
+            assert!(is_there, "the user of its connection");
         }
         let taken = self.pool.connections.iter();
         let taken = taken.filter(|connection| {
@@ -378,13 +393,24 @@ impl<'p, D: Driver> Shard<'p, D> {
             free.is_none_or(|free| free + taken.count() == slots),
             "a slot is lost"
         );
-        for (slot, connection) in self.pool.connections.iter().enumerate() {
+        for (slot, connection) in (0..).zip(&self.pool.connections) {
             let carries = matches!(connection.state, State::Busy | State::Connecting);
             assert_eq!(carries, carries && connection.user != NOBODY);
-            if connection.user != NOBODY {
-                let seat = &self.users[connection.user as usize];
-                assert_eq!(seat.slot as usize, slot, "the connection of its user");
+            for user in users_on(slot) {
+                let seat = &self.users[user as usize];
+                assert_eq!(seat.slot, slot, "the connection of its user");
             }
+            let is_awaited = |user: &u32| {
+                let phase = self.users[*user as usize].phase;
+                matches!(phase, Phase::Submitted | Phase::Resubmitted)
+            };
+            let awaited = match connection.state {
+                State::Busy => usize::from(connection.awaited),
+                _ => 0,
+            };
+            let first = users_on(slot).take_while(is_awaited).count();
+            let all = users_on(slot).filter(is_awaited).count();
+            assert_eq!((first, all), (awaited, awaited), "answers due");
         }
     }
 
@@ -696,29 +722,85 @@ impl<'p, D: Driver> Shard<'p, D> {
         seat.begun_ns = self.progress.now_ns;
         seat.phase = Phase::Waiting;
         seat.slot = NOBODY;
-        match self.pool.acquire(id) {
-            Acquired::Ready(slot) => self.submit(slot, id),
-            Acquired::ToOpen(slot) => self.open(slot, id),
-            Acquired::BackingOff(slot) => {
-                self.users[id as usize].slot = slot;
-                self.limit_time(slot);
-            }
-            Acquired::InLine => self.progress.waited_in_line += 1,
+        // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
+        // this turn is over.
+        if let Some(slot) = self.pool.acquire(id) {
+            self.on_joined(slot, id);
         }
     }
 
-    fn open(&mut self, slot: u32, id: u32) {
+    /// A user is on a slot, the first one or behind others. A full batch goes out at once, others when the turn is over.
+    fn on_joined(&mut self, slot: u32, id: u32) {
         self.users[id as usize].slot = slot;
+        self.limit_time(slot, id);
+        match self.pool.connections[slot as usize].state {
+            State::Idle if !self.pool.has_room(slot) => self.submit(slot),
+            State::Closed => self.open(slot),
+            State::Idle | State::Connecting | State::BackingOff | State::Busy => {}
+        }
+    }
+
+    /// Those who stand in the line get what room a slot has.
+    fn fill(&mut self, slot: u32) {
+        while let Some(next) = self.pool.next_for(slot) {
+            let waited = self.users[next as usize].begun_ns < self.progress.now_ns;
+            self.progress.waited_in_line += u64::from(waited);
+            // Its time is over too: a connection is of no more use to it.
+            if self.time_limit_ns(next) <= self.progress.now_ns {
+                self.fail(next, Failure::WaitTimeout, Detail::None);
+            } else {
+                self.pool.join(slot, next);
+                self.on_joined(slot, next);
+            }
+        }
+    }
+
+    /// The turn is over: batches go out with the requests they have. Those that wait for their connection go with it.
+    fn send_filled(&mut self) {
+        while let Some(slot) = self.pool.filled() {
+            if self.pool.connections[slot as usize].state == State::Idle {
+                self.submit(slot);
+            }
+        }
+    }
+
+    /// Opens a connection for those who are on its slot.
+    fn open(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
-        connection.on_opening(id, self.progress.now_ns);
+        connection.on_opening(self.progress.now_ns);
         let address_index =
             (slot as usize + connection.refusals as usize) % self.plan.addresses.len();
         let connection = self.id_of(slot);
         self.driver.submit_connect(connection, address_index);
-        self.limit_time(slot);
+        self.limit_times(slot);
     }
 
-    fn submit(&mut self, slot: u32, id: u32) {
+    /// Sends the batch of an open connection: its requests one after the other, in one piece.
+    fn submit(&mut self, slot: u32) {
+        let connection = &self.pool.connections[slot as usize];
+        let first = connection.user;
+        // What is sent again goes alone over a new connection: should it be what ends connections, the answer that says
+        // why must not be lost with the others (RFC 9112 section 9.3.2).
+        let alone = connection.answers == 0 && self.users[first as usize].phase == Phase::Again;
+        let count = match alone {
+            true => 1,
+            false => self.pool.carried(slot),
+        };
+        let (mut batch_bytes, mut request_bytes_max) = (0, 0);
+        for place in 0..count {
+            let id = self.pool.user_at(slot, place);
+            let request_bytes = self.render(id, batch_bytes);
+            batch_bytes += request_bytes;
+            request_bytes_max = request_bytes_max.max(request_bytes);
+        }
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_submitted(count as u8, request_bytes_max);
+        self.await_answer(slot);
+        self.driver.submit_send(self.id_of(slot), batch_bytes);
+    }
+
+    /// Writes a user's request into the send buffer, from `at` on. Returns its length.
+    fn render(&mut self, id: u32, at: usize) -> usize {
         let seat = &self.users[id as usize];
         let step = self.step(seat.step);
         let origin = self.origin(seat.user.number, Stream::Request, u64::from(seat.requests));
@@ -728,29 +810,31 @@ impl<'p, D: Driver> Shard<'p, D> {
             user: &self.variables[id as usize * stride..(id as usize + 1) * stride],
             fresh: &self.fresh,
         };
-        let bytes = step.template.render(values, self.driver.send_buffer());
+        let buffer = &mut self.driver.send_buffer()[at..];
+        let bytes = step.template.render(values, buffer);
         let seat = &mut self.users[id as usize];
-        let connection = &mut self.pool.connections[slot as usize];
-        connection.on_submitted(id, bytes);
-        connection.decoder.start(
-            step.expecting,
-            Keep {
-                body_bytes: step.keep.body_bytes.max(example::BYTES),
-                ..step.keep
-            },
-        );
-        if seat.phase == Phase::Waiting {
-            seat.phase = Phase::Submitted;
-        }
-        seat.slot = slot;
+        seat.phase = match seat.phase {
+            Phase::Again => Phase::Resubmitted,
+            _ => Phase::Submitted,
+        };
         // The true stamp follows when the batch goes out.
         seat.submitted_ns = self.progress.now_ns;
         self.recorder
             .on_submitted(usize::from(step.metric), bytes as u64);
-        let connection = self.id_of(slot);
-        self.driver.submit_send(connection, bytes);
         self.submitted.push(id);
-        self.limit_time(slot);
+        bytes
+    }
+
+    /// The answer to the first request on a connection is next.
+    fn await_answer(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        let step = self.users[connection.user as usize].step;
+        let step = &self.plan.scenario.steps[usize::from(step)];
+        let keep = Keep {
+            body_bytes: step.keep.body_bytes.max(example::BYTES),
+            ..step.keep
+        };
+        connection.await_answer(step.expecting, keep);
     }
 
     fn id_of(&self, slot: u32) -> ConnectionId {
@@ -760,24 +844,33 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// The request that a slot now carries has its time limit counted from when its user began it. A timer that is
-    /// still set for an earlier request is left: when it fires, it looks again. So a busy connection costs one timer
-    /// operation per time limit, not per request.
-    fn limit_time(&mut self, slot: u32) {
-        let user = self.pool.connections[slot as usize].user;
-        let deadline_ns = self.time_limit_ns(user);
+    /// A request on a slot has its time limit counted from when its user began it. A timer that is still set for an
+    /// earlier request is left: when it fires, it looks again. So a busy connection costs one timer operation per time
+    /// limit, not per request.
+    fn limit_time(&mut self, slot: u32, id: u32) {
+        let limit_ns = self.time_limit_ns(id);
         let timer = self.users_max as u32 + slot;
         let connection = &mut self.pool.connections[slot as usize];
-        connection.deadline_ns = deadline_ns;
-        if connection.timer_ns <= deadline_ns {
+        connection.deadline_ns = match connection.user == id {
+            true => limit_ns,
+            false => connection.deadline_ns.min(limit_ns),
+        };
+        if connection.timer_ns <= connection.deadline_ns {
             return;
         }
         // This step's limit is shorter than that of the request which set the timer.
         if connection.timer_ns != NO_TIMER {
             self.timers.cancel(timer);
         }
-        connection.timer_ns = deadline_ns;
-        self.timers.set(timer, deadline_ns);
+        connection.timer_ns = connection.deadline_ns;
+        self.timers.set(timer, connection.deadline_ns);
+    }
+
+    /// The same for everybody on a slot, from the first one on.
+    fn limit_times(&mut self, slot: u32) {
+        for place in 0..self.pool.carried(slot) {
+            self.limit_time(slot, self.pool.user_at(slot, place));
+        }
     }
 
     /// When a user's request has taken too long, waiting line and connect included.
@@ -791,25 +884,31 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_event(&mut self, event: Event) {
         let slot = event.connection.slot;
-        let connection = &mut self.pool.connections[slot as usize];
-        let is_current = connection.generation == event.connection.generation;
+        let is_current = self.id_of(slot) == event.connection;
         let received = match event.io {
             Io::Received(received) => Some(received),
             _ => None,
         };
         if is_current {
             let sending = self.driver.is_sending(event.connection);
-            let bytes = received.map_or(&[][..], |received| self.driver.received(received));
-            match connection.on(event.io, bytes, sending) {
-                Happening::StillReading => {}
-                Happening::Opened => self.on_opened(slot),
-                Happening::Dropped => self.drop_connection(slot),
-                Happening::Answered {
-                    status,
-                    body_bytes,
-                    reusable,
-                } => self.on_answered(slot, status, body_bytes, reusable),
-                Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+            let mut at = 0;
+            // Bytes may hold several answers: each is taken before the next is looked at.
+            loop {
+                let bytes = received.map_or(&[][..], |received| self.driver.received(received));
+                let rest = &bytes[at..];
+                let connection = &mut self.pool.connections[slot as usize];
+                let happening = connection.on(event.io, rest, sending);
+                let is_all = match happening {
+                    Happening::Answered { consumed, .. } => consumed == rest.len(),
+                    _ => true,
+                };
+                let goes_on = self.on_happening(slot, happening);
+                if is_all || !goes_on {
+                    break;
+                }
+                if let Happening::Answered { consumed, .. } = happening {
+                    at += consumed;
+                }
             }
         }
         if let Some(received) = received {
@@ -817,13 +916,45 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// Whether the connection goes on to the next answer that is due.
+    fn on_happening(&mut self, slot: u32, happening: Happening) -> bool {
+        match happening {
+            Happening::StillReading => {}
+            Happening::Opened => self.on_opened(slot),
+            Happening::Dropped => self.on_dropped(slot),
+            Happening::Answered {
+                status,
+                body_bytes,
+                reusable,
+                ..
+            } => return self.on_answered(slot, status, body_bytes, reusable),
+            Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+        }
+        false
+    }
+
     fn on_opened(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
         connection.refusals = 0;
-        let id = connection.user;
+        connection.state = State::Idle;
+        let first = connection.user;
         let took_ns = self.progress.now_ns - connection.opening_since_ns;
         self.recorder.on_connected(took_ns);
-        self.submit(slot, id);
+        if self.users[first as usize].phase == Phase::Waiting {
+            self.fill(slot);
+        }
+        // Unless it has gone because it was full.
+        if self.pool.connections[slot as usize].state == State::Idle {
+            self.submit(slot);
+        }
+    }
+
+    /// A connection ended with nothing under way; those it was being filled with get another.
+    fn on_dropped(&mut self, slot: u32) {
+        self.drop_connection(slot);
+        if self.pool.carried(slot) > 0 {
+            self.open(slot);
+        }
     }
 
     fn drop_connection(&mut self, slot: u32) {
@@ -831,7 +962,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.pool.connections[slot as usize].state = State::Closed;
     }
 
-    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) {
+    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
         let connection = &mut self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
@@ -851,39 +982,84 @@ impl<'p, D: Driver> Shard<'p, D> {
                     example::of_reply(status, unmet.as_ref(), reply.body, secrets)
                 });
         }
-        connection.answers += 1;
-        if reusable {
-            connection.state = State::Idle;
-        } else {
+        connection.on_taken(reusable);
+        let goes_on = reusable && connection.awaited > 0;
+        if !reusable {
             self.drop_connection(slot);
         }
-        self.conclude(id, answer, outcome, body_bytes, received_bytes);
+        let happening = self.conclude(id, answer, outcome, body_bytes, received_bytes);
+        let is_last = self.pool.leave(slot, id);
+        match (goes_on, is_last) {
+            (true, _) => self.await_answer(slot),
+            (false, true) => self.fill(slot),
+            // Those behind waited for the proof that this connection carries.
+            (false, false) if reusable => self.submit(slot),
+            (false, false) => self.break_off(slot, Ending::Announced),
+        }
+        self.go_on(id, happening);
+        goes_on
     }
 
     fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
-        let connection = &mut self.pool.connections[slot as usize];
-        let id = connection.user;
-        let seat = &mut self.users[id as usize];
-        let step = &self.plan.scenario.steps[usize::from(seat.step)];
-        // The server closed an idle connection while the request was on its way: it never saw it. Sending it once
-        // more is allowed for idempotent methods (RFC 9110 section 9.2.2) on a connection that had worked before.
-        let race = matches!(
-            failure,
-            Failure::ClosedBeforeHead | Failure::ResetBeforeHead
-        );
-        if race && connection.answers > 0 && step.idempotent && seat.phase == Phase::Submitted {
-            seat.phase = Phase::Resubmitted;
-            self.recorder.on_retried(usize::from(step.metric));
-            self.drop_connection(slot);
-            self.open(slot, id);
-            return;
-        }
+        let connection = &self.pool.connections[slot as usize];
+        let worked = connection.answers > 0;
         let never_opened = connection.state == State::Connecting;
         self.drop_connection(slot);
         if never_opened {
             self.back_off(slot);
+            self.break_off(slot, Ending::NeverOpened(failure, detail));
+            return;
         }
-        self.fail(id, failure, detail);
+        let ending = Ending::Broken {
+            failure,
+            detail,
+            worked,
+        };
+        self.break_off(slot, ending);
+    }
+
+    /// A connection has ended: some of the requests on it fail, and those that do not get another.
+    fn break_off(&mut self, slot: u32, ending: Ending) {
+        match self.take_off(slot, ending) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
+        }
+        self.fail_those_off();
+    }
+
+    /// Takes those off a slot whose requests fail by such an end; how many are left.
+    fn take_off(&mut self, slot: u32, ending: Ending) -> usize {
+        for place in (0..self.pool.carried(slot)).rev() {
+            let id = self.pool.user_at(slot, place);
+            let is_over = self.time_limit_ns(id) <= self.progress.now_ns;
+            let seat = &mut self.users[id as usize];
+            let step = &self.plan.scenario.steps[usize::from(seat.step)];
+            let request = Request {
+                is_first: place == 0,
+                is_sent: matches!(seat.phase, Phase::Submitted | Phase::Resubmitted),
+                is_over,
+                is_repeatable: step.idempotent && seat.phase == Phase::Submitted,
+            };
+            match ending.failure_of(request) {
+                Some((failure, detail)) => {
+                    self.failing.push((id, failure, detail));
+                    self.pool.leave(slot, id);
+                    seat.slot = NOBODY;
+                }
+                None if request.is_sent => {
+                    seat.phase = Phase::Again;
+                    self.recorder.on_retried(usize::from(step.metric));
+                }
+                None => {}
+            }
+        }
+        self.pool.carried(slot)
+    }
+
+    fn fail_those_off(&mut self) {
+        while let Some((id, failure, detail)) = self.failing.pop() {
+            self.fail(id, failure, detail);
+        }
     }
 
     fn back_off(&mut self, slot: u32) {
@@ -899,12 +1075,14 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn on_backoff_over(&mut self, slot: u32) {
-        if let Some(id) = self.pool.on_backoff_over(slot) {
-            self.open(slot, id);
+        self.pool.connections[slot as usize].state = State::Closed;
+        match self.pool.carried(slot) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
         }
     }
 
-    /// A request has failed; its connection has been dealt with.
+    /// A request has failed, and its user is on no slot any more.
     fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
         let step = self.step(self.users[id as usize].step);
         let secrets = &self.plan.scenario.secrets;
@@ -913,10 +1091,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 example::of_detail(failure, detail, secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };
-        self.conclude(id, Answer::Failed, outcome, 0, 0);
+        let happening = self.conclude(id, Answer::Failed, outcome, 0, 0);
+        self.go_on(id, happening);
     }
 
-    /// Records a request's outcome, gives its slot to who is next, and asks the user what it wants now.
+    /// Records a request's outcome; what its user is told of it.
     fn conclude(
         &mut self,
         id: u32,
@@ -924,7 +1103,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         outcome: Outcome,
         body_bytes: u64,
         received_bytes: u64,
-    ) {
+    ) -> user::Happening {
         let times = self.times(id);
         let step = self.step(self.users[id as usize].step);
         for span in step.ends.iter().filter(|_| answer == Answer::Success) {
@@ -941,15 +1120,16 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.progress.last_done_ns = times.done_ns;
         let seat = &mut self.users[id as usize];
         seat.phase = Phase::Quiet;
-        let slot = std::mem::replace(&mut seat.slot, NOBODY);
-        if slot != NOBODY {
-            self.give_back(slot);
-        }
-        let happening = user::Happening::Answered {
+        seat.slot = NOBODY;
+        user::Happening::Answered {
             answer,
             service_ns: times.done_ns - times.submitted_ns,
             done_ns: times.done_ns,
-        };
+        }
+    }
+
+    /// Asks a user what it wants now.
+    fn go_on(&mut self, id: u32, happening: user::Happening) {
         let script = self.script();
         let next = self.users[id as usize].user.next(script, happening);
         self.act(id, next);
@@ -961,23 +1141,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         if since_ns != NO_SPAN {
             self.recorder
                 .on_span_ended(span, done_ns.saturating_sub(since_ns));
-        }
-    }
-
-    fn give_back(&mut self, slot: u32) {
-        let next = loop {
-            match self.pool.release(slot) {
-                None => return,
-                // Its time is over too: a connection is of no more use to it.
-                Some(next) if self.time_limit_ns(next) <= self.progress.now_ns => {
-                    self.fail(next, Failure::WaitTimeout, Detail::None);
-                }
-                Some(next) => break next,
-            }
-        };
-        match self.pool.connections[slot as usize].state {
-            State::Idle => self.submit(slot, next),
-            _ => self.open(slot, next),
         }
     }
 
@@ -1005,30 +1168,49 @@ impl<'p, D: Driver> Shard<'p, D> {
         if connection.user == NOBODY {
             return;
         }
+        if connection.deadline_ns <= self.progress.now_ns {
+            // The limit may have been that of one who has left.
+            let carried = 0..self.pool.carried(slot);
+            let limits = carried.map(|place| self.time_limit_ns(self.pool.user_at(slot, place)));
+            let deadline_ns = limits.min().unwrap_or(u64::MAX);
+            self.pool.connections[slot as usize].deadline_ns = deadline_ns;
+        }
+        let connection = &mut self.pool.connections[slot as usize];
         if connection.deadline_ns > self.progress.now_ns {
             connection.timer_ns = connection.deadline_ns;
             let timer = self.users_max as u32 + slot;
             self.timers.set(timer, connection.deadline_ns);
             return;
         }
-        let id = connection.user;
         match connection.state {
             State::Busy => {
                 let phase = connection.decoder.phase();
                 self.drop_connection(slot);
-                self.fail(id, Failure::Timeout, Detail::Phase(phase));
+                self.break_off(slot, Ending::TimeOver(phase));
             }
             State::Connecting => {
-                self.drop_connection(slot);
-                self.back_off(slot);
-                self.fail(id, Failure::ConnectTimeout, Detail::None);
+                let ending = Ending::NotOpenYet(Failure::ConnectTimeout, Detail::None);
+                self.give_up_waiting(slot, ending);
             }
             State::BackingOff => {
-                connection.user = NOBODY;
-                self.fail(id, Failure::ConnectFailed, Detail::BackingOff);
+                let ending = Ending::NotOpenYet(Failure::ConnectFailed, Detail::BackingOff);
+                self.give_up_waiting(slot, ending);
             }
             State::Closed | State::Idle => {}
         }
+    }
+
+    /// Those whose time is over wait no more for a connection; with the last of them the attempt to open it ends.
+    fn give_up_waiting(&mut self, slot: u32, ending: Ending) {
+        let left = self.take_off(slot, ending);
+        let is_opening = self.pool.connections[slot as usize].state == State::Connecting;
+        if left > 0 {
+            self.limit_times(slot);
+        } else if is_opening {
+            self.drop_connection(slot);
+            self.back_off(slot);
+        }
+        self.fail_those_off();
     }
 
     /// Users who have stood in the line for too long: the first ones in it, and where steps have time limits of their
@@ -1039,6 +1221,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 break;
             }
             self.pool.leave_line();
+            self.progress.waited_in_line += 1;
             self.fail(id, Failure::WaitTimeout, Detail::None);
         }
         let looks = self.plan.scenario.has_own_timeouts
@@ -1052,6 +1235,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .collect();
             for id in expired {
                 self.pool.leave_line_early(id);
+                self.progress.waited_in_line += 1;
                 self.fail(id, Failure::WaitTimeout, Detail::None);
             }
         }
@@ -1063,7 +1247,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn begin_draining(&mut self) {
         self.progress.draining = true;
         self.cut_off_arrivals();
-        while self.pool.leave_line().is_some() {}
+        while self.pool.leave_line().is_some() {
+            self.progress.waited_in_line += 1;
+        }
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase == Phase::Waiting {
                 self.cut_off(id);
@@ -1123,13 +1309,13 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder.cut_off(usize::from(metric), times);
         self.progress.in_flight -= 1;
         self.progress.last_done_ns = times.done_ns;
-        if slot != NOBODY {
+        if slot != NOBODY && self.pool.leave(slot, id) {
             // A slot that backs off goes on doing so: its timer is set.
             if self.pool.connections[slot as usize].state != State::BackingOff {
                 self.drop_connection(slot);
             }
             // The line is empty then, or everybody in it is cut off too.
-            self.pool.release(slot);
+            self.pool.next_for(slot);
         }
     }
 
@@ -1154,6 +1340,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.progress.load_end_ns = self.progress.now_ns;
         }
         self.take_stock();
+        self.progress.waited_in_line += self.pool.line().count() as u64;
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].phase != Phase::Quiet {
                 self.cut_off(id);

@@ -41,15 +41,15 @@ pub trait Driver {
     /// Opens a connection to the target address with this index. Ends in [`Io::Connected`] or [`Io::ConnectFailed`].
     fn submit_connect(&mut self, connection: ConnectionId, address_index: usize);
 
-    /// A buffer to render the next request into, as long as the longest request of the run. It belongs to the
-    /// caller until the next call of this trait; only [`Driver::submit_send`] takes it.
+    /// A buffer to render the next batch of requests into, as long as the longest of the run. It belongs to the caller
+    /// until the next other call of this trait; only [`Driver::submit_send`] takes it.
     fn send_buffer(&mut self) -> &mut [u8];
 
     /// Sends the first `bytes` of the buffer that [`Driver::send_buffer`] gave last. Short writes are continued by
     /// the driver; a completed send is silent, a failed one is an [`Io::SendFailed`].
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize);
 
-    /// Whether a part of the last request is still to be taken by the kernel.
+    /// Whether a part of what was sent last is still to be taken by the kernel.
     fn is_sending(&self, connection: ConnectionId) -> bool;
 
     /// Ends the connection. Events of it that are under way may still arrive; its slot is free at once.
@@ -102,7 +102,7 @@ pub enum Io {
     Closed,
     /// Reading failed, as by a reset: errno. Nothing more will arrive.
     ReceiveFailed(i32),
-    /// The request could not be sent in full: errno. An answer may arrive all the same.
+    /// What was handed over could not be sent in full: errno. An answer may arrive all the same.
     SendFailed(i32),
 }
 
@@ -134,6 +134,6 @@ pub struct DriverConfig {
     pub addresses: Vec<std::net::SocketAddr>,
     /// Connection slots; [`ConnectionId::slot`] is below it.
     pub slots: usize,
-    /// Length of the longest request in bytes.
+    /// Length in bytes of the longest batch of requests that is sent at once.
     pub request_bytes_max: usize,
 }

@@ -41,6 +41,9 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
             "the bytes are no HTTP/1.1 answer: is this the right port?"
         }
         (Failure::ClosedBeforeHead, _) => "the server closed the connection instead of answering",
+        (Failure::PipelineBroken, _) => {
+            "with --pipeline, what ends a connection fails every request on it: the other errors say what did, or the server closed it in good order, and what is not idempotent was not sent again"
+        }
         _ => return None,
     })
 }

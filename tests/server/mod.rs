@@ -224,7 +224,7 @@ pub fn sim<A: Answers>(
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
         slots: plan.slots_of_shard(shard),
-        request_bytes_max: plan.scenario.request_bytes_max(),
+        request_bytes_max: plan.batch_bytes_max(),
     };
     Sim::new(&config, server, network, seed)
 }
