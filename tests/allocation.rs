@@ -68,12 +68,13 @@ impl<D: Driver> Driver for Watching<'_, D> {
         self.inner.send_buffer()
     }
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        self.requests += 1;
+        let heads = self.inner.send_buffer()[..bytes].windows(11);
+        self.requests += heads.filter(|end| end == b" HTTP/1.1\r\n").count() as u64;
         let count = ALLOCATIONS.with(Cell::get);
-        if self.requests == self.from {
+        if self.requests >= self.from && self.at_from.is_none() {
             self.at_from = Some(count);
         }
-        if self.requests == self.to {
+        if self.requests >= self.to && self.at_to.is_none() {
             self.at_to = Some(count);
             self.control.give(Order::Drain);
         }
@@ -109,9 +110,15 @@ fn answer_all(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept() {
         let answer = answer.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
-                if stream.write_all(answer.as_bytes()).is_err() {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                // Small enough that a batch comes whole.
+                let heads = buffer[..count].windows(11);
+                let requests = heads.filter(|end| end == b" HTTP/1.1\r\n").count();
+                if stream
+                    .write_all(answer.repeat(requests).as_bytes())
+                    .is_err()
+                {
                     break;
                 }
             }
@@ -119,7 +126,7 @@ fn answer_all(listener: TcpListener) {
     }
 }
 
-fn plan(address: SocketAddr) -> Plan {
+fn plan(address: SocketAddr, connections: Connections) -> Plan {
     let text = r#"
         name = "steady"
         [variables]
@@ -151,15 +158,25 @@ fn plan(address: SocketAddr) -> Plan {
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
         seed: 1,
-        connections: Connections::PerUser,
+        connections,
         shards: 1,
         addresses: vec![address],
     }
 }
 
-fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
+/// A connection for each user, then two for all of them.
+fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    check_with(Connections::PerUser, &build);
+    let batches = Connections::Pipelined {
+        connections: 2,
+        depth: 16,
+    };
+    check_with(batches, &build);
+}
+
+fn check_with<D: Driver>(connections: Connections, build: &impl Fn(&DriverConfig) -> Option<D>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let plan = plan(listener.local_addr().expect("bound"));
+    let plan = plan(listener.local_addr().expect("bound"), connections);
     std::thread::spawn(move || answer_all(listener));
     let config = DriverConfig {
         addresses: plan.addresses.clone(),
@@ -191,6 +208,8 @@ fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
         watching.at_to.expect("reached"),
     );
     assert_eq!(after - before, 0, "allocations in 10,000 requests");
+    let connects = outcomes.recorder.counts.connects.count();
+    assert_eq!(connects as usize, plan.slots_of_shard(0));
 }
 
 #[test]

@@ -617,6 +617,7 @@ fn runs_survive_whatever_is_drawn() {
     if count >= SEEDS {
         assert!(Fault::ALL.iter().all(|&fault| tally.faults.of(fault) > 0));
         assert!(tally.moods.iter().all(|&count| count > 0));
+        assert!(tally.by_failure.iter().all(|&count| count > 0));
         assert!(tally.failures > 10 * count && tally.requests > 20 * count);
     }
 }

@@ -91,6 +91,7 @@ impl Prepared {
         if let Some(count) = connections.shared() {
             cores.shards.truncate(count);
         }
+        check_batch(&wishes.compile(&somewhere)?, connections.depth())?;
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
             Some(stand_in) => Target::parse(&stand_in.address().to_string(), "--mock")?,
@@ -110,7 +111,6 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
-        check_batch(&plan)?;
         cannot(check_descriptors(&plan))?;
         let backend = cannot(choose_backend(args.io.into(), &plan, args.quiet))?;
         let control = Arc::new(Control::default());
@@ -171,10 +171,9 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
 }
 
 /// A batch of requests leaves in one piece, whose buffers are made before the run.
-fn check_batch(plan: &Plan) -> Result<()> {
-    let depth = plan.connections.depth();
-    if depth > 1 && plan.batch_bytes_max() > BATCH_BYTES_MAX {
-        let request_bytes = plan.scenario.request_bytes_max();
+fn check_batch(scenario: &Scenario, depth: usize) -> Result<()> {
+    let request_bytes = scenario.request_bytes_max();
+    if depth > 1 && depth * request_bytes > BATCH_BYTES_MAX {
         bail!(
             "--pipeline {depth}: {depth} requests of up to {} bytes are more than the {} bytes that are sent in one piece; {}",
             grouped(request_bytes as u64),
