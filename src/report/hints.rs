@@ -42,7 +42,7 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
         }
         (Failure::ClosedBeforeHead, _) => "the server closed the connection instead of answering",
         (Failure::PipelineBroken, _) => {
-            "with --pipeline, what ends a connection fails every request on it: the other errors say what did, or the server closed it in good order, and what is not idempotent was not sent again"
+            "what ends a connection fails all requests on it (--pipeline): see the other errors, or the server's limit of requests per connection"
         }
         _ => return None,
     })
