@@ -195,16 +195,18 @@ fn decode(criterion: &mut Criterion<CpuTime>) {
 /// All that a connection does for a request: it goes out, its answer comes.
 fn connection(criterion: &mut Criterion<CpuTime>) {
     let mut connection = Connection::default();
-    connection.on_opening(0, 0);
+    connection.on_opening(0);
     let received = Io::Received(Received {
         buffer: 0,
         bytes: ACCEPTED.len() as u32,
     });
     criterion.bench_function("read its answer on a connection", |bencher| {
         bencher.iter(|| {
-            connection.on_submitted(0, 700);
-            connection.decoder.start(Expecting::Body, Keep::body(256));
-            connection.on(received, black_box(ACCEPTED), false)
+            connection.on_submitted(1, 700);
+            connection.await_answer(Expecting::Body, Keep::body(256));
+            let happening = connection.on(received, black_box(ACCEPTED), false);
+            connection.on_taken(true);
+            happening
         });
     });
 }
@@ -217,16 +219,16 @@ fn pool(criterion: &mut Criterion<CpuTime>) {
         ),
         (
             "take a shared connection and give it back",
-            Pool::shared(64, 64),
+            Pool::shared(64, 64, 1),
         ),
     ] {
         let mut user = 0;
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 user = (user + 1) % 64;
-                let acquired = pool.acquire(black_box(user));
-                black_box(acquired);
-                pool.release(black_box(user))
+                let slot = pool.acquire(black_box(user)).expect("one is free");
+                pool.leave(black_box(slot), user);
+                pool.next_for(slot)
             });
         });
     }

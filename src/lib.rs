@@ -57,6 +57,8 @@
 //! - **shard**: one thread on one core with its users, connections and recorder.
 //! - **driver**: the shard's way to the kernel. **turn**: one round of the shard's loop, one batch in and out.
 //! - **connection**, **slot**, **generation**: a slot holds one connection after the other; the generation tells them apart.
+//! - **batch**: the requests that a connection carries at once, sent together, answered in order: one, or several users'
+//!   with `--pipeline`.
 //! - **iteration**: one pass of a user's work loop, a task with its steps. **closed load**: users begin it when they are
 //!   through with their wait. **open load**: it begins at its own time, its **arrival**, whatever the server does.
 //! - **level**: a stretch of constant load. **window**: the part of it that is judged, after it has settled.

@@ -58,13 +58,13 @@ struct Watching<'c, D> {
 }
 
 impl<D> Watching<'_, D> {
-    fn on_request(&mut self) {
-        self.requests += 1;
+    fn on_requests(&mut self, count: u64) {
+        self.requests += count;
         let count = ALLOCATIONS.with(Cell::get);
-        if self.requests == self.from {
+        if self.requests >= self.from && self.at_from.is_none() {
             self.at_from = Some(count);
         }
-        if self.requests == self.to {
+        if self.requests >= self.to && self.at_to.is_none() {
             self.at_to = Some(count);
             self.control.give(Order::Drain);
         }
@@ -82,11 +82,13 @@ impl<D: Driver> Driver for Watching<'_, D> {
         self.inner.send_buffer()
     }
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        self.on_request();
+        let heads = self.inner.send_buffer()[..bytes].windows(11);
+        let requests = heads.filter(|end| end == b" HTTP/1.1\r\n").count() as u64;
+        self.on_requests(requests);
         self.inner.submit_send(connection, bytes);
     }
     fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
-        self.on_request();
+        self.on_requests(1);
         self.inner.submit_send_around(connection, bytes, inserts);
     }
     fn is_sending(&self, connection: ConnectionId) -> bool {
@@ -109,8 +111,8 @@ impl<D: Driver> Driver for Watching<'_, D> {
     }
 }
 
-/// Answers every request with the bytes that Ops-Core answers a workflow with. Requests come in one piece, or are
-/// `request_bytes` long.
+/// Answers every request with the bytes that Ops-Core answers a workflow with. Requests come whole, one or several at
+/// a time, or are `request_bytes` long.
 fn answer_all(listener: TcpListener, request_bytes: Option<usize>) {
     let body = r#"{"sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}"#;
     let answer = format!(
@@ -120,13 +122,18 @@ fn answer_all(listener: TcpListener, request_bytes: Option<usize>) {
     while let Ok((mut stream, _)) = listener.accept() {
         let answer = answer.clone();
         std::thread::spawn(move || {
-            let mut buffer = vec![0; request_bytes.unwrap_or(4096)];
+            let mut buffer = vec![0; request_bytes.unwrap_or(16 * 1024)];
+            // How many requests came. Small enough that a batch comes whole.
             let mut next = |stream: &mut TcpStream| match request_bytes {
-                None => stream.read(&mut buffer).is_ok_and(|count| count > 0),
-                Some(_) => stream.read_exact(&mut buffer).is_ok(),
+                None => stream.read(&mut buffer).map_or(0, |count| {
+                    let heads = buffer[..count].windows(11);
+                    heads.filter(|end| end == b" HTTP/1.1\r\n").count()
+                }),
+                Some(_) => usize::from(stream.read_exact(&mut buffer).is_ok()),
             };
-            while next(&mut stream) {
-                if stream.write_all(answer.as_bytes()).is_err() {
+            while let requests @ 1.. = next(&mut stream) {
+                let answers = answer.repeat(requests);
+                if stream.write_all(answers.as_bytes()).is_err() {
                     break;
                 }
             }
@@ -167,7 +174,7 @@ const LARGE: &str = r#"
         text = "LONG{{uuid}}LONG"
     "#;
 
-fn plan(text: &str, address: SocketAddr) -> Plan {
+fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
     Plan {
         scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
         load: Closed::at_rate(16, 1e6),
@@ -176,25 +183,31 @@ fn plan(text: &str, address: SocketAddr) -> Plan {
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
         seed: 1,
-        connections: Connections::PerUser,
+        connections,
         shards: 1,
         addresses: vec![address.into()],
     }
 }
 
-fn check<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
-    let (outcomes, allocations) = match run(STEADY, 12_000, build) {
-        Some(ran) => ran,
-        None => return,
+/// A connection for each user, then two for all of them.
+fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    let batches = Connections::Pipelined {
+        connections: 2,
+        depth: 16,
     };
-    let counts = &outcomes.recorder.counts;
-    assert!(counts.steps[1].requests > 500 && counts.spans[0].times.count() > 500);
-    assert_eq!(allocations, 0, "allocations in 10,000 requests");
+    for connections in [Connections::PerUser, batches] {
+        let Some((outcomes, allocations)) = run(STEADY, connections, 12_000, &build) else {
+            return;
+        };
+        let counts = &outcomes.recorder.counts;
+        assert!(counts.steps[1].requests > 500 && counts.spans[0].times.count() > 500);
+        assert_eq!(allocations, 0, "allocations in 10,000 requests");
+    }
 }
 
-fn check_large<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
+fn check_large<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     let text = LARGE.replace("LONG", &"x".repeat(100_000));
-    if let Some((outcomes, allocations)) = run(&text, 3_000, build) {
+    if let Some((outcomes, allocations)) = run(&text, Connections::PerUser, 3_000, &build) {
         let step = &outcomes.recorder.counts.steps[0];
         assert!(step.bytes_sent > 200_000 * 3_000);
         assert_eq!(allocations, 0, "allocations in 1,000 large requests");
@@ -204,11 +217,12 @@ fn check_large<D: Driver>(build: impl FnOnce(&DriverConfig) -> Option<D>) {
 /// What was allocated from the 2,000th request to the `to`-th.
 fn run<D: Driver>(
     text: &str,
+    connections: Connections,
     to: u64,
-    build: impl FnOnce(&DriverConfig) -> Option<D>,
+    build: &impl Fn(&DriverConfig) -> Option<D>,
 ) -> Option<(Outcomes, u64)> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let plan = plan(text, listener.local_addr().expect("bound"));
+    let plan = plan(text, listener.local_addr().expect("bound"), connections);
     let shared = !plan.scenario.shared().is_empty();
     let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
     std::thread::spawn(move || answer_all(listener, request_bytes));
@@ -216,7 +230,7 @@ fn run<D: Driver>(
         addresses: plan.addresses.clone(),
         sockets: Sockets::default(),
         slots: plan.slots_of_shard(0),
-        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        rendered_bytes_max: plan.batch_bytes_max(),
         shared: plan.scenario.shared(),
     };
     let Some(inner) = build(&config) else {
@@ -242,6 +256,8 @@ fn run<D: Driver>(
         watching.at_from.expect("reached"),
         watching.at_to.expect("reached"),
     );
+    let connects = outcomes.recorder.counts.connects.count();
+    assert_eq!(connects as usize, plan.slots_of_shard(0));
     Some((outcomes, after - before))
 }
 

@@ -160,9 +160,14 @@ impl Story {
         let by_iterations = closed.iterations.is_some() && dice.hits(0.5);
         let run_time_ns = (!by_iterations).then_some(run_time_ns);
         let shards = dice.pick(&[1, 1, 1, 3]);
-        let connections = match dice.hits(0.5) {
-            true => Connections::PerUser,
-            false => Connections::Shared(1 + dice.below(users + 1) as usize),
+        let count = 1 + dice.below(users + 1) as usize;
+        let connections = match dice.below(4) {
+            0 | 1 => Connections::PerUser,
+            2 => Connections::Shared(count),
+            _ => Connections::Pipelined {
+                connections: count.div_ceil(dice.pick(&[1, 4])),
+                depth: dice.pick(&[2, 3, 8, 64]),
+            },
         };
         let orders = orders(&mut dice);
         Self {
@@ -378,7 +383,13 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     let moody = &watched.inner.service.answers;
     check_truth(plan, &outcomes, moody);
     check_innocence(&outcomes, watched.inner.faults(), moody);
-    check_blame(&outcomes, watched.inner.faults(), moody.bodies_on_head);
+    let depth = plan.connections.depth() as u64;
+    check_blame(
+        &outcomes,
+        watched.inner.faults(),
+        moody.bodies_on_head,
+        depth,
+    );
     let complaints = [&moody.inner.complaints, &moody.inner.ops_core.complaints];
     assert!(
         complaints.iter().all(|list| list.is_empty()),
@@ -534,13 +545,15 @@ fn check_innocence(outcomes: &Outcomes, fired: &Faults, moody: &Moody<Services>)
                 | Failure::Timeout
                 | Failure::ConnectTimeout
                 | Failure::WaitTimeout
+                | Failure::PipelineBroken
         );
         assert!(is_fair, "{error:?} although nothing was wrong");
     }
 }
 
 /// Failures of some kinds have one cause each, and are not more than it fired.
-fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
+/// A connection that cannot be opened fails up to `depth` requests.
+fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64, depth: u64) {
     let counted = |failure: Failure| -> u64 {
         let steps = outcomes.recorder.counts.steps.iter();
         let errors = steps.flat_map(|step| &step.errors);
@@ -549,7 +562,8 @@ fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
     };
     let caused = |causes: &[Fault]| -> u64 { causes.iter().map(|&cause| fired.of(cause)).sum() };
     let refused = counted(Failure::ConnectRefused);
-    assert!(refused <= caused(&[Fault::Refuse]), "{refused} refused");
+    let causes = depth * caused(&[Fault::Refuse]);
+    assert!(refused <= causes, "{refused} refused, of {causes}");
     // One attempt that failed has everybody wait for the next, and for some the time runs out in that pause.
     let no_way = counted(Failure::ConnectFailed);
     let attempts = caused(&[Fault::ConnectFails, Fault::Refuse]);
@@ -557,7 +571,12 @@ fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
     assert!(no_way == 0 || attempts > 0, "{no_way} failed");
     let limits = counted(Failure::ClientLimit) + counted(Failure::SendFailed);
     let causes = [Fault::ConnectFails, Fault::SendFails];
-    assert!(limits <= caused(&causes), "{limits} limited");
+    assert!(limits <= depth * caused(&causes), "{limits} limited");
+    let broken = counted(Failure::PipelineBroken);
+    assert!(
+        broken == 0 || depth > 1,
+        "{broken} broken without a pipeline"
+    );
     let invalid = counted(Failure::InvalidResponse);
     let causes = caused(&[Fault::Garble, Fault::Surplus]) + bodies_on_head;
     assert!(invalid <= causes, "{invalid} invalid, of {causes}");
@@ -598,6 +617,7 @@ fn runs_survive_whatever_is_drawn() {
     if count >= SEEDS {
         assert!(Fault::ALL.iter().all(|&fault| tally.faults.of(fault) > 0));
         assert!(tally.moods.iter().all(|&count| count > 0));
+        assert!(tally.by_failure.iter().all(|&count| count > 0));
         assert!(tally.failures > 10 * count && tally.requests > 20 * count);
     }
 }

@@ -219,14 +219,21 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
-    /// Connections in all, shared by the users, or one per user
+    /// Connections in all, shared by the users, or one per user [default: per-user; with --pipeline, as many as it takes
+    /// for all users' requests to be under way at once]
+    #[arg(long, value_name = "N|per-user", help_heading = "Engine")]
+    pub connections: Option<String>,
+    /// Requests of up to N users on one connection, sent together and answered in order, e.g. --pipeline 8; POST too,
+    /// though RFC 9112 advises against it, for what ends a connection fails all that is on it, and only idempotent
+    /// requests are sent again
     #[arg(
         long,
-        value_name = "N|per-user",
-        default_value = "per-user",
-        help_heading = "Engine"
+        value_name = "N",
+        default_value = "1",
+        help_heading = "Engine",
+        allow_hyphen_values = true
     )]
-    pub connections: String,
+    pub pipeline: String,
     /// Threads, one per core [default: the allowed cores, less the stand-in's]
     #[arg(
         long,

@@ -5,7 +5,6 @@ use crate::engine::Run;
 use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
-use crate::plan::Connections;
 use crate::plan::open::Arrivals;
 use crate::report::build::{self, times};
 use crate::report::record::{
@@ -137,10 +136,11 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str)
             Backend::Auto | Backend::Uring => "io_uring",
         }
         .into(),
-        connections: match plan.connections {
-            Connections::PerUser => "per-user".into(),
-            Connections::Shared(count) => count.to_string(),
+        connections: match plan.connections.shared() {
+            None => "per-user".into(),
+            Some(count) => count.to_string(),
         },
+        pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
         ended_by: ended_by.into(),

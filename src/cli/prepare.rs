@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use crate::engine::{self, Control, Footprint, Run, Second, Setup};
 use crate::io::{Backend, Sockets, cpu, probe, socket};
 use crate::mock::Mock;
+use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
-use crate::plan::{Connections, Plan};
 use crate::report::hdr::IntervalLog;
 use crate::report::units::{bytes, grouped};
 use crate::report::{csv, files};
@@ -23,6 +23,8 @@ use super::{cannot, note};
 
 /// Descriptors beside the connections: rings, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
+/// Longest batch of requests: there is a buffer for each that may be on its way.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
 pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
@@ -86,12 +88,14 @@ impl Prepared {
             Some(open) => open.users_max,
             None => load.closed.users_at_once(),
         };
+        let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
         let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
         // A shard without a connection could do nothing.
-        if let Connections::Shared(count) = wishes.connections {
+        if let Some(count) = connections.shared() {
             cores.shards.truncate(count);
         }
+        check_batch(&wishes.compile(&somewhere)?, connections.depth())?;
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
             Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {
@@ -109,7 +113,7 @@ impl Prepared {
             spins: wishes.spins && !cores.shared,
             timeout_ns: wishes.timeout.as_nanos() as u64,
             seed: wishes.seed,
-            connections: wishes.connections,
+            connections,
             shards: cores.shards.len(),
             addresses,
         };
@@ -186,6 +190,23 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
     let needed = 2 * wanted + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
     Ok((limit.saturating_sub(OTHER_DESCRIPTORS) / 2).clamp(1, wanted))
+}
+
+/// A batch of requests leaves in one piece, whose buffers are made before the run.
+fn check_batch(scenario: &Scenario, depth: usize) -> Result<()> {
+    let request_bytes = scenario.rendered_bytes_max();
+    if depth > 1 && depth * request_bytes > BATCH_BYTES_MAX {
+        bail!(
+            "--pipeline {depth}: {depth} requests of up to {} bytes are more than the {} bytes that are sent in one piece; {}",
+            grouped(request_bytes as u64),
+            grouped(BATCH_BYTES_MAX as u64),
+            match BATCH_BYTES_MAX / request_bytes {
+                0 | 1 => "leave --pipeline out".into(),
+                fewer => format!("give --pipeline {fewer}"),
+            }
+        );
+    }
+    Ok(())
 }
 
 /// Raises the descriptor limit to what the plan needs.

@@ -212,7 +212,7 @@ fn exchange<D: Driver>(
     let routes = Dialer::new(&config.addresses, &config.sockets).routes();
     let mut route = 0;
     let mut events: Vec<Event> = Vec::new();
-    connection.on_opening(0, begun_ns);
+    connection.on_opening(begun_ns);
     driver.submit_connect(id_of(&connection), route);
     let (end, reaped_ns, followed) = 'exchange: loop {
         let turn = driver.wait(deadline_ns, &mut events);
@@ -240,10 +240,8 @@ fn exchange<D: Driver>(
                 Happening::StillReading => {}
                 Happening::Opened => {
                     let head_bytes = request.head.len();
-                    connection.on_submitted(0, head_bytes + request.body.len());
-                    connection
-                        .decoder
-                        .start(request.expecting, Keep::body(SHOWN_BODY_BYTES));
+                    connection.on_submitted(1, head_bytes + request.body.len());
+                    connection.await_answer(request.expecting, Keep::body(SHOWN_BODY_BYTES));
                     driver.send_buffer()[..head_bytes].copy_from_slice(&request.head);
                     let body = Insert {
                         at: head_bytes,
@@ -256,7 +254,7 @@ fn exchange<D: Driver>(
                 {
                     driver.close(id_of(&connection));
                     route += 1;
-                    connection.on_opening(0, begun_ns);
+                    connection.on_opening(begun_ns);
                     driver.submit_connect(id_of(&connection), route);
                 }
                 ended => {
@@ -324,6 +322,7 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64, secrets: &Se
             status,
             body_bytes,
             reusable,
+            ..
         } => {
             report.status = Some(status);
             report.body_bytes = body_bytes;

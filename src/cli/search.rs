@@ -8,10 +8,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::breaking_point::{Growth, Search};
 use crate::analysis::criteria::OPS_CORE_RULES;
 use crate::engine::Order;
+use crate::plan::duration;
 use crate::plan::load::Closed;
 use crate::plan::open::Open;
 use crate::plan::scenario::Scenario;
-use crate::plan::{Connections, duration};
 use crate::report::console::shown_level;
 use crate::report::record::{LevelRecord, Record};
 use crate::report::units::{three_digits, time as shown_time};
@@ -162,10 +162,7 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         (None, true) => (from * TO_TIMES).min(TO_RATE_MAX),
         (None, false) => {
             let users = ((from * TO_TIMES) as u64).min(TO_USERS_MAX);
-            (match wishes.connections {
-                Connections::PerUser => wishes.connections_allowed(users)?,
-                Connections::Shared(_) => users,
-            }) as f64
+            wishes.users_allowed(users)? as f64
         }
     };
     let is_whole = |level: f64| level.fract() == 0.0;
@@ -219,12 +216,9 @@ fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Loa
         });
     }
     let (ready, _) = wishes.open_users(scenario, course.search.from)?;
-    let users_max = match (wishes.users, wishes.connections) {
-        (Some(users), _) => users,
-        (None, Connections::Shared(_)) => (ready * USERS_PER_READY).max(USERS_MIN),
-        (None, Connections::PerUser) => {
-            wishes.connections_allowed((ready * USERS_PER_READY).max(USERS_MIN))?
-        }
+    let users_max = match wishes.users {
+        Some(users) => users,
+        None => wishes.users_allowed((ready * USERS_PER_READY).max(USERS_MIN))?,
     };
     let open = Open::steered(course.search.to, wishes.arrivals, ready, users_max);
     Ok(Load {

@@ -12,7 +12,7 @@ use crate::plan::load::{Closed, Point};
 use crate::plan::open::{Arrivals, Open, RatePoint};
 use crate::plan::scenario::{RuleText, Scenario};
 use crate::plan::wait::Wait;
-use crate::plan::{Connections, duration};
+use crate::plan::{Connections, PIPELINE_MAX, duration};
 use crate::report::units::grouped;
 
 use super::args::{ArrivalsChoice, RunArgs};
@@ -72,7 +72,10 @@ pub(super) struct Wishes<'a> {
     pub pause: Option<Wait>,
     pub timeout: Duration,
     pub seed: u64,
-    pub connections: Connections,
+    /// Shared by the users, when a number was given.
+    connections: Option<usize>,
+    /// Requests on a connection at once.
+    pub pipeline: usize,
     pub shards: Option<usize>,
 }
 
@@ -144,12 +147,14 @@ impl<'a> Wishes<'a> {
         if window < SECOND {
             bail!("--window {}: give at least 1s", args.window);
         }
-        let connections = match args.connections.as_str() {
-            "per-user" => Connections::PerUser,
-            text => {
-                let count = number("--connections", Some(text), 1, 10_000_000)?;
-                Connections::Shared(count.unwrap_or(1) as usize)
-            }
+        let pipeline = number("--pipeline", Some(&args.pipeline), 1, PIPELINE_MAX as u64)?;
+        let pipeline = pipeline.unwrap_or(1) as usize;
+        let connections = match args.connections.as_deref() {
+            Some("per-user") if pipeline > 1 => bail!(
+                "--pipeline {pipeline} puts several users' requests on one connection, which --connections per-user forbids; leave that out, or give a number"
+            ),
+            Some("per-user") => None,
+            text => number("--connections", text, 1, 10_000_000)?.map(|count| count as usize),
         };
         Ok(Self {
             source,
@@ -184,6 +189,7 @@ impl<'a> Wishes<'a> {
                 .seed
                 .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
             connections,
+            pipeline,
             shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
                 .map(|shards| shards as usize),
         })
@@ -267,16 +273,31 @@ impl<'a> Wishes<'a> {
         let busy = rate_max * scenario.pass_ns(REQUEST_NS) as f64 / 1e9;
         let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
-        let users_max = match self.connections {
-            Connections::PerUser => users_max.min(self.connections_allowed(users_max)?),
-            Connections::Shared(_) => users_max,
-        };
+        let users_max = users_max.min(self.users_allowed(users_max)?);
         Ok((ready.min(users_max), users_max))
     }
 
-    /// How many of so many connections this machine allows.
-    pub fn connections_allowed(&self, wanted: u64) -> Result<u64> {
-        Ok(connections_allowed(wanted)?.min(self.connecting.connections_max()))
+    /// How so many users come by connections.
+    pub fn connections(&self, users_max: u64) -> Connections {
+        match (self.connections, self.pipeline) {
+            (None, 1) => Connections::PerUser,
+            (Some(count), 1) => Connections::Shared(count),
+            (count, depth) => Connections::Pipelined {
+                connections: count.unwrap_or(users_max.div_ceil(depth as u64) as usize),
+                depth,
+            },
+        }
+    }
+
+    /// How many of so many users this machine allows, where the number of connections grows with theirs.
+    pub fn users_allowed(&self, users: u64) -> Result<u64> {
+        if self.connections.is_some() {
+            return Ok(users);
+        }
+        let depth = self.pipeline as u64;
+        let connections = connections_allowed(users.div_ceil(depth))?;
+        let connections = connections.min(self.connecting.connections_max());
+        Ok((depth * connections).min(users))
     }
 
     fn closed(&self, scenario: &Scenario) -> Result<Closed> {

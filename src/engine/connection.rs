@@ -1,6 +1,6 @@
 //! A connection, pure: (state, io event) -> happening.
 
-use crate::http::response::{Decoded, Decoder, Invalid, Phase};
+use crate::http::response::{Decoded, Decoder, Expecting, Invalid, Keep, Phase};
 use crate::io::Io;
 use crate::metrics::outcome::Failure;
 
@@ -14,20 +14,20 @@ pub const NO_TIMER: u64 = u64::MAX;
 /// the JDK's server and hyper close in that case, without having said so in their answer.
 const FIRST_FLIGHT_BYTES: usize = 14_600;
 
-/// One slot of the pool: the connection that it holds now, and the request that is under way on it.
+/// One slot of the pool: the connection that it holds now, and the first of the requests that it carries.
 #[derive(Debug)]
 pub struct Connection {
     /// What it is doing.
     pub state: State,
     /// Which of the slot's connections this is.
     pub generation: u32,
-    /// Whose request it carries, or who waits for it to open.
+    /// Whose answer is the next on it, or who waits for it to open. Those behind are in the pool's `batches`.
     pub user: u32,
     /// Answers received on it since it was opened.
     pub answers: u32,
     /// Attempts to open it that failed, one after the other.
     pub refusals: u32,
-    /// When the request under way has taken too long.
+    /// No request on it has taken too long before.
     pub deadline_ns: u64,
     /// When the timer fires that was set for `deadline_ns`, or for that of an earlier request; `NO_TIMER` without one.
     pub timer_ns: u64,
@@ -35,9 +35,11 @@ pub struct Connection {
     pub received_bytes: u64,
     /// When the attempt to open it began.
     pub opening_since_ns: u64,
-    /// The request could not be sent in full.
+    /// Answers that are due: to requests that were handed over, in their order.
+    pub awaited: u8,
+    /// What was handed over could not be sent in full.
     send_failed: bool,
-    /// The request under way is longer than [`FIRST_FLIGHT_BYTES`].
+    /// A request of the batch is longer than [`FIRST_FLIGHT_BYTES`].
     long_request: bool,
     /// Reads the answer.
     pub decoder: Decoder,
@@ -52,9 +54,9 @@ pub enum State {
     BackingOff,
     /// Being opened.
     Connecting,
-    /// Open, carrying nothing.
+    /// Open, with nothing under way.
     Idle,
-    /// Open, with a request under way.
+    /// Open, with requests under way.
     Busy,
 }
 
@@ -65,7 +67,7 @@ pub enum Happening {
     StillReading,
     /// It is open.
     Opened,
-    /// A connection that carried nothing is of no more use: no failure of anybody.
+    /// A connection with nothing under way is of no more use: no failure of anybody.
     Dropped,
     /// The whole answer is here.
     Answered {
@@ -73,8 +75,10 @@ pub enum Happening {
         status: u16,
         /// Length of its body, without framing.
         body_bytes: u64,
-        /// The connection can carry another request.
+        /// The connection can go on: with the next answer that is due, else with another request.
         reusable: bool,
+        /// Bytes of the slice that belong to it. What is left belongs to the next answer that is due.
+        consumed: usize,
     },
     /// There will be no answer.
     Failed(Failure, Detail),
@@ -93,6 +97,8 @@ pub enum Detail {
     Phase(Phase),
     /// The next attempt to connect was not due yet.
     BackingOff,
+    /// Another request on the same connection came to its end.
+    Behind,
 }
 
 impl Default for Connection {
@@ -107,6 +113,7 @@ impl Default for Connection {
             timer_ns: NO_TIMER,
             received_bytes: 0,
             opening_since_ns: 0,
+            awaited: 0,
             send_failed: false,
             long_request: false,
             decoder: Decoder::new(),
@@ -116,21 +123,35 @@ impl Default for Connection {
 
 impl Connection {
     /// A new attempt to open it begins.
-    pub fn on_opening(&mut self, user: u32, now_ns: u64) {
+    pub fn on_opening(&mut self, now_ns: u64) {
         self.state = State::Connecting;
         self.generation = self.generation.wrapping_add(1);
-        self.user = user;
         self.answers = 0;
+        self.awaited = 0;
         self.opening_since_ns = now_ns;
     }
 
-    /// A request of so many bytes goes out on it.
-    pub fn on_submitted(&mut self, user: u32, request_bytes: usize) {
+    /// So many requests go out on it, the longest of so many bytes.
+    pub fn on_submitted(&mut self, requests: u8, request_bytes_max: usize) {
         self.state = State::Busy;
-        self.user = user;
-        self.received_bytes = 0;
+        self.awaited = requests;
         self.send_failed = false;
-        self.long_request = request_bytes > FIRST_FLIGHT_BYTES;
+        self.long_request = request_bytes_max > FIRST_FLIGHT_BYTES;
+    }
+
+    /// The answer to its first request is next.
+    pub fn await_answer(&mut self, expecting: Expecting, keep: Keep) {
+        self.received_bytes = 0;
+        self.decoder.start(expecting, keep);
+    }
+
+    /// An answer has been taken.
+    pub fn on_taken(&mut self, reusable: bool) {
+        self.answers += 1;
+        self.awaited -= 1;
+        if reusable && self.awaited == 0 {
+            self.state = State::Idle;
+        }
     }
 
     /// Something happened. `bytes` are those of [`Io::Received`], else empty; `sending` is whether the kernel still
@@ -149,7 +170,6 @@ impl Connection {
     fn on_busy(&mut self, io: Io, bytes: &[u8], sending: bool) -> Happening {
         match io {
             Io::Received(_) => {
-                self.received_bytes += bytes.len() as u64;
                 let decoded = self.decoder.on_bytes(bytes);
                 self.on_decoded(decoded, bytes.len(), sending)
             }
@@ -188,7 +208,13 @@ impl Connection {
         }
     }
 
-    fn on_decoded(&self, decoded: Decoded, bytes: usize, sending: bool) -> Happening {
+    fn on_decoded(&mut self, decoded: Decoded, bytes: usize, sending: bool) -> Happening {
+        // More than the last answer has counts with it.
+        let is_last = self.awaited == 1;
+        self.received_bytes += match decoded {
+            Decoded::Complete(answer) if !is_last => answer.consumed as u64,
+            _ => bytes as u64,
+        };
         match decoded {
             Decoded::Partial => Happening::StillReading,
             Decoded::Invalid(invalid) => {
@@ -200,10 +226,13 @@ impl Connection {
                 let clean = answer.consumed == bytes && !sending && !self.send_failed;
                 // Costs one connect for each long request that is refused, and keeps the next one from being lost.
                 let perhaps_unread = self.long_request && answer.status >= 300;
+                // While answers are due, those are what follows.
+                let can_go_on = !is_last || (clean && !perhaps_unread);
                 Happening::Answered {
                     status: answer.status,
                     body_bytes: answer.body_bytes,
-                    reusable: answer.keep_alive && clean && !perhaps_unread,
+                    reusable: answer.keep_alive && can_go_on,
+                    consumed: answer.consumed,
                 }
             }
         }
@@ -213,11 +242,15 @@ impl Connection {
 fn not_reusable(happening: Happening) -> Happening {
     match happening {
         Happening::Answered {
-            status, body_bytes, ..
+            status,
+            body_bytes,
+            consumed,
+            ..
         } => Happening::Answered {
             status,
             body_bytes,
             reusable: false,
+            consumed,
         },
         other => other,
     }
@@ -269,17 +302,16 @@ fn is_client_limit(errno: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::response::{Expecting, Keep};
     use crate::io::Received;
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     fn busy() -> Connection {
         let mut connection = Connection::default();
-        connection.on_opening(0, 0);
+        connection.on_opening(0);
         assert_eq!(connection.on(Io::Connected, &[], false), Happening::Opened);
-        connection.on_submitted(0, 100);
-        connection.decoder.start(Expecting::Body, Keep::body(8));
+        connection.on_submitted(1, 100);
+        connection.await_answer(Expecting::Body, Keep::body(8));
         connection
     }
 
@@ -326,7 +358,7 @@ mod tests {
             (libc::ENETUNREACH, Failure::ConnectFailed),
         ] {
             let mut connection = Connection::default();
-            connection.on_opening(0, 0);
+            connection.on_opening(0);
             let happening = connection.on(Io::ConnectFailed(errno), &[], false);
             assert_eq!(happening, Happening::Failed(expected, Detail::Errno(errno)));
         }
@@ -347,6 +379,31 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_an_answer_belongs_to_the_next_that_is_due() {
+        let both = [ANSWER, ANSWER, b"HT"].concat();
+        let mut connection = busy();
+        connection.on_submitted(2, 100);
+        let mut at = 0;
+        // The second request may still be on its way out; what follows the last answer is nobody's.
+        for (sending, expected) in [(true, true), (false, false)] {
+            let happening = connection.on(received(&both[at..]), &both[at..], sending);
+            let answered = Happening::Answered {
+                status: 200,
+                body_bytes: 2,
+                reusable: expected,
+                consumed: ANSWER.len(),
+            };
+            assert_eq!(happening, answered);
+            let surplus = if expected { 0 } else { 2 };
+            assert_eq!(connection.received_bytes as usize, ANSWER.len() + surplus);
+            connection.on_taken(expected);
+            connection.await_answer(Expecting::Body, Keep::body(8));
+            at += ANSWER.len();
+        }
+        assert_eq!((connection.awaited, connection.answers), (0, 2));
+    }
+
+    #[test]
     fn a_connection_is_not_used_again_after_a_long_request_was_refused() {
         const REFUSED: &[u8] = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
         for (answer, request_bytes, expected) in [
@@ -355,7 +412,7 @@ mod tests {
             (REFUSED, FIRST_FLIGHT_BYTES + 1, false),
         ] {
             let mut connection = busy();
-            connection.on_submitted(0, request_bytes);
+            connection.on_submitted(1, request_bytes);
             match connection.on(received(answer), answer, false) {
                 Happening::Answered { reusable, .. } => assert_eq!(reusable, expected),
                 other => panic!("{other:?}"),

@@ -46,6 +46,7 @@ pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String 
             "earlier attempts to connect had failed, and the next was not due within the time limit"
                 .into()
         }
+        Detail::Behind => "its connection ended with another request on it".into(),
         Detail::Phase(Phase::BeforeHead) => "no byte of an answer had come".into(),
         Detail::Phase(Phase::InHead) => "the head of the answer had begun".into(),
         Detail::Phase(Phase::InBody) => "the body of the answer had begun".into(),

@@ -10,6 +10,7 @@ use crate::metrics::latencies::Latencies;
 use crate::metrics::series::Series;
 use crate::plan::Plan;
 
+use super::batch::Batches;
 use super::collector::SPARE_INTERVALS;
 use super::connection::Connection;
 use super::driver_config;
@@ -59,6 +60,7 @@ impl Footprint {
             + connection_bytes(backend)
             + example::BYTES
             + TIMERS_PER_CONNECTION * Timers::BYTES_PER_ID
+            + Batches::bytes_each(plan.connections.depth())
             + Requests::BYTES_EACH;
         Self {
             users: users.sum(),

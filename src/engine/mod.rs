@@ -1,10 +1,11 @@
 //! A plan becomes samples: one thread per core, nothing shared, everything added up at the end.
 //!
 //! Reading order: [`run`] here, [`shard`] (the loop), then the pure parts that meet only there: [`user`],
-//! `requests`, [`connection`], [`pool`], [`timers`]; [`example`] is off the hot path, and
+//! `requests`, [`connection`], [`batch`], [`pool`], [`timers`]; [`example`] is off the hot path, and
 //! [`Footprint`] before it.
 
 mod arrivals;
+pub mod batch;
 mod collector;
 pub mod connection;
 pub mod example;
@@ -313,7 +314,7 @@ pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConf
         addresses: plan.addresses.clone(),
         sockets: sockets.clone(),
         slots: plan.slots_of_shard(index),
-        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        rendered_bytes_max: plan.batch_bytes_max(),
         shared: plan.scenario.shared(),
     }
 }

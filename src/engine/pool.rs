@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::batch::Batches;
 use super::connection::{Connection, NOBODY, State};
 
 /// First pause after a failed attempt to open a connection; it doubles with each further one.
@@ -14,6 +15,11 @@ const _: () = assert!(BACKOFF_NS_MAX < 1_000_000_000);
 pub struct Pool {
     /// By slot.
     pub connections: Vec<Connection>,
+    /// Who is behind the first user of each slot.
+    batches: Batches,
+    /// Slots that got users in this turn and have room for more, so that requests leave together. The last one is
+    /// filled first. Nobody stands in the line meanwhile.
+    filling: Vec<u32>,
     sharing: Sharing,
 }
 
@@ -30,32 +36,23 @@ enum Sharing {
     },
 }
 
-/// What a user's wish for a connection came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acquired {
-    /// It is open: send.
-    Ready(u32),
-    /// It has to be opened first.
-    ToOpen(u32),
-    /// It must not be opened yet; the user has been attached to it.
-    BackingOff(u32),
-    /// All are in use; the user stands in the line.
-    InLine,
-}
-
 impl Pool {
     /// One slot for each of `users`.
     pub fn per_user(users: usize) -> Self {
         Self {
             connections: slots(users),
+            batches: Batches::new(users, 1),
+            filling: Vec::new(),
             sharing: Sharing::PerUser,
         }
     }
 
-    /// `count` slots for up to `users`.
-    pub fn shared(count: usize, users: usize) -> Self {
+    /// `count` slots for up to `users`, up to `depth` of them on each at once.
+    pub fn shared(count: usize, users: usize, depth: usize) -> Self {
         Self {
             connections: slots(count),
+            batches: Batches::new(count, depth),
+            filling: Vec::with_capacity(count * (depth - 1).min(1)),
             sharing: Sharing::Shared {
                 free: (0..count as u32).rev().collect(),
                 waiting: VecDeque::with_capacity(users),
@@ -63,57 +60,97 @@ impl Pool {
         }
     }
 
-    /// A connection for a user's request.
-    pub fn acquire(&mut self, user: u32) -> Acquired {
+    /// Puts a user on a connection, whatever that connection does now. Without one, the user stands in the line.
+    pub fn acquire(&mut self, user: u32) -> Option<u32> {
         let slot = match &mut self.sharing {
             Sharing::PerUser => user,
-            Sharing::Shared { free, waiting } => match free.pop() {
-                Some(slot) => slot,
-                None => {
-                    waiting.push_back(user);
-                    return Acquired::InLine;
-                }
-            },
-        };
-        let connection = &mut self.connections[slot as usize];
-        match connection.state {
-            State::Idle => Acquired::Ready(slot),
-            State::BackingOff => {
-                connection.user = user;
-                Acquired::BackingOff(slot)
-            }
-            State::Closed | State::Connecting | State::Busy => Acquired::ToOpen(slot),
-        }
-    }
-
-    /// A slot's request is over (the state says whether the connection still stands). Returns the user who is next
-    /// in the line and gets it now.
-    pub fn release(&mut self, slot: u32) -> Option<u32> {
-        let connection = &mut self.connections[slot as usize];
-        connection.user = NOBODY;
-        match &mut self.sharing {
-            Sharing::PerUser => None,
-            // Comes back with `on_backoff_over`.
-            Sharing::Shared { .. } if connection.state == State::BackingOff => None,
             Sharing::Shared { free, waiting } => {
-                let next = waiting.pop_front();
-                if next.is_none() {
-                    free.push(slot);
+                match self.filling.last().copied().or_else(|| free.pop()) {
+                    Some(slot) => slot,
+                    None => {
+                        waiting.push_back(user);
+                        return None;
+                    }
                 }
-                next
             }
+        };
+        self.join(slot, user);
+        Some(slot)
+    }
+
+    /// Puts a user on a slot that has room.
+    pub fn join(&mut self, slot: u32, user: u32) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.user == NOBODY {
+            connection.user = user;
+        } else {
+            self.batches.push(slot, user);
+        }
+        let carried = self.carried(slot);
+        if carried == self.batches.depth() {
+            // The slot that is filled is the last one, as a rule.
+            if let Some(at) = self.filling.iter().rposition(|&filling| filling == slot) {
+                self.filling.remove(at);
+            }
+        } else if carried == 1 {
+            self.filling.push(slot);
         }
     }
 
-    /// A slot may be opened again. Returns the user who waits for it.
-    pub fn on_backoff_over(&mut self, slot: u32) -> Option<u32> {
+    /// Takes a user off its slot; whether nobody is left on that.
+    pub fn leave(&mut self, slot: u32, user: u32) -> bool {
         let connection = &mut self.connections[slot as usize];
-        connection.state = State::Closed;
-        match (&self.sharing, connection.user) {
-            (Sharing::PerUser, NOBODY) => None,
-            (Sharing::PerUser, user) => Some(user),
-            (Sharing::Shared { .. }, _) => self.release(slot),
+        if connection.user == user {
+            connection.user = self.batches.pop(slot).unwrap_or(NOBODY);
+        } else {
+            let mut behind = self.batches.behind(slot).iter();
+            let at = behind.position(|&behind| behind == user);
+            self.batches
+                .remove(slot, at.expect("who leaves a slot was on it"));
         }
+        connection.user == NOBODY
+    }
+
+    /// The user at this place of a slot that has so many, in the order of their requests.
+    pub fn user_at(&self, slot: u32, place: usize) -> u32 {
+        match place {
+            0 => self.connections[slot as usize].user,
+            place => self.batches.behind(slot)[place - 1],
+        }
+    }
+
+    /// How many users are on a slot.
+    pub fn carried(&self, slot: u32) -> usize {
+        let is_used = self.connections[slot as usize].user != NOBODY;
+        usize::from(is_used) + self.batches.behind(slot).len()
+    }
+
+    /// Whether a slot may get another user before it sends.
+    pub fn has_room(&self, slot: u32) -> bool {
+        let state = self.connections[slot as usize].state;
+        let takes = !matches!(state, State::Busy | State::BackingOff);
+        takes && self.carried(slot) < self.batches.depth()
+    }
+
+    /// Who is next to [`Pool::join`] a slot with room: the first in the line, who is not in it any more. When nobody is,
+    /// and nobody on the slot, it is free.
+    pub fn next_for(&mut self, slot: u32) -> Option<u32> {
+        if !self.has_room(slot) {
+            return None;
+        }
+        let Sharing::Shared { free, waiting } = &mut self.sharing else {
+            return None;
+        };
+        let next = waiting.pop_front();
+        if next.is_none() && self.connections[slot as usize].user == NOBODY {
+            free.push(slot);
+        }
+        next
+    }
+
+    /// A slot that was being filled: it is now with those it has.
+    pub fn filled(&mut self) -> Option<u32> {
+        self.filling.pop()
     }
 
     /// The slot that a user has for itself.
@@ -186,45 +223,76 @@ mod tests {
 
     #[test]
     fn a_user_without_a_free_connection_gets_the_next_one_that_is_released() {
-        let mut pool = Pool::shared(1, 3);
-        assert_eq!(pool.acquire(0), Acquired::ToOpen(0));
-        assert_eq!(pool.acquire(1), Acquired::InLine);
-        assert_eq!(pool.acquire(2), Acquired::InLine);
-        pool.connections[0].state = State::Idle;
+        let mut pool = Pool::shared(1, 3, 1);
+        assert_eq!(pool.acquire(0), Some(0));
+        assert_eq!(pool.acquire(1), None);
+        assert_eq!(pool.acquire(2), None);
         assert_eq!(pool.first_in_line(), Some(1));
-        assert_eq!(pool.release(0), Some(1));
-        assert_eq!(pool.release(0), Some(2));
-        assert_eq!(pool.release(0), None);
-        assert_eq!(pool.acquire(1), Acquired::Ready(0));
+        assert_eq!(pool.next_for(0), None, "it is in use");
+        for (user, next) in [(0, Some(1)), (1, Some(2)), (2, None)] {
+            assert!(pool.leave(0, user));
+            assert_eq!(pool.next_for(0), next);
+            next.iter().for_each(|&next| pool.join(0, next));
+        }
+        assert_eq!(pool.acquire(1), Some(0));
     }
 
     #[test]
     fn the_connection_used_last_is_used_first() {
-        let mut pool = Pool::shared(3, 3);
+        let mut pool = Pool::shared(3, 3, 1);
         for slot in 0..3 {
-            assert_eq!(pool.acquire(slot), Acquired::ToOpen(slot));
-            pool.connections[slot as usize].state = State::Idle;
+            assert_eq!(pool.acquire(slot), Some(slot));
         }
         for slot in [0, 2, 1] {
-            pool.release(slot);
+            pool.leave(slot, slot);
+            assert_eq!(pool.next_for(slot), None);
         }
-        assert_eq!(pool.acquire(7), Acquired::Ready(1));
+        assert_eq!(pool.acquire(7), Some(1));
     }
 
     #[test]
     fn a_slot_that_backs_off_is_nobodys_until_its_time_has_come() {
-        let mut pool = Pool::shared(1, 2);
+        let mut pool = Pool::shared(1, 2, 1);
         pool.acquire(0);
         pool.connections[0].state = State::BackingOff;
-        assert_eq!(pool.release(0), None);
-        assert_eq!(pool.acquire(1), Acquired::InLine);
-        assert_eq!(pool.on_backoff_over(0), Some(1));
+        pool.leave(0, 0);
+        assert_eq!(pool.next_for(0), None);
+        assert_eq!(pool.acquire(1), None);
+        pool.connections[0].state = State::Closed;
+        assert_eq!(pool.next_for(0), Some(1));
 
         let mut own = Pool::per_user(2);
         own.connections[1].state = State::BackingOff;
-        assert_eq!(own.acquire(1), Acquired::BackingOff(1));
-        assert_eq!(own.on_backoff_over(1), Some(1));
-        assert_eq!(own.connections[1].state, State::Closed);
+        assert_eq!(own.acquire(1), Some(1));
+        assert_eq!(own.connections[1].user, 1);
+    }
+
+    #[test]
+    fn connections_are_filled_one_after_the_other_and_then_there_is_a_line() {
+        let mut pool = Pool::shared(2, 9, 3);
+        let slots: Vec<_> = (0..7).map(|user| pool.acquire(user)).collect();
+        let [first, second] = [Some(0), Some(1)];
+        assert_eq!(
+            slots,
+            [first, first, first, second, second, second, None],
+            "the seventh finds none"
+        );
+        assert!([0, 1, 2] == [0, 1, 2].map(|place| pool.user_at(0, place)));
+        assert_eq!(pool.filled(), None);
+        // A batch that is under way takes nobody, whoever has left it.
+        pool.connections[0].state = State::Busy;
+        assert!(!pool.leave(0, 0));
+        assert_eq!(pool.next_for(0), None);
+        assert!(!pool.leave(0, 2) && pool.leave(0, 1));
+        pool.connections[0].state = State::Idle;
+        assert_eq!(pool.next_for(0), Some(6));
+        pool.join(0, 6);
+        assert_eq!(pool.next_for(0), None);
+        // It is filled until the turn is over.
+        assert_eq!(pool.acquire(7), Some(0));
+        assert_eq!(pool.filled(), Some(0));
+        assert_eq!(pool.acquire(8), None);
+        assert_eq!(pool.next_for(0), Some(8), "it has not been sent yet");
     }
 
     #[test]

@@ -25,11 +25,13 @@ pub struct Request {
 /// How far a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// In the waiting line, or its connection is being opened.
+    /// In the waiting line, or on a connection that has not sent it: it is being opened, or filled.
     Waiting,
     /// With the kernel.
     Submitted,
-    /// The same, and it has been sent a second time.
+    /// Was sent, and is to be sent once more.
+    Again,
+    /// With the kernel for the second time.
     Resubmitted,
 }
 

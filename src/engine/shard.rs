@@ -1,7 +1,8 @@
 //! The loop of one core: turns in a circle, and all the branching of the hot path.
 //!
-//! A request's life, top to bottom: `begin` (the user wants to send) -> `submit` (rendered, handed to the driver) ->
-//! `on_event` (something came back) -> `on_answered` or `fail` (recorded, connection given back) -> `act` (what the user wants next).
+//! A request's life, top to bottom: `begin` (the user wants to send) -> `on_joined` (it is on a connection) -> `submit`
+//! (rendered, with the others of its batch, and handed to the driver) -> `on_event` (something came back) -> `on_answered` or
+//! `break_off` (recorded, connection given back) -> `act` (what the user wants next).
 
 use crate::http::request::{Cuts, SHARED_MAX, Values};
 use crate::http::response::Keep;
@@ -17,9 +18,10 @@ use crate::plan::value::Origin;
 use crate::plan::{Connections, Plan};
 
 use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
+use super::batch::{self, Ending};
 use super::connection::{Detail, Happening, NO_TIMER, NOBODY, State};
 use super::example;
-use super::pool::{Acquired, Pool, backoff_ns};
+use super::pool::{Pool, backoff_ns};
 use super::requests::{NO_REQUEST, Phase, Request, Requests};
 use super::timers::Timers;
 use super::user::{self, Acting, Action, Answer, Leaving, Move, PollEnd, Script, Tally, User};
@@ -83,6 +85,10 @@ pub struct Shard<'p, D> {
     random: Keyed,
     /// Users whose request is in the batch that goes out with this turn.
     submitted: Vec<u32>,
+    /// Users whose requests fail by the end of the connection at hand, the last one first.
+    failing: Vec<(u32, Failure, Detail)>,
+    /// What the batch that is rendered now shares with others.
+    inserts: Vec<Insert>,
     progress: Progress,
 }
 
@@ -186,7 +192,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         let slots = plan.slots_of_shard(index);
         let pool = match plan.connections {
             Connections::PerUser => Pool::per_user(users_max),
-            Connections::Shared(_) => Pool::shared(slots, users_max),
+            Connections::Shared(_) | Connections::Pipelined { .. } => {
+                Pool::shared(slots, users_max, plan.connections.depth())
+            }
         };
         Self {
             plan,
@@ -213,7 +221,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             timers: Timers::new(users_max + 2 * slots),
             recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
             random: Keyed::new(plan.seed),
-            submitted: Vec::with_capacity(EVENTS_MAX + 3 * WOKEN_MAX),
+            // Each event may bring the answers of a whole batch.
+            submitted: Vec::with_capacity(plan.connections.depth() * EVENTS_MAX + 3 * WOKEN_MAX),
+            failing: Vec::with_capacity(plan.connections.depth()),
+            inserts: Vec::with_capacity(INSERTS_MAX),
             progress: Progress {
                 start_ns: 0,
                 wall_ahead_ns: 0,
@@ -261,6 +272,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 // What was due before the end is begun, however late this turn noticed it.
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
                 self.progress.load_end_ns = now_ns.min(end_ns);
+                self.send_filled();
                 self.begin_draining();
                 drained_by_ns = now_ns + self.plan.drain_ns();
             }
@@ -319,6 +331,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn turn(&mut self, due_ns: u64, events: &mut Vec<Event>) {
+        self.send_filled();
         let spins = self.plan.spins && self.progress.now_ns + SPIN_NS >= due_ns;
         let deadline_ns = match (self.plan.spins, spins) {
             (false, _) => due_ns,
@@ -380,9 +393,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NOBODY;
         let waiting = under_way().filter(|(_, request)| waits(request)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");
+        let users_on = |slot: u32| {
+            (0..self.pool.carried(slot)).map(move |place| self.pool.user_at(slot, place))
+        };
         for (id, request) in under_way().filter(|(_, request)| request.slot != NOBODY) {
-            let connection = &self.pool.connections[request.slot as usize];
-            assert_eq!(connection.user as usize, id, "the user of its connection");
+            let is_there = users_on(request.slot).any(|user| user as usize == id);
+            assert!(is_there, "the user of its connection");
         }
         let taken = self.pool.connections.iter();
         let taken = taken.filter(|connection| {
@@ -394,13 +410,23 @@ impl<'p, D: Driver> Shard<'p, D> {
             free.is_none_or(|free| free + taken.count() == slots),
             "a slot is lost"
         );
-        for (slot, connection) in self.pool.connections.iter().enumerate() {
+        for (slot, connection) in (0..).zip(&self.pool.connections) {
             let carries = matches!(connection.state, State::Busy | State::Connecting);
             assert_eq!(carries, carries && connection.user != NOBODY);
-            if connection.user != NOBODY {
-                let request = self.request(connection.user);
-                assert_eq!(request.slot as usize, slot, "the connection of its user");
+            for user in users_on(slot) {
+                assert_eq!(self.request(user).slot, slot, "the connection of its user");
             }
+            let is_awaited = |user: &u32| {
+                let phase = self.request(*user).phase;
+                matches!(phase, Phase::Submitted | Phase::Resubmitted)
+            };
+            let awaited = match connection.state {
+                State::Busy => usize::from(connection.awaited),
+                _ => 0,
+            };
+            let first = users_on(slot).take_while(is_awaited).count();
+            let all = users_on(slot).filter(is_awaited).count();
+            assert_eq!((first, all), (awaited, awaited), "answers due");
         }
     }
 
@@ -656,6 +682,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         &self.plan.scenario.steps[usize::from(index)]
     }
 
+    /// The step that a user is at.
+    fn step_of(&self, id: u32) -> &'p Step {
+        self.step(self.users[id as usize].user.step())
+    }
+
     fn wake_due(&mut self) {
         for _ in 0..WOKEN_MAX {
             let Some(id) = self.timers.pop(self.progress.now_ns) else {
@@ -719,29 +750,97 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.recorder.on_span_begun(usize::from(*span));
         }
         seat.request = self.requests.begin(self.progress.now_ns);
-        match self.pool.acquire(id) {
-            Acquired::Ready(slot) => self.submit(slot, id),
-            Acquired::ToOpen(slot) => self.open(slot, id),
-            Acquired::BackingOff(slot) => {
-                self.request_mut(id).slot = slot;
-                self.limit_time(slot);
-            }
-            Acquired::InLine => self.progress.waited_in_line += 1,
+        // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
+        // this turn is over.
+        if let Some(slot) = self.pool.acquire(id) {
+            self.on_joined(slot, id);
         }
     }
 
-    fn open(&mut self, slot: u32, id: u32) {
+    /// A user is on a slot, the first one or behind others. A full batch goes out at once, others when the turn is over.
+    fn on_joined(&mut self, slot: u32, id: u32) {
         self.request_mut(id).slot = slot;
+        self.limit_time(slot, id);
+        match self.pool.connections[slot as usize].state {
+            State::Idle if !self.pool.has_room(slot) => self.submit(slot),
+            State::Closed => self.open(slot),
+            State::Idle | State::Connecting | State::BackingOff | State::Busy => {}
+        }
+    }
+
+    /// Those who stand in the line get what room a slot has.
+    fn fill(&mut self, slot: u32) {
+        while let Some(next) = self.pool.next_for(slot) {
+            let waited = self.request(next).begun_ns < self.progress.now_ns;
+            self.progress.waited_in_line += u64::from(waited);
+            // Its time is over too: a connection is of no more use to it.
+            if self.time_limit_ns(next) <= self.progress.now_ns {
+                self.fail(next, Failure::WaitTimeout, Detail::None);
+            } else {
+                self.pool.join(slot, next);
+                self.on_joined(slot, next);
+            }
+        }
+    }
+
+    /// The turn is over: batches go out with the requests they have. Those that wait for their connection go with it.
+    fn send_filled(&mut self) {
+        while let Some(slot) = self.pool.filled() {
+            if self.pool.connections[slot as usize].state == State::Idle {
+                self.submit(slot);
+            }
+        }
+    }
+
+    /// Opens a connection for those who are on its slot.
+    fn open(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
-        connection.on_opening(id, self.progress.now_ns);
+        connection.on_opening(self.progress.now_ns);
         // Evenly over all routes, whatever the number of shards; the next one after a failed attempt.
         let route = self.slots_before + slot as usize + connection.refusals as usize;
         let connection = self.id_of(slot);
         self.driver.submit_connect(connection, route);
-        self.limit_time(slot);
+        self.limit_times(slot);
     }
 
-    fn submit(&mut self, slot: u32, id: u32) {
+    /// Sends the batch of an open connection: its requests one after the other, in one piece.
+    fn submit(&mut self, slot: u32) {
+        let connection = &self.pool.connections[slot as usize];
+        // What is sent again goes alone over a new connection: should it be what ends connections, the answer that says
+        // why must not be lost with the others (RFC 9112 section 9.3.2).
+        let alone = connection.answers == 0 && self.request(connection.user).phase == Phase::Again;
+        let count_max = match alone {
+            true => 1,
+            false => self.pool.carried(slot),
+        };
+        let (mut count, mut rendered, mut longest) = (0, 0, 0);
+        self.inserts.clear();
+        while count < count_max {
+            let id = self.pool.user_at(slot, count);
+            let shared = self.step_of(id).template.shared().len();
+            // What one send cannot carry follows when this batch has been answered.
+            if self.inserts.len() + shared > INSERTS_MAX {
+                break;
+            }
+            let (end, request_bytes) = self.render(id, rendered);
+            rendered = end;
+            longest = longest.max(request_bytes);
+            count += 1;
+        }
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_submitted(count as u8, longest);
+        self.await_answer(slot);
+        let connection = self.id_of(slot);
+        match &self.inserts[..] {
+            [] => self.driver.submit_send(connection, rendered),
+            inserts => self
+                .driver
+                .submit_send_around(connection, rendered, inserts),
+        }
+    }
+
+    /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.
+    fn render(&mut self, id: u32, at: usize) -> (usize, usize) {
         let seat = &self.users[id as usize];
         let step = self.step(seat.user.step());
         let text = u64::from(seat.user.request_number());
@@ -753,42 +852,39 @@ impl<'p, D: Driver> Shard<'p, D> {
             fresh: &self.fresh,
         };
         let mut cuts = Cuts::default();
-        let buffer = self.driver.send_buffer();
+        let buffer = &mut self.driver.send_buffer()[at..];
         let rendered = step.template.render(values, buffer, &mut cuts);
+        let shared = step.template.shared().len();
+        let inserts = cuts[..shared].iter().zip(step.shared_first as usize..);
+        self.inserts.extend(inserts.map(|(&cut, shared)| Insert {
+            at: at + cut,
+            shared,
+        }));
         let bytes = rendered + step.template.shared_bytes();
-        let connection = &mut self.pool.connections[slot as usize];
-        connection.on_submitted(id, bytes);
-        connection.decoder.start(
-            step.expecting,
-            Keep {
-                body_bytes: step.keep.body_bytes.max(example::BYTES),
-                ..step.keep
-            },
-        );
         let now_ns = self.progress.now_ns;
         let request = self.request_mut(id);
-        if request.phase == Phase::Waiting {
-            request.phase = Phase::Submitted;
-        }
-        request.slot = slot;
+        request.phase = match request.phase {
+            Phase::Again => Phase::Resubmitted,
+            _ => Phase::Submitted,
+        };
         // The true stamp follows when the batch goes out.
         request.submitted_ns = now_ns;
         self.recorder
             .on_submitted(usize::from(step.metric), bytes as u64);
-        let connection = self.id_of(slot);
-        match step.template.shared().len() {
-            0 => self.driver.submit_send(connection, rendered),
-            count => {
-                let inserts: [Insert; SHARED_MAX] = std::array::from_fn(|nth| Insert {
-                    at: cuts[nth],
-                    shared: step.shared_first as usize + nth,
-                });
-                self.driver
-                    .submit_send_around(connection, rendered, &inserts[..count]);
-            }
-        }
         self.submitted.push(id);
-        self.limit_time(slot);
+        (at + rendered, bytes)
+    }
+
+    /// The answer to the first request on a connection is next.
+    fn await_answer(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        let step = self.users[connection.user as usize].user.step();
+        let step = &self.plan.scenario.steps[usize::from(step)];
+        let keep = Keep {
+            body_bytes: step.keep.body_bytes.max(example::BYTES),
+            ..step.keep
+        };
+        connection.await_answer(step.expecting, keep);
     }
 
     fn id_of(&self, slot: u32) -> ConnectionId {
@@ -798,24 +894,33 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// The request that a slot now carries has its time limit counted from when its user began it. A timer that is
-    /// still set for an earlier request is left: when it fires, it looks again. So a busy connection costs one timer
-    /// operation per time limit, not per request.
-    fn limit_time(&mut self, slot: u32) {
-        let user = self.pool.connections[slot as usize].user;
-        let deadline_ns = self.time_limit_ns(user);
+    /// A request on a slot has its time limit counted from when its user began it. A timer that is still set for an
+    /// earlier request is left: when it fires, it looks again. So a busy connection costs one timer operation per time
+    /// limit, not per request.
+    fn limit_time(&mut self, slot: u32, id: u32) {
+        let limit_ns = self.time_limit_ns(id);
         let timer = self.users_max as u32 + slot;
         let connection = &mut self.pool.connections[slot as usize];
-        connection.deadline_ns = deadline_ns;
-        if connection.timer_ns <= deadline_ns {
+        connection.deadline_ns = match connection.user == id {
+            true => limit_ns,
+            false => connection.deadline_ns.min(limit_ns),
+        };
+        if connection.timer_ns <= connection.deadline_ns {
             return;
         }
         // This step's limit is shorter than that of the request which set the timer.
         if connection.timer_ns != NO_TIMER {
             self.timers.cancel(timer);
         }
-        connection.timer_ns = deadline_ns;
-        self.timers.set(timer, deadline_ns);
+        connection.timer_ns = connection.deadline_ns;
+        self.timers.set(timer, connection.deadline_ns);
+    }
+
+    /// The same for everybody on a slot, from the first one on.
+    fn limit_times(&mut self, slot: u32) {
+        for place in 0..self.pool.carried(slot) {
+            self.limit_time(slot, self.pool.user_at(slot, place));
+        }
     }
 
     /// When a user's request has taken too long, waiting line and connect included.
@@ -848,25 +953,31 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_event(&mut self, event: Event) {
         let slot = event.connection.slot;
-        let connection = &mut self.pool.connections[slot as usize];
-        let is_current = connection.generation == event.connection.generation;
+        let is_current = self.id_of(slot) == event.connection;
         let received = match event.io {
             Io::Received(received) => Some(received),
             _ => None,
         };
         if is_current {
             let sending = self.driver.is_sending(event.connection);
-            let bytes = received.map_or(&[][..], |received| self.driver.received(received));
-            match connection.on(event.io, bytes, sending) {
-                Happening::StillReading => {}
-                Happening::Opened => self.on_opened(slot),
-                Happening::Dropped => self.drop_connection(slot),
-                Happening::Answered {
-                    status,
-                    body_bytes,
-                    reusable,
-                } => self.on_answered(slot, status, body_bytes, reusable),
-                Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+            let mut at = 0;
+            // Bytes may hold several answers: each is taken before the next is looked at.
+            loop {
+                let bytes = received.map_or(&[][..], |received| self.driver.received(received));
+                let rest = &bytes[at..];
+                let connection = &mut self.pool.connections[slot as usize];
+                let happening = connection.on(event.io, rest, sending);
+                let is_all = match happening {
+                    Happening::Answered { consumed, .. } => consumed == rest.len(),
+                    _ => true,
+                };
+                let goes_on = self.on_happening(slot, happening);
+                if is_all || !goes_on {
+                    break;
+                }
+                if let Happening::Answered { consumed, .. } = happening {
+                    at += consumed;
+                }
             }
         }
         if let Some(received) = received {
@@ -874,13 +985,45 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// Whether the connection goes on to the next answer that is due.
+    fn on_happening(&mut self, slot: u32, happening: Happening) -> bool {
+        match happening {
+            Happening::StillReading => {}
+            Happening::Opened => self.on_opened(slot),
+            Happening::Dropped => self.on_dropped(slot),
+            Happening::Answered {
+                status,
+                body_bytes,
+                reusable,
+                ..
+            } => return self.on_answered(slot, status, body_bytes, reusable),
+            Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+        }
+        false
+    }
+
     fn on_opened(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
         connection.refusals = 0;
-        let id = connection.user;
+        connection.state = State::Idle;
+        let first = connection.user;
         let took_ns = self.progress.now_ns - connection.opening_since_ns;
         self.recorder.on_connected(took_ns);
-        self.submit(slot, id);
+        if self.request(first).phase == Phase::Waiting {
+            self.fill(slot);
+        }
+        // Unless it has gone because it was full.
+        if self.pool.connections[slot as usize].state == State::Idle {
+            self.submit(slot);
+        }
+    }
+
+    /// A connection ended with nothing under way; those it was being filled with get another.
+    fn on_dropped(&mut self, slot: u32) {
+        self.drop_connection(slot);
+        if self.pool.carried(slot) > 0 {
+            self.open(slot);
+        }
     }
 
     fn drop_connection(&mut self, slot: u32) {
@@ -888,7 +1031,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.pool.connections[slot as usize].state = State::Closed;
     }
 
-    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) {
+    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
         let connection = &self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
@@ -906,8 +1049,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
             let crossed = status == REQUEST_TIMEOUT && failure == Failure::Status && !reusable;
             if crossed && self.may_send_again(slot) {
-                self.send_again(slot);
-                return;
+                self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
+                return false;
             }
             let secrets = &scenario.secrets;
             self.recorder
@@ -916,33 +1059,85 @@ impl<'p, D: Driver> Shard<'p, D> {
                 });
         }
         let connection = &mut self.pool.connections[slot as usize];
-        connection.answers += 1;
-        if reusable {
-            connection.state = State::Idle;
-        } else {
+        connection.on_taken(reusable);
+        let goes_on = reusable && connection.awaited > 0;
+        if !reusable {
             self.drop_connection(slot);
         }
-        self.conclude(id, answer, outcome, body_bytes, received_bytes);
+        let happening = self.conclude(id, answer, outcome, body_bytes, received_bytes);
+        let is_last = self.pool.leave(slot, id);
+        match (goes_on, is_last) {
+            (true, _) => self.await_answer(slot),
+            (false, true) => self.fill(slot),
+            // Those behind waited for the proof that this connection carries.
+            (false, false) if reusable => self.submit(slot),
+            (false, false) => self.break_off(slot, Ending::Announced),
+        }
+        self.go_on(id, happening);
+        goes_on
     }
 
     fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
-        // The server closed an idle connection while the request was on its way: it never saw it.
-        let race = matches!(
-            failure,
-            Failure::ClosedBeforeHead | Failure::ResetBeforeHead
-        );
-        if race && self.may_send_again(slot) {
-            self.send_again(slot);
-            return;
-        }
         let connection = &self.pool.connections[slot as usize];
-        let id = connection.user;
+        let worked = connection.answers > 0;
         let never_opened = connection.state == State::Connecting;
         self.drop_connection(slot);
         if never_opened {
             self.back_off(slot);
+            self.break_off(slot, Ending::NeverOpened(failure, detail));
+            return;
         }
-        self.fail(id, failure, detail);
+        let ending = Ending::Broken {
+            failure,
+            detail,
+            worked,
+        };
+        self.break_off(slot, ending);
+    }
+
+    /// A connection has ended: some of the requests on it fail, and those that do not get another.
+    fn break_off(&mut self, slot: u32, ending: Ending) {
+        match self.take_off(slot, ending) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
+        }
+        self.fail_those_off();
+    }
+
+    /// Takes those off a slot whose requests fail by such an end; how many are left.
+    fn take_off(&mut self, slot: u32, ending: Ending) -> usize {
+        for place in (0..self.pool.carried(slot)).rev() {
+            let id = self.pool.user_at(slot, place);
+            let is_over = self.time_limit_ns(id) <= self.progress.now_ns;
+            let step = self.step_of(id);
+            let request = self.request_mut(id);
+            let is_sent = matches!(request.phase, Phase::Submitted | Phase::Resubmitted);
+            let failure = ending.failure_of(batch::Request {
+                is_first: place == 0,
+                is_sent,
+                is_over,
+                is_repeatable: step.idempotent && request.phase == Phase::Submitted,
+            });
+            match failure {
+                Some((failure, detail)) => {
+                    request.slot = NOBODY;
+                    self.failing.push((id, failure, detail));
+                    self.pool.leave(slot, id);
+                }
+                None if is_sent => {
+                    request.phase = Phase::Again;
+                    self.recorder.on_retried(usize::from(step.metric));
+                }
+                None => {}
+            }
+        }
+        self.pool.carried(slot)
+    }
+
+    fn fail_those_off(&mut self) {
+        while let Some((id, failure, detail)) = self.failing.pop() {
+            self.fail(id, failure, detail);
+        }
     }
 
     /// Sending a request once more is allowed for idempotent methods (RFC 9110 section 9.2.2), on a connection that
@@ -950,18 +1145,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn may_send_again(&self, slot: u32) -> bool {
         let connection = &self.pool.connections[slot as usize];
         let id = connection.user;
-        let step = self.step(self.users[id as usize].user.step());
+        let step = self.step_of(id);
         let is_first = self.request(id).phase == Phase::Submitted;
         connection.answers > 0 && step.idempotent && is_first
-    }
-
-    fn send_again(&mut self, slot: u32) {
-        let id = self.pool.connections[slot as usize].user;
-        self.request_mut(id).phase = Phase::Resubmitted;
-        let step = self.step(self.users[id as usize].user.step());
-        self.recorder.on_retried(usize::from(step.metric));
-        self.drop_connection(slot);
-        self.open(slot, id);
     }
 
     fn back_off(&mut self, slot: u32) {
@@ -977,24 +1163,27 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn on_backoff_over(&mut self, slot: u32) {
-        if let Some(id) = self.pool.on_backoff_over(slot) {
-            self.open(slot, id);
+        self.pool.connections[slot as usize].state = State::Closed;
+        match self.pool.carried(slot) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
         }
     }
 
-    /// A request has failed; its connection has been dealt with.
+    /// A request has failed, and its user is on no slot any more.
     fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
-        let step = self.step(self.users[id as usize].user.step());
+        let step = self.step_of(id);
         let secrets = &self.plan.scenario.secrets;
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
                 example::of_detail(failure, detail, secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };
-        self.conclude(id, Answer::Failed, outcome, 0, 0);
+        let happening = self.conclude(id, Answer::Failed, outcome, 0, 0);
+        self.go_on(id, happening);
     }
 
-    /// Records a request's outcome, gives its slot to who is next, and asks the user what it wants now.
+    /// Records a request's outcome; what its user is told of it.
     fn conclude(
         &mut self,
         id: u32,
@@ -1002,9 +1191,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         outcome: Outcome,
         body_bytes: u64,
         received_bytes: u64,
-    ) {
+    ) -> user::Happening {
         let times = self.times(id);
-        let step = self.step(self.users[id as usize].user.step());
+        let step = self.step_of(id);
         for span in step.ends.iter().filter(|_| answer == Answer::Success) {
             self.on_span_ended(id, usize::from(*span), times.done_ns);
         }
@@ -1016,15 +1205,16 @@ impl<'p, D: Driver> Shard<'p, D> {
             received_bytes,
         );
         self.progress.last_done_ns = times.done_ns;
-        let slot = self.end_request(id).slot;
-        if slot != NOBODY {
-            self.give_back(slot);
-        }
-        let happening = user::Happening::Answered {
+        self.end_request(id);
+        user::Happening::Answered {
             answer,
             service_ns: times.done_ns - times.submitted_ns,
             done_ns: times.done_ns,
-        };
+        }
+    }
+
+    /// Asks a user what it wants now.
+    fn go_on(&mut self, id: u32, happening: user::Happening) {
         let next = self.acting(id).next(happening);
         self.act(id, next);
     }
@@ -1038,23 +1228,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    fn give_back(&mut self, slot: u32) {
-        let next = loop {
-            match self.pool.release(slot) {
-                None => return,
-                // Its time is over too: a connection is of no more use to it.
-                Some(next) if self.time_limit_ns(next) <= self.progress.now_ns => {
-                    self.fail(next, Failure::WaitTimeout, Detail::None);
-                }
-                Some(next) => break next,
-            }
-        };
-        match self.pool.connections[slot as usize].state {
-            State::Idle => self.submit(slot, next),
-            _ => self.open(slot, next),
-        }
-    }
-
     /// The three moments of the request that a user has under way, if it ended now.
     fn times(&self, id: u32) -> Times {
         let done_ns = self.progress.now_ns;
@@ -1062,7 +1235,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Times {
             intended_ns: self.users[id as usize].user.intended_ns,
             submitted_ns: match request.phase {
-                Phase::Waiting => done_ns,
+                Phase::Waiting | Phase::Again => done_ns,
                 Phase::Submitted | Phase::Resubmitted => request.submitted_ns,
             },
             done_ns,
@@ -1077,30 +1250,49 @@ impl<'p, D: Driver> Shard<'p, D> {
         if connection.user == NOBODY {
             return;
         }
+        if connection.deadline_ns <= self.progress.now_ns {
+            // The limit may have been that of one who has left.
+            let carried = 0..self.pool.carried(slot);
+            let limits = carried.map(|place| self.time_limit_ns(self.pool.user_at(slot, place)));
+            let deadline_ns = limits.min().unwrap_or(u64::MAX);
+            self.pool.connections[slot as usize].deadline_ns = deadline_ns;
+        }
+        let connection = &mut self.pool.connections[slot as usize];
         if connection.deadline_ns > self.progress.now_ns {
             connection.timer_ns = connection.deadline_ns;
             let timer = self.users_max as u32 + slot;
             self.timers.set(timer, connection.deadline_ns);
             return;
         }
-        let id = connection.user;
         match connection.state {
             State::Busy => {
                 let phase = connection.decoder.phase();
                 self.drop_connection(slot);
-                self.fail(id, Failure::Timeout, Detail::Phase(phase));
+                self.break_off(slot, Ending::TimeOver(phase));
             }
             State::Connecting => {
-                self.drop_connection(slot);
-                self.back_off(slot);
-                self.fail(id, Failure::ConnectTimeout, Detail::None);
+                let ending = Ending::NotOpenYet(Failure::ConnectTimeout, Detail::None);
+                self.give_up_waiting(slot, ending);
             }
             State::BackingOff => {
-                connection.user = NOBODY;
-                self.fail(id, Failure::ConnectFailed, Detail::BackingOff);
+                let ending = Ending::NotOpenYet(Failure::ConnectFailed, Detail::BackingOff);
+                self.give_up_waiting(slot, ending);
             }
             State::Closed | State::Idle => {}
         }
+    }
+
+    /// Those whose time is over wait no more for a connection; with the last of them the attempt to open it ends.
+    fn give_up_waiting(&mut self, slot: u32, ending: Ending) {
+        let left = self.take_off(slot, ending);
+        let is_opening = self.pool.connections[slot as usize].state == State::Connecting;
+        if left > 0 {
+            self.limit_times(slot);
+        } else if is_opening {
+            self.drop_connection(slot);
+            self.back_off(slot);
+        }
+        self.fail_those_off();
     }
 
     /// Users who have stood in the line for too long: the first ones in it, and where steps have time limits of their
@@ -1111,6 +1303,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 break;
             }
             self.pool.leave_line();
+            self.progress.waited_in_line += 1;
             self.fail(id, Failure::WaitTimeout, Detail::None);
         }
         let looks = self.plan.scenario.has_own_timeouts
@@ -1124,6 +1317,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .collect();
             for id in expired {
                 self.pool.leave_line_early(id);
+                self.progress.waited_in_line += 1;
                 self.fail(id, Failure::WaitTimeout, Detail::None);
             }
         }
@@ -1135,7 +1329,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn begin_draining(&mut self) {
         self.progress.draining = true;
         self.cut_off_arrivals();
-        while self.pool.leave_line().is_some() {}
+        while self.pool.leave_line().is_some() {
+            self.progress.waited_in_line += 1;
+        }
         for id in 0..self.users.len() as u32 {
             let request = self.requests.get(self.users[id as usize].request);
             if request.is_some_and(|request| request.phase == Phase::Waiting) {
@@ -1190,16 +1386,16 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn cut_off(&mut self, id: u32) {
         let times = self.times(id);
         let slot = self.end_request(id).slot;
-        let metric = self.step(self.users[id as usize].user.step()).metric;
+        let metric = self.step_of(id).metric;
         self.recorder.cut_off(usize::from(metric), times);
         self.progress.last_done_ns = times.done_ns;
-        if slot != NOBODY {
+        if slot != NOBODY && self.pool.leave(slot, id) {
             // A slot that backs off goes on doing so: its timer is set.
             if self.pool.connections[slot as usize].state != State::BackingOff {
                 self.drop_connection(slot);
             }
             // The line is empty then, or everybody in it is cut off too.
-            self.pool.release(slot);
+            self.pool.next_for(slot);
         }
     }
 
@@ -1224,6 +1420,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.progress.load_end_ns = self.progress.now_ns;
         }
         self.take_stock();
+        self.progress.waited_in_line += self.pool.line().count() as u64;
         for id in 0..self.users.len() as u32 {
             if self.users[id as usize].request != NO_REQUEST {
                 self.cut_off(id);

@@ -24,7 +24,7 @@ pub enum Fault {
     SplitWrites,
     /// A request cannot be sent in full.
     SendFails,
-    /// A reply is lost for good: only a timeout can tell.
+    /// A reply is lost for good, and all behind it: only a timeout can tell.
     Lose,
     /// A piece of a reply comes late.
     Stall,

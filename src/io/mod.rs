@@ -52,8 +52,9 @@ pub trait Driver {
     /// numbers begin again at the first. Ends in [`Io::Connected`] or [`Io::ConnectFailed`].
     fn submit_connect(&mut self, connection: ConnectionId, route: usize);
 
-    /// A buffer to render the next request into, [`DriverConfig::rendered_bytes_max`] long. It belongs to the caller
-    /// until the next call of this trait; only [`Driver::submit_send`] and [`Driver::submit_send_around`] take it.
+    /// A buffer to render the next batch of requests into, [`DriverConfig::rendered_bytes_max`] long. It belongs to the
+    /// caller until the next other call of this trait; only [`Driver::submit_send`] and [`Driver::submit_send_around`]
+    /// take it.
     fn send_buffer(&mut self) -> &mut [u8];
 
     /// Sends the first `bytes` of the buffer that [`Driver::send_buffer`] gave last. Short writes are continued by
@@ -63,7 +64,7 @@ pub trait Driver {
     /// The same with shared bytes in their places, which are not copied: at most [`INSERTS_MAX`], in order.
     fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]);
 
-    /// Whether a part of the last request is still to be taken by the kernel.
+    /// Whether a part of what was sent last is still to be taken by the kernel.
     fn is_sending(&self, connection: ConnectionId) -> bool;
 
     /// Ends the connection. Events of it that are under way may still arrive; its slot is free at once.
@@ -125,7 +126,7 @@ pub enum Io {
     Closed,
     /// Reading failed, as by a reset: errno. Nothing more will arrive.
     ReceiveFailed(i32),
-    /// The request could not be sent in full: errno. An answer may arrive all the same.
+    /// What was handed over could not be sent in full: errno. An answer may arrive all the same.
     SendFailed(i32),
 }
 
@@ -167,7 +168,7 @@ pub struct DriverConfig {
     pub sockets: Sockets,
     /// Connection slots; [`ConnectionId::slot`] is below it.
     pub slots: usize,
-    /// Length of the longest request in bytes, without what is in `shared`.
+    /// Length in bytes of the longest batch of requests that is sent at once, without what is in `shared`.
     pub rendered_bytes_max: usize,
     /// What requests have in common, each sent from where it lies. A driver holds on to it until the kernel has let go.
     pub shared: Vec<Arc<Vec<u8>>>,

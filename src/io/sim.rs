@@ -68,6 +68,8 @@ struct Connection {
     sending: bool,
     /// The client has been told that nothing more will come.
     ended: bool,
+    /// A part of what goes to the client is lost, and with it all that is behind it.
+    lost: bool,
     /// Arrival of the last bytes in each direction: later ones do not overtake them.
     to_server_ns: u64,
     to_client_ns: u64,
@@ -181,6 +183,9 @@ impl<S: Service> Sim<S> {
         };
         let travel_ns = self.travel_ns();
         let state = &mut self.connections[connection.slot as usize];
+        if state.lost {
+            return;
+        }
         let at_ns = (self.clock_ns + delay_ns + travel_ns).max(state.to_client_ns);
         state.to_client_ns = at_ns;
         match reply {
@@ -192,6 +197,7 @@ impl<S: Service> Sim<S> {
 
     fn deliver(&mut self, at_ns: u64, connection: ConnectionId, mut bytes: Vec<u8>) {
         if self.misfortune.hits(Fault::Lose) {
+            self.connections[connection.slot as usize].lost = true;
             return;
         }
         if self.misfortune.hits(Fault::Garble) {

@@ -57,11 +57,13 @@ pub enum Failure {
     ClientLimit,
     /// The request could not be sent.
     SendFailed,
+    /// Its connection ended with another request on it, before its own answer was due (`--pipeline`).
+    PipelineBroken,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
@@ -78,6 +80,7 @@ impl Failure {
         Self::InvalidResponse,
         Self::ClientLimit,
         Self::SendFailed,
+        Self::PipelineBroken,
     ];
 
     /// Its name in reports and records.
@@ -99,6 +102,7 @@ impl Failure {
             Self::InvalidResponse => "invalid-response",
             Self::ClientLimit => "client-limit",
             Self::SendFailed => "send-failed",
+            Self::PipelineBroken => "pipeline-broken",
         }
     }
 }

@@ -69,6 +69,35 @@ pub enum Connections {
     PerUser,
     /// All share so many.
     Shared(usize),
+    /// The same, and each carries several requests at once, answered in order (RFC 9112 section 9.3.2).
+    Pipelined {
+        /// So many connections.
+        connections: usize,
+        /// So many requests on each, at most [`PIPELINE_MAX`].
+        depth: usize,
+    },
+}
+
+/// Most requests that a connection carries at once.
+pub const PIPELINE_MAX: usize = 64;
+
+impl Connections {
+    /// Requests that a connection carries at once, at most.
+    pub fn depth(self) -> usize {
+        match self {
+            Self::PerUser | Self::Shared(_) => 1,
+            Self::Pipelined { depth, .. } => depth,
+        }
+    }
+
+    /// How many there are in all, where they are shared.
+    pub fn shared(self) -> Option<usize> {
+        match self {
+            Self::PerUser => None,
+            Self::Shared(count) => Some(count),
+            Self::Pipelined { connections, .. } => Some(connections),
+        }
+    }
 }
 
 impl Plan {
@@ -99,15 +128,20 @@ impl Plan {
     /// How many connections a shard may have; at least one where it has users.
     pub fn slots_of_shard(&self, shard: usize) -> usize {
         let users = self.users_of_shard(shard);
-        match self.connections {
-            Connections::PerUser => users,
-            Connections::Shared(count) => share(count, self.shards, shard).max(1).min(users),
+        match self.connections.shared() {
+            None => users,
+            Some(count) => share(count, self.shards, shard).max(1).min(users),
         }
     }
 
     /// The number of a shard's first connection, counted over all shards.
     pub fn slots_before_shard(&self, shard: usize) -> usize {
         (0..shard).map(|before| self.slots_of_shard(before)).sum()
+    }
+
+    /// Length of the longest batch of requests that is sent at once, without what is sent from where it lies.
+    pub fn batch_bytes_max(&self) -> usize {
+        self.connections.depth() * self.scenario.rendered_bytes_max()
     }
 
     /// How long requests under way are waited for after the end.

@@ -41,6 +41,9 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
             "the bytes are no HTTP/1.1 answer: is this the right port?"
         }
         (Failure::ClosedBeforeHead, _) => "the server closed the connection instead of answering",
+        (Failure::PipelineBroken, _) => {
+            "what ends a connection fails all requests on it (--pipeline): see the other errors, or the server's limit of requests per connection"
+        }
         _ => return None,
     })
 }

@@ -71,6 +71,9 @@ pub struct RunInfo {
     pub backend: String,
     /// `per-user` or a number.
     pub connections: String,
+    /// Requests that a connection carries at once, at most.
+    #[serde(default = "no_pipeline")]
+    pub pipeline: usize,
     /// Time limit of a request.
     pub timeout_s: f64,
     /// RFC 3339, UTC.
@@ -79,6 +82,11 @@ pub struct RunInfo {
     pub ended_by: String,
     /// Where it ran.
     pub machine: MachineInfo,
+}
+
+/// Of records that do not say.
+fn no_pipeline() -> usize {
+    1
 }
 
 /// How the load was shaped.

@@ -225,7 +225,7 @@ pub fn sim<A: Answers>(
         addresses: plan.addresses.clone(),
         sockets: Sockets::default(),
         slots: plan.slots_of_shard(shard),
-        rendered_bytes_max: plan.scenario.rendered_bytes_max(),
+        rendered_bytes_max: plan.batch_bytes_max(),
         shared: plan.scenario.shared(),
     };
     Sim::new(&config, server, network, seed)

@@ -24,7 +24,7 @@ pub struct Watched<'c, D> {
     out: Vec<(Received, ConnectionId)>,
     submitted: bool,
     idle_turns: u32,
-    /// Requests handed over, and when the last one was.
+    /// Requests handed over, alone or several at once, and when the last one was.
     pub requests: u64,
     pub last_send_ns: u64,
     /// Events of connections that were not the present ones of their slots.
@@ -99,7 +99,10 @@ impl<'c, D: Driver> Watched<'c, D> {
         self.note(format_args!(
             "send {connection:?} {bytes} bytes {sum:x} {inserts:?}"
         ));
-        self.requests += 1;
+        // Rendered text has this nowhere else.
+        let text = &self.inner.send_buffer()[..bytes];
+        let heads = text.windows(11).filter(|end| end == b" HTTP/1.1\r\n");
+        self.requests += heads.count() as u64;
         self.last_send_ns = self.inner.now_ns();
         self.on_submitted();
     }

@@ -122,8 +122,12 @@ impl Console {
             load::shown(run, record.search.is_some()),
             run.seed
         ));
+        let pipeline = match run.pipeline {
+            1 => String::new(),
+            depth => format!(", pipeline {depth}"),
+        };
         self.line(format!(
-            "  engine    {}, {} shard(s), connections {}, timeout {} s",
+            "  engine    {}, {} shard(s), connections {}{pipeline}, timeout {} s",
             run.backend, run.shards, run.connections, run.timeout_s
         ));
         if let Some(sockets) = sockets(run) {
@@ -592,6 +596,7 @@ mod tests {
             shards: 1,
             backend: "io_uring".into(),
             connections: "per-user".into(),
+            pipeline: 1,
             timeout_s: 30.0,
             started_at: "2026-11-24T12:00:00.000Z".into(),
             ended_by: "time".into(),
