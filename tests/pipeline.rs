@@ -47,8 +47,8 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
     }
 }
 
-/// What a script does about the requests that came in one piece: their methods and paths, and the connection's number.
-type Script = Box<dyn FnMut(&[String], u32) -> Vec<Reply>>;
+/// What a script does about a piece: its bytes, the methods and paths of its requests, and the connection's number.
+type Script = Box<dyn FnMut(&[u8], &[String], u32) -> Vec<Reply>>;
 
 /// Follows a script; keeps what came in each piece, with the connection it came on.
 struct Scripted {
@@ -65,7 +65,7 @@ impl Service for Scripted {
             .lines()
             .filter_map(|line| line.strip_suffix(" HTTP/1.1"));
         let lines: Vec<String> = lines.map(str::to_owned).collect();
-        replies.extend((self.script)(&lines, on.generation));
+        replies.extend((self.script)(bytes, &lines, on.generation));
         self.pieces.push((on.generation, lines));
     }
 
@@ -78,7 +78,15 @@ struct Told {
 }
 
 impl Told {
-    fn new(plan: &Plan, script: impl FnMut(&[String], u32) -> Vec<Reply> + 'static) -> Self {
+    fn new(plan: &Plan, mut script: impl FnMut(&[String], u32) -> Vec<Reply> + 'static) -> Self {
+        Self::by(plan, Box::new(move |_, lines, on| script(lines, on)))
+    }
+
+    fn with_bytes(plan: &Plan, mut script: impl FnMut(&[u8]) -> Vec<Reply> + 'static) -> Self {
+        Self::by(plan, Box::new(move |bytes, _, _| script(bytes)))
+    }
+
+    fn by(plan: &Plan, script: Script) -> Self {
         let config = opsurge::io::DriverConfig {
             addresses: plan.addresses.clone(),
             slots: plan.slots_of_shard(0),
@@ -87,7 +95,7 @@ impl Told {
             shared: plan.scenario.shared(),
         };
         let service = Scripted {
-            script: Box::new(script),
+            script,
             pieces: Vec::new(),
         };
         let sim = opsurge::io::sim::Sim::new(&config, service, Network::calm(MS), 1);
@@ -173,6 +181,43 @@ fn a_batch_is_one_piece_and_its_answers_may_be_one_too() {
     assert_eq!(told.outcomes.waited_in_line, 6);
     assert_eq!(step.service.max_us(), 2_000.0);
     assert!((7_999.9..=8_000.0).contains(&step.response.max_us()));
+}
+
+#[test]
+fn a_batch_with_more_long_stretches_than_one_send_carries_goes_out_in_parts() {
+    let mut plan = plan("POST", 5, 5);
+    // Three long stretches in each, around values that are not; seven fit into one send.
+    let long = "x".repeat(40_000);
+    let text = format!(
+        "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{{{sequence}}}}\"\n[[task]]\nmethod = \"POST\"\n\
+         path = \"/{{{{n}}}}\"\ntext = \"{long}<{{{{n}}}}>{long}<{{{{n}}}}>{long}\""
+    );
+    plan.scenario =
+        compile("x.toml", &text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(plan.scenario.shared().len(), 3);
+    let pieces = Arc::new(Mutex::new(Vec::new()));
+    let seen = pieces.clone();
+    let told = Told::with_bytes(&plan, move |bytes| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let count = text.matches(" HTTP/1.1\r\n").count();
+        seen.lock().expect("no panic").push(text);
+        vec![Reply::Bytes(0, ok().repeat(count))]
+    });
+    assert_eq!(told.ends(), ["5 200"]);
+    let pieces = pieces.lock().expect("no panic");
+    let counts: Vec<usize> = pieces
+        .iter()
+        .map(|text| text.matches(" HTTP/1.1\r\n").count())
+        .collect();
+    assert_eq!(counts, [2, 2, 1]);
+    let bodies: Vec<&str> = pieces
+        .iter()
+        .flat_map(|text| text.split("POST /").skip(1))
+        .map(|request| request.split_once("\r\n\r\n").expect("a head").1)
+        .collect();
+    for (n, body) in bodies.into_iter().enumerate() {
+        assert!(body == format!("{long}<{n}>{long}<{n}>{long}"), "body {n}");
+    }
 }
 
 #[test]
@@ -520,11 +565,12 @@ fn a_wrong_pipeline_is_refused_with_its_cure() {
         "leave that out, or give a number",
     );
     let url = ["run", "--url", "http://127.0.0.1:1/", "--pipeline", "64"];
-    let body = ["--body", &"x".repeat(100_000)];
+    // Not long enough to be sent from where it lies.
+    let body = ["--body", &"x".repeat(30_000)];
     let output = run_binary(&[&url[..], &body].concat());
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert!(
-        text(&output).contains("give --pipeline 10"),
+        text(&output).contains("give --pipeline 34"),
         "{}",
         text(&output)
     );
