@@ -70,7 +70,7 @@
 //!
 //! # Reading order
 //!
-//! `cli/run.rs` for the whole, `engine/shard.rs` for the heart, `io/mod.rs` for its floor, then `plan`, `http`,
+//! `cli/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then `plan`, `http`,
 //! `metrics`, `report`.
 
 pub mod analysis;

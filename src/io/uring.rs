@@ -12,6 +12,13 @@
 //! - `SUBMIT_ALL` (5.18) goes on after an operation that fails at once, so that one bad descriptor delays nobody.
 //! - Multishot receive (6.0) from a provided-buffer ring: armed once per connection instead of once per answer, and
 //!   an idle connection holds no buffer. 6.9 us against 7.9 for one-shot receive at 1,000 connections.
+//!
+//! What it is not asked for, since nothing was gained (`benches/floor.rs` has a switch for each; 64 connections, the best
+//! and the worst of four interleaved rounds, us of CPU a request; the plain ring 4.1 to 4.5): sockets in the ring's own
+//! table 4.3 to 5.7, the ring's descriptor registered 4.3 to 5.8, sends that complete in silence 4.4 to 6.1, all three
+//! 4.3 to 6.0, a wait for 16 completions or 30 us 4.6 to 6.0, 64 receive buffers instead of 1,024 4.2 to 5.7, one
+//! enter a turn instead of two 4.1 to 4.5 against 4.5 to 6.0 (the second is only made when nothing has come). NAPI busy polling
+//! has no meaning on loopback, and buffers of 4 MiB no use for huge pages.
 
 use std::collections::VecDeque;
 use std::io;
@@ -41,9 +48,9 @@ const COMPLETIONS_MAX: u32 = 65_536;
 const RECEIVE_BUFFERS: u16 = 4 * EVENTS_MAX as u16;
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 /// Larger ones, for connections whose answers are long; untouched, and so not even in memory, without such. CPU of the
-/// process per byte against wrk's (64 connections, nginx, two interleaved rounds, a busy machine): for answers of 1 MiB
-/// 0.88 with the small buffers alone and 0.2 with these, for 64 KiB 1.15 and 0.8. Few of them stay in the cache: 256
-/// took 0.35 for 1 MiB. A connection that finds none has its bytes a turn later.
+/// process per byte against wrk's (`scripts/bench.sh --bodies 4 8 64`, medians): for answers of 1 MiB 0.64 at 8
+/// connections and 0.56 at 64, for 64 KiB 0.58 and 0.64; with the small buffers alone it was 0.9 to 1.2. Few of them stay
+/// in the cache: with 256 of them 1 MiB took 1.7 times as much. A connection that finds none has its bytes a turn later.
 const LARGE_BUFFERS: u16 = 64;
 const LARGE_BUFFER_BYTES: usize = 65_536;
 /// So many buffers in a row that were filled whole make a connection receive into large ones; as many in a row whose

@@ -1,0 +1,349 @@
+//! Something came back: an answer is judged and recorded, or a connection has ended, and its user goes on.
+
+use crate::engine::batch::{self, Ending};
+use crate::engine::connection::{Detail, Happening, NOBODY, State};
+use crate::engine::example;
+use crate::engine::pool::backoff_ns;
+use crate::engine::requests::Phase;
+use crate::engine::user::{self, Answer};
+use crate::io::{Driver, Event, Io};
+use crate::metrics::outcome::{Failure, Outcome};
+use crate::metrics::recorder::Times;
+use crate::plan::expect::{Reply, Unmet};
+use crate::plan::random::Stream;
+use crate::plan::scenario::Step;
+
+use super::{NO_SPAN, Shard};
+
+/// The status of a server that has waited for a request long enough.
+const REQUEST_TIMEOUT: u16 = 408;
+
+impl<'p, D: Driver> Shard<'p, D> {
+    pub(super) fn on_event(&mut self, event: Event) {
+        let slot = event.connection.slot;
+        let is_current = self.id_of(slot) == event.connection;
+        let received = match event.io {
+            Io::Received(received) => Some(received),
+            _ => None,
+        };
+        if is_current {
+            let sending = self.driver.is_sending(event.connection);
+            let mut at = 0;
+            // Bytes may hold several answers: each is taken before the next is looked at.
+            loop {
+                let bytes = received.map_or(&[][..], |received| self.driver.received(received));
+                let rest = &bytes[at..];
+                let connection = &mut self.pool.connections[slot as usize];
+                let happening = connection.on(event.io, rest, sending);
+                let is_all = match happening {
+                    Happening::Answered { consumed, .. } => consumed == rest.len(),
+                    _ => true,
+                };
+                let goes_on = self.on_happening(slot, happening);
+                if is_all || !goes_on {
+                    break;
+                }
+                if let Happening::Answered { consumed, .. } = happening {
+                    at += consumed;
+                }
+            }
+        }
+        if let Some(received) = received {
+            self.driver.release(received);
+        }
+    }
+
+    /// Whether the connection goes on to the next answer that is due.
+    fn on_happening(&mut self, slot: u32, happening: Happening) -> bool {
+        match happening {
+            Happening::StillReading => {}
+            Happening::Opened => self.on_opened(slot),
+            Happening::Dropped => self.on_dropped(slot),
+            Happening::Answered {
+                status,
+                body_bytes,
+                reusable,
+                ..
+            } => return self.on_answered(slot, status, body_bytes, reusable),
+            Happening::Failed(failure, detail) => self.on_failed(slot, failure, detail),
+        }
+        false
+    }
+
+    fn on_opened(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.refusals = 0;
+        connection.state = State::Idle;
+        let first = connection.user;
+        let took_ns = self.progress.now_ns - connection.opening_since_ns;
+        self.recorder.on_connected(took_ns);
+        if self.request(first).phase == Phase::Waiting {
+            self.fill(slot);
+        }
+        // Unless it has gone because it was full.
+        if self.pool.connections[slot as usize].state == State::Idle {
+            self.submit(slot);
+        }
+    }
+
+    /// A connection ended with nothing under way; those it was being filled with get another.
+    fn on_dropped(&mut self, slot: u32) {
+        self.drop_connection(slot);
+        if self.pool.carried(slot) > 0 {
+            self.open(slot);
+        }
+    }
+
+    pub(super) fn drop_connection(&mut self, slot: u32) {
+        self.driver.close(self.id_of(slot));
+        self.pool.connections[slot as usize].state = State::Closed;
+    }
+
+    fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
+        let connection = &self.pool.connections[slot as usize];
+        let id = connection.user;
+        let scenario = &self.plan.scenario;
+        let step = &scenario.steps[usize::from(self.users[id as usize].user.step())];
+        let received_bytes = connection.received_bytes;
+        let reply = Reply {
+            head: connection.decoder.head(),
+            body: connection.decoder.body(),
+        };
+        let stride = scenario.variables.stride();
+        let values = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
+        let (answer, outcome, unmet) = judge(step, status, reply, values);
+        if let Outcome::Failed { failure, .. } = outcome {
+            // A server that was about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
+            // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
+            let crossed = status == REQUEST_TIMEOUT && failure == Failure::Status && !reusable;
+            if crossed && self.may_send_again(slot) {
+                self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
+                return false;
+            }
+            let secrets = &scenario.secrets;
+            self.recorder
+                .example(usize::from(step.metric), failure, status, || {
+                    example::of_reply(status, unmet.as_ref(), reply.body, secrets)
+                });
+        }
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_taken(reusable);
+        let goes_on = reusable && connection.awaited > 0;
+        if !reusable {
+            self.drop_connection(slot);
+        }
+        let happening = self.conclude(id, answer, outcome, body_bytes, received_bytes);
+        let is_last = self.pool.leave(slot, id);
+        match (goes_on, is_last) {
+            (true, _) => self.await_answer(slot),
+            (false, true) => self.fill(slot),
+            // Those behind waited for the proof that this connection carries.
+            (false, false) if reusable => self.submit(slot),
+            (false, false) => self.break_off(slot, Ending::Announced),
+        }
+        self.go_on(id, happening);
+        goes_on
+    }
+
+    fn on_failed(&mut self, slot: u32, failure: Failure, detail: Detail) {
+        let connection = &self.pool.connections[slot as usize];
+        let worked = connection.answers > 0;
+        let never_opened = connection.state == State::Connecting;
+        self.drop_connection(slot);
+        if never_opened {
+            self.back_off(slot);
+            self.break_off(slot, Ending::NeverOpened(failure, detail));
+            return;
+        }
+        let ending = Ending::Broken {
+            failure,
+            detail,
+            worked,
+        };
+        self.break_off(slot, ending);
+    }
+
+    /// A connection has ended: some of the requests on it fail, and those that do not get another.
+    pub(super) fn break_off(&mut self, slot: u32, ending: Ending) {
+        match self.take_off(slot, ending) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
+        }
+        self.fail_those_off();
+    }
+
+    /// Takes those off a slot whose requests fail by such an end; how many are left.
+    pub(super) fn take_off(&mut self, slot: u32, ending: Ending) -> usize {
+        for place in (0..self.pool.carried(slot)).rev() {
+            let id = self.pool.user_at(slot, place);
+            let is_over = self.time_limit_ns(id) <= self.progress.now_ns;
+            let step = self.step_of(id);
+            let request = self.request_mut(id);
+            let is_sent = matches!(request.phase, Phase::Submitted | Phase::Resubmitted);
+            let failure = ending.failure_of(batch::Request {
+                is_first: place == 0,
+                is_sent,
+                is_over,
+                is_repeatable: step.idempotent && request.phase == Phase::Submitted,
+            });
+            match failure {
+                Some((failure, detail)) => {
+                    request.slot = NOBODY;
+                    self.failing.push((id, failure, detail));
+                    self.pool.leave(slot, id);
+                }
+                None if is_sent => {
+                    request.phase = Phase::Again;
+                    self.recorder.on_retried(usize::from(step.metric));
+                }
+                None => {}
+            }
+        }
+        self.pool.carried(slot)
+    }
+
+    pub(super) fn fail_those_off(&mut self) {
+        while let Some((id, failure, detail)) = self.failing.pop() {
+            self.fail(id, failure, detail);
+        }
+    }
+
+    /// Sending a request once more is allowed for idempotent methods (RFC 9110 section 9.2.2), on a connection that
+    /// had worked before.
+    fn may_send_again(&self, slot: u32) -> bool {
+        let connection = &self.pool.connections[slot as usize];
+        let id = connection.user;
+        let step = self.step_of(id);
+        let is_first = self.request(id).phase == Phase::Submitted;
+        connection.answers > 0 && step.idempotent && is_first
+    }
+
+    pub(super) fn back_off(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.refusals = connection.refusals.saturating_add(1);
+        connection.state = State::BackingOff;
+        let draw = u64::from(connection.generation) << 32 | u64::from(slot);
+        let random = self.random.draw(self.index as u64, Stream::Backoff, draw);
+        let over_ns = self.progress.now_ns + backoff_ns(connection.refusals, random);
+        let slots = self.pool.connections.len();
+        let timer = (self.users_max + slots) as u32 + slot;
+        self.timers.set(timer, over_ns);
+    }
+
+    pub(super) fn on_backoff_over(&mut self, slot: u32) {
+        self.pool.connections[slot as usize].state = State::Closed;
+        match self.pool.carried(slot) {
+            0 => self.fill(slot),
+            _ => self.open(slot),
+        }
+    }
+
+    /// A request has failed, and its user is on no slot any more.
+    pub(super) fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
+        let step = self.step_of(id);
+        let secrets = &self.plan.scenario.secrets;
+        self.recorder
+            .example(usize::from(step.metric), failure, 0, || {
+                example::of_detail(failure, detail, secrets)
+            });
+        let outcome = Outcome::Failed { failure, status: 0 };
+        let happening = self.conclude(id, Answer::Failed, outcome, 0, 0);
+        self.go_on(id, happening);
+    }
+
+    /// Records a request's outcome; what its user is told of it.
+    fn conclude(
+        &mut self,
+        id: u32,
+        answer: Answer,
+        outcome: Outcome,
+        body_bytes: u64,
+        received_bytes: u64,
+    ) -> user::Happening {
+        let times = self.times(id);
+        let step = self.step_of(id);
+        for span in step.ends.iter().filter(|_| answer == Answer::Success) {
+            self.on_span_ended(id, usize::from(*span), times.done_ns);
+        }
+        self.recorder.record(
+            usize::from(step.metric),
+            outcome,
+            times,
+            body_bytes,
+            received_bytes,
+        );
+        self.progress.last_done_ns = times.done_ns;
+        self.end_request(id);
+        user::Happening::Answered {
+            answer,
+            service_ns: times.done_ns - times.submitted_ns,
+            done_ns: times.done_ns,
+        }
+    }
+
+    /// Asks a user what it wants now.
+    fn go_on(&mut self, id: u32, happening: user::Happening) {
+        let next = self.acting(id).next(happening);
+        self.act(id, next);
+    }
+
+    fn on_span_ended(&mut self, id: u32, span: usize, done_ns: u64) {
+        let place = id as usize * self.plan.scenario.spans.len() + span;
+        let since_ns = std::mem::replace(&mut self.spans_since_ns[place], NO_SPAN);
+        if since_ns != NO_SPAN {
+            self.recorder
+                .on_span_ended(span, done_ns.saturating_sub(since_ns));
+        }
+    }
+
+    /// The three moments of the request that a user has under way, if it ended now.
+    pub(super) fn times(&self, id: u32) -> Times {
+        let done_ns = self.progress.now_ns;
+        let request = self.request(id);
+        Times {
+            intended_ns: self.users[id as usize].user.intended_ns,
+            submitted_ns: match request.phase {
+                Phase::Waiting | Phase::Again => done_ns,
+                Phase::Submitted | Phase::Resubmitted => request.submitted_ns,
+            },
+            done_ns,
+        }
+    }
+}
+
+/// What an answer means for the user and for the statistics, and what it lacks. What the step takes out of it is put
+/// among the user's values.
+fn judge<'s>(
+    step: &'s Step,
+    status: u16,
+    reply: Reply<'_>,
+    values: &mut [u8],
+) -> (Answer, Outcome, Option<Unmet<'s>>) {
+    let status_is_right = step.expect.statuses.contains(status);
+    let unmet = match status_is_right {
+        false => None,
+        true => step.expect.unmet(reply).or_else(|| {
+            let mut stored = step
+                .extract
+                .iter()
+                .map(|extract| extract.store(reply, values));
+            stored.find_map(Result::err)
+        }),
+    };
+    if status_is_right && unmet.is_none() {
+        return (Answer::Success, Outcome::Success { status }, None);
+    }
+    let means_not_yet = step
+        .repeat
+        .as_ref()
+        .is_some_and(|repeat| status_is_right || repeat.not_yet.contains(status));
+    if means_not_yet {
+        return (Answer::NotYet, Outcome::NotYet { status }, unmet);
+    }
+    let failure = if status_is_right {
+        Failure::Expectation
+    } else {
+        Failure::Status
+    };
+    (Answer::Failed, Outcome::Failed { failure, status }, unmet)
+}

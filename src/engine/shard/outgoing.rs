@@ -1,0 +1,226 @@
+//! A request goes out: a connection for it, the batch that it leaves with, its bytes.
+
+use crate::engine::connection::{Detail, NO_TIMER, State};
+use crate::engine::example;
+use crate::engine::requests::{NO_REQUEST, Phase, Request};
+use crate::http::request::{Cuts, Values};
+use crate::http::response::Keep;
+use crate::io::{ConnectionId, Driver, INSERTS_MAX, Insert};
+use crate::metrics::outcome::Failure;
+use crate::plan::random::Stream;
+use crate::plan::scenario::StepIndex;
+
+use super::Shard;
+
+impl<'p, D: Driver> Shard<'p, D> {
+    pub(super) fn begin(&mut self, id: u32, step: StepIndex) {
+        let begun = self.step(step);
+        self.recorder.on_started(usize::from(begun.metric));
+        self.progress.in_flight += 1;
+        let seat = &mut self.users[id as usize];
+        for span in begun.begins.iter().filter(|_| seat.user.is_first_attempt()) {
+            let spans = self.plan.scenario.spans.len();
+            let place = id as usize * spans + usize::from(*span);
+            self.spans_since_ns[place] = seat.user.intended_ns;
+            self.recorder.on_span_begun(usize::from(*span));
+        }
+        seat.request = self.requests.begin(self.progress.now_ns);
+        // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
+        // this turn is over.
+        if let Some(slot) = self.pool.acquire(id) {
+            self.on_joined(slot, id);
+        }
+    }
+
+    /// A user is on a slot, the first one or behind others. A full batch goes out at once, others when the turn is over.
+    fn on_joined(&mut self, slot: u32, id: u32) {
+        self.request_mut(id).slot = slot;
+        self.limit_time(slot, id);
+        match self.pool.connections[slot as usize].state {
+            State::Idle if !self.pool.has_room(slot) => self.submit(slot),
+            State::Closed => self.open(slot),
+            State::Idle | State::Connecting | State::BackingOff | State::Busy => {}
+        }
+    }
+
+    /// Those who stand in the line get what room a slot has.
+    pub(super) fn fill(&mut self, slot: u32) {
+        while let Some(next) = self.pool.next_for(slot) {
+            let waited = self.request(next).begun_ns < self.progress.now_ns;
+            self.progress.waited_in_line += u64::from(waited);
+            // Its time is over too: a connection is of no more use to it.
+            if self.time_limit_ns(next) <= self.progress.now_ns {
+                self.fail(next, Failure::WaitTimeout, Detail::None);
+            } else {
+                self.pool.join(slot, next);
+                self.on_joined(slot, next);
+            }
+        }
+    }
+
+    /// The turn is over: batches go out with the requests they have. Those that wait for their connection go with it.
+    pub(super) fn send_filled(&mut self) {
+        while let Some(slot) = self.pool.filled() {
+            if self.pool.connections[slot as usize].state == State::Idle {
+                self.submit(slot);
+            }
+        }
+    }
+
+    /// Opens a connection for those who are on its slot.
+    pub(super) fn open(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_opening(self.progress.now_ns);
+        // Evenly over all routes, whatever the number of shards; the next one after a failed attempt.
+        let route = self.slots_before + slot as usize + connection.refusals as usize;
+        let connection = self.id_of(slot);
+        self.driver.submit_connect(connection, route);
+        self.limit_times(slot);
+    }
+
+    /// Sends the batch of an open connection: its requests one after the other, in one piece.
+    pub(super) fn submit(&mut self, slot: u32) {
+        let connection = &self.pool.connections[slot as usize];
+        // What is sent again goes alone over a new connection: should it be what ends connections, the answer that says
+        // why must not be lost with the others (RFC 9112 section 9.3.2).
+        let alone = connection.answers == 0 && self.request(connection.user).phase == Phase::Again;
+        let count_max = match alone {
+            true => 1,
+            false => self.pool.carried(slot),
+        };
+        let (mut count, mut rendered, mut longest) = (0, 0, 0);
+        self.inserts.clear();
+        while count < count_max {
+            let id = self.pool.user_at(slot, count);
+            let shared = self.step_of(id).template.shared().len();
+            // What one send cannot carry follows when this batch has been answered.
+            if self.inserts.len() + shared > INSERTS_MAX {
+                break;
+            }
+            let (end, request_bytes) = self.render(id, rendered);
+            rendered = end;
+            longest = longest.max(request_bytes);
+            count += 1;
+        }
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.on_submitted(count as u8, longest);
+        self.await_answer(slot);
+        let connection = self.id_of(slot);
+        match &self.inserts[..] {
+            [] => self.driver.submit_send(connection, rendered),
+            inserts => self
+                .driver
+                .submit_send_around(connection, rendered, inserts),
+        }
+    }
+
+    /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.
+    fn render(&mut self, id: u32, at: usize) -> (usize, usize) {
+        let seat = &self.users[id as usize];
+        let step = self.step(seat.user.step());
+        let text = u64::from(seat.user.request_number());
+        let origin = self.origin(self.number(id, self.lives(id)), Stream::Request, text);
+        step.refresh(&origin, &mut self.fresh);
+        let stride = self.plan.scenario.variables.stride();
+        let values = Values {
+            user: &self.variables[id as usize * stride..(id as usize + 1) * stride],
+            fresh: &self.fresh,
+        };
+        let mut cuts = Cuts::default();
+        let buffer = &mut self.driver.send_buffer()[at..];
+        let rendered = step.template.render(values, buffer, &mut cuts);
+        let shared = step.template.shared().len();
+        let inserts = cuts[..shared].iter().zip(step.shared_first as usize..);
+        self.inserts.extend(inserts.map(|(&cut, shared)| Insert {
+            at: at + cut,
+            shared,
+        }));
+        let bytes = rendered + step.template.shared_bytes();
+        let now_ns = self.progress.now_ns;
+        let request = self.request_mut(id);
+        request.phase = match request.phase {
+            Phase::Again => Phase::Resubmitted,
+            _ => Phase::Submitted,
+        };
+        // The true stamp follows when the batch goes out.
+        request.submitted_ns = now_ns;
+        self.recorder
+            .on_submitted(usize::from(step.metric), bytes as u64);
+        self.submitted.push(id);
+        (at + rendered, bytes)
+    }
+
+    /// The answer to the first request on a connection is next.
+    pub(super) fn await_answer(&mut self, slot: u32) {
+        let connection = &mut self.pool.connections[slot as usize];
+        let step = self.users[connection.user as usize].user.step();
+        let step = &self.plan.scenario.steps[usize::from(step)];
+        let keep = Keep {
+            body_bytes: step.keep.body_bytes.max(example::BYTES),
+            ..step.keep
+        };
+        connection.await_answer(step.expecting, keep);
+    }
+
+    pub(super) fn id_of(&self, slot: u32) -> ConnectionId {
+        ConnectionId {
+            slot,
+            generation: self.pool.connections[slot as usize].generation,
+        }
+    }
+
+    /// A request on a slot has its time limit counted from when its user began it. A timer that is still set for an
+    /// earlier request is left: when it fires, it looks again. So a busy connection costs one timer operation per time
+    /// limit, not per request.
+    fn limit_time(&mut self, slot: u32, id: u32) {
+        let limit_ns = self.time_limit_ns(id);
+        let timer = self.users_max as u32 + slot;
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.deadline_ns = match connection.user == id {
+            true => limit_ns,
+            false => connection.deadline_ns.min(limit_ns),
+        };
+        if connection.timer_ns <= connection.deadline_ns {
+            return;
+        }
+        // This step's limit is shorter than that of the request which set the timer.
+        if connection.timer_ns != NO_TIMER {
+            self.timers.cancel(timer);
+        }
+        connection.timer_ns = connection.deadline_ns;
+        self.timers.set(timer, connection.deadline_ns);
+    }
+
+    /// The same for everybody on a slot, from the first one on.
+    pub(super) fn limit_times(&mut self, slot: u32) {
+        for place in 0..self.pool.carried(slot) {
+            self.limit_time(slot, self.pool.user_at(slot, place));
+        }
+    }
+
+    /// When a user's request has taken too long, waiting line and connect included.
+    pub(super) fn time_limit_ns(&self, id: u32) -> u64 {
+        let seat = &self.users[id as usize];
+        let timeout_ns = self.step(seat.user.step()).timeout_ns;
+        self.request(id).begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
+    }
+
+    /// The request that a user has under way.
+    pub(super) fn request(&self, id: u32) -> &Request {
+        let place = self.users[id as usize].request;
+        self.requests.get(place).expect("it has one under way")
+    }
+
+    pub(super) fn request_mut(&mut self, id: u32) -> &mut Request {
+        let place = self.users[id as usize].request;
+        self.requests.get_mut(place).expect("it has one under way")
+    }
+
+    /// A user's request is over. Returns what it was.
+    pub(super) fn end_request(&mut self, id: u32) -> Request {
+        self.progress.in_flight -= 1;
+        let seat = &mut self.users[id as usize];
+        let place = std::mem::replace(&mut seat.request, NO_REQUEST);
+        self.requests.end(place)
+    }
+}
