@@ -310,6 +310,17 @@ fn row_2_a_body_that_is_cut_by_an_end_is_incomplete() {
     });
 }
 
+/// What such a server does to requests costs each of them one more attempt.
+fn check_all_sent_again(server: fn(&mut Peer)) {
+    check(&Attack::default(), server, |ran, server| {
+        ran.check_all_well();
+        let totals = &ran.record.totals;
+        assert!(totals.retried > 0, "{}", ran.said);
+        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
+        assert_eq!(totals.requests + totals.retried, server.requests());
+    });
+}
+
 /// Answers the first request of a connection and ends it at the second.
 fn end_at_second(peer: &mut Peer) {
     if peer.request().is_some() {
@@ -322,13 +333,7 @@ fn end_at_second(peer: &mut Peer) {
 
 #[test]
 fn row_3_an_end_on_a_reused_connection_is_retried_once_for_a_get() {
-    check(&Attack::default(), end_at_second, |ran, server| {
-        ran.check_all_well();
-        let totals = &ran.record.totals;
-        assert!(totals.retried > 0, "{}", ran.said);
-        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
-        assert_eq!(totals.requests + totals.retried, server.requests());
-    });
+    check_all_sent_again(end_at_second);
 }
 
 #[test]
@@ -434,13 +439,7 @@ fn cross_second(peer: &mut Peer) {
 
 #[test]
 fn row_4_a_408_that_crosses_a_get_on_a_reused_connection_costs_one_more_attempt() {
-    check(&Attack::default(), cross_second, |ran, server| {
-        ran.check_all_well();
-        let totals = &ran.record.totals;
-        assert!(totals.retried > 0, "{}", ran.said);
-        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
-        assert_eq!(totals.requests + totals.retried, server.requests());
-    });
+    check_all_sent_again(cross_second);
 }
 
 #[test]
