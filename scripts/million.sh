@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(nproc)" -ge 2 ] || { echo "two cores are needed, one for each side"; exit 1; }
 ulimit -n 40000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-cargo build --release --locked --quiet
+[ -n "${NO_BUILD:-}" ] || cargo build --release --locked --quiet
 opsurge=$PWD/target/release/opsurge
 users=${USERS:-1000000} run_time=${RUN_TIME:-150s} connections=${CONNECTIONS:-16000}
 work=$(mktemp -d)
