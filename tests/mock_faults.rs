@@ -190,11 +190,15 @@ fn the_embedded_stand_in_agrees_in_spite_of_faults() {
     let faults = &stand_in.faults;
     let kinds = kinds(&record);
     assert!(kinds["reset-in-body"] > 0, "{said}");
-    assert_eq!(faults["reset-in-body"], kinds["reset-in-body"], "{said}");
-    assert_eq!(faults["status-500"], kinds["status"], "{said}");
-    // The run's end may come just before the time limit of a request that gets no answer.
-    let unanswered = kinds.get("timeout").copied().unwrap_or_default() + record.totals.cut_off;
-    assert_eq!(faults["no-answer"], unanswered, "{said}");
+    let seen = |kind| kinds.get(kind).copied().unwrap_or_default();
+    // On a busy machine a fault may come after the time limit, and the run's end before it: then the request is one
+    // more that got no answer.
+    let unanswered = seen("timeout") + record.totals.cut_off;
+    let late = unanswered.checked_sub(faults["no-answer"]);
+    let late = late.expect("whoever got no answer has waited");
+    let missed = |fault, kind| faults[fault].checked_sub(seen(kind)).expect("a fault each");
+    let missed = missed("reset-in-body", "reset-in-body") + missed("status-500", "status");
+    assert!(missed <= late, "{missed} {late} {said}");
     let shown = format!(
         "faults on purpose: {} no-answer, {} reset-in-body, {} status-500",
         faults["no-answer"], faults["reset-in-body"], faults["status-500"]
