@@ -173,7 +173,7 @@ fn the_embedded_stand_in_agrees_in_spite_of_faults() {
         "-t",
         "1s",
         "--timeout",
-        "300ms",
+        "1s",
         "--fault",
         "reset-in-body=3%",
         "--fault",

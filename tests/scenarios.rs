@@ -40,6 +40,11 @@ fn check_error(text: &str, place: (usize, usize), reason: &str) {
 #[test]
 fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     let with = |line: &str| format!("{STEP}{line}\n");
+    for key in ["40", "4o4", "600"] {
+        let hints = format!("hints = {{ {key} = \"x\" }}");
+        check_error(&with(&hints), (5, 11), "is no status");
+    }
+    check_error(&with("hints = { 404 = 1 }"), (5, 17), "a text in quotes");
     check_error("name = \"x\"\n[[task]\n", (2, 8), "");
     check_error("nmae = \"x\"\n", (1, 1), "\"name\" is missing");
     check_error(

@@ -40,6 +40,21 @@ pub(super) fn read_field_name(item: &Item<'_>) -> Result<String, ScenarioError> 
     }
 }
 
+/// What statuses most likely mean: `{ 404 = "the order was not placed" }`.
+pub(super) fn read_hints(item: &Item<'_>) -> Result<Vec<(u16, String)>, ScenarioError> {
+    let mut hints = Vec::new();
+    for (key, span, item) in item.table()?.entries() {
+        match key.parse() {
+            Ok(status @ 100..=599) => hints.push((status, item.text()?.to_owned())),
+            _ => {
+                let reason = format!("\"{key}\" is no status; write for example 404 = \"why\"");
+                return Err(item.source.error(span, reason));
+            }
+        }
+    }
+    Ok(hints)
+}
+
 pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
     let table = item.table()?;
     let statuses = table.read("status", read_statuses)?;

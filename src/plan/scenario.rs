@@ -147,6 +147,8 @@ pub struct MetricLabel {
     pub name: String,
     /// It is polled.
     pub is_poll: bool,
+    /// What a failure with this status most likely means, as far as the scenario knows.
+    pub hints: Vec<(u16, String)>,
 }
 
 /// The load that a scenario is made for; flags come before it.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::http::response::Expecting;
 
-use super::answer::{keep, read_expect, read_field_name, read_pointer, read_repeat};
+use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
 use super::compile::{Context, read_duration, read_wait};
 use super::expect::{Expect, Extract, FoundIn, StatusSet};
 use super::place::{ScenarioError, did_you_mean};
@@ -219,8 +219,9 @@ impl<'c, 's> Compiler<'c, 's> {
                 .map(|item| spans.at(item.text()?, end, item));
             indices.collect::<Result<Vec<u16>, ScenarioError>>()
         };
+        let hints = table.read("hints", read_hints)?.unwrap_or_default();
         let step = Step {
-            metric: self.metric(method_name, name, repeat.is_some()),
+            metric: self.metric(method_name, name, repeat.is_some(), hints),
             shared_first: self.shared_count,
             template,
             fresh,
@@ -327,16 +328,25 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 
     /// Steps with the same method and name are counted together.
-    fn metric(&mut self, method: &str, name: &str, is_poll: bool) -> u16 {
+    fn metric(
+        &mut self,
+        method: &str,
+        name: &str,
+        is_poll: bool,
+        hints: Vec<(u16, String)>,
+    ) -> u16 {
         let known = |label: &MetricLabel| label.method == method && label.name == name;
         if let Some(index) = self.metrics.iter().position(known) {
             self.metrics[index].is_poll |= is_poll;
+            // Of two hints at the same status the first is found.
+            self.metrics[index].hints.extend(hints);
             return index as u16;
         }
         self.metrics.push(MetricLabel {
             method: method.to_owned(),
             name: name.to_owned(),
             is_poll,
+            hints,
         });
         self.metrics.len() as u16 - 1
     }

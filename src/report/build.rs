@@ -192,7 +192,7 @@ fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
             kind: error.failure.name().into(),
             status: (error.status > 0).then_some(error.status),
             detail: error.example.clone(),
-            hint: hint(&label.name, error.failure, error.status).map(str::to_owned),
+            hint: hint(&label.hints, error.failure, error.status).map(str::to_owned),
             count: error.count,
             first_s: error.first_ns as f64 / 1e9,
             last_s: error.last_ns as f64 / 1e9,

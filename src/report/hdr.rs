@@ -262,6 +262,7 @@ mod tests {
             method: "GET".into(),
             name: name.into(),
             is_poll: false,
+            hints: Vec::new(),
         }
     }
 

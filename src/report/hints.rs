@@ -2,17 +2,17 @@
 
 use crate::metrics::outcome::Failure;
 
-/// What a user should look at first. `name` is the step's.
-pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
-    let is_ops_core = name.contains("/opscore/");
+/// What a user should look at first. `own` are the scenario's hints on the step's statuses; they know the service.
+pub fn hint(own: &[(u16, String)], failure: Failure, status: u16) -> Option<&str> {
+    let of_status = own.iter().find(|(known, _)| *known == status);
+    if let (Failure::Status, Some((_, hint))) = (failure, of_status) {
+        return Some(hint);
+    }
     Some(match (failure, status) {
         (Failure::Status, 401) => {
             "the API key was refused: set OPSCORE_API_KEY (or the variable of --api-key-env) to the server's key"
         }
         (Failure::Status, 403) => "the API key is known but may not do this",
-        (Failure::Status, 404) if is_ops_core => {
-            "the agent is not registered (did its registration fail?), or the workflow definition is unknown"
-        }
         (Failure::Status, 404) => {
             "the path is unknown to the server, or what it names does not exist"
         }
@@ -20,9 +20,6 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
             "the server finds the body invalid: compare it with the API's description"
         }
         (Failure::Status, 429) => "the server limits the rate: what is measured is its limiter",
-        (Failure::Status, 500) if is_ops_core && name.ends_with("/workflow") => {
-            "Ops-Core as published answers 500 to every workflow request (its storage of definitions is broken): the server's doing, not the load test's"
-        }
         (Failure::Status, 500..=599) => "the server's own error: its log tells more",
         (Failure::ConnectRefused, _) => {
             "nobody listened at the address: the server was down, or its backlog full"
@@ -46,4 +43,24 @@ pub fn hint(name: &str, failure: Failure, status: u16) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scenarios_hint_on_a_status_comes_before_what_is_known_of_any_service() {
+        let own = [(404, "no such order".to_owned())];
+        let status = Failure::Status;
+        assert_eq!(hint(&own, status, 404), Some("no such order"));
+        assert!(hint(&own, status, 401).is_some_and(|hint| hint.contains("API key")));
+        // A failure without a status, or one of another kind, is none of its business.
+        assert_ne!(hint(&own, Failure::Expectation, 404), Some("no such order"));
+        let unregistered = hint(&[], status, 404).expect("404 is known");
+        assert!(
+            unregistered.starts_with("the path is unknown"),
+            "{unregistered}"
+        );
+    }
 }

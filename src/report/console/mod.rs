@@ -574,6 +574,7 @@ mod tests {
             method: "POST".into(),
             name: WORKFLOW.into(),
             is_poll: false,
+            hints: vec![(500, "a broken storage".into())],
         };
         let run = RunInfo {
             version: "0".into(),
