@@ -45,7 +45,7 @@ run() { # record, then arguments
     local record=$1; shift
     taskset -c 0 "$opsurge" run "$@" --host "$url" --shards 1 --headless --json "$record" >"$work/report" 2>"$work/said" || true
     grep -h "^memory:" "$work/said" || cat "$work/said"
-    grep -A4 "^VERDICT" "$work/report" || true
+    sed -n '/^VERDICT/,/^$/p' "$work/report"
 }
 
 million() { # name, then arguments

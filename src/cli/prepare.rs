@@ -32,7 +32,9 @@ pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
         Some(target) => target.clone(),
         None => Target::parse("localhost", "--host")?,
     };
-    Ok((wishes.compile(&somewhere)?, somewhere))
+    let scenario = wishes.compile(&somewhere)?;
+    check_batch(&scenario, wishes.pipeline)?;
+    Ok((scenario, somewhere))
 }
 
 /// Makes sure that the reports can be written where they are wanted.
@@ -95,7 +97,6 @@ impl Prepared {
         if let Some(count) = connections.shared() {
             cores.shards.truncate(count);
         }
-        check_batch(&wishes.compile(&somewhere)?, connections.depth())?;
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
             Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {

@@ -1,7 +1,7 @@
 //! How connections are made: `--unix-socket`, `--source-address` and `--tcp`, read, and tried before the first request.
 
 use std::io::ErrorKind;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ const OPTIONS: [(&str, &str); 8] = [
     ("mss", "BYTES"),
     ("congestion", "NAME"),
 ];
+/// The first address that a machine has for itself; those after it are its own too.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// What the kernel takes (`TCP_MIN_MSS`, `MAX_TCP_WINDOW`, `MAX_TCP_KEEPIDLE`).
 const MSS_MIN: usize = 88;
 const MSS_MAX: usize = 32_767;
@@ -248,10 +250,11 @@ fn ports_missing(
         return None;
     }
     let sources = connections.div_ceil(ports * targets.max(1));
+    let last = address_of(number_of(LOOPBACK) + u128::from(sources) - 1, true);
     Some(format!(
         "{} connections need as many ports, and one source address has {} for each target address \
          (net.ipv4.ip_local_port_range: {first} to {last}); give --source-address with {sources} addresses, \
-         such as 127.0.0.1-127.0.0.{sources} for a target on this machine, or --connections {}",
+         such as {LOOPBACK}-{last} for a target on this machine, or --connections {}",
         grouped(connections),
         grouped(ports),
         ports * routes
@@ -516,6 +519,9 @@ mod tests {
         let reason = ports_missing(28_233, 1, 1, range).expect("one too many");
         assert!(reason.contains("with 2 addresses"), "{reason}");
         assert!(reason.contains("--connections 28232"), "{reason}");
+        assert!(reason.contains("127.0.0.1-127.0.0.2 "), "{reason}");
+        let many = ports_missing(10_000_000, 1, 1, range).expect("too many");
+        assert!(many.contains("127.0.0.1-127.0.1.99 "), "{many}");
         let reason = ports_missing(200_000, 4, 2, range).expect("too many");
         assert!(reason.contains("with 4 addresses"), "{reason}");
     }
