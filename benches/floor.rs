@@ -15,19 +15,17 @@ mod called;
 mod client;
 mod ring;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use io_uring::types::{Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
-use opsurge::io::cpu::raise_descriptor_limit;
 
 use called::is_called_by_cargo;
-use client::{Window, connect, learn_answer_bytes};
+use client::{Task, Window};
 use ring::Buffers;
 
 const SUBMISSIONS_MAX: u32 = 4096;
@@ -38,15 +36,8 @@ const SEND: u64 = 1 << 32;
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long)]
-    addr: SocketAddr,
-    /// The request, byte for byte.
-    #[arg(long)]
-    request: PathBuf,
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
-    #[arg(long, default_value_t = 4.0)]
-    seconds: f64,
+    #[command(flatten)]
+    task: Task,
     /// Sockets in the ring's own table: saves a look-up and a reference per operation.
     #[arg(long)]
     fixed_files: bool,
@@ -97,15 +88,10 @@ fn main() -> Result<()> {
     }
     let args = Args::parse();
     ensure!(
-        args.want <= 1 || args.min_wait_us > 0 || args.want <= args.connections,
+        args.want <= 1 || args.min_wait_us > 0 || args.want <= args.task.connections,
         "--want more than there are connections would wait for ever"
     );
-    raise_descriptor_limit(args.connections as u64 + 64)?;
-    let request = std::fs::read(&args.request).context("--request")?;
-    let answer_bytes = learn_answer_bytes(args.addr, &request)?;
-    let sockets = (0..args.connections)
-        .map(|_| connect(args.addr))
-        .collect::<Result<Vec<_>>>()?;
+    let begun = args.task.begin()?;
     let mut builder = IoUring::builder();
     builder
         .setup_single_issuer()
@@ -125,7 +111,7 @@ fn main() -> Result<()> {
         submitter.register_ring_fd()?;
     }
     if args.fixed_files {
-        let descriptors: Vec<_> = sockets.iter().map(AsRawFd::as_raw_fd).collect();
+        let descriptors: Vec<_> = begun.sockets.iter().map(AsRawFd::as_raw_fd).collect();
         submitter.register_files(&descriptors)?;
     }
     let buffers = Buffers::new(&submitter, BUFFER_GROUP, args.buffers, args.buffer_bytes)?;
@@ -136,14 +122,14 @@ fn main() -> Result<()> {
     }
     let floor = Floor {
         args: &args,
-        requests: &request.repeat(args.pipeline),
-        request_bytes: request.len(),
-        sockets: &sockets,
+        requests: &begun.request.repeat(args.pipeline),
+        request_bytes: begun.request.len(),
+        sockets: &begun.sockets,
         submitter,
         queue,
         buffers,
-        received: vec![0; sockets.len()],
-        answer_bytes,
+        received: vec![0; begun.sockets.len()],
+        answer_bytes: begun.answer_bytes,
     };
     floor.run(completions)
 }
@@ -165,7 +151,7 @@ struct Floor<'a> {
 impl Floor<'_> {
     fn run(mut self, mut completions: io_uring::CompletionQueue<'_>) -> Result<()> {
         let window = Window::begin()?;
-        let until = Instant::now() + Duration::from_secs_f64(self.args.seconds);
+        let until = Instant::now() + Duration::from_secs_f64(self.args.task.seconds);
         for connection in 0..self.sockets.len() as u64 {
             self.receive(connection)?;
             self.send(connection, self.args.pipeline)?;

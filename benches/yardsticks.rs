@@ -10,19 +10,17 @@ mod client;
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
-use opsurge::io::cpu::raise_descriptor_limit;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use called::is_called_by_cargo;
-use client::{Window, connect, learn_answer_bytes};
+use client::{Task, Window};
 
 const BUFFER_BYTES: usize = 4096;
 /// Room for a batch as large as the floor's.
@@ -38,15 +36,8 @@ enum Driver {
 struct Args {
     #[arg(long, value_enum)]
     driver: Driver,
-    #[arg(long)]
-    addr: SocketAddr,
-    /// The request, byte for byte.
-    #[arg(long)]
-    request: PathBuf,
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
-    #[arg(long, default_value_t = 4.0)]
-    seconds: f64,
+    #[command(flatten)]
+    task: Task,
 }
 
 fn main() -> Result<()> {
@@ -57,21 +48,16 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let args = Args::parse();
-    raise_descriptor_limit(args.connections as u64 + 64)?;
-    let request = std::fs::read(&args.request).context("--request")?;
-    let answer_bytes = learn_answer_bytes(args.addr, &request)?;
-    let sockets = (0..args.connections)
-        .map(|_| connect(args.addr))
-        .collect::<Result<Vec<_>>>()?;
+    let begun = args.task.begin()?;
     let work = Work {
-        request,
-        answer_bytes,
+        request: begun.request,
+        answer_bytes: begun.answer_bytes,
         answered: Rc::new(Cell::new(0)),
-        duration: Duration::from_secs_f64(args.seconds),
+        duration: Duration::from_secs_f64(args.task.seconds),
     };
     match args.driver {
-        Driver::Tokio => tokio_loop(sockets, work),
-        Driver::TokioUring => tokio_uring_loop(sockets, work),
+        Driver::Tokio => tokio_loop(begun.sockets, work),
+        Driver::TokioUring => tokio_uring_loop(begun.sockets, work),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use opsurge::engine::shard::{Outcomes, Shard, Start};
-use opsurge::engine::{Control, Order};
+use opsurge::engine::{Control, Order, driver_config};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
@@ -191,8 +191,8 @@ fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
 
 /// A connection for each user, then two for all of them.
 fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
-    let batches = Connections::Pipelined {
-        connections: 2,
+    let batches = Connections::Shared {
+        count: 2,
         depth: 16,
     };
     for connections in [Connections::PerUser, batches] {
@@ -226,13 +226,7 @@ fn run<D: Driver>(
     let shared = !plan.scenario.shared().is_empty();
     let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
     std::thread::spawn(move || answer_all(listener, request_bytes));
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        sockets: Sockets::default(),
-        slots: plan.slots_of_shard(0),
-        rendered_bytes_max: plan.batch_bytes_max(),
-        shared: plan.scenario.shared(),
-    };
+    let config = driver_config(&plan, &Sockets::default(), 0);
     let Some(inner) = build(&config) else {
         println!("SKIPPED: this driver is not to be had here");
         return None;

@@ -380,7 +380,10 @@ fn whatever_the_network_does_every_arrival_is_accounted_for() {
         plan.seed = seed;
         plan.timeout_ns = SECOND_NS;
         if seed % 4 > 1 {
-            plan.connections = Connections::Shared(1 + seed as usize % 5);
+            plan.connections = Connections::Shared {
+                count: 1 + seed as usize % 5,
+                depth: 1,
+            };
         }
         let network = Network {
             jitter_ns: 3 * MS,

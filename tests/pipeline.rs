@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use binary::{check_sums as check_record, record_of, run as run_binary, statuses, text};
+use opsurge::engine::driver_config;
 use opsurge::engine::shard::Outcomes;
-use opsurge::io::ConnectionId;
 use opsurge::io::sim::{Network, Reply, Service};
+use opsurge::io::{ConnectionId, Sockets};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::wait::Wait;
@@ -38,10 +39,7 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
         run_time_ns: None,
         timeout_ns: 2 * SECOND_NS,
         seed: 7,
-        connections: Connections::Pipelined {
-            connections: 1,
-            depth,
-        },
+        connections: Connections::Shared { count: 1, depth },
         shards: 1,
         addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }
@@ -87,13 +85,7 @@ impl Told {
     }
 
     fn by(plan: &Plan, script: Script) -> Self {
-        let config = opsurge::io::DriverConfig {
-            addresses: plan.addresses.clone(),
-            slots: plan.slots_of_shard(0),
-            sockets: opsurge::io::Sockets::default(),
-            rendered_bytes_max: plan.batch_bytes_max(),
-            shared: plan.scenario.shared(),
-        };
+        let config = driver_config(plan, &Sockets::default(), 0);
         let service = Scripted {
             script,
             pieces: Vec::new(),

@@ -674,7 +674,10 @@ fn a_steps_own_time_limit_holds_on_its_connection_and_in_the_line() {
         method = "GET"
         path = "/slow"
     "#;
-    for connections in [Connections::PerUser, Connections::Shared(2)] {
+    for connections in [
+        Connections::PerUser,
+        Connections::Shared { count: 2, depth: 1 },
+    ] {
         let mut plan = plan(text, None, Closed::at_rate(4, 4.0), 60);
         plan.connections = connections;
         let (outcomes, _) = run(&plan, |_| Answer {
@@ -755,7 +758,10 @@ fn whatever_the_network_does_users_keep_to_themselves_and_nothing_is_lost() {
         plan.timeout_ns = SECOND_NS;
         plan.seed = seed;
         if seed % 2 == 1 {
-            plan.connections = Connections::Shared(1 + seed as usize % 4);
+            plan.connections = Connections::Shared {
+                count: 1 + seed as usize % 4,
+                depth: 1,
+            };
         }
         let network = Network {
             jitter_ns: 3 * MS,

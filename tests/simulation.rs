@@ -113,7 +113,7 @@ fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
 #[test]
 fn a_shared_pool_makes_users_wait_and_says_so() {
     let mut plan = plan(50, "0", 10);
-    plan.connections = Connections::Shared(5);
+    plan.connections = Connections::Shared { count: 5, depth: 1 };
     let (outcomes, _) = run(&plan, OpsCore::new(0, 1_000_000), Network::calm(0), 1);
     let work = &outcomes.recorder.counts.steps[WORKFLOW];
     check_sums(&outcomes.recorder.counts.steps, 1);
@@ -128,7 +128,7 @@ fn a_shared_pool_makes_users_wait_and_says_so() {
 #[test]
 fn the_time_limit_covers_the_waiting_line_too() {
     let mut plan = plan(4, "0", 30);
-    plan.connections = Connections::Shared(1);
+    plan.connections = Connections::Shared { count: 1, depth: 1 };
     plan.timeout_ns = 2 * SECOND_NS;
     // One connection, 1.5 s a request: whoever waits for it has half a second left when it comes.
     let (outcomes, _) = run(

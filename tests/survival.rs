@@ -163,9 +163,9 @@ impl Story {
         let count = 1 + dice.below(users + 1) as usize;
         let connections = match dice.below(4) {
             0 | 1 => Connections::PerUser,
-            2 => Connections::Shared(count),
-            _ => Connections::Pipelined {
-                connections: count.div_ceil(dice.pick(&[1, 4])),
+            2 => Connections::Shared { count, depth: 1 },
+            _ => Connections::Shared {
+                count: count.div_ceil(dice.pick(&[1, 4])),
                 depth: dice.pick(&[2, 3, 8, 64]),
             },
         };

@@ -1,12 +1,54 @@
-//! What the bare clients share: connecting, learning an answer's length, and the line that they end with.
+//! What the bare clients share: what they are told, connecting, learning an answer's length, and the line that they end
+//! with.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use opsurge::io::cpu::raise_descriptor_limit;
+
+/// Whom to send what, from how many connections, for how long.
+#[derive(clap::Args)]
+pub struct Task {
+    #[arg(long)]
+    pub addr: SocketAddr,
+    /// The request, byte for byte.
+    #[arg(long)]
+    pub request: PathBuf,
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    #[arg(long, default_value_t = 4.0)]
+    pub seconds: f64,
+}
+
+/// All connections, before anything of what is measured was sent.
+pub struct Begun {
+    pub request: Vec<u8>,
+    pub answer_bytes: usize,
+    pub sockets: Vec<TcpStream>,
+}
+
+impl Task {
+    /// Learns what an answer looks like, and opens the connections.
+    ///
+    /// # Errors
+    /// No request to be read, no connection to be had, no answer to be counted by.
+    pub fn begin(&self) -> Result<Begun> {
+        raise_descriptor_limit(self.connections as u64 + 64)?;
+        let request = std::fs::read(&self.request).context("--request")?;
+        let answer_bytes = learn_answer_bytes(self.addr, &request)?;
+        let sockets = (0..self.connections).map(|_| connect(self.addr));
+        Ok(Begun {
+            sockets: sockets.collect::<Result<_>>()?,
+            request,
+            answer_bytes,
+        })
+    }
+}
 
 /// From the first request to the last.
 pub struct Window {
@@ -47,10 +89,8 @@ impl Window {
 }
 
 /// Sends one request and takes its answer apart, the only one that is looked at.
-///
-/// # Errors
-/// No answer, one without a content-length, or one that is no success: a floor of failures would be no floor.
-pub fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
+/// An answer without a content-length, or one that is no success, is an error: a floor of failures would be no floor.
+fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
     let mut socket = connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     socket.write_all(request)?;
@@ -80,10 +120,7 @@ pub fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> 
 }
 
 /// A connection that sends at once.
-///
-/// # Errors
-/// What the kernel says.
-pub fn connect(address: SocketAddr) -> Result<TcpStream> {
+fn connect(address: SocketAddr) -> Result<TcpStream> {
     let socket = TcpStream::connect(address).with_context(|| format!("{address}"))?;
     socket.set_nodelay(true)?;
     Ok(socket)

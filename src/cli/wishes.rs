@@ -281,9 +281,8 @@ impl<'a> Wishes<'a> {
     pub fn connections(&self, users_max: u64) -> Connections {
         match (self.connections, self.pipeline) {
             (None, 1) => Connections::PerUser,
-            (Some(count), 1) => Connections::Shared(count),
-            (count, depth) => Connections::Pipelined {
-                connections: count.unwrap_or(users_max.div_ceil(depth as u64) as usize),
+            (count, depth) => Connections::Shared {
+                count: count.unwrap_or(users_max.div_ceil(depth as u64) as usize),
                 depth,
             },
         }

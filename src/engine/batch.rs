@@ -95,9 +95,9 @@ pub enum Ending {
     TimeOver(Phase),
 }
 
-/// A request on a connection that ends.
+/// A request that a connection carries when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct Carried {
     /// Its answer would have been the next.
     pub is_first: bool,
     /// It was handed to the kernel.
@@ -113,7 +113,7 @@ impl Ending {
     ///
     /// A server that closes while requests are on their way has not seen them, or says so: sending them once more is
     /// allowed for idempotent methods (RFC 9110 section 9.2.2, RFC 9112 section 9.3.2).
-    pub fn failure_of(self, request: Request) -> Option<(Failure, Detail)> {
+    pub fn failure_of(self, request: Carried) -> Option<(Failure, Detail)> {
         let over = (Failure::Timeout, Detail::Phase(Phase::BeforeHead));
         let behind = match request.is_over {
             true => over,
@@ -180,20 +180,20 @@ mod tests {
         assert_eq!(batches.users.capacity() + batches.counts.capacity(), 0);
     }
 
-    const FIRST: Request = Request {
+    const FIRST: Carried = Carried {
         is_first: true,
         is_sent: true,
         is_over: false,
         is_repeatable: false,
     };
-    const BEHIND: Request = Request {
+    const BEHIND: Carried = Carried {
         is_first: false,
         ..FIRST
     };
 
     /// How the first request, and one behind it, fail; each when it may not and when it may be repeated.
     fn check(ending: Ending, expected: [Option<Failure>; 4]) {
-        let repeatable = |request| Request {
+        let repeatable = |request| Carried {
             is_repeatable: true,
             ..request
         };
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn time_is_over_for_each_by_itself() {
         let (behind, over) = (Failure::PipelineBroken, Failure::Timeout);
-        let is_over = |request| Request {
+        let is_over = |request| Carried {
             is_over: true,
             ..request
         };
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_yet_is_not_failed_by_those_that_were() {
-        let unsent = Request {
+        let unsent = Carried {
             is_sent: false,
             ..BEHIND
         };

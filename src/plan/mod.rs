@@ -67,13 +67,12 @@ pub struct Plan {
 pub enum Connections {
     /// Each has one of its own.
     PerUser,
-    /// All share so many.
-    Shared(usize),
-    /// The same, and each carries several requests at once, answered in order (RFC 9112 section 9.3.2).
-    Pipelined {
+    /// All share them.
+    Shared {
         /// So many connections.
-        connections: usize,
-        /// So many requests on each, at most [`PIPELINE_MAX`].
+        count: usize,
+        /// So many requests on each at once, at most [`PIPELINE_MAX`]: several are answered in order (RFC 9112
+        /// section 9.3.2).
         depth: usize,
     },
 }
@@ -85,8 +84,8 @@ impl Connections {
     /// Requests that a connection carries at once, at most.
     pub fn depth(self) -> usize {
         match self {
-            Self::PerUser | Self::Shared(_) => 1,
-            Self::Pipelined { depth, .. } => depth,
+            Self::PerUser => 1,
+            Self::Shared { depth, .. } => depth,
         }
     }
 
@@ -94,8 +93,7 @@ impl Connections {
     pub fn shared(self) -> Option<usize> {
         match self {
             Self::PerUser => None,
-            Self::Shared(count) => Some(count),
-            Self::Pipelined { connections, .. } => Some(connections),
+            Self::Shared { count, .. } => Some(count),
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use opsurge::engine::Control;
 use opsurge::engine::shard::{OnInterval, Outcomes, Shard, Start};
+use opsurge::engine::{Control, driver_config};
 use opsurge::io::sim::{Network, Reply, Service, Sim};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Sockets};
+use opsurge::io::{ConnectionId, Driver, Sockets};
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::plan::Plan;
 
@@ -221,13 +221,7 @@ pub fn sim<A: Answers>(
     network: Network,
     seed: u64,
 ) -> Sim<Server<A>> {
-    let config = DriverConfig {
-        addresses: plan.addresses.clone(),
-        sockets: Sockets::default(),
-        slots: plan.slots_of_shard(shard),
-        rendered_bytes_max: plan.batch_bytes_max(),
-        shared: plan.scenario.shared(),
-    };
+    let config = driver_config(plan, &Sockets::default(), shard);
     Sim::new(&config, server, network, seed)
 }
 

@@ -1,6 +1,6 @@
 //! Something came back: an answer is judged and recorded, or a connection has ended, and its user goes on.
 
-use crate::engine::batch::{self, Ending};
+use crate::engine::batch::{Carried, Ending};
 use crate::engine::connection::{Detail, Happening, NOBODY, State};
 use crate::engine::example;
 use crate::engine::pool::backoff_ns;
@@ -103,7 +103,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let connection = &self.pool.connections[slot as usize];
         let id = connection.user;
         let scenario = &self.plan.scenario;
-        let step = &scenario.steps[usize::from(self.users[id as usize].user.step())];
+        let step = self.step_of(id);
         let received_bytes = connection.received_bytes;
         let reply = Reply {
             head: connection.decoder.head(),
@@ -116,7 +116,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             // A server that was about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
             // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
             let crossed = status == REQUEST_TIMEOUT && failure == Failure::Status && !reusable;
-            if crossed && self.may_send_again(slot) {
+            if crossed && connection.answers > 0 && self.is_repeatable(id) {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
@@ -176,25 +176,23 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn take_off(&mut self, slot: u32, ending: Ending) -> usize {
         for place in (0..self.pool.carried(slot)).rev() {
             let id = self.pool.user_at(slot, place);
-            let is_over = self.time_limit_ns(id) <= self.progress.now_ns;
-            let step = self.step_of(id);
-            let request = self.request_mut(id);
-            let is_sent = matches!(request.phase, Phase::Submitted | Phase::Resubmitted);
-            let failure = ending.failure_of(batch::Request {
+            let phase = self.request(id).phase;
+            let carried = Carried {
                 is_first: place == 0,
-                is_sent,
-                is_over,
-                is_repeatable: step.idempotent && request.phase == Phase::Submitted,
-            });
-            match failure {
+                is_sent: matches!(phase, Phase::Submitted | Phase::Resubmitted),
+                is_over: self.time_limit_ns(id) <= self.progress.now_ns,
+                is_repeatable: self.is_repeatable(id),
+            };
+            match ending.failure_of(carried) {
                 Some((failure, detail)) => {
-                    request.slot = NOBODY;
+                    self.request_mut(id).slot = NOBODY;
                     self.failing.push((id, failure, detail));
                     self.pool.leave(slot, id);
                 }
-                None if is_sent => {
-                    request.phase = Phase::Again;
-                    self.recorder.on_retried(usize::from(step.metric));
+                None if carried.is_sent => {
+                    self.request_mut(id).phase = Phase::Again;
+                    let metric = self.step_of(id).metric;
+                    self.recorder.on_retried(usize::from(metric));
                 }
                 None => {}
             }
@@ -208,14 +206,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Sending a request once more is allowed for idempotent methods (RFC 9110 section 9.2.2), on a connection that
-    /// had worked before.
-    fn may_send_again(&self, slot: u32) -> bool {
-        let connection = &self.pool.connections[slot as usize];
-        let id = connection.user;
-        let step = self.step_of(id);
-        let is_first = self.request(id).phase == Phase::Submitted;
-        connection.answers > 0 && step.idempotent && is_first
+    /// A request that was sent may be sent once more: that is allowed for idempotent methods (RFC 9110 section 9.2.2).
+    fn is_repeatable(&self, id: u32) -> bool {
+        self.step_of(id).idempotent && self.request(id).phase == Phase::Submitted
     }
 
     pub(super) fn back_off(&mut self, slot: u32) {

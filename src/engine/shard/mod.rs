@@ -189,9 +189,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let slots = plan.slots_of_shard(index);
         let pool = match plan.connections {
             Connections::PerUser => Pool::per_user(users_max),
-            Connections::Shared(_) | Connections::Pipelined { .. } => {
-                Pool::shared(slots, users_max, plan.connections.depth())
-            }
+            Connections::Shared { depth, .. } => Pool::shared(slots, users_max, depth),
         };
         Self {
             plan,

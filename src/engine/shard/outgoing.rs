@@ -8,7 +8,7 @@ use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, INSERTS_MAX, Insert};
 use crate::metrics::outcome::Failure;
 use crate::plan::random::Stream;
-use crate::plan::scenario::StepIndex;
+use crate::plan::scenario::{Step, StepIndex};
 
 use super::Shard;
 
@@ -92,12 +92,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.inserts.clear();
         while count < count_max {
             let id = self.pool.user_at(slot, count);
-            let shared = self.step_of(id).template.shared().len();
+            let step = self.step_of(id);
             // What one send cannot carry follows when this batch has been answered.
-            if self.inserts.len() + shared > INSERTS_MAX {
+            if self.inserts.len() + step.template.shared().len() > INSERTS_MAX {
                 break;
             }
-            let (end, request_bytes) = self.render(id, rendered);
+            let (end, request_bytes) = self.render(id, step, rendered);
             rendered = end;
             longest = longest.max(request_bytes);
             count += 1;
@@ -115,10 +115,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.
-    fn render(&mut self, id: u32, at: usize) -> (usize, usize) {
-        let seat = &self.users[id as usize];
-        let step = self.step(seat.user.step());
-        let text = u64::from(seat.user.request_number());
+    fn render(&mut self, id: u32, step: &Step, at: usize) -> (usize, usize) {
+        let text = u64::from(self.users[id as usize].user.request_number());
         let origin = self.origin(self.number(id, self.lives(id)), Stream::Request, text);
         step.refresh(&origin, &mut self.fresh);
         let stride = self.plan.scenario.variables.stride();
@@ -152,14 +150,12 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The answer to the first request on a connection is next.
     pub(super) fn await_answer(&mut self, slot: u32) {
-        let connection = &mut self.pool.connections[slot as usize];
-        let step = self.users[connection.user as usize].user.step();
-        let step = &self.plan.scenario.steps[usize::from(step)];
+        let step = self.step_of(self.pool.connections[slot as usize].user);
         let keep = Keep {
             body_bytes: step.keep.body_bytes.max(example::BYTES),
             ..step.keep
         };
-        connection.await_answer(step.expecting, keep);
+        self.pool.connections[slot as usize].await_answer(step.expecting, keep);
     }
 
     pub(super) fn id_of(&self, slot: u32) -> ConnectionId {
@@ -200,8 +196,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// When a user's request has taken too long, waiting line and connect included.
     pub(super) fn time_limit_ns(&self, id: u32) -> u64 {
-        let seat = &self.users[id as usize];
-        let timeout_ns = self.step(seat.user.step()).timeout_ns;
+        let timeout_ns = self.step_of(id).timeout_ns;
         self.request(id).begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
     }
 
