@@ -13,12 +13,13 @@
 //! - Multishot receive (6.0) from a provided-buffer ring: armed once per connection instead of once per answer, and
 //!   an idle connection holds no buffer. 6.9 us against 7.9 for one-shot receive at 1,000 connections.
 //!
-//! What it is not asked for, since nothing was gained (`benches/floor.rs` has a switch for each; 64 connections, the best
-//! and the worst of four interleaved rounds, us of CPU a request; the plain ring 4.1 to 4.5): sockets in the ring's own
-//! table 4.3 to 5.7, the ring's descriptor registered 4.3 to 5.8, sends that complete in silence 4.4 to 6.1, all three
-//! 4.3 to 6.0, a wait for 16 completions or 30 us 4.6 to 6.0, 64 receive buffers instead of 1,024 4.2 to 5.7, one
-//! enter a turn instead of two 4.1 to 4.5 against 4.5 to 6.0 (the second is only made when nothing has come). NAPI busy polling
-//! has no meaning on loopback, and buffers of 4 MiB no use for huge pages.
+//! What it is not asked for, since nothing was gained: `benches/floor.rs` has a switch for each. At 64 connections any run
+//! here takes 4.1 to 4.6 us of CPU a request, or near 6 when the machine is in a slow phase, which hid all else in four
+//! interleaved rounds; so the best of each, the plain ring 4.10: sockets in the ring's own table 4.31, the ring's
+//! descriptor registered 4.32, sends that complete in silence 4.44, all three 4.33, a wait for 16 completions or 30 us
+//! 4.57, 64 receive buffers instead of 1,024 4.24. One enter a turn that waits, instead of one and, when nothing has
+//! come, a second: eight rounds, 0.83 to 1.37 of the CPU, 0.98 at the median. NAPI busy polling has no meaning on loopback, and
+//! buffers of 4 MiB no use for huge pages: neither was measured.
 
 use std::collections::VecDeque;
 use std::io;
