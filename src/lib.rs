@@ -22,7 +22,7 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | [`cli`] | what the user typed, carried out: one file per command | all below |
-//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `plan`, `http`, `io`, `metrics` |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared; each second judged when it is complete | `plan`, `http`, `io`, `metrics`, `analysis`, `watch` |
 //! | [`report`] | record -> console, CSV, JSON; the live line and the interval log, while the run lasts | `plan`, `analysis`, `metrics`, `watch` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |

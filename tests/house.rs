@@ -11,7 +11,10 @@ const ROOMS: [(&str, &[&str]); 10] = [
             "analysis", "engine", "http", "io", "metrics", "mock", "plan", "report", "watch",
         ],
     ),
-    ("engine", &["plan", "http", "io", "metrics"]),
+    (
+        "engine",
+        &["plan", "http", "io", "metrics", "analysis", "watch"],
+    ),
     ("report", &["plan", "analysis", "metrics", "watch"]),
     ("analysis", &["metrics"]),
     ("plan", &["http"]),

@@ -9,9 +9,10 @@ use std::fmt;
 
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
-use crate::analysis::verdict::{Status, judge_second};
+use crate::analysis::seconds::judge_seconds;
 use crate::engine::Second;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
+use crate::metrics::seconds::{Seconds, Status};
 use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
@@ -90,7 +91,8 @@ struct Measuring {
     before: ArrivalsSoFar,
     halves: [Window; 2],
     good_by_second: Vec<f64>,
-    working_ns: u64,
+    /// Its seconds, by how far each is to be believed.
+    judged: Seconds,
 }
 
 impl<'p> Hunt<'p> {
@@ -141,7 +143,7 @@ impl<'p> Hunt<'p> {
             before: ArrivalsSoFar::default(),
             halves: [Window::new(steps), Window::new(steps)],
             good_by_second: Vec::new(),
-            working_ns: 0,
+            judged: Seconds::default(),
         }));
         is_set
     }
@@ -213,7 +215,6 @@ impl<'p> Hunt<'p> {
         let halves = measuring.halves.each_ref();
         let halves =
             halves.map(|half| self.course.rules.iter().any(|rule| rule.judge(half).broken));
-        let busy = measuring.working_ns as f64 / whole.length_ns.max(1) as f64;
         let all = whole.all();
         let window_s = whole.length_ns as f64 / 1e9;
         let response = build::times(&all.response);
@@ -231,7 +232,7 @@ impl<'p> Hunt<'p> {
             max_us: response.max,
             good: verdict.broken.is_none(),
             noisy: verdict.is_near || halves[0] != halves[1],
-            believable: judge_second(busy) == Status::Valid,
+            believable: judge_seconds(&measuring.judged) != Status::GeneratorLimited,
             rule: verdict.broken,
             says: verdict.says,
             histogram: build::packed(&all.response),
@@ -418,7 +419,7 @@ impl Measuring {
         let good = (all.requests - all.failures) as f64;
         self.good_by_second
             .push(good * SECOND_NS as f64 / length_ns.max(1) as f64);
-        self.working_ns += interval.working_ns;
+        self.judged += &interval.judged;
     }
 
     fn whole(&self) -> Window {

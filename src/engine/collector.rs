@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
+use crate::analysis::seconds::Watched;
+use crate::io::cpu::CoreClock;
 use crate::metrics::interval::Interval;
-use crate::metrics::recorder::Counts;
+use crate::metrics::recorder::{Counts, Recorder};
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
+use crate::watch::Hindrances;
 
 use super::shard::OnInterval;
 
@@ -36,8 +39,12 @@ pub struct Second<'i> {
     pub started_at: SystemTime,
 }
 
-/// Who is told each second.
+/// Who is told each second, and judges it.
 pub(super) struct Watch<'w> {
+    pub watched: Watched,
+    pub hindrances: Hindrances,
+    /// The load goes where the service is too slow.
+    pub is_search: bool,
     pub started_at: SystemTime,
     pub load_from_ns: &'w dyn Fn() -> Option<u64>,
     pub now_ns: &'w dyn Fn() -> u64,
@@ -45,12 +52,22 @@ pub(super) struct Watch<'w> {
 }
 
 impl Watch<'_> {
-    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval) {
+    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &mut Interval) {
+        let load_from_ns = (self.load_from_ns)();
+        let is_load = load_from_ns.is_some_and(|from_ns| begin_ns >= from_ns);
+        let hindered = self.hindrances.since();
+        interval.judged = self.watched.on_second(
+            (begin_ns, end_ns),
+            (is_load, self.is_search),
+            interval,
+            hindered.steal_share,
+            hindered.throttled_us.unwrap_or(0),
+        );
         (self.on_second)(&Second {
             begin_ns,
             end_ns,
             interval,
-            load_from_ns: (self.load_from_ns)(),
+            load_from_ns,
             now_ns: (self.now_ns)(),
             started_at: self.started_at,
         });
@@ -58,6 +75,10 @@ impl Watch<'_> {
 }
 
 /// What a shard says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each shard and second; in a box it would be allocated by the shard"
+)]
 enum Message {
     /// An interval is full; its end is counted from the start.
     Full {
@@ -154,9 +175,9 @@ impl Collector {
                 .first_entry()
                 .filter(|entry| *entry.key() <= complete)
             {
-                let (second, interval) = entry.remove_entry();
+                let (second, mut interval) = entry.remove_entry();
                 let end_ns = second * SECOND_NS;
-                watch.tell(series.end_ns(), end_ns, &interval);
+                watch.tell(series.end_ns(), end_ns, &mut interval);
                 series.push(end_ns, &interval);
             }
         }
@@ -175,20 +196,20 @@ impl Gathered {
     pub fn finish(
         mut self,
         counts: Counts,
-        rest: &Interval,
+        mut rest: Interval,
         end_ns: u64,
         watch: &mut Watch<'_>,
     ) -> Summary {
         let series = &mut self.series;
-        for (second, interval) in self.pending {
-            watch.tell(series.end_ns(), second * SECOND_NS, &interval);
+        for (second, mut interval) in self.pending {
+            watch.tell(series.end_ns(), second * SECOND_NS, &mut interval);
             series.push(second * SECOND_NS, &interval);
         }
         let is_empty = rest.steps.iter().all(|step| step.response.is_empty());
         if !is_empty || series.is_empty() {
             let end_ns = end_ns.max(series.end_ns());
-            watch.tell(series.end_ns(), end_ns, rest);
-            series.push(end_ns, rest);
+            watch.tell(series.end_ns(), end_ns, &mut rest);
+            series.push(end_ns, &rest);
         }
         Summary {
             counts,
@@ -204,12 +225,13 @@ impl Port {
         self.spare = intervals.collect();
     }
 
-    /// What the shard calls at each interval's end, with times counted from `start_ns`.
-    pub fn into_on_interval(mut self, start_ns: u64) -> OnInterval<'static> {
+    /// What the shard calls at each interval's end, with times counted from `start_ns`; `clock` is its thread's.
+    pub fn into_on_interval(mut self, start_ns: u64, clock: &CoreClock) -> OnInterval<'_> {
         Box::new(move |now_ns, recorder| {
             let Some(empty) = self.spare.pop().or_else(|| self.empty.try_recv().ok()) else {
                 return;
             };
+            note_core_time(recorder, clock);
             let full = Message::Full {
                 shard: self.shard,
                 end_ns: now_ns.saturating_sub(start_ns),
@@ -219,6 +241,13 @@ impl Port {
                 .try_send(full)
                 .unwrap_or_else(|_| unreachable!("there is room for every interval"));
         })
+    }
+}
+
+/// Tells the recorder what its thread has had of its core.
+pub(super) fn note_core_time(recorder: &mut Recorder, clock: &CoreClock) {
+    if let Some(time) = clock.elapsed() {
+        recorder.on_core_time(time.ran_ns, time.waited_ns);
     }
 }
 

@@ -23,8 +23,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::analysis::seconds::Watched;
 use crate::io::clock::Clock;
-use crate::io::cpu::{self, CpuTime};
+use crate::io::cpu::{self, CoreClock, CpuTime};
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
@@ -32,10 +33,11 @@ use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
+use crate::watch::Hindrances;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
-use collector::{Collector, Gathered, Port, Watch};
+use collector::{Collector, Gathered, Port, Watch, note_core_time};
 pub use footprint::Footprint;
 use shard::{Outcomes, Shard, Start};
 
@@ -135,8 +137,8 @@ pub struct Run {
     pub duration_ns: u64,
     /// When nothing more was started, after the start.
     pub load_ns: u64,
-    /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
-    pub stopped_ns_max: u64,
+    /// What was found second by second.
+    pub watched: Watched,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
@@ -214,6 +216,9 @@ pub fn run_on<D: Driver>(
         };
         let now_ns = || gate.since_start_ns();
         let mut watch = Watch {
+            watched: Watched::default(),
+            hindrances: Hindrances::start(),
+            is_search: plan.is_steered(),
             started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,
@@ -227,7 +232,7 @@ pub fn run_on<D: Driver>(
                 .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
             finished.push(outcome?);
         }
-        Ok(add_up(plan, gathered, finished, started_at, &mut watch))
+        Ok(add_up(plan, gathered, finished, started_at, watch))
     })
 }
 
@@ -332,16 +337,17 @@ fn drive<D: Driver>(
     let start = gate.pass(shard.is_ok());
     let shard = shard?;
     let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
-    let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
-    let (outcomes, driver) = shard.run(start, control, port.into_on_interval(start.at_ns));
-    let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
+    let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
+    let on_interval = port.into_on_interval(start.at_ns, &clock);
+    let (mut outcomes, driver) = shard.run(start, control, on_interval);
+    note_core_time(&mut outcomes.recorder, &clock);
+    let after = CpuTime::of_this_thread();
     drop(driver);
     let used = CpuTime {
         user_ns: after.user_ns - before.user_ns,
         system_ns: after.system_ns - before.system_ns,
     };
-    let waited = waited_before.zip(waited_after);
-    let waited_ns = waited.map(|(before, after)| after.saturating_sub(before));
+    let waited_ns = clock.elapsed().map(|time| time.waited_ns);
     Ok((outcomes, used, waited_ns))
 }
 
@@ -357,7 +363,7 @@ fn add_up(
     gathered: Gathered,
     finished: Vec<Finished>,
     started_at: SystemTime,
-    watch: &mut Watch<'_>,
+    mut watch: Watch<'_>,
 ) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
@@ -365,7 +371,7 @@ fn add_up(
     let mut shards = Vec::new();
     let mut first_sent_ns = u64::MAX;
     let mut last_done_ns = 0;
-    let (mut lasted_ns, mut load_ns, mut stopped_ns_max) = (0, 0, 0);
+    let (mut lasted_ns, mut load_ns) = (0, 0);
     let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
     let mut arrivals: Option<(ArrivalCounts, u64)> = None;
     for shard in finished {
@@ -382,7 +388,6 @@ fn add_up(
         last_done_ns = last_done_ns.max(outcomes.last_done_ns);
         lasted_ns = lasted_ns.max(outcomes.lasted_ns);
         load_ns = load_ns.max(outcomes.load_ns);
-        stopped_ns_max = stopped_ns_max.max(outcomes.stopped_ns_max);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
         all_finished &= outcomes.all_finished;
@@ -395,12 +400,12 @@ fn add_up(
         rest += &interval;
     }
     Run {
-        summary: gathered.finish(counts, &rest, lasted_ns, watch),
+        summary: gathered.finish(counts, rest, lasted_ns, &mut watch),
+        watched: watch.watched,
         shards,
         started_at,
         duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
         load_ns,
-        stopped_ns_max,
         waited_in_line,
         overflows,
         all_finished,

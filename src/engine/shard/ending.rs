@@ -94,6 +94,8 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Notes how things stand.
     fn take_stock(&mut self) {
+        let waited = self.progress.waited_in_line;
+        self.recorder.set_waited_in_line(waited);
         let active = self.active_users();
         let arrivals = self.arrivals.as_ref();
         let arrivals = arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active));
@@ -120,7 +122,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         let outcomes = Outcomes {
             arrivals,
             spun_ns: self.progress.spun_ns,
-            stopped_ns_max: self.progress.stopped_ns_max,
             working_ns: self.progress.working_ns,
             load_ns: self.progress.load_end_ns.saturating_sub(start_ns),
             lasted_ns: self.progress.now_ns.saturating_sub(start_ns),
