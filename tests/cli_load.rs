@@ -1,8 +1,13 @@
 //! The real binary under open loads and rules: what was due, what was begun, which rule fired, and the exit code.
 
 mod binary;
+mod raw;
+
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use opsurge::report::record::Record;
+use raw::{OK, RawServer};
 
 /// Runs the binary with these arguments, separated by blanks; its record and what it said.
 fn record_of(arguments: &str, code: i32) -> (Record, String) {
@@ -116,4 +121,78 @@ fn a_scenario_brings_rules_of_its_own_and_flags_come_before_them() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     let place = format!("{file}:2:14: rule \"helth.rps>1\": there is no step \"helth\"");
     assert!(said.contains(&place), "{said}");
+}
+
+#[test]
+fn a_server_that_stops_answering_is_no_progress_with_the_rates_until_then() {
+    // It answers 60 requests, 20 a second, and then none.
+    let answered = std::sync::Arc::new(AtomicU64::new(0));
+    let server = RawServer::start(move |peer| {
+        while peer.request().is_some() {
+            if answered.fetch_add(1, Ordering::Relaxed) >= 60 {
+                // Until the client gives up.
+                peer.request();
+                return;
+            }
+            peer.answer(OK);
+        }
+    });
+    let url = server.url();
+    let load = format!("run --headless --url {url} -u 2 --wait 100ms -t 10s --timeout 4s");
+    let arguments: Vec<&str> = load.split(' ').skip(1).collect();
+    let (record, said) = binary::record_of(&arguments, 1);
+    let verdict = &record.generator.verdict;
+    assert_eq!(verdict.status, "NO-PROGRESS", "{said}");
+    let reason = &verdict.reasons[0];
+    assert!(reason.starts_with("no answer from "), "{reason}");
+    assert!(reason.contains("/s, p99 "), "{reason}");
+    assert!(said.contains("VERDICT: NO-PROGRESS"), "{said}");
+    let silent = record.series.iter().filter(|s| s.verdict == "NO-PROGRESS");
+    assert!(silent.count() >= 1, "{said}");
+    assert!(record.totals.failures > 0, "{said}");
+}
+
+/// A program that is never idle, on each core that it may use.
+struct Crowd(Vec<Child>);
+
+impl Crowd {
+    fn new() -> Self {
+        let cores = std::thread::available_parallelism().expect("known").get();
+        let busy = |_| {
+            Command::new("timeout")
+                .args(["60", "sh", "-c", "while :; do :; done"])
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("a shell")
+        };
+        Self((0..cores).map(busy).collect())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // `timeout` hands the signal on to its shell.
+            let id = nix::unistd::Pid::from_raw(child.id().cast_signed());
+            let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
+            let _ = child.wait();
+        }
+    }
+}
+
+#[test]
+fn few_requests_beside_busy_programs_do_not_blame_the_generator() {
+    let _crowd = Crowd::new();
+    for _ in 0..3 {
+        let (record, said) = record_of("-u 10 -r 5 --wait 1s -t 3s", 0);
+        assert!(record.totals.requests < 100, "{said}");
+        let reasons = record.generator.verdict.reasons.join(" ");
+        // A debug build is doubted for being one, and for nothing else of its own.
+        for own in ["a shard worked", "own work"] {
+            assert!(!reasons.contains(own), "{reasons}");
+        }
+        for sample in &record.series {
+            assert_ne!(sample.verdict, "GENERATOR-LIMITED", "{sample:?}");
+        }
+    }
 }

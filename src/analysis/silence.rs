@@ -115,8 +115,8 @@ impl Silences {
             });
         }
         self.ended.filter(|ended| {
-            let length_ns = ended.to_ns.unwrap_or(load_end_ns) - ended.from_ns;
-            length_ns >= P99_TIMES * service_p99_ns
+            let to_ns = ended.to_ns.unwrap_or(load_end_ns).min(load_end_ns);
+            to_ns.saturating_sub(ended.from_ns) >= P99_TIMES * service_p99_ns
         })
     }
 }
