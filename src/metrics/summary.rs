@@ -23,6 +23,8 @@ pub struct Sample {
     pub end_ns: u64,
     /// Its length.
     pub length_ns: u64,
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
     /// Users at its end.
     pub users: u64,
     /// Time that the busiest shard worked.
@@ -66,6 +68,7 @@ impl Sample {
         Self {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
+            is_drain: later.is_drain,
             users: later.users,
             working_ns: self.working_ns + later.working_ns,
             effort,
@@ -97,7 +100,7 @@ impl StepSample {
         }
     }
 
-    /// With its histogram again.
+    /// With its histogram again. What was open at its end is not kept.
     pub fn unpack(&self) -> StepInterval {
         let (sum_ns, min_ns, max_ns) = self.exact_ns;
         StepInterval {
@@ -105,6 +108,7 @@ impl StepSample {
             failures: self.failures,
             answers: self.answers,
             body_bytes: self.body_bytes,
+            open: Latencies::default(),
             response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)
                 .expect("packed by this module"),
         }
