@@ -66,7 +66,8 @@
 //! - **service**, **response**, **client** time: submitted to answered, due to answered, due to submitted.
 //! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure. **cut off**: it had not.
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
-//! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run is to be believed, and why.
+//! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
+//! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!
 //! # Reading order
 //!

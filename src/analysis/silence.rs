@@ -51,12 +51,11 @@ impl Silences {
         answers: u64,
         responses: &Latencies,
     ) {
-        let load_from_ns = *self.load_from_ns.get_or_insert(begin_ns);
+        self.load_from_ns.get_or_insert(begin_ns);
         let in_flight_before = std::mem::replace(&mut self.in_flight, in_flight);
-        // The first requests of a load are begun at once.
-        let is_first = load_from_ns == begin_ns;
-        let is_silent = answers == 0 && in_flight > 0 && (is_first || in_flight_before > 0);
-        if is_silent {
+        // Between a time limit and the next request a user waits: one moment in which nothing is open ends no silence.
+        let was_open = in_flight > 0 || in_flight_before > 0;
+        if answers == 0 && was_open {
             let (from_ns, ..) = self.current.unwrap_or((begin_ns, begin_ns, 0));
             self.current = Some((from_ns, end_ns, in_flight));
             return;
@@ -177,7 +176,11 @@ mod tests {
     #[test]
     fn nothing_open_is_no_silence() {
         let mut seconds = hung(4, 8 * MS, 8);
+        // At one moment: between time limits and the next requests.
         seconds[7].2 = 0;
+        assert!(worst(&seconds, 8 * MS).is_some());
+        // For a second.
+        seconds[8].2 = 0;
         assert_eq!(worst(&seconds, 8 * MS), None);
     }
 
