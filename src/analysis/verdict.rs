@@ -421,12 +421,13 @@ fn show(us: f64) -> String {
     }
 }
 
-/// To three digits: `1250`, `12.5`, `0.0213`.
+/// To about three digits: `1250`, `12.5`, `0.200`.
 fn three(value: f64) -> String {
     let digits = match value {
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
         value if value >= 1.0 => 2,
+        value if value >= 0.1 => 3,
         _ => 4,
     };
     format!("{value:.digits$}")
