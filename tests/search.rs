@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use binary::opsurge;
 use opsurge::analysis::breaking_point::{Growth, Search};
-use opsurge::analysis::criteria::{OPS_CORE_RULES, Rule};
+use opsurge::analysis::criteria::{OPS_CORE_RULES, Purpose, Rule, StepName};
 use opsurge::cli::hunt::{Course, Hunt};
 use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
@@ -65,13 +65,19 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
 }
 
 fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
-    let steps: Vec<(String, String)> = plan
-        .scenario
-        .metrics
-        .iter()
-        .map(|step| (step.method.clone(), step.name.clone()))
+    let metrics = plan.scenario.metrics.iter();
+    let steps: Vec<StepName> = metrics
+        .zip(plan.scenario.work_metrics())
+        .map(|(step, is_work)| StepName {
+            method: step.method.clone(),
+            name: step.name.clone(),
+            is_work,
+            is_poll: step.is_poll,
+        })
         .collect();
-    let rules = rules.iter().map(|text| Rule::parse(text, &steps));
+    let rules = rules
+        .iter()
+        .map(|text| Rule::parse(text, Purpose::Stop, &steps));
     Course {
         search,
         is_open: plan.open.is_some(),
@@ -343,12 +349,17 @@ fn search(args: &[&str], code: i32) -> (Record, String) {
     (record, said)
 }
 
+const REGISTRATION: &str = r#"{"event_type": "REGISTER", "agent_details": {"agentId": "x", "agentName": "x",
+    "version": "1", "capabilities": [], "contactEndpoint": "http://x"}}"#;
+
 #[test]
 fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
     let (record, said) = search(
         &[
-            "--get",
-            "/v1/opscore/agent/x/state",
+            "--url",
+            "/v1/opscore/internal/agent/notify",
+            "--body",
+            REGISTRATION,
             "--rate",
             "--from",
             "100",

@@ -6,5 +6,6 @@
 
 pub mod breaking_point;
 pub mod criteria;
+pub mod failing;
 pub mod verdict;
 pub mod windows;

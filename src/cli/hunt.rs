@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
+use crate::analysis::failing::Failing;
 use crate::analysis::verdict::{Status, judge_second};
 use crate::engine::Second;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
@@ -70,7 +71,9 @@ pub struct Hunt<'p> {
     /// The level that was set last.
     set: f64,
     arrivals: ArrivalsSoFar,
-    in_flight: u64,
+    failing: Failing,
+    /// Steps that failed every time until a level was judged, by metric: that ended the search.
+    always_failed: Vec<usize>,
 }
 
 enum Stage {
@@ -103,7 +106,8 @@ impl<'p> Hunt<'p> {
             stage: Stage::Over,
             set: 0.0,
             arrivals: ArrivalsSoFar::default(),
-            in_flight: 0,
+            failing: Failing::new(plan.scenario.metrics.len()),
+            always_failed: Vec::new(),
         }
     }
 
@@ -148,6 +152,7 @@ impl<'p> Hunt<'p> {
 
     /// Takes a second of the run; whether the search is over.
     pub fn on_second(&mut self, second: &Second<'_>) -> bool {
+        self.failing.add(second.interval);
         let Some(zero_ns) = second.load_from_ns else {
             return false;
         };
@@ -158,7 +163,6 @@ impl<'p> Hunt<'p> {
         let now_ns = second.now_ns.saturating_sub(zero_ns).max(end_ns);
         // What is decided now begins with the second after next, so that every shard has seen it by then.
         let next_ns = (now_ns + 1).next_multiple_of(SECOND_NS) + SECOND_NS;
-        let in_flight = std::mem::replace(&mut self.in_flight, second.interval.in_flight);
         let arrivals = std::mem::replace(&mut self.arrivals, second.interval.arrivals);
         match &mut self.stage {
             Stage::Over => return true,
@@ -174,7 +178,7 @@ impl<'p> Hunt<'p> {
                     if measuring.good_by_second.is_empty() {
                         measuring.before = arrivals;
                     }
-                    measuring.add(begin_ns, end_ns, second.interval, in_flight);
+                    measuring.add(begin_ns, end_ns, second.interval);
                 }
                 if end_ns >= measuring.to_ns {
                     return self.judge(zero_ns, next_ns);
@@ -192,6 +196,10 @@ impl<'p> Hunt<'p> {
         let level = self.record(&measuring, zero_ns);
         let was_good = level.good;
         self.levels.push(level);
+        self.always_failed = self.failing.always();
+        if !self.always_failed.is_empty() {
+            return true;
+        }
         let Next::Measure(next) = self.next() else {
             return true;
         };
@@ -268,6 +276,12 @@ impl<'p> Hunt<'p> {
         matches!(self.next(), Next::Done(_))
     }
 
+    /// Steps that failed every time from their first request on, by metric: what they break says nothing about load, so
+    /// that they end the search.
+    pub fn always_failed(&self) -> &[usize] {
+        &self.always_failed
+    }
+
     /// What was measured, in order.
     pub fn levels(&self) -> &[LevelRecord] {
         &self.levels
@@ -277,6 +291,10 @@ impl<'p> Hunt<'p> {
     pub fn found(&self) -> SearchRecord {
         let unit = self.course.unit();
         let (last_good, first_bad, ended) = match self.next() {
+            _ if !self.always_failed.is_empty() => {
+                let ended = "not found: a step failed every time from its first request";
+                (None, None, ended.into())
+            }
             Next::Measure(_) => {
                 let good = self.levels.iter().filter(|level| level.good);
                 let last_good = good.map(|level| level.level).reduce(f64::max);
@@ -409,11 +427,11 @@ impl fmt::Display for Piled {
 }
 
 impl Measuring {
-    fn add(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval, in_flight: u64) {
+    fn add(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval) {
         let middle_ns = self.from_ns + (self.to_ns - self.from_ns) / 2;
         let half = usize::from(begin_ns >= middle_ns);
         let length_ns = end_ns - begin_ns;
-        self.halves[half].add(interval, length_ns, in_flight);
+        self.halves[half].add(interval, length_ns);
         let all = interval.all();
         let good = (all.requests - all.failures) as f64;
         self.good_by_second

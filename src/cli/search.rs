@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::breaking_point::{Growth, Search};
-use crate::analysis::criteria::OPS_CORE_RULES;
+use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
 use crate::engine::Order;
 use crate::plan::duration;
 use crate::plan::load::Closed;
@@ -18,12 +18,13 @@ use crate::report::units::{three_digits, time as shown_time};
 use crate::report::{csv, files};
 
 use super::args::{RunArgs, SearchArgs};
+use super::ending::Facts;
 use super::evidence;
 use super::hunt::{Course, Hunt};
 use super::prepare::{Prepared, check_files, compile_first};
 use super::run::{Progress, notes, report};
-use super::wishes::{Load, Wishes, per_second, rules as rules_of, time};
-use super::{Exit, note};
+use super::wishes::{Load, Wishes, per_second, time};
+use super::{Exit, note, rules};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const FROM_USERS: f64 = 10.0;
@@ -90,16 +91,24 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
         );
     };
     let carried = carried?;
-    let found = hunt.found();
+    let mut found = hunt.found();
     let is_found = hunt.is_over() && found.last_good.is_some();
+    let always_failed = hunt.always_failed().to_vec();
+    drop(hunt);
+    let names = rules::step_names(&prepared.plan.scenario);
     let mut record = evidence::record(prepared, &wishes, &carried);
+    if !always_failed.is_empty() {
+        found.ended = rules::search_ended_by(&record, &names, &always_failed);
+    }
+    let ended = found.ended.clone();
     record.search = Some(found);
-    report(&args.run, &record, log)?;
-    Ok(match carried.interrupted {
-        true => Exit::INTERRUPTED,
-        false if is_found => Exit::OK,
-        false => Exit::FAILED,
-    })
+    let facts = Facts {
+        not_found: (!is_found).then_some(ended),
+        ..Facts::of(&record, &args.run, carried.interrupted)
+    };
+    let ending = facts.ending();
+    ending.put_into(&mut record);
+    ending.exit(report(&args.run, &record, log))
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
@@ -111,6 +120,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         ),
         (args.iterations.is_some(), "--iterations", "--every"),
         (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
+        (!args.require.is_empty(), "--require", "--stop-when"),
     ] {
         if is_given {
             bail!(
@@ -180,10 +190,10 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
     }
     let settle = wishes.settle.unwrap_or(SETTLE.min(every / 2));
-    let mut rules = wishes.stop_rules(scenario)?;
+    let mut rules = rules::parse(Purpose::Stop, wishes.stop_when, scenario)?;
     if rules.is_empty() {
         let ops_cores = OPS_CORE_RULES.map(str::to_owned);
-        rules = rules_of("--stop-when", &ops_cores, &[], scenario)?;
+        rules = rules::parse(Purpose::Stop, &ops_cores, scenario)?;
     }
     Ok(Course {
         search: Search {

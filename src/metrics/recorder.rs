@@ -289,11 +289,13 @@ impl Recorder {
     /// A poll got its answer.
     pub fn on_ready(&mut self, step: usize, after_ns: u64) {
         self.counts.steps[step].ready.record(after_ns);
+        self.interval.steps[step].polls_ready += 1;
     }
 
     /// A poll ran out of patience.
     pub fn on_gave_up(&mut self, step: usize) {
         self.counts.steps[step].gave_up += 1;
+        self.interval.steps[step].polls_gave_up += 1;
     }
 
     /// The first step of a span is due.

@@ -15,6 +15,13 @@ pub struct Record {
     pub schema: String,
     /// What was done.
     pub run: RunInfo,
+    /// All was well: no request failed, no rule of `--fail-if` and `--require` was broken, and nothing else was in the
+    /// way. `--exit-code-on-error` does not change it.
+    pub passed: bool,
+    /// Exit code of the command, as far as it was known when the record was written.
+    pub exit_code: u8,
+    /// Why it did not pass, and which rules could not be judged.
+    pub reasons: Vec<String>,
     /// Everything added up.
     pub totals: Totals,
     /// By method and name.
@@ -146,13 +153,13 @@ pub struct RateStageRecord {
 /// A rule, and the window in which it was broken, or came nearest to it last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleRecord {
-    /// `stop-when` or `fail-if`.
+    /// `stop-when`, `fail-if` or `require`.
     pub kind: String,
     /// As it was given.
     pub rule: String,
-    /// What it forbids was seen.
+    /// What is bad was seen, or what has to hold did not, or was not shown to.
     pub broken: bool,
-    /// Windows that it judged.
+    /// Windows that it judged; those with too little to judge are not counted.
     pub windows: u64,
     /// Begin of the window that decided, since the start.
     pub from_s: Option<f64>,
@@ -164,6 +171,8 @@ pub struct RuleRecord {
     pub value: Option<f64>,
     /// The same in words.
     pub says: String,
+    /// Of a broken rule: steps that failed every time from their first request on.
+    pub note: Option<String>,
 }
 
 /// A search for the breaking point.
