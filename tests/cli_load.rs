@@ -154,6 +154,25 @@ fn a_rule_that_no_window_could_judge_is_said_and_what_has_to_hold_is_broken() {
 }
 
 #[test]
+fn a_server_that_stops_answering_breaks_rules_on_times_and_on_errors() {
+    // It answers for the first 2 s and then never again.
+    let load = "--get /health -u 5 --wait 50ms -t 6s --drain 1s --settle 0s --fault stall=98s/100s";
+    let rules =
+        "--fail-if p99>1s --fail-if errors>1% --require p50<1s --stop-when avg>2s --window 1s";
+    let (record, said) = record_of(&format!("{load} {rules}"), 4);
+    let broken: Vec<bool> = record.rules.iter().map(|rule| rule.broken).collect();
+    // More than half of all were answered quickly. A silence of 1 s breaks no limit of 2 s, the next window does.
+    assert_eq!(broken, [true, true, true, false], "{said}");
+    assert!(
+        record.rules[0].says.contains("no answer for 1.00 s"),
+        "{said}"
+    );
+    assert_eq!(record.run.ended_by, "criterion");
+    assert_eq!(record.totals.unanswered, 5, "{said}");
+    assert!(record.totals.load_s < 5.5, "{said}");
+}
+
+#[test]
 fn a_step_that_fails_from_its_first_request_on_is_named_beside_the_rule_that_it_breaks() {
     let load = "-u 20 --wait 20ms --pause 0 --mock-ready-after 0 -t 3s --mock-published-500";
     let (record, said) = record_of(&format!("{load} --fail-if errors>5% --fail-if max>9s"), 4);

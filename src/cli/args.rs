@@ -40,11 +40,16 @@ pub enum Command {
     /// One run goes from level to level: ramp, --settle, then a window of --every that is judged by itself. Levels are
     /// users, or with --rate iterations per second. They grow while they are good; what is bad or in doubt is measured
     /// again, two of three decide. A level is bad when a rule of --stop-when is broken (default: the scenario's own, or any
-    /// step's average above 2 s, or more than 5 % failures), and with --rate also when iterations pile up.
+    /// step's average above 2 s, or more than 5 % failures), when response times grow throughout its window (its last third
+    /// 1.5 times its first), and with --rate also when iterations pile up.
+    ///
+    /// The sustained rate is given with its 95 % interval, and as a lower bound (>=) when no level was bad. --resume takes
+    /// levels of the same search only: same target, rules, windows, waits, connections and timeout.
     ///
     /// Of run's flags, -u and --to bound the levels or, with --rate, the users; -t ends the search; -r is the ramp between
     /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held, or it
-    /// ended too early, or a step failed every time from its first request on; failed requests alone do not change it.
+    /// ended too early, too few requests came to judge it, or a step failed every time from its first request on. Failed
+    /// requests by themselves do not change it.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
     /// Send one request and show what came back

@@ -169,14 +169,15 @@ mod tests {
             code_of_failures: 1,
             ..Facts::default()
         };
-        let alone = |change: &dyn Fn(&mut Facts)| {
+        type Change<'c> = &'c dyn Fn(&mut Facts);
+        let alone = |change: Change<'_>| {
             let mut facts = none.clone();
             change(&mut facts);
             let ending = facts.ending();
             assert_eq!(ending.reasons.len(), 1);
             (ending.passed, ending.exit_code)
         };
-        let changes: [(&dyn Fn(&mut Facts), u8); 5] = [
+        let changes: [(Change<'_>, u8); 5] = [
             (&|facts| facts.interrupted = true, 130),
             (&|facts| facts.not_carried_out = true, 3),
             (&|facts| facts.broken.clone_from(&all.broken), 4),

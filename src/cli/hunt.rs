@@ -10,6 +10,7 @@ use std::fmt;
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
 use crate::analysis::failing::Failing;
+use crate::analysis::trend::growth;
 use crate::analysis::verdict::{Status, judge_second};
 use crate::engine::Second;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
@@ -17,7 +18,7 @@ use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
 use crate::report::record::{LevelRecord, SearchRecord};
-use crate::report::units::{grouped, three_digits};
+use crate::report::units::{grouped, three_digits, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
@@ -93,6 +94,8 @@ struct Measuring {
     before: ArrivalsSoFar,
     halves: [Window; 2],
     good_by_second: Vec<f64>,
+    /// Mean response times of the seconds in which something ended, in microseconds.
+    mean_us_by_second: Vec<f64>,
     working_ns: u64,
 }
 
@@ -145,6 +148,7 @@ impl<'p> Hunt<'p> {
             before: ArrivalsSoFar::default(),
             halves: [Window::new(steps), Window::new(steps)],
             good_by_second: Vec::new(),
+            mean_us_by_second: Vec::new(),
             working_ns: 0,
         }));
         is_set
@@ -238,6 +242,7 @@ impl<'p> Hunt<'p> {
             p99_us: response.p99,
             max_us: response.max,
             good: verdict.broken.is_none(),
+            judged: verdict.is_judged,
             noisy: verdict.is_near || halves[0] != halves[1],
             believable: judge_second(busy) == Status::Valid,
             rule: verdict.broken,
@@ -246,7 +251,8 @@ impl<'p> Hunt<'p> {
         }
     }
 
-    /// The first rule that is broken, else that an open load's iterations pile up, else what the rules found.
+    /// The first rule that is broken, else that an open load's iterations pile up, else that latency grows, else what the
+    /// rules found.
     fn verdict(&self, window: &Window, measuring: &Measuring) -> LevelVerdict {
         let rules = self.course.rules.iter();
         let findings: Vec<(&Rule, Finding)> =
@@ -255,11 +261,22 @@ impl<'p> Hunt<'p> {
             true => measuring.piled(self.arrivals),
             false => Piled::default(),
         };
+        let is_judged = findings.iter().any(|(_, finding)| finding.value.is_some());
+        let grown = growth(&measuring.mean_us_by_second);
         let is_near = findings.iter().any(|(_, finding)| finding.near) || piled.is_near();
-        let (broken, says) = match findings.iter().find(|(_, finding)| finding.broken) {
-            Some((rule, finding)) => (Some(rule.text.clone()), rule.show(finding)),
-            None if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
-            None => {
+        let broken = findings.iter().find(|(_, finding)| finding.broken);
+        let (broken, says) = match (broken, grown) {
+            (Some((rule, finding)), _) => (Some(rule.text.clone()), rule.show(finding)),
+            (None, _) if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
+            (None, Some(growth)) => {
+                let says = format!(
+                    "the mean response time grew within the window, from {} in its first third to {} in its last",
+                    time(growth.from),
+                    time(growth.to)
+                );
+                (Some("latency grows".into()), says)
+            }
+            (None, None) => {
                 let says = findings.iter().map(|(rule, finding)| rule.show(finding));
                 (None, says.collect::<Vec<_>>().join("; "))
             }
@@ -268,6 +285,7 @@ impl<'p> Hunt<'p> {
             broken,
             says,
             is_near,
+            is_judged,
         }
     }
 
@@ -354,6 +372,18 @@ impl<'p> Hunt<'p> {
                 ),
             ),
         };
+        let is_last_good = |level: &&LevelRecord| level.good && Some(level.level) == last_good;
+        let mut at_last_good = self.levels.iter().filter(is_last_good);
+        let (last_good, ended) = match last_good {
+            Some(level) if !at_last_good.any(|level| level.judged) => (
+                None,
+                format!(
+                    "not found: too few requests came in the window at {} {unit} to judge it; give a longer --every",
+                    shown_level(level)
+                ),
+            ),
+            _ => (last_good, ended),
+        };
         let good_seconds: Vec<f64> = self
             .levels
             .iter()
@@ -378,9 +408,11 @@ impl<'p> Hunt<'p> {
             levels: self.levels.clone(),
             last_good,
             first_bad,
+            window_s: self.course.window_ns as f64 / 1e9,
+            settle_s: self.course.settle_ns as f64 / 1e9,
             sustainable_rps: rate.as_ref().map(|rate| rate.rps),
-            sustainable_rps_low: rate.as_ref().map(|rate| rate.low),
-            sustainable_rps_high: rate.as_ref().map(|rate| rate.high),
+            sustainable_rps_low: rate.as_ref().and_then(|rate| rate.low),
+            sustainable_rps_high: rate.as_ref().and_then(|rate| rate.high),
             ended,
         }
     }
@@ -390,6 +422,7 @@ struct LevelVerdict {
     broken: Option<String>,
     says: String,
     is_near: bool,
+    is_judged: bool,
 }
 
 /// Iterations of an open load that have piled up in a window.
@@ -433,6 +466,9 @@ impl Measuring {
         let length_ns = end_ns - begin_ns;
         self.halves[half].add(interval, length_ns);
         let all = interval.all();
+        if !all.response.is_empty() {
+            self.mean_us_by_second.push(all.response.mean_us());
+        }
         let good = (all.requests - all.failures) as f64;
         self.good_by_second
             .push(good * SECOND_NS as f64 / length_ns.max(1) as f64);

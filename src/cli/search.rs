@@ -48,18 +48,24 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     refuse_what_does_not_fit(&args.run)?;
     let (scenario, somewhere) = compile_first(&wishes)?;
     let course = course(args, &wishes, &scenario)?;
-    let resumed = resume(args, &course, &scenario)?;
+    let load = load(&course, &wishes, &scenario)?;
+    let resumed = resume(args, &wishes, &course, &load, &scenario)?;
     check_files(&args.run)?;
     if let Some(prefix) = &args.run.csv {
         files::check_writable(&csv::search_path(prefix), "--csv")?;
     }
-    let load = load(&course, &wishes, &scenario)?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
     if !args.run.quiet {
         announce(&course, &prepared);
         notes(&args.run, &wishes, &prepared);
+        let scenario = &prepared.plan.scenario;
+        if !(scenario.fail_if.is_empty() && scenario.require.is_empty()) {
+            note(
+                "note: the scenario's fail_if and require judge runs only; a search judges its levels by stop_when",
+            );
+        }
     }
     let mut log = None;
     let mut progress = Progress::new(&args.run);
@@ -256,8 +262,14 @@ fn share(text: &str) -> Result<f64> {
     }
 }
 
-/// The levels of an interrupted search.
-fn resume(args: &SearchArgs, course: &Course, scenario: &Scenario) -> Result<Vec<LevelRecord>> {
+/// The levels of an interrupted search, which have to be levels of the same search.
+fn resume(
+    args: &SearchArgs,
+    wishes: &Wishes<'_>,
+    course: &Course,
+    load: &Load,
+    scenario: &Scenario,
+) -> Result<Vec<LevelRecord>> {
     let Some(path) = &args.resume else {
         return Ok(Vec::new());
     };
@@ -267,15 +279,83 @@ fn resume(args: &SearchArgs, course: &Course, scenario: &Scenario) -> Result<Vec
     let Some(search) = record.search else {
         bail!("--resume {shown}: that is the record of a run, not of a search");
     };
+    const MOCK: &str = "the embedded stand-in";
     let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
-    for (what, then, now) in [
-        ("scenario", record.run.scenario, scenario.name.clone()),
-        ("kind of level", search.level_is, course.level_is().into()),
-        ("rules", search.rules.join(", "), rules.join(", ")),
+    let run = record.run;
+    let seconds = |s: f64| duration::show(Duration::from_secs_f64(s));
+    let in_ns = |ns: u64| duration::show(Duration::from_nanos(ns));
+    let users_max = match &load.open {
+        Some(open) => open.users_max,
+        None => load.closed.users_at_once(),
+    };
+    let connections = evidence::connections_shown(wishes.connections(users_max));
+    let arrivals = load
+        .open
+        .as_ref()
+        .map(|open| evidence::arrivals_shown(open.arrivals));
+    for (what, flag, then, now) in [
+        ("scenario", "", run.scenario, scenario.name.clone()),
+        (
+            "host",
+            "--host",
+            record.stand_in.map_or(run.host, |_| MOCK.into()),
+            wishes
+                .target
+                .as_ref()
+                .map_or(MOCK.into(), |target| target.url.clone()),
+        ),
+        (
+            "kind of level",
+            "--rate",
+            search.level_is,
+            course.level_is().into(),
+        ),
+        (
+            "rules",
+            "--stop-when",
+            search.rules.join(", "),
+            rules.join(", "),
+        ),
+        (
+            "window",
+            "--every",
+            seconds(search.window_s),
+            in_ns(course.window_ns),
+        ),
+        (
+            "settling time",
+            "--settle",
+            seconds(search.settle_s),
+            in_ns(course.settle_ns),
+        ),
+        ("wait", "--wait", run.load.wait, scenario.wait.to_string()),
+        (
+            "arrivals",
+            "--arrivals",
+            run.load.open.map_or(String::new(), |open| open.arrivals),
+            arrivals.unwrap_or_default().into(),
+        ),
+        ("connections", "--connections", run.connections, connections),
+        (
+            "pipeline",
+            "--pipeline",
+            run.pipeline.to_string(),
+            wishes.pipeline.to_string(),
+        ),
+        (
+            "timeout",
+            "--timeout",
+            seconds(run.timeout_s),
+            duration::show(wishes.timeout),
+        ),
     ] {
         if then != now {
+            let cure = match flag {
+                "" => "name the same again".to_owned(),
+                _ => format!("give {flag} as it was"),
+            };
             bail!(
-                "--resume {shown}: its {what} was {then}, and is {now} now; give the same flags again"
+                "--resume {shown}: not the same {what}: {then} in the record, {now} now; levels of two searches do not go together: {cure}, or begin a new search"
             );
         }
     }
@@ -318,6 +398,7 @@ fn tell(level: &LevelRecord, course: &Course) {
         shown_level(level.level),
         course.unit(),
         match (level.good, level.noisy) {
+            (true, _) if !level.judged => "too few requests to judge",
             (true, false) => "good",
             (true, true) => "good, but noisy",
             (false, _) => "bad",

@@ -188,11 +188,15 @@ pub struct SearchRecord {
     pub last_good: Option<f64>,
     /// Lowest level that did not.
     pub first_bad: Option<f64>,
+    /// Length of a level's window, as asked for.
+    pub window_s: f64,
+    /// From the end of a level's ramp to its window.
+    pub settle_s: f64,
     /// Requests per second answered without failure at `last_good`.
     pub sustainable_rps: Option<f64>,
-    /// It is at least this.
+    /// It is at least this (95 %).
     pub sustainable_rps_low: Option<f64>,
-    /// It is at most this.
+    /// It is at most this (95 %); `null` when no level broke, so that `sustainable_rps` is a lower bound.
     pub sustainable_rps_high: Option<f64>,
     /// How the search ended, in words.
     pub ended: String,
@@ -223,8 +227,10 @@ pub struct LevelRecord {
     pub p99_us: Option<f64>,
     /// Greatest.
     pub max_us: Option<f64>,
-    /// No rule was broken.
+    /// No rule was broken, nothing piled up, and latency did not grow.
     pub good: bool,
+    /// Enough ended in the window for some rule to judge it.
+    pub judged: bool,
     /// Near the limit, or the halves of the window disagree.
     pub noisy: bool,
     /// The generator was not the limit.

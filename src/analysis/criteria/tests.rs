@@ -231,7 +231,7 @@ fn requests_that_are_open_count_at_their_age_as_a_lower_bound() {
         assert_eq!(value(text, 2, &[10; 7]).0, None, "{text}");
         assert_eq!(value(text, 0, &[]).0, None, "{text}");
     }
-    assert_eq!(value("p50>2s", 100, &[10; 8]).1, false);
+    assert!(!value("p50>2s", 100, &[10; 8]).1);
     assert_eq!(
         value("p95>2s", 100, &[10; 8]),
         (Some(1e7), true, Basis::Open)
