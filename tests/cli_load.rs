@@ -171,6 +171,7 @@ fn a_server_that_stops_answering_breaks_rules_on_times_and_on_errors() {
         record.rules[0].says.contains("no answer for 1.00 s"),
         "{said}"
     );
+    assert!(record.rules[1].says.contains("was >= "), "{said}");
     assert_eq!(record.run.ended_by, "criterion");
     assert_eq!(record.totals.unanswered, 5, "{said}");
     assert!(record.totals.load_s < 5.5, "{said}");

@@ -5,8 +5,10 @@
 //!    rises and falls alike, and a single stall moves only the pairs that it is in.
 //! 3. The mean of the last third has to be 1.5 times that of the first, so that a growth that means nothing is none.
 //!
-//! Of steady M/M/1 queues, whose waits hang together over many seconds, this takes about 1 of 100 for growing at up to
-//! 90 % load in windows of 15 s, and a growth from once to twice the latency for what it is.
+//! A steady M/M/1 queue, whose waits hang together over many seconds, is taken for growing at most once in 30 windows of
+//! 15 s at up to 90 % load and 100 requests/s or more; at 18 requests/s in windows of 10 s once in ten. A level is
+//! measured again before it counts as bad. A service that becomes twice as slow within the window is found where its
+//! noise is smaller than that.
 
 /// Fewer seconds than this show no growth: of five, chance alone has one window of 25 rise almost throughout.
 const SECONDS_MIN: usize = 6;

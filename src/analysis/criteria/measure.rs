@@ -152,6 +152,16 @@ impl Measure {
         }
     }
 
+    /// A value of ended requests is a lower bound, since ages count in it of requests that got no answer.
+    pub fn is_bound(self, value: f64, step: &StepInterval) -> bool {
+        step.bound_min_ns.is_some_and(|ns| match self {
+            Self::Average => true,
+            // Percentiles have three digits.
+            Self::Percentile(_) | Self::Max => value >= ns as f64 / 1e3 * 0.999,
+            Self::PerSecond | Self::Failures | Self::GaveUp => false,
+        })
+    }
+
     pub fn is_time(self) -> bool {
         matches!(self, Self::Average | Self::Percentile(_) | Self::Max)
     }

@@ -78,7 +78,7 @@ pub struct Finding {
 pub enum Basis {
     /// Requests that ended.
     Ended,
-    /// Also requests that are open: a lower bound.
+    /// Also requests that were open, or got no answer: a lower bound.
     Open,
     /// Requests were open throughout the window, and none ended: a lower bound.
     Silence {
@@ -233,7 +233,7 @@ impl Rule {
         match finding.basis {
             Basis::Ended => format!("{measure} of {of} {was} {value}, {bound} {limit}"),
             Basis::Open => format!(
-                "{measure} of {of} {was} >= {value} with what is still open, {bound} {limit}"
+                "{measure} of {of} {was} >= {value} with what had no answer, {bound} {limit}"
             ),
             Basis::Silence { length_ns } => format!(
                 "{measure} of {of} {was} >= {value}: no answer for {}, {bound} {limit}",
@@ -245,8 +245,12 @@ impl Rule {
     /// The value of what was asked of these requests, and what it rests on.
     fn value(&self, step: &StepInterval, length_ns: u64) -> (Option<f64>, Basis) {
         let ended = self.measure.of_ended(step, length_ns);
+        let basis_of_ended = match ended.is_some_and(|value| self.measure.is_bound(value, step)) {
+            true => Basis::Open,
+            false => Basis::Ended,
+        };
         if !self.measure.is_time() || step.open.is_empty() {
-            return (ended, Basis::Ended);
+            return (ended, basis_of_ended);
         }
         let mut all = step.response.clone();
         all += &step.open;
@@ -266,7 +270,7 @@ impl Rule {
             (Some(ended), Some(bound)) if bound > ended => (Some(bound), basis),
             // A lower bound below the limit shows nothing.
             (None, Some(bound)) if self.is_bad(bound) => (Some(bound), basis),
-            _ => (ended, Basis::Ended),
+            _ => (ended, basis_of_ended),
         }
     }
 

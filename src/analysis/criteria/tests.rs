@@ -244,8 +244,27 @@ fn requests_that_are_open_count_at_their_age_as_a_lower_bound() {
     let bound = rule("avg>2s").judge(&with_open(4, &[10; 8]));
     assert_eq!(
         rule("avg>2s").show(&bound),
-        "avg of all requests was >= 6.80 s with what is still open, the limit is 2 s"
+        "avg of all requests was >= 6.80 s with what had no answer, the limit is 2 s"
     );
+}
+
+#[test]
+fn a_value_that_rests_on_ages_of_requests_without_an_answer_is_a_lower_bound() {
+    let mut window = with_open(100, &[]);
+    let mut drained = Interval::new(5);
+    drained.steps[1].requests = 5;
+    drained.steps[1].bound_min_ns = Some(9_000_000_000);
+    (0..5).for_each(|_| drained.steps[1].response.record(9_000_000_000));
+    window.add(&drained, 0);
+    for (text, basis) in [
+        ("avg>2s", Basis::Open),
+        ("max>2s", Basis::Open),
+        ("p99>2s", Basis::Open),
+        ("p50>2s", Basis::Ended),
+        ("errors>2%", Basis::Ended),
+    ] {
+        assert_eq!(rule(text).judge(&window).basis, basis, "{text}");
+    }
 }
 
 #[test]
