@@ -272,6 +272,14 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
             "iterations per second",
         ),
         (&["--mock", "--fail-if", "p99>250"], "write 250ms"),
+        (
+            &["--mock", "--fail-if", "p95<200ms"],
+            "give --fail-if 'p95>200ms', or --require 'p95<200ms'",
+        ),
+        (
+            &["--mock", "--require", "p95>200ms"],
+            "give --fail-if 'p95>200ms', or --require 'p95<200ms'",
+        ),
         (&["--mock", "--stop-when", "workflo.p99>1s"], "workflow"),
         (&["--mock", "--window", "0s"], "at least 1s"),
         (

@@ -17,6 +17,7 @@ use crate::report::units::{bytes, counted, grouped, range, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
+use super::ending::Facts;
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
@@ -52,26 +53,21 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let carried = carried?;
     let load_from_ns = carried.ran.load_from_ns;
     let mut record = evidence::record(prepared, &wishes, &carried);
-    record.rules = rules::records(referee, load_from_ns);
-    report(args, &record, log)?;
-    // A run without a single outcome has measured nothing, and cannot have gone well.
-    let has_failed = record.totals.failures > 0 || record.totals.requests == 0;
-    let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
-    Ok(match is_bad {
-        _ if carried.interrupted => Exit::INTERRUPTED,
-        false => Exit::OK,
-        true => Exit(args.exit_code_on_error),
-    })
+    rules::put_into(&mut record, referee, load_from_ns);
+    let ending = Facts::of(&record, args, carried.interrupted).ending();
+    ending.put_into(&mut record);
+    ending.exit(report(args, &record, log))
 }
 
 /// Shows a second to those who judge; whether the run is to end.
 fn look(referee: &mut Referee, second: &Second<'_>) -> bool {
-    let Some(from_ns) = second.load_from_ns else {
-        return false;
-    };
+    let from_ns = second.load_from_ns.unwrap_or(u64::MAX);
     match second.begin_ns.checked_sub(from_ns) {
         Some(begin_ns) => referee.on_second(begin_ns, second.end_ns - from_ns, second.interval),
-        None => false,
+        None => {
+            referee.on_preparation(second.interval);
+            false
+        }
     }
 }
 

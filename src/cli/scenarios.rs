@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
+use crate::analysis::criteria::Purpose;
 use crate::plan::compile::{Context, compile};
 use crate::plan::scenario::{Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
@@ -13,8 +14,7 @@ use crate::report::units::grouped;
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
-use super::wishes;
-use super::{Exit, say};
+use super::{Exit, rules, say, wishes};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
@@ -49,12 +49,14 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 ..Context::plain("localhost:8000")
             };
             let scenario = compile(&source.origin, &source.text, &context)?;
-            let stop = wishes::rules("--stop-when", &[], &scenario.stop_when, &scenario)?;
-            let fail = wishes::rules("--fail-if", &[], &scenario.fail_if, &scenario)?;
             let mut text = describe(&scenario);
-            for (what, rules) in [("ends", stop), ("fails", fail)] {
-                for rule in rules {
-                    let _ = writeln!(text, "{what} a run: {}", rule.text);
+            for (purpose, what) in [
+                (Purpose::Stop, "ends a run"),
+                (Purpose::Fail, "fails a run"),
+                (Purpose::Require, "has to hold"),
+            ] {
+                for rule in rules::parse(purpose, &[], &scenario)? {
+                    let _ = writeln!(text, "{what}: {}", rule.text);
                 }
             }
             say(text.trim_end());

@@ -104,6 +104,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
     let fail_if = root.read("fail_if", read_rules)?.unwrap_or_default();
+    let require = root.read("require", read_rules)?.unwrap_or_default();
 
     root.finish()?;
     if start.is_empty() && tasks.is_empty() {
@@ -129,6 +130,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         load,
         stop_when,
         fail_if,
+        require,
         secrets: compiler.texts.secrets,
         api_key_is_default: context.api_key.is_none() && key_default.is_some(),
     })
