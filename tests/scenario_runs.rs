@@ -20,7 +20,11 @@ const MS: u64 = 1_000_000;
 fn plan(text: &str, wait: Option<&str>, load: Closed, run_time_s: u64) -> Plan {
     let context = Context {
         wait: wait.map(|wait| Wait::parse(wait).expect("a wait")),
-        read: &|_| Ok(b"mail,n\na@x,1\n\"b \"\"q\"\"@x\",2\nc@x,3\n".to_vec()),
+        read: &|_| {
+            Ok(b"mail,n\na@x,1\n\"b \"\"q\"\"@x\",2\nc@x,3\n"
+                .to_vec()
+                .into())
+        },
         ..Context::plain("sim")
     };
     Plan {

@@ -18,9 +18,10 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
         read: &|name| match name {
             "users.csv" => Ok(
                 b"mail,n,lines\nann@example.test,1,one\n\"bob \"\"b\"\"\",22,\"a\r\nX-Evil: 1\"\n"
-                    .to_vec(),
+                    .to_vec()
+                    .into(),
             ),
-            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
+            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec().into()),
             _ => Err("No such file or directory".into()),
         },
         ..Context::plain("localhost:8000")
