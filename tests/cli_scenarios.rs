@@ -417,3 +417,22 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
     let said = run_in(&[&arguments[..], &["-t", "1s"]].concat());
     assert!(said.contains("registered and seen"), "{said}");
 }
+
+#[test]
+fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.toml");
+    std::fs::write(&path, opsurge::plan::FORMAT).expect("it can be written");
+    std::fs::write(folder.path().join("users.csv"), "mail\na@x\n").expect("it can be written");
+    let output = run(&["scenarios", "check", path.to_str().expect("UTF-8")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "asked again every 1s until it succeeds, for 15s; failed at once by status 410, or \"closed\" at /state; giving up is a failure",
+        "== task \"order\" 10 %, within 20s, step 1 of 2",
+        "takes {{token}}: the value at /session/token\n",
+        "takes {{cart}}: the header X-Cart, else \"none\"",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+}

@@ -59,11 +59,15 @@ pub enum Failure {
     SendFailed,
     /// Its connection ended with another request on it, before its own answer was due (`--pipeline`).
     PipelineBroken,
+    /// The last answer of a poll still meant "ask again" when its patience was over (`on_give_up = "fail"`).
+    GaveUp,
+    /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
+    TaskTimeout,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
@@ -81,7 +85,21 @@ impl Failure {
         Self::ClientLimit,
         Self::SendFailed,
         Self::PipelineBroken,
+        Self::GaveUp,
+        Self::TaskTimeout,
     ];
+
+    /// The time that a request had was over. (A connection that was not opened anew before then is one of these too.)
+    pub fn is_of_time_limit(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimeout
+                | Self::ConnectFailed
+                | Self::Timeout
+                | Self::WaitTimeout
+                | Self::TaskTimeout
+        )
+    }
 
     /// Its name in reports and records.
     pub fn name(self) -> &'static str {
@@ -103,6 +121,8 @@ impl Failure {
             Self::ClientLimit => "client-limit",
             Self::SendFailed => "send-failed",
             Self::PipelineBroken => "pipeline-broken",
+            Self::GaveUp => "gave-up",
+            Self::TaskTimeout => "task-timeout",
         }
     }
 }

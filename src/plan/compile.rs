@@ -113,11 +113,13 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     }
     let mut compiler = Compiler::new(context, headers, texts);
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
-    let has_own_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
     Ok(Scenario {
         name,
         about: about.to_owned(),
-        has_own_timeouts,
+        has_own_timeouts: has_timeouts || has_deadlines,
+        has_deadlines,
         steps: compiler.steps,
         start,
         tasks,
