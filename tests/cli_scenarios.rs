@@ -436,3 +436,59 @@ fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
 }
+
+#[test]
+fn rows_of_a_csv_file_are_counted_and_those_that_no_user_gets_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let path_text = path.to_str().expect("UTF-8").to_owned();
+    let scenario = |csv: &str| {
+        format!(
+            "name = \"mine\"\nload = {{ users = 3 }}\ncsv = {{ file = \"users.csv\"{csv} }}\n[[start]]\nmethod = \"GET\"\npath = \"/health\"\nquery = {{ who = \"{{{{csv.name}}}}\" }}\n"
+        )
+    };
+    let said = |csv: &str, rows: &str, arguments: &[&str], code| {
+        std::fs::write(&path, scenario(csv)).expect("it can be written");
+        std::fs::write(folder.path().join("users.csv"), rows).expect("it can be written");
+        let output = run(arguments);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let rows = "name,n\na,1\nb,2\nc,3\nd,4\ne,5\n";
+    let check = ["scenarios", "check", &path_text];
+    let checked = said("", rows, &check, 0);
+    assert!(
+        checked.contains("CSV file: 5 rows of name, n; one for each user, in turn\nwith 3 users, rows 4 to 5 of the CSV file are not used\n"),
+        "{checked}"
+    );
+    let drawn = said(", order = \"random\"", rows, &check, 0);
+    assert!(
+        drawn.contains("drawn for each user") && !drawn.contains("not used"),
+        "{drawn}"
+    );
+    let run_with = |users| ["run", &path_text, "--mock", "-t", "1s", "-u", users];
+    let note = "note: with 4 users, row 5 of the CSV file is not used";
+    assert!(said("", rows, &run_with("4"), 0).contains(note));
+    assert!(!said("", rows, &run_with("5"), 0).contains("not used"));
+    let other = rows.replace(',', ";");
+    let refused = said("", &other, &check, 2);
+    assert!(
+        refused.contains("mine.toml:3:16: users.csv: line 1:")
+            && refused.contains("say delimiter = \";\""),
+        "{refused}"
+    );
+    let taken = said(", delimiter = \";\"", &other, &check, 0);
+    assert!(taken.contains("GET /health?who=a HTTP/1.1"), "{taken}");
+    let refused = said(", delimiter = \"x\"", rows, &check, 2);
+    assert!(
+        refused.contains("a delimiter is one character"),
+        "{refused}"
+    );
+    let unclosed = "name,n\na,1\n\"b,2\nc,3\n";
+    for arguments in [&check[..], &run_with("4")] {
+        let refused = said("", unclosed, arguments, 2);
+        let reason = "users.csv: line 3: a quote is opened here and never closed";
+        assert!(refused.contains(reason), "{refused}");
+    }
+}
