@@ -80,7 +80,9 @@ impl Source {
     /// A file when it looks like one, else a built-in scenario.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
-        if !name.ends_with(".toml") && !name.contains('/') && !path.is_file() {
+        // A pipe is one too.
+        let is_file = path.metadata().is_ok_and(|it| !it.is_dir());
+        if !name.ends_with(".toml") && !name.contains('/') && !is_file {
             let (name, text) = text_of_builtin(name)?;
             return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }

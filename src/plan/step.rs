@@ -236,6 +236,12 @@ impl<'c, 's> Compiler<'c, 's> {
         let mut repeat = read_repeat(table, &expect)?;
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
+        let keep = keep(&expect, repeat.as_ref(), &extract);
+        if method_name == "HEAD" && keep.body_bytes > 0 {
+            return Err(method.error(
+                "an answer to HEAD has no body (RFC 9110 section 9.3.2), and something in it is asked for; only status and headers can be",
+            ));
+        }
         let pause = table.read("pause", |item| match read_wait(item)? {
             Wait::Pacing { .. } => {
                 Err(item.error("pacing goes from task to task; a pause is for example \"1s\""))
@@ -275,7 +281,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 "HEAD" => Expecting::Head,
                 _ => Expecting::Body,
             },
-            keep: keep(&expect, repeat.as_ref(), &extract),
+            keep,
             repeat,
             begins: end("begins", 0, &mut self.spans)?,
             ends: end("ends", 1, &mut self.spans)?,
