@@ -59,6 +59,8 @@ pub enum Failure {
     SendFailed,
     /// Its connection ended with another request on it, before its own answer was due (`--pipeline`).
     PipelineBroken,
+    /// It was open when the load ended, and the drain brought no answer.
+    Unanswered,
     /// The last answer of a poll still meant "ask again" when its patience was over (`on_give_up = "fail"`).
     GaveUp,
     /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
@@ -67,7 +69,7 @@ pub enum Failure {
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
@@ -85,6 +87,7 @@ impl Failure {
         Self::ClientLimit,
         Self::SendFailed,
         Self::PipelineBroken,
+        Self::Unanswered,
         Self::GaveUp,
         Self::TaskTimeout,
     ];
@@ -121,6 +124,7 @@ impl Failure {
             Self::ClientLimit => "client-limit",
             Self::SendFailed => "send-failed",
             Self::PipelineBroken => "pipeline-broken",
+            Self::Unanswered => "unanswered",
             Self::GaveUp => "gave-up",
             Self::TaskTimeout => "task-timeout",
         }

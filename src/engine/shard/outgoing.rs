@@ -24,7 +24,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.spans_since_ns[place] = seat.user.intended_ns;
             self.recorder.on_span_begun(usize::from(*span));
         }
-        seat.request = self.requests.begin(self.progress.now_ns);
+        seat.request = self.requests.begin(id, self.progress.now_ns);
         // It is counted like one that found no connection in time.
         if self.task_over_ns(id) <= self.progress.now_ns {
             self.fail(id, Failure::TaskTimeout, Detail::None);
