@@ -391,7 +391,12 @@ fn files_of_a_scenario_may_be_named_pipes() {
     std::fs::write(&path, scenario).expect("it can be written");
     let path = path.to_str().expect("UTF-8");
     let url = server.url();
-    let output = run(&["run", path, "--host", &url, "-u", "2", "-t", "2s"]);
+    // A second reading of a named pipe would wait for ever.
+    let output = Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_opsurge")])
+        .args(["run", path, "--host", &url, "-u", "2", "-t", "2s"])
+        .output()
+        .expect("timeout is there");
     for feeder in feeders {
         feeder.join().expect("it was read");
     }
@@ -413,6 +418,14 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
         text(&output)
     };
     let said = run_in(&["scenarios", "check", "/dev/stdin"]);
+    // A file that is standard input is no pipe, and lies where it lies.
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, &scenario).expect("it can be written");
+    let stdin = std::fs::File::open(&path).expect("it is there");
+    let output = binary::opsurge(&["scenarios", "check", "/dev/stdin"])
+        .stdin(stdin)
+        .output();
+    assert_eq!(text(&output.expect("the binary starts")), said);
     assert!(said.contains("\"agentId\":\"ann-0\""), "{said}");
     let arguments = ["run", "/dev/stdin", "--mock", "-u", "2", "--wait", "5ms"];
     let said = run_in(&[&arguments[..], &["-t", "1s"]].concat());

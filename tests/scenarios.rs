@@ -740,5 +740,11 @@ fn a_default_has_to_fit_where_its_value_is_put() {
         51,
         "the default of {{a}} is longer than its variable",
     );
+    check(
+        "default = \"{{user}}\"",
+        "",
+        42,
+        "holes are not filled in a default",
+    );
     check("default = true", "", 42, "expected a text in quotes");
 }

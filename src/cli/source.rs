@@ -92,12 +92,7 @@ impl Source {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
         })?;
-        // A pipe (`<(...)`, `/dev/stdin`) lies in no folder of the user's.
-        let folder = match path.is_file() {
-            true => path.parent().unwrap_or(Path::new("")),
-            false => Path::new("."),
-        };
-        Ok(Self::new(name, text, folder))
+        Ok(Self::new(name, text, &folder_of(path)))
     }
 
     /// A file that the scenario names, relative to its own place; read once. The error is the reason.
@@ -109,6 +104,19 @@ impl Source {
         let bytes = Arc::new(std::fs::read(&path).map_err(|error| error.to_string())?);
         self.files.borrow_mut().insert(path, Arc::clone(&bytes));
         Ok(bytes)
+    }
+}
+
+/// Where a scenario lies. A pipe (`<(...)`, `/dev/stdin`) is in no folder of the user's, but what one of these names may
+/// be a file.
+fn folder_of(path: &Path) -> PathBuf {
+    let target = match path.starts_with("/dev") || path.starts_with("/proc") {
+        true => path.canonicalize().unwrap_or_default(),
+        false => path.to_owned(),
+    };
+    match target.parent().filter(|_| target.is_file()) {
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from("."),
     }
 }
 

@@ -244,15 +244,18 @@ impl Tally {
         }
     }
 
-    /// When a task is over that has this time from its beginning on, if it is the present one.
-    pub fn task_over_ns(&self, within_ns: u64) -> u64 {
-        self.pass_since_ns + within_ns
-    }
-
     fn on_pass_over(&mut self) {
         if self.passes_left != u32::MAX {
             self.passes_left -= 1;
         }
+    }
+}
+
+/// When the task is over that a user is at with this step; never, if it has no time limit.
+pub fn task_over_ns(step: &Step, tally: Option<&Tally>) -> u64 {
+    match (step.within_ns, tally) {
+        (Some(within_ns), Some(tally)) => tally.pass_since_ns + within_ns,
+        _ => u64::MAX,
     }
 }
 
@@ -285,12 +288,8 @@ impl<'u> Acting<'u> {
         action
     }
 
-    /// When the task of the present step is over, if that is not left to its steps.
-    pub fn task_over_ns(&self, step: &Step) -> u64 {
-        match (step.within_ns, &self.tally) {
-            (Some(within_ns), Some(tally)) => tally.task_over_ns(within_ns),
-            _ => u64::MAX,
-        }
+    fn task_over_ns(&self, step: &Step) -> u64 {
+        task_over_ns(step, self.tally.as_deref())
     }
 
     /// Its poll gives up, should the attempt under way end now without what it waits for: no other one begins before

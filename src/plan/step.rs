@@ -314,6 +314,9 @@ impl<'c, 's> Compiler<'c, 's> {
             let index = self.texts.variables.find(name);
             let index = index.ok_or_else(|| item.error("it has not been declared"))?;
             let text = default.as_ref().map(Item::text_or_number).transpose()?;
+            if let (Some(item), true) = (&default, text.iter().any(|it| it.contains("{{"))) {
+                return Err(item.error("holes are not filled in a default; it is a text"));
+            }
             if let Some(item) = default {
                 self.defaults.push(Fallback {
                     step: self.steps.len(),
