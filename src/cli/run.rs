@@ -21,6 +21,7 @@ use super::ending::Facts;
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
+use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
 use super::{Exit, cannot, note};
 
@@ -167,6 +168,13 @@ pub(super) fn notes(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
             "note: the environment variable {} is not set; using the scenario's default key",
             wishes.api_key_env
         ));
+    }
+    let plan = &prepared.plan;
+    // Who comes to a seat that another user has left takes a row of its own.
+    let takes_seats_again = plan.retakes_seats() || plan.load.may_shrink();
+    let rows_left = plan.scenario.feeder.rows_left(plan.users_max());
+    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+        note(format_args!("note: {}", rows_left_shown(&left)));
     }
     let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
     if !args.mock && proxies.iter().any(|name| std::env::var_os(name).is_some()) {
