@@ -217,6 +217,9 @@ impl Console {
                 .find(same)
                 .map_or(0, |step| step.requests);
             let what = match error.status {
+                Some(status) if error.kind == Failure::GaveUp.name() => {
+                    format!("gave up with {status}")
+                }
                 Some(status) => format!("answered {status}"),
                 None => format!("ended in {}", error.kind),
             };
