@@ -48,7 +48,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     progress.end();
     let carried = carried?;
     let is_done = carried.ran.all_finished && prepared.plan.load.iterations.is_some();
+    let has_died = !carried.ran.deaths.is_empty();
     let ended_by = match prepared.control.order() {
+        _ if has_died => "error",
         Order::Run if is_done => "iterations",
         Order::Run => "time",
         Order::Drain | Order::StopNow if carried.interrupted => "signal",
@@ -63,6 +65,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
     Ok(match is_bad {
         _ if carried.interrupted => Exit::INTERRUPTED,
+        _ if has_died => Exit::BROKEN_OFF,
         false => Exit::OK,
         true => Exit(args.exit_code_on_error),
     })

@@ -91,7 +91,9 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     };
     let carried = carried?;
     let found = hunt.found();
+    let has_died = !carried.ran.deaths.is_empty();
     let ended_by = match prepared.control.order() {
+        _ if has_died => "error",
         _ if carried.interrupted => "signal",
         Order::Run => "time",
         Order::Drain | Order::StopNow => "criterion",
@@ -102,6 +104,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     report(&args.run, &record, log)?;
     Ok(match carried.interrupted {
         true => Exit::INTERRUPTED,
+        false if has_died => Exit::BROKEN_OFF,
         false if is_found => Exit::OK,
         false => Exit::FAILED,
     })

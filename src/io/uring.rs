@@ -113,6 +113,8 @@ pub struct Uring {
     /// Operations that the kernel has not finished. They may touch our buffers.
     under_way: usize,
     overflows: u64,
+    /// The ring has refused to be entered: nothing can be fetched from it any more.
+    is_broken: bool,
 }
 
 #[derive(Default)]
@@ -212,6 +214,7 @@ impl Uring {
             completions: Vec::with_capacity(EVENTS_MAX),
             under_way: 0,
             overflows: 0,
+            is_broken: false,
         })
     }
 
@@ -276,7 +279,10 @@ impl Uring {
                 // Time over; a signal; the completion queue wants to be emptied first; memory is short. In each case
                 // what was not taken stays queued and goes with the next call.
                 Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => {}
-                _ => panic!("io_uring_enter: {error}"),
+                _ => {
+                    self.is_broken = true;
+                    panic!("io_uring_enter: {error}");
+                }
             },
         }
     }
@@ -685,8 +691,25 @@ impl Driver for Uring {
 }
 
 impl Drop for Uring {
-    /// Ends every connection and waits until the kernel has let go of all buffers.
+    /// Ends every connection and waits until the kernel has let go of all buffers. After a panic nothing is waited for:
+    /// a second panic would end the process, and what was measured with it.
     fn drop(&mut self) {
+        if !self.is_broken && !std::thread::panicking() {
+            self.end_all();
+        }
+        if self.under_way > 0 {
+            // Leaking is the safe end: the kernel may still write.
+            let nothing = Receive::OneShot(OneShot::default());
+            std::mem::forget(std::mem::replace(&mut self.receive, nothing));
+            let no_sends = SendBuffers::new(0, 0, Vec::new());
+            std::mem::forget(std::mem::replace(&mut self.sends, no_sends));
+            std::mem::forget(std::mem::take(&mut self.messages));
+        }
+    }
+}
+
+impl Uring {
+    fn end_all(&mut self) {
         self.to_arm.clear();
         for slot in 0..self.connections.len() {
             let generation = self.connections[slot].generation;
@@ -705,14 +728,6 @@ impl Drop for Uring {
                     self.release(received);
                 }
             }
-        }
-        if self.under_way > 0 {
-            // Leaking is the safe end: the kernel may still write.
-            let nothing = Receive::OneShot(OneShot::default());
-            std::mem::forget(std::mem::replace(&mut self.receive, nothing));
-            let no_sends = SendBuffers::new(0, 0, Vec::new());
-            std::mem::forget(std::mem::replace(&mut self.sends, no_sends));
-            std::mem::forget(std::mem::take(&mut self.messages));
         }
     }
 }

@@ -101,7 +101,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             .set_standing(self.progress.in_flight, arrivals);
     }
 
-    pub(super) fn finish(mut self) -> (Outcomes, D) {
+    /// What was counted, after the last turn.
+    pub(in crate::engine) fn finish(mut self) -> (Outcomes, D) {
         if !self.progress.draining {
             self.progress.load_end_ns = self.progress.now_ns;
         }
@@ -112,6 +113,41 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.cut_off(id);
             }
         }
+        self.into_outcomes()
+    }
+
+    /// What was counted until a panic. Users and connections may contradict each other then, so the counts alone say how
+    /// many requests are cut off; users say how old those are, as far as they agree.
+    pub(in crate::engine) fn rescue(mut self) -> (Outcomes, D) {
+        let steps = self.recorder.counts.steps.iter();
+        let mut open: Vec<u64> = steps
+            .map(|step| step.sent.saturating_sub(step.requests + step.cut_off))
+            .collect();
+        for id in 0..self.users.len() as u32 {
+            if self.requests.get(self.users[id as usize].request).is_none() {
+                continue;
+            }
+            let metric = usize::from(self.step_of(id).metric);
+            if open[metric] > 0 {
+                open[metric] -= 1;
+                self.recorder.cut_off(metric, self.times(id));
+            }
+        }
+        let now_ns = self.progress.now_ns;
+        let age_unknown = Times {
+            intended_ns: now_ns,
+            submitted_ns: now_ns,
+            done_ns: now_ns,
+        };
+        for (metric, count) in open.into_iter().enumerate() {
+            for _ in 0..count {
+                self.recorder.cut_off(metric, age_unknown);
+            }
+        }
+        self.into_outcomes()
+    }
+
+    fn into_outcomes(self) -> (Outcomes, D) {
         let start_ns = self.progress.start_ns;
         let arrivals = self.arrivals.as_ref().map(|arrivals| {
             let from_ns = arrivals.from_ns.unwrap_or(self.progress.now_ns);

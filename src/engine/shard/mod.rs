@@ -247,8 +247,19 @@ impl<'p, D: Driver> Shard<'p, D> {
         mut self,
         start: Start,
         control: &Control,
-        mut on_interval: OnInterval<'_>,
+        on_interval: OnInterval<'_>,
     ) -> (Outcomes, D) {
+        self.carry_out(start, control, on_interval);
+        self.finish()
+    }
+
+    /// The turns of [`Shard::run`]; after them, or after a panic in one of them, the outcomes are still to be taken.
+    pub(super) fn carry_out(
+        &mut self,
+        start: Start,
+        control: &Control,
+        mut on_interval: OnInterval<'_>,
+    ) {
         let start_ns = start.at_ns;
         self.recorder.set_start(start_ns);
         self.progress.start_ns = start_ns;
@@ -291,7 +302,6 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.end_interval(&mut on_interval);
             }
         }
-        self.finish()
     }
 
     /// When nothing more is started.

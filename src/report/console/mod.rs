@@ -42,6 +42,7 @@ pub fn render(record: &Record, style: Style) -> String {
     if !style.quiet {
         out.header(record);
     }
+    out.error(record);
     out.verdict(record);
     out.failures(record);
     out.arrivals(record);
@@ -146,6 +147,14 @@ impl Console {
             bytes(totals.bytes_received)
         ));
         self.line("");
+    }
+
+    /// What ended the run before its time, above everything else.
+    fn error(&mut self, record: &Record) {
+        if let Some(error) = &record.run.error {
+            let lead = self.paint(Colour::Red, "ERROR:");
+            self.wrapped(&format!("{lead} "), error);
+        }
     }
 
     fn verdict(&mut self, record: &Record) {
@@ -601,6 +610,7 @@ mod tests {
             timeout_s: 30.0,
             started_at: "2026-11-24T12:00:00.000Z".into(),
             ended_by: "time".into(),
+            error: None,
             machine: MachineInfo {
                 cores: 2,
                 cpu: "a processor".into(),
