@@ -46,7 +46,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let started = Mock::start(&config).with_context(|| format!("nothing can listen at {place}"));
     let stand_in = cannot(started)?;
     let control = std::sync::Arc::new(Control::default());
-    let _signals = Signals::listen(control.clone(), Announce::Nothing)?;
+    let signals = Signals::listen(control.clone(), Announce::Nothing)?;
     say(format_args!(
         "Ops-Core stand-in at {} ({}, {threads} thread(s)); Ctrl-C ends it",
         match listen.is_unix() {
@@ -60,6 +60,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     while control.order() == Order::Run && !is_over() {
         std::thread::sleep(LOOK);
     }
+    signals.on_run_over();
     let counts = stand_in.stop();
     say(format_args!(
         "{} connections, {} agents",

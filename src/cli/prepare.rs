@@ -1,5 +1,6 @@
 //! What stands before the first packet, for every command that sends load: cores, stand-in, target, plan, limits, driver.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -9,9 +10,9 @@ use crate::io::{Backend, Sockets, cpu, probe, socket};
 use crate::mock::Mock;
 use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
+use crate::report::files;
 use crate::report::hdr::IntervalLog;
 use crate::report::units::{bytes, grouped};
-use crate::report::{csv, files};
 use crate::watch::{self, Ticks, throttled_us};
 
 use super::args::RunArgs;
@@ -37,18 +38,17 @@ pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
     Ok((scenario, somewhere))
 }
 
-/// Makes sure that the reports can be written where they are wanted.
-pub(super) fn check_files(args: &RunArgs) -> Result<()> {
-    if let Some(path) = &args.json {
-        files::check_writable(path, "--json")?;
+/// Makes sure that the reports can be written where they are wanted, each to a place of its own. `tables` are the CSV files
+/// of the command.
+pub(super) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
+    let json = args.json.iter().map(|path| (path.clone(), "--json"));
+    let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
+    let tables = tables.iter().map(|path| (path.clone(), "--csv"));
+    let places: Vec<_> = json.chain(hdr).chain(tables).collect();
+    for (path, flag) in &places {
+        files::check_writable(path, flag)?;
     }
-    if let Some(path) = &args.hdr {
-        files::check_writable(path, "--hdr")?;
-    }
-    for path in args.csv.iter().flat_map(|prefix| csv::paths(prefix)) {
-        files::check_writable(&path, "--csv")?;
-    }
-    Ok(())
+    files::check_apart(&places)
 }
 
 /// Everything that a run needs.
@@ -171,7 +171,9 @@ impl Prepared {
             &self.setup,
             &self.control,
             on_second,
-        ))?;
+        ));
+        self.signals.on_run_over();
+        let ran = ran?;
         let steal_share = ticks
             .zip(Ticks::read())
             .map(|(before, after)| after.steal_share_since(before));

@@ -3,7 +3,7 @@
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
 //! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`]
 //! (the same by dice, on a virtual clock, with its `faults`), then `dial` and [`options`] (how a connection begins),
-//! [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
+//! [`probe`], [`socket`], [`cpu`] and [`process`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
 
@@ -19,6 +19,7 @@ pub mod epoll;
 mod faults;
 pub mod options;
 pub mod probe;
+pub mod process;
 mod send_buffers;
 pub mod sim;
 pub mod socket;
