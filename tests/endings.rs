@@ -6,7 +6,7 @@ mod raw;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -363,4 +363,108 @@ fn row_24_a_thread_that_cannot_be_started_is_an_error_and_hangs_nothing() {
         .output()
         .expect("it starts");
     assert_eq!(enough.status.code(), Some(0), "{}", text(&enough));
+}
+
+/// A control group of its own, removed at the end.
+struct CpuGroup(PathBuf);
+
+impl CpuGroup {
+    /// With the quota of one core, by version 1 or 2, whichever this machine has and allows to be made.
+    fn of_one_core() -> Option<Self> {
+        let name = format!("opsurge-test-{}", std::process::id());
+        let groups = [
+            ("cpu", "cpu.cfs_quota_us", "100000"),
+            ("", "cpu.max", "100000 100000"),
+        ];
+        groups.into_iter().find_map(|(mount, file, quota)| {
+            let group = Self(Path::new("/sys/fs/cgroup").join(mount).join(&name));
+            fs::create_dir(&group.0).ok()?;
+            fs::write(group.0.join(file), quota).ok().map(|()| group)
+        })
+    }
+}
+
+impl Drop for CpuGroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn row_30_there_are_as_many_shards_as_the_cpu_quota_has_cores() {
+    let cores = std::thread::available_parallelism().expect("known").get();
+    let Some(group) = CpuGroup::of_one_core().filter(|_| cores > 1) else {
+        println!("SKIPPED: no control group can be made here, or there is one core");
+        return;
+    };
+    let server = answering();
+    let url = server.url();
+    for (wanted, shards) in [(&[][..], 1), (&["--shards", "2"], 2)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let json = folder.path().join("r.json");
+        let mut command = Command::new("sh");
+        let script = "echo $$ > \"$1/cgroup.procs\" && shift && exec \"$@\"";
+        command.args(["-c", script, "sh"]).arg(&group.0);
+        command.arg(env!("CARGO_BIN_EXE_opsurge"));
+        let output = Program::from(command)
+            .args(["run", "--get", &url, "-u", "4", "-t", "300ms"])
+            .args(wanted)
+            .arg("--json")
+            .arg(&json)
+            .output()
+            .expect("sh is everywhere");
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(record_at(&json).run.shards, shards, "{said}");
+        let note = format!("note: the CPU quota is 1.00 cores, so 1 of {cores} cores are used");
+        assert_eq!(said.contains(&note), shards == 1, "{said}");
+    }
+}
+
+#[test]
+fn row_33_a_resolver_that_does_not_answer_is_given_up_after_five_seconds_and_named() {
+    // It takes questions and never answers; an address of its own, so that any machine has port 53 free there.
+    let [high, low] = (std::process::id() as u16).to_be_bytes();
+    let address = format!("127.77.{high}.{low}");
+    let silent = std::net::UdpSocket::bind((address.as_str(), 53));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("resolv.conf");
+    fs::write(
+        &config,
+        format!("nameserver {address}\noptions timeout:30\n"),
+    )
+    .expect("written");
+    let with_it = |program: &str| {
+        let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "sh", "-c", script, "sh"])
+            .arg(&config)
+            .arg(program);
+        Program::from(command)
+    };
+    let can_mount = with_it("true").output();
+    if silent.is_err() || !can_mount.is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: no port 53 or no mount of its own is to be had here");
+        return;
+    }
+    let name = "http://no-such-host.example:8000/";
+    for arguments in [&["run", "--get", name][..], &["request", name]] {
+        let began = Instant::now();
+        let output = with_it(env!("CARGO_BIN_EXE_opsurge"))
+            .args(arguments)
+            .output();
+        let output = output.expect("it starts");
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains("the name no-such-host.example cannot be resolved"),
+            "{said}"
+        );
+        assert!(
+            said.contains("no answer from the resolver within 5 s"),
+            "{said}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(5) + AT_ONCE, "{said}");
+    }
 }

@@ -1,6 +1,5 @@
 //! `opsurge mock`: the stand-in in the foreground; and its settings for `run --mock`.
 
-use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -83,14 +82,14 @@ fn listen(args: &MockArgs) -> Result<SockAddr> {
     if let Some(name) = &args.unix_socket {
         return unix_address(name);
     }
-    let mut addresses = args.listen.to_socket_addrs().ok();
-    let first = addresses.as_mut().and_then(Iterator::next);
-    Ok(SockAddr::from(first.with_context(|| {
+    let wrong = || {
         format!(
             "--listen {} is no address; write for example 127.0.0.1:8000",
             shown(&args.listen)
         )
-    })?))
+    };
+    let addresses = socket::resolve_place(&args.listen).with_context(wrong)?;
+    addresses.into_iter().next().with_context(wrong)
 }
 
 /// The stand-in's settings as they were typed; its cores and key are the caller's to set.

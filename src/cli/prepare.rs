@@ -12,11 +12,11 @@ use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
 use crate::report::files;
 use crate::report::hdr::IntervalLog;
-use crate::report::units::{bytes, grouped};
+use crate::report::units::{bytes, grouped, three_digits};
 use crate::watch::{self, Ticks, throttled_us};
 
 use super::args::RunArgs;
-use super::cores::share_out;
+use super::cores::{cores_within, share_out};
 use super::signals::{Announce, Signals};
 use super::target::Target;
 use super::wishes::{Load, Wishes};
@@ -92,7 +92,18 @@ impl Prepared {
         };
         let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
-        let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
+        let quota = watch::cpu_quota_cores();
+        let mut cores = share_out(&allowed, quota, wishes.shards, args.mock, users);
+        let within = cores_within(quota, allowed.len());
+        if let Some(quota) = quota.filter(|_| within < allowed.len() && wishes.shards.is_none())
+            && !args.quiet
+        {
+            note(format_args!(
+                "note: the CPU quota is {} cores, so {within} of {} cores are used; --shards N sets another number of threads",
+                three_digits(quota),
+                allowed.len()
+            ));
+        }
         // A shard without a connection could do nothing.
         if let Some(count) = connections.shared() {
             cores.shards.truncate(count);

@@ -1,10 +1,12 @@
 //! What the machine is and did meanwhile, as /proc tells it.
 
 mod memory;
+mod quota;
 
 use std::fs;
 
 pub use memory::free_bytes;
+pub use quota::cpu_quota_cores;
 
 /// The machine that a run was made on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
