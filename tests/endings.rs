@@ -5,6 +5,7 @@ mod raw;
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -466,5 +467,114 @@ fn row_33_a_resolver_that_does_not_answer_is_given_up_after_five_seconds_and_nam
             "{said}"
         );
         assert!(began.elapsed() < Duration::from_secs(5) + AT_ONCE, "{said}");
+    }
+}
+
+/// Says that it closes the connection, and does so a moment later.
+fn closing() -> RawServer {
+    RawServer::start(|peer| {
+        let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        if peer.request().is_some() && peer.answer(answer) {
+            std::thread::park_timeout(Duration::from_millis(3));
+        }
+    })
+}
+
+/// Ports in TIME_WAIT of connections to a server on this machine: the clients' and the server's.
+fn in_time_wait(server: u16) -> (usize, usize) {
+    const TIME_WAIT: &str = "06";
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let (mut of_clients, mut of_server) = (0, 0);
+    for line in table.lines().skip(1) {
+        let mut fields = line.split_whitespace().skip(1);
+        let mut port = || {
+            let (_, port) = fields
+                .next()
+                .and_then(|at| at.split_once(':'))
+                .expect("an address");
+            u16::from_str_radix(port, 16).expect("hexadecimal")
+        };
+        let (local, remote) = (port(), port());
+        if fields.next() == Some(TIME_WAIT) {
+            of_clients += usize::from(remote == server);
+            of_server += usize::from(local == server);
+        }
+    }
+    (of_clients, of_server)
+}
+
+#[test]
+fn row_32_a_server_that_closes_after_each_answer_keeps_the_ports_in_time_wait() {
+    for io in ["uring", "epoll"] {
+        let server = closing();
+        let folder = tempfile::tempdir().expect("a folder");
+        let json = folder.path().join("r.json");
+        let output = opsurge(&["run", "--get", &server.url(), "-u", "4", "--io", io])
+            .args(["--iterations", "200", "--wait", "1ms", "--json"])
+            .arg(&json)
+            .output()
+            .expect("the binary starts");
+        let said = text(&output);
+        if said.contains("io_uring") && output.status.code() == Some(3) {
+            println!("SKIPPED on io_uring: {said}");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let opened = record_at(&json).totals.connections_opened as usize;
+        assert_eq!(opened, 200, "one for each request");
+        let (ours, theirs) = in_time_wait(server.address.port());
+        // The trial connection before the run is ours; one that a busy machine kept for 100 ms may be.
+        assert!(
+            ours <= 20 && theirs >= 180,
+            "{io}: {ours} ours, {theirs} the server's"
+        );
+    }
+}
+
+#[test]
+fn row_30_the_number_of_descriptors_that_is_asked_for_is_enough_when_the_server_closes_often() {
+    let server = closing();
+    let url = server.url();
+    let folder = tempfile::tempdir().expect("a folder");
+    // The binary is another user's process: root's limit would be lifted.
+    let everybody = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(folder.path(), everybody).expect("it is ours");
+    for io in ["uring", "epoll"] {
+        let json = folder.path().join(format!("{io}.json"));
+        let run = |limit: &str, time: &str| {
+            let mut command = Command::new("prlimit");
+            command.arg(format!("--nofile={limit}:{limit}"));
+            command.arg(env!("CARGO_BIN_EXE_opsurge"));
+            command.uid(lonely_user() + 1).gid(lonely_user() + 1);
+            let program = Program::from(command).args(["run", "--get", &url, "--io", io]);
+            let program = program.args(["-u", "200", "-r", "1000", "--shards", "1"]);
+            program
+                .args(["--wait", "0", "-t", time, "--json"])
+                .arg(&json)
+                .output()
+        };
+        let Ok(refused) = run("80", "1s") else {
+            println!("SKIPPED: this user may not start a process of another one");
+            return;
+        };
+        let said = text(&refused);
+        if said.contains("Permission denied") || said.contains("io_uring is") {
+            println!("SKIPPED: {said}");
+            continue;
+        }
+        assert_eq!(refused.status.code(), Some(3), "{said}");
+        let (_, needed) = said
+            .split_once("200 connections need ")
+            .expect("it says so");
+        let (needed, _) = needed.split_once(' ').expect("a number");
+        let output = run(needed, "2s").expect("it started before");
+        let said = text(&output);
+        let record = record_at(&json);
+        assert!(record.totals.connections_opened > 400, "{said}");
+        let limits = record
+            .errors
+            .iter()
+            .filter(|error| error.kind == "client-limit");
+        assert_eq!(limits.count(), 0, "{io}: {said}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use crate::engine::{self, Control, Footprint, Run, Second, Setup};
-use crate::io::{Backend, Sockets, cpu, probe, socket};
+use crate::io::{Backend, CLOSING_MAX, Sockets, cpu, descriptors, probe, socket};
 use crate::mock::Mock;
 use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
@@ -129,7 +129,7 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
-        cannot(check_descriptors(&plan))?;
+        cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;
         cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
         let sockets = wishes.connecting.sockets.clone();
@@ -201,9 +201,18 @@ impl Prepared {
 
 /// How many of so many connections this machine's descriptor limit allows, both ends in this process.
 pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
-    let needed = 2 * wanted + OTHER_DESCRIPTORS;
+    let shards = cpu::allowed_cores().map_or(1, |cores| cores.len());
+    let closing = wanted.min((shards * CLOSING_MAX) as u64);
+    let needed = 2 * (wanted + closing) + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    Ok((limit.saturating_sub(OTHER_DESCRIPTORS) / 2).clamp(1, wanted))
+    let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    Ok(connections_within(room, shards).clamp(1, wanted))
+}
+
+/// How many connections so many descriptors are enough for, as [`descriptors`] counts them.
+fn connections_within(room: u64, shards: usize) -> u64 {
+    let closing = (shards * CLOSING_MAX) as u64;
+    (room / 2).max(room.saturating_sub(closing))
 }
 
 /// A batch of requests leaves in one piece, whose buffers are made before the run.
@@ -224,20 +233,24 @@ fn check_batch(scenario: &Scenario, depth: usize) -> Result<()> {
 }
 
 /// Raises the descriptor limit to what the plan needs.
-fn check_descriptors(plan: &Plan) -> Result<()> {
+fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
     let slots = plan.slots_before_shard(plan.shards);
-    // Each connection has two ends in this process when the stand-in runs in it; a few more do no harm.
-    let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
+    let of_shards = (0..plan.shards).map(|shard| descriptors(plan.slots_of_shard(shard)));
+    // Each connection has two ends in this process when the stand-in runs in it.
+    let ends = if has_stand_in { 2 } else { 1 };
+    let needed = ends * of_shards.sum::<usize>() as u64 + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    if limit < slots as u64 + OTHER_DESCRIPTORS {
-        let fewer = match limit.saturating_sub(OTHER_DESCRIPTORS) {
+    if limit < needed {
+        let room = limit.saturating_sub(OTHER_DESCRIPTORS) / ends;
+        let fewer = match connections_within(room, plan.shards) {
             0 => String::new(),
             count => format!(", or give --connections {count}"),
         };
         bail!(
-            "{} connections need {} open descriptors, and {limit} are allowed; raise the limit (ulimit -n {needed}){fewer}",
+            "{} connections need {} open descriptors, and {} are allowed; raise the limit (ulimit -n {needed}){fewer}",
             grouped(slots as u64),
-            slots as u64 + OTHER_DESCRIPTORS,
+            grouped(needed),
+            grouped(limit),
         );
     }
     Ok(())

@@ -29,7 +29,11 @@ const SLACK: Duration = Duration::from_secs(30);
 const CARRIED_OUT: [i32; 5] = [0, 1, 4, 5, 130];
 
 /// A command line of the binary.
-pub struct Program(Command);
+pub struct Program {
+    command: Command,
+    /// Its record can be read from here.
+    shows_record: bool,
+}
 
 pub fn opsurge(arguments: &[&str]) -> Program {
     Program::from(Command::new(env!("CARGO_BIN_EXE_opsurge"))).args(arguments)
@@ -43,43 +47,52 @@ impl From<Command> for Program {
     /// The binary, or what starts it.
     fn from(mut command: Command) -> Self {
         command.env_remove("OPSCORE_API_KEY").stdin(Stdio::null());
-        Self(command)
+        Self {
+            command,
+            shows_record: true,
+        }
     }
 }
 
 impl Program {
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.0.arg(argument);
+        self.command.arg(argument);
         self
     }
 
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.0.args(arguments);
+        self.command.args(arguments);
         self
     }
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.0.env(name, value);
+        self.command.env(name, value);
         self
     }
 
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
-        self.0.current_dir(folder);
+        self.command.current_dir(folder);
         self
     }
 
     pub fn stdin(mut self, from: impl Into<Stdio>) -> Self {
-        self.0.stdin(from);
+        self.command.stdin(from);
         self
     }
 
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
-        self.0.stdout(to);
+        self.command.stdout(to);
         self
     }
 
     pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
-        self.0.stderr(to);
+        self.command.stderr(to);
+        self
+    }
+
+    /// For one that writes its record where this process cannot see it.
+    pub fn out_of_sight(mut self) -> Self {
+        self.shows_record = false;
         self
     }
 
@@ -91,14 +104,15 @@ impl Program {
 
     /// Starts it.
     pub fn spawn(mut self) -> std::io::Result<Process> {
-        let arguments: Vec<OsString> = self.0.get_args().map(OsStr::to_owned).collect();
-        let child = self.0.spawn()?;
+        let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
+        let child = self.command.spawn()?;
         let state = Arc::new((Mutex::new(State::Running), Condvar::new()));
         let (pid, watched, limit) = (child.id(), state.clone(), limit_of(&arguments));
         std::thread::spawn(move || kill_late(pid, limit, &watched));
         Ok(Process {
             child: Some(child),
             arguments,
+            shows_record: self.shows_record,
             state,
         })
     }
@@ -117,6 +131,7 @@ enum State {
 pub struct Process {
     child: Option<Child>,
     arguments: Vec<OsString>,
+    shows_record: bool,
     state: Arc<(Mutex<State>, Condvar)>,
 }
 
@@ -151,6 +166,7 @@ impl Process {
             .any(|name| arguments.iter().any(|arg| arg == name));
         let json = value_of(arguments, &["--json"]).filter(|path| !path.starts_with("/dev"));
         if let Some(json) = json
+            && self.shows_record
             && is_run
             && status
                 .code()

@@ -345,18 +345,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         };
         let had_work = !self.submitted.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
-        for index in 0..self.submitted.len() {
-            let seat = &self.users[self.submitted[index] as usize];
-            // Its connection may have ended in the same turn.
-            if let Some(request) = self.requests.get_mut(seat.request) {
-                request.submitted_ns = turn.submitted_ns;
-            }
-        }
-        if !self.submitted.is_empty() {
-            let progress = &mut self.progress;
-            progress.first_sent_ns.get_or_insert(turn.submitted_ns);
-            self.submitted.clear();
-        }
+        self.stamp(self.submitted.len(), turn.submitted_ns);
         if spins && !had_work && events.is_empty() {
             self.progress.spun_ns += turn.reaped_ns.saturating_sub(self.progress.now_ns);
             self.progress.now_ns = turn.reaped_ns;
