@@ -1,8 +1,10 @@
 //! Parses, dispatches on the command, prints the error, sets the exit code.
 
 use std::io::{self, ErrorKind, Write};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Parser;
 use clap::error::{self as wrong, ContextKind, ContextValue};
 
@@ -16,7 +18,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(&without_secrets(error)),
     };
-    match dispatch(cli) {
+    // The panic has said where; what is left of the process says it in the way of every error.
+    let ended = catch_unwind(|| dispatch(cli)).unwrap_or_else(|_| {
+        let defect =
+            anyhow!("opsurge panicked, which is a defect; please report what is said above");
+        Err(defect.context(CannotCarryOut))
+    });
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
             let cannot = error.is::<CannotCarryOut>();
