@@ -29,14 +29,14 @@ use crate::io::cpu::CpuTime;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
-use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
+use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
-use collector::{Collector, Gathered, Watch};
+use collector::{Collector, Watch};
 pub use footprint::Footprint;
 use gate::Gate;
 use shard::Outcomes;
@@ -134,20 +134,28 @@ pub struct Run {
     pub shards: Vec<ShardUse>,
     /// Wall-clock time of the start.
     pub started_at: SystemTime,
-    /// From the first request to the last outcome, in nanoseconds.
-    pub duration_ns: u64,
-    /// When nothing more was started, after the start.
+    /// When the load began, after the start: at once, or when the first arrival of an open load was due.
+    pub load_from_ns: u64,
+    /// The load time: from then until nothing more was begun, in nanoseconds. Rates are over this.
     pub load_ns: u64,
+    /// How long the requests that were open then were waited for.
+    pub drain_ns: u64,
+    /// How many those were.
+    pub open_at_load_end: u64,
+    /// What ended the load.
+    pub ended: Ended,
+    /// Most users that were there at once.
+    pub users_peak: u64,
+    /// Users that left because a step had failed, while the load lasted.
+    pub users_left: u64,
     /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
     pub stopped_ns_max: u64,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
     pub overflows: u64,
-    /// Every user did all its iterations.
-    pub all_finished: bool,
-    /// Of an open load: what became of the arrivals, and when the first was due, after the start.
-    pub arrivals: Option<(ArrivalCounts, u64)>,
+    /// Of an open load: what became of the arrivals.
+    pub arrivals: Option<ArrivalCounts>,
     /// Shards that a panic ended, and with them the run.
     pub deaths: Vec<Death>,
 }
@@ -162,6 +170,17 @@ pub struct Death {
     /// What it had counted until then is in the run's figures; its requests under way are cut off. Without this the
     /// totals are those of the other shards, and only the series has what it handed over each second.
     pub has_figures: bool,
+}
+
+/// What ends a load. Of several shards the first of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// An order from outside.
+    Order,
+    /// The run time was over.
+    Time,
+    /// Every user had left.
+    NobodyLeft,
 }
 
 /// What one shard took of its core.
@@ -247,7 +266,7 @@ pub fn run_on<D: Driver>(
             now_ns: &now_ns,
             on_second,
         };
-        let gathered = collector.collect(&mut watch);
+        let series = collector.collect(&mut watch);
         let mut finished = Vec::new();
         let mut refused = None;
         for thread in threads {
@@ -265,7 +284,7 @@ pub fn run_on<D: Driver>(
         }
         match refused {
             Some(error) => Err(error),
-            None => Ok(add_up(plan, gathered, finished, started_at, &mut watch)),
+            None => Ok(add_up(plan, series, finished, started_at)),
         }
     })
 }
@@ -290,22 +309,16 @@ pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConf
     }
 }
 
-fn add_up(
-    plan: &Plan,
-    gathered: Gathered,
-    finished: Vec<Finished>,
-    started_at: SystemTime,
-    watch: &mut Watch<'_>,
-) -> Run {
+fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: SystemTime) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
-    let mut rest = Interval::new(steps);
     let mut shards = Vec::new();
-    let mut first_sent_ns = u64::MAX;
-    let mut last_done_ns = 0;
-    let (mut lasted_ns, mut load_ns, mut stopped_ns_max) = (0, 0, 0);
-    let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
-    let mut arrivals: Option<(ArrivalCounts, u64)> = None;
+    let (mut lasted_ns, mut load_to_ns, mut stopped_ns_max) = (0, 0, 0);
+    let (mut waited_in_line, mut overflows) = (0, 0);
+    let (mut users_peak, mut users_left, mut open_at_load_end) = (0, 0, 0);
+    let mut ended = Ended::NobodyLeft;
+    let mut load_from_ns = u64::MAX;
+    let mut arrivals: Option<ArrivalCounts> = None;
     let mut deaths = Vec::new();
     for (index, shard) in finished.into_iter().enumerate() {
         deaths.extend(shard.panic.map(|reason| Death {
@@ -324,32 +337,36 @@ fn add_up(
                 .waited_ns
                 .map(|ns| ns as f64 / outcomes.lasted_ns.max(1) as f64),
         });
-        first_sent_ns = first_sent_ns.min(outcomes.first_sent_ns.unwrap_or(u64::MAX));
-        last_done_ns = last_done_ns.max(outcomes.last_done_ns);
         lasted_ns = lasted_ns.max(outcomes.lasted_ns);
-        load_ns = load_ns.max(outcomes.load_ns);
+        load_from_ns = load_from_ns.min(outcomes.load_from_ns);
+        load_to_ns = load_to_ns.max(outcomes.load_to_ns);
+        ended = ended.min(outcomes.ended);
+        users_peak += outcomes.users_peak as u64;
+        users_left += outcomes.users_left;
+        open_at_load_end += outcomes.open_at_load_end as u64;
         stopped_ns_max = stopped_ns_max.max(outcomes.stopped_ns_max);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
-        all_finished &= outcomes.all_finished;
-        if let Some((counts, from_ns)) = outcomes.arrivals {
-            let sum = arrivals.get_or_insert((ArrivalCounts::default(), from_ns));
-            sum.0 += counts;
+        if let Some(counts) = outcomes.arrivals {
+            *arrivals.get_or_insert_default() += counts;
         }
-        let (of_shard, interval) = outcomes.recorder.into_parts();
+        let (of_shard, _) = outcomes.recorder.into_parts();
         counts += &of_shard;
-        rest += &interval;
     }
     Run {
-        summary: gathered.finish(counts, &rest, lasted_ns, watch),
+        summary: Summary { counts, series },
         shards,
         started_at,
-        duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
-        load_ns,
+        load_from_ns,
+        load_ns: load_to_ns.saturating_sub(load_from_ns),
+        drain_ns: lasted_ns.saturating_sub(load_to_ns),
+        open_at_load_end,
+        ended,
+        users_peak,
+        users_left,
         stopped_ns_max,
         waited_in_line,
         overflows,
-        all_finished,
         arrivals,
         deaths,
     }

@@ -97,9 +97,9 @@ impl ShardThread<'_> {
     ) -> Option<Finished> {
         let start = self.gate.pass()?;
         let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
-        let on_interval = port.into_on_interval(start.at_ns);
+        let mut on_interval = port.into_on_interval();
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            shard.carry_out(start, self.control, on_interval);
+            shard.carry_out(start, self.control, &mut on_interval);
         }));
         if ran.is_err() {
             // Before anything else: the other shards go on sending until they are told.
@@ -107,8 +107,8 @@ impl ShardThread<'_> {
         }
         let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
         let handed_over = catch_unwind(AssertUnwindSafe(|| match ran.is_ok() {
-            true => shard.finish(),
-            false => shard.rescue(),
+            true => shard.finish(on_interval),
+            false => shard.rescue(on_interval),
         }));
         let (outcomes, driver, failed_late) = match handed_over {
             Ok((outcomes, driver)) => (Some(outcomes), Some(driver), None),
