@@ -30,7 +30,7 @@ const TIMER: Token = Token(usize::MAX);
 /// In the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]), under its generation.
 const LINGERING: usize = 1 << 31;
 
-const _: () = assert!(INDEX_END <= LINGERING);
+const _: () = assert!(INDEX_END <= LINGERING && usize::BITS == 64);
 
 /// The epoll driver of one shard.
 pub struct Epoll {

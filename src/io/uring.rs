@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -127,9 +128,9 @@ pub struct Uring {
     overflows: u64,
     /// The ring has refused to be entered: nothing can be fetched from it any more.
     is_broken: bool,
-    /// Times that the ring is to act as a kernel which takes nothing.
+    /// The ring acts as a kernel that takes nothing before the completion queue is emptied.
     #[cfg(test)]
-    refusals: u32,
+    refuses_while_full: bool,
 }
 
 /// How the system call ended.
@@ -246,7 +247,7 @@ impl Uring {
             overflows: 0,
             is_broken: false,
             #[cfg(test)]
-            refusals: 0,
+            refuses_while_full: false,
         })
     }
 
@@ -313,8 +314,7 @@ impl Uring {
     /// The one system call. Returns when the batch is taken and `want` completions are there or the time is over.
     fn enter(&mut self, want: usize, sleep_ns: Option<u64>) -> Entered {
         #[cfg(test)]
-        if self.refusals > 0 {
-            self.refusals -= 1;
+        if self.refuses_while_full && !self.ring.completion().is_empty() {
             return Entered::Refused;
         }
         let entered = match sleep_ns {
@@ -847,7 +847,8 @@ impl Drop for Uring {
     /// a second panic would end the process, and what was measured with it.
     fn drop(&mut self) {
         if !self.is_broken && !std::thread::panicking() {
-            self.end_all();
+            // A ring that breaks only now must not keep what it may still write to from being leaked.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.end_all()));
         }
         if self.under_way > 0 {
             // Leaking is the safe end: the kernel may still write.
