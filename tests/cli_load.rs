@@ -1,8 +1,12 @@
 //! The real binary under open loads and rules: what was due, what was begun, which rule fired, and the exit code.
 
 mod binary;
+mod raw;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use opsurge::report::record::Record;
+use raw::{OK, RawServer};
 
 /// Runs the binary with these arguments, separated by blanks; its record and what it said.
 fn record_of(arguments: &str, code: i32) -> (Record, String) {
@@ -117,4 +121,123 @@ fn a_scenario_brings_rules_of_its_own_and_flags_come_before_them() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     let place = format!("{file}:2:14: rule \"helth.rps>1\": there is no step \"helth\"");
     assert!(said.contains(&place), "{said}");
+}
+
+#[test]
+fn rates_are_what_came_over_the_load_time() {
+    for rate in [1u64, 2, 10] {
+        let load = format!("--get /health --rate {rate} -t 3s --settle 1s --fail-if rps<{rate}");
+        let (record, said) = record_of(&load, 0);
+        let totals = &record.totals;
+        assert_eq!((totals.load_s, totals.duration_s), (3.0, 3.0), "{said}");
+        assert_eq!((totals.requests, totals.rps), (3 * rate, rate as f64));
+        assert_eq!(record.steps[0].rps, rate as f64);
+        let open = record.run.load.open.expect("an open load");
+        assert_eq!(open.rate_begun, rate as f64, "{said}");
+        assert_eq!(
+            (record.run.ended_by.as_str(), totals.open_at_load_end),
+            ("time", 0)
+        );
+        assert!(
+            said.contains(&format!("({rate}.00/s)")) || rate == 10,
+            "{said}"
+        );
+    }
+}
+
+/// A server that answers for so many requests, and then takes requests and never answers.
+fn hangs_after(answers: u64) -> RawServer {
+    let answered = AtomicU64::new(0);
+    RawServer::start(move |peer| {
+        while peer.request().is_some() {
+            let hangs = answered.fetch_add(1, Ordering::Relaxed) >= answers;
+            if !hangs && !peer.answer(OK) {
+                return;
+            }
+        }
+    })
+}
+
+fn record_on(server: &RawServer, arguments: &str, code: i32) -> (Record, String) {
+    let url = server.url();
+    let arguments = format!("--headless {arguments} --get {url}");
+    binary::record_of(&arguments.split(' ').collect::<Vec<_>>(), code)
+}
+
+#[test]
+fn what_is_open_at_the_end_is_waited_for_and_then_a_failure_that_changes_no_rate() {
+    let server = hangs_after(200);
+    let (record, said) = record_on(&server, "-u 5 --wait 10ms -t 2s --drain 1s", 1);
+    let totals = &record.totals;
+    assert_eq!((totals.unanswered, totals.cut_off), (5, 0), "{said}");
+    assert_eq!((totals.requests, totals.failures), (205, 5));
+    assert_eq!(totals.open_at_load_end, 5);
+    assert_eq!((totals.load_s, totals.rps), (2.0, 100.0), "{said}");
+    assert!((1.0..1.5).contains(&totals.drain_s), "{said}");
+    let [error] = &record.errors[..] else {
+        panic!("one kind: {:?}", record.errors);
+    };
+    assert_eq!((error.kind.as_str(), error.count), ("unanswered", 5));
+    assert!(
+        error.detail.contains("it had been sent"),
+        "{}",
+        error.detail
+    );
+    let waited = "2.00 s of load, 1.00 s of waiting for 5 open requests";
+    assert!(said.contains(waited), "{said}");
+    assert!(
+        said.contains("FAILED: 5 of 205 GET / ended in unanswered"),
+        "{said}"
+    );
+    // Users are counted in the drain too: those with an open request.
+    let drain: Vec<u64> = record
+        .series
+        .iter()
+        .filter(|sample| sample.is_drain)
+        .map(|sample| sample.users)
+        .collect();
+    assert!(
+        !drain.is_empty() && drain.iter().all(|&users| users == 5),
+        "{drain:?}"
+    );
+}
+
+#[test]
+fn a_run_that_every_user_has_left_did_not_end_by_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("leaves.toml");
+    let text = "name = \"leaves\"\nload = { users = 4 }\n[[start]]\nmethod = \"GET\"\npath = \"/health\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/nothing\"\non_failure = \"stop\"\n";
+    std::fs::write(&file, text).expect("written");
+    let (record, said) = record_of(&format!("{} -t 20s", file.display()), 1);
+    assert_eq!(record.run.ended_by, "nobody-left");
+    assert!(record.totals.load_s < 5.0, "{said}");
+    assert!(said.contains("ended by the last user's leaving"), "{said}");
+    assert!(record.series.iter().all(|sample| !sample.is_drain));
+}
+
+#[test]
+fn users_that_did_not_come_are_said_before_and_after() {
+    let (record, said) = record_of("--get /health -u 10 -r 2 -t 900ms --wait 10ms", 0);
+    assert_eq!((record.run.users, record.run.users_peak), (10, 2));
+    let before = "the run ends before the ramp, which takes 5s: 2 of 10 users will be there";
+    assert!(said.contains(before), "{said}");
+    assert!(said.contains("  load      2 of 10 users came"), "{said}");
+    let (_, said) = record_of("stress -t 1s --wait 100ms --fault delay=1ms", 1);
+    assert!(said.contains("with 300 to 5,000 users"), "{said}");
+}
+
+#[test]
+fn there_are_never_more_shards_than_users_or_connections() {
+    for (load, shards) in [
+        ("--rate 100 -u 2 -t 2s --shards 4", 2),
+        ("-u 9 --connections 3 --iterations 90 --shards 4", 3),
+    ] {
+        let (record, said) = record_of(&format!("--get /health {load}"), 0);
+        assert_eq!(record.run.shards, shards, "{said}");
+        assert!(said.contains("no more users or connections"), "{said}");
+        if let Some(open) = record.run.load.open {
+            assert_eq!((open.due, open.begun), (200, 200), "{said}");
+        }
+    }
 }

@@ -7,12 +7,13 @@ use anyhow::Result;
 
 use crate::analysis::windows::Referee;
 use crate::engine::{Footprint, Order, Second};
-use crate::plan::duration;
+use crate::plan::load::Closed;
 use crate::plan::open::Arrivals;
+use crate::plan::{Plan, duration};
 use crate::report::console::{Style, render};
 use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
-use crate::report::units::{bytes, grouped, three_digits};
+use crate::report::units::{bytes, counted, grouped, range, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
@@ -22,6 +23,8 @@ use super::rules;
 use super::wishes::Wishes;
 use super::{Exit, cannot, note, print};
 
+/// Users that come within this are those that a run begins with.
+const FIRST_NS: u64 = 1_000_000_000;
 /// Width of the live line.
 const LIVE_WIDTH: usize = 100;
 
@@ -91,16 +94,15 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         (None, None) => "until Ctrl-C".to_owned(),
     };
     let load = match &plan.open {
-        None => format!("{} users", grouped(plan.load.users_at_once())),
+        None => closed(&plan.load, wishes.spawn_rate),
         Some(open) => format!(
-            "{} iterations/s{} by {} to {} users",
+            "{} iterations/s{} by {}",
             three_digits(open.rate_max),
             match open.arrivals {
                 Arrivals::Constant => "",
                 Arrivals::Poisson => " (Poisson)",
             },
-            grouped(open.users_ready),
-            grouped(open.users_max)
+            range(open.users_ready, open.users_max)
         ),
     };
     note(format_args!(
@@ -114,23 +116,49 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         },
         plan.seed
     ));
+    if let Some(text) = unfinished_ramp(plan) {
+        note(text);
+    }
     note(memory_line(&prepared.footprint, prepared.program_bytes));
     notes(args, wishes, prepared);
 }
 
+/// `50 users, 10 per second`, or `300 to 5,000 users` when the load begins with fewer.
+fn closed(load: &Closed, spawn_rate: Option<f64>) -> String {
+    let users = load.users_at_once();
+    let rate = spawn_rate.map_or(String::new(), |rate| {
+        format!(", {} per second", three_digits(rate))
+    });
+    match (spawn_rate, load.users_at(FIRST_NS).min(users)) {
+        (None, first) if first > 0 => range(first, users),
+        _ => counted(users, "user") + &rate,
+    }
+}
+
+/// A run that ends before all of its users have come says so beforehand.
+fn unfinished_ramp(plan: &Plan) -> Option<String> {
+    let (end_ns, users) = (plan.run_time_ns?, plan.load.users_at_once());
+    let come = plan.load.users_at(end_ns);
+    let is_cut = plan.load.settled_ns() >= end_ns && come < users && plan.open.is_none();
+    is_cut.then(|| {
+        format!(
+            "note: the run ends before the ramp, which takes {}: {} of {} will be there at its end",
+            duration::show(Duration::from_nanos(plan.load.settled_ns())),
+            grouped(come),
+            counted(users, "user"),
+        )
+    })
+}
+
 /// What the run is expected to take of memory, and what for.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
-    let counted = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", grouped(count as u64)),
-    };
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {}, figures {}, buffers {}, the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
-        counted(footprint.users, "user"),
+        counted(footprint.users as u64, "user"),
         footprint.of_user,
         footprint.of_variables,
-        counted(footprint.connections, "connection"),
+        counted(footprint.connections as u64, "connection"),
         bytes(footprint.of_connections as u64),
         bytes(footprint.figures as u64),
         bytes(footprint.buffers as u64),

@@ -107,7 +107,7 @@ impl ShardThread<'_> {
         }
         let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
         let handed_over = catch_unwind(AssertUnwindSafe(|| match ran.is_ok() {
-            true => shard.finish(on_interval),
+            true => shard.finish(self.control.order(), on_interval),
             false => shard.rescue(on_interval),
         }));
         let (outcomes, driver, failed_late) = match handed_over {

@@ -200,6 +200,11 @@ impl User {
         matches!(self.stage, Stage::Stop | Stage::Gone)
     }
 
+    /// The plan wants fewer users, or the run is over.
+    pub fn was_told_to_leave(&self) -> bool {
+        self.leaving != Leaving::No
+    }
+
     /// It is done for good.
     pub fn has_left(&self) -> bool {
         self.stage == Stage::Gone
@@ -226,6 +231,11 @@ impl Tally {
             passes_left: iterations.unwrap_or(u32::MAX),
             lives,
         }
+    }
+
+    /// It has done all its passes of the work loop.
+    pub fn is_done(&self) -> bool {
+        self.passes_left == 0
     }
 
     fn on_pass_over(&mut self) {
@@ -307,6 +317,15 @@ impl<'u> Acting<'u> {
             step: self.user.step,
             after_ns: done_ns.saturating_sub(self.user.step_since_ns),
         });
+        let goes_on = match answer {
+            Answer::Success => true,
+            Answer::Failed => step.repeat.is_none() && step.on_failure == OnFailure::GoOn,
+            Answer::NotYet => false,
+        };
+        if leaves && goes_on && self.is_last_of_start() {
+            // It has been through the start: it does the stop steps too.
+            self.user.stage = Stage::Between;
+        }
         let action = match answer {
             _ if leaves => self.go_away(done_ns),
             Answer::Success => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
@@ -314,6 +333,11 @@ impl<'u> Acting<'u> {
         };
         let action = self.wait_for(action, done_ns);
         Move { action, poll }
+    }
+
+    fn is_last_of_start(&self) -> bool {
+        let is_last = self.user.step + 1 == self.script.scenario.start.end;
+        self.user.stage == Stage::Start && is_last
     }
 
     fn ask_again(&mut self, repeat: &Repeat, done_ns: u64) -> Action {
@@ -397,9 +421,7 @@ impl<'u> Acting<'u> {
     }
 
     fn has_no_pass_left(&self) -> bool {
-        self.tally
-            .as_ref()
-            .is_some_and(|tally| tally.passes_left == 0)
+        self.tally.as_ref().is_some_and(|tally| tally.is_done())
     }
 
     /// To a step of a stage that has steps.
