@@ -59,45 +59,169 @@ fn a_rate_that_the_service_cannot_keep_up_with_is_told_by_verdict_and_times() {
 }
 
 #[test]
-fn a_rule_that_is_broken_stops_the_run_and_is_in_report_record_and_exit_code() {
-    let load = "-u 20 --wait 20ms --pause 0 --mock-ready-after 0 -t 30s --mock-published-500";
-    let rules =
-        "--stop-when workflow.errors>50% --stop-when notify.avg>20s --window 2s --settle 1s";
-    let (record, said) = record_of(&format!("{load} {rules}"), 1);
+fn a_stop_rule_that_is_broken_ends_the_run_and_is_no_failure_by_itself() {
+    let load = "--get /health -u 20 --wait 20ms -t 30s";
+    let rules = "--stop-when health.rps>50 --stop-when health.avg>20s --window 2s --settle 1s";
+    let (record, said) = record_of(&format!("{load} {rules}"), 0);
     assert_eq!(record.run.ended_by, "criterion");
     assert!(record.totals.duration_s < 10.0, "{said}");
     let [fired, kept] = &record.rules[..] else {
         panic!("two rules: {:?}", record.rules);
     };
-    assert_eq!(fired.rule, "workflow.errors>50%");
+    assert_eq!(fired.rule, "health.rps>50");
     assert_eq!(fired.kind, "stop-when");
     assert!(fired.broken && !kept.broken);
     assert_eq!((fired.from_s, fired.to_s), (Some(2.0), Some(4.0)));
-    assert_eq!((fired.value, fired.users), (Some(1.0), Some(20)));
-    let broken = "BROKEN: --stop-when 'workflow.errors>50%'";
+    assert_eq!(fired.users, Some(20));
+    let broken = "BROKEN: --stop-when 'health.rps>50'";
     assert!(said.contains(broken), "{said}");
+    assert!(record.passed && record.exit_code == 0 && record.reasons.is_empty());
 }
 
 #[test]
 fn a_run_that_keeps_its_rules_ends_well_and_one_that_does_not_fails_at_its_end() {
-    for (rule, code) in [("errors>1%", 0), ("rps>1", 1)] {
+    for (rule, code) in [
+        ("--fail-if errors>1%", 0),
+        ("--fail-if rps>1", 4),
+        ("--require errors<1%", 0),
+        ("--require max<1us", 4),
+    ] {
         let load = "--get /health -u 5 --wait 5ms -t 4s --settle 0s";
-        let (record, said) = record_of(&format!("{load} --fail-if {rule}"), code);
+        let (record, said) = record_of(&format!("{load} {rule}"), code);
         assert_eq!(record.run.ended_by, "time");
-        let [rule] = &record.rules[..] else {
+        let [judged] = &record.rules[..] else {
             panic!("one rule");
         };
-        assert_eq!((rule.broken, rule.windows), (code == 1, 1), "{said}");
-        assert_eq!((rule.from_s, rule.to_s), (Some(1.0), Some(4.0)));
+        assert_eq!((judged.broken, judged.windows), (code == 4, 1), "{said}");
+        assert_eq!((judged.from_s, judged.to_s), (Some(1.0), Some(4.0)));
+        assert_eq!(
+            (record.passed, i32::from(record.exit_code)),
+            (code == 0, code)
+        );
+        let flag = rule.replace(' ', " '");
+        assert_eq!(
+            said.contains(&format!("BROKEN: {flag}'")),
+            code == 4,
+            "{said}"
+        );
+        let reason = format!("{flag}':");
+        assert_eq!(
+            record.reasons.iter().any(|why| why.starts_with(&reason)),
+            code == 4
+        );
     }
-    let load = "--get /health -u 5 --wait 5ms -t 2s --fail-if rps>1 --exit-code-on-error 7";
-    let (_, said) = record_of(load, 7);
-    assert!(said.contains("BROKEN: --fail-if 'rps>1'"), "{said}");
+}
+
+#[test]
+fn the_exit_code_of_failures_swallows_no_rule_and_no_verdict() {
+    // Every second request fails; a debug build is never VALID.
+    let load = "--get /health -u 5 --wait 5ms -t 2s --fault status-500=50%";
+    for (flags, code) in [
+        ("", 1),
+        ("--exit-code-on-error 0", 0),
+        ("--exit-code-on-error 7", 7),
+        ("--exit-code-on-error 0 --fail-if errors>1%", 4),
+        (
+            "--exit-code-on-error 0 --require errors<1% --require-valid",
+            4,
+        ),
+        ("--exit-code-on-error 0 --require-valid", 5),
+    ] {
+        let (record, said) = record_of(format!("{load} {flags}").trim(), code);
+        assert!(!record.passed, "{said}");
+        assert_eq!(i32::from(record.exit_code), code);
+        let failed = format!(
+            "{} of {} requests failed",
+            report_count(record.totals.failures),
+            report_count(record.totals.requests)
+        );
+        let is_said = record.reasons.iter().any(|why| why.starts_with(&failed));
+        assert!(is_said, "{:?}", record.reasons);
+    }
+}
+
+/// `1,234`
+fn report_count(count: u64) -> String {
+    opsurge::report::units::grouped(count)
+}
+
+#[test]
+fn a_rule_that_no_window_could_judge_is_said_and_what_has_to_hold_is_broken() {
+    let load = "--get /health -u 1 --wait 500ms -t 3s";
+    let (record, said) = record_of(&format!("{load} --fail-if p99>1s"), 0);
+    assert!(said.contains("NOT JUDGED: --fail-if 'p99>1s'"), "{said}");
+    assert!(said.contains("too few to judge"), "{said}");
+    assert!(record.passed && record.reasons[0].starts_with("not judged: --fail-if 'p99>1s'"));
+    let (record, said) = record_of(&format!("{load} --require p99<1s"), 4);
+    assert!(said.contains("so it was not shown to hold"), "{said}");
+    assert!(record.rules[0].broken && record.rules[0].windows == 0);
+}
+
+#[test]
+fn a_server_that_stops_answering_breaks_rules_on_times_and_on_errors() {
+    // It answers for the first 2 s and then never again.
+    let load = "--get /health -u 5 --wait 50ms -t 6s --drain 1s --settle 0s --fault stall=98s/100s";
+    let rules =
+        "--fail-if p99>1s --fail-if errors>1% --require p50<1s --stop-when avg>2s --window 1s";
+    let (record, said) = record_of(&format!("{load} {rules}"), 4);
+    let broken: Vec<bool> = record.rules.iter().map(|rule| rule.broken).collect();
+    // More than half of all were answered quickly. A silence of 1 s breaks no limit of 2 s, the next window does.
+    assert_eq!(broken, [true, true, true, false], "{said}");
+    assert!(
+        record.rules[0].says.contains("no answer for 1.00 s"),
+        "{said}"
+    );
+    assert!(record.rules[1].says.contains("was >= "), "{said}");
+    assert_eq!(record.run.ended_by, "criterion");
+    assert_eq!(record.totals.unanswered, 5, "{said}");
+    assert!(record.totals.load_s < 5.5, "{said}");
+}
+
+#[test]
+fn a_step_that_fails_from_its_first_request_on_is_named_beside_the_rule_that_it_breaks() {
+    let load = "-u 20 --wait 20ms --pause 0 --mock-ready-after 0 -t 3s --mock-published-500";
+    let (record, said) = record_of(&format!("{load} --fail-if errors>5% --fail-if max>9s"), 4);
+    let note = "POST …/workflow failed every time from its first request (500): this break says nothing about load";
+    assert_eq!(record.rules[0].note.as_deref(), Some(note));
+    assert_eq!(record.rules[1].note, None);
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(note), "{said}");
+}
+
+#[test]
+fn rules_without_a_step_do_not_judge_start_and_stop_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("own.toml");
+    let file = path.to_str().expect("UTF-8");
+    // The login fails, and has nothing to do with the load.
+    let step =
+        |list: &str, path: &str| format!("[[{list}]]\nmethod = \"GET\"\npath = \"{path}\"\n");
+    let text = [
+        "name = \"own\"\n".into(),
+        step("start", "/login"),
+        step("task", "/health"),
+        step("stop", "/logout"),
+    ];
+    std::fs::write(&path, text.concat()).expect("written");
+    let load = format!("{file} -u 20 --wait 5ms -t 3s --settle 0s");
+    for (rule, broken) in [
+        ("errors>0", false),
+        ("login.errors>0", true),
+        ("logout.errors>0", true),
+        ("*.errors>0", false),
+    ] {
+        let (record, said) = record_of(
+            &format!("{load} --fail-if {rule}"),
+            if broken { 4 } else { 1 },
+        );
+        assert_eq!(record.rules[0].broken, broken, "{said}");
+        assert!(record.totals.failures >= 20, "{said}");
+    }
 }
 
 #[test]
 fn what_was_done_by_number_is_judged_as_a_whole() {
-    let (record, _) = record_of("--get /health -u 5 --iterations 500 --fail-if rps>1", 1);
+    let (record, _) = record_of("--get /health -u 5 --iterations 500 --fail-if rps>1", 4);
     assert!(record.rules[0].broken, "{:?}", record.rules);
     assert_eq!(record.totals.requests, 500);
 }
@@ -110,11 +234,17 @@ fn a_scenario_brings_rules_of_its_own_and_flags_come_before_them() {
     let task = "[[task]]\nmethod = \"GET\"\npath = \"/health\"\n";
     let write = |rules: &str| std::fs::write(&path, format!("name = \"own\"\n{rules}\n{task}"));
     write("fail_if = [\"health.rps>1\"]").expect("written");
-    let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s"), 1);
+    let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s"), 4);
     assert!(record.rules[0].broken && record.rules[0].rule == "health.rps>1");
     let flag = "--fail-if health.rps<1";
     let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s {flag}"), 0);
     assert_eq!(record.rules.len(), 1);
+    write("require = [\"health.errors<1%\"]").expect("written");
+    let (record, _) = record_of(&format!("{file} -u 2 --wait 5ms -t 2s"), 0);
+    assert_eq!(
+        (record.rules[0].kind.as_str(), record.rules[0].windows),
+        ("require", 1)
+    );
     write("stop_when = [\"helth.rps>1\"]").expect("written");
     let output = binary::run(&["run", "--mock", file, "-u", "2"]);
     let said = binary::text(&output);

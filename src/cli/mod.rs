@@ -2,6 +2,7 @@
 
 pub mod args;
 mod cores;
+mod ending;
 mod evidence;
 mod faults;
 pub mod hunt;
@@ -39,8 +40,6 @@ impl Exit {
     pub const OK: Self = Self(0);
     /// It ended, but something failed.
     pub const FAILED: Self = Self(1);
-    /// The run could not be carried out to its end; what was measured is in the report.
-    pub const BROKEN_OFF: Self = Self(3);
     /// Interrupted; the report was written all the same.
     pub const INTERRUPTED: Self = Self(130);
 }

@@ -17,9 +17,11 @@ use crate::report::units::{bytes, counted, grouped, range, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
+use super::ending::Facts;
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
+use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
 use super::{Exit, cannot, note, print};
 
@@ -51,30 +53,23 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     });
     progress.end();
     let carried = carried?;
-    let has_died = !carried.ran.deaths.is_empty();
     let load_from_ns = carried.ran.load_from_ns;
     let mut record = evidence::record(prepared, &wishes, &carried);
-    record.rules = rules::records(referee, load_from_ns);
-    report(args, &record, log)?;
-    // A run without a single outcome has measured nothing, and cannot have gone well.
-    let has_failed = record.totals.failures > 0 || record.totals.requests == 0;
-    let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
-    Ok(match is_bad {
-        _ if carried.interrupted => Exit::INTERRUPTED,
-        _ if has_died => Exit::BROKEN_OFF,
-        false => Exit::OK,
-        true => Exit(args.exit_code_on_error),
-    })
+    rules::put_into(&mut record, referee, load_from_ns);
+    let ending = Facts::of(&record, args, carried.interrupted).ending();
+    ending.put_into(&mut record);
+    ending.exit(report(args, &record, log))
 }
 
 /// Shows a second to those who judge; whether the run is to end.
 fn look(referee: &mut Referee, second: &Second<'_>) -> bool {
-    let Some(from_ns) = second.load_from_ns else {
-        return false;
-    };
+    let from_ns = second.load_from_ns.unwrap_or(u64::MAX);
     match second.begin_ns.checked_sub(from_ns) {
         Some(begin_ns) => referee.on_second(begin_ns, second.end_ns - from_ns, second.interval),
-        None => false,
+        None => {
+            referee.on_preparation(second.interval);
+            false
+        }
     }
 }
 
@@ -174,6 +169,13 @@ pub(super) fn notes(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
             "note: the environment variable {} is not set; using the scenario's default key",
             wishes.api_key_env
         ));
+    }
+    let plan = &prepared.plan;
+    // Who comes to a seat that another user has left takes a row of its own.
+    let takes_seats_again = plan.retakes_seats() || plan.load.may_shrink();
+    let rows_left = plan.scenario.feeder.rows_left(plan.users_max());
+    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+        note(format_args!("note: {}", rows_left_shown(&left)));
     }
     let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
     if !args.mock && proxies.iter().any(|name| std::env::var_os(name).is_some()) {

@@ -118,11 +118,11 @@ impl Plan {
         self.load.is_steered() || self.open.as_ref().is_some_and(Open::is_steered)
     }
 
-    /// More is to be kept of each user than where it is: passes to count, a pace to keep, or lives in a seat.
+    /// More is to be kept of each user than where it is: passes to count, a pace or a deadline to keep, or lives in a seat.
     pub fn keeps_tallies(&self) -> bool {
         let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
         let seats_change = self.load.may_shrink() || self.retakes_seats();
-        is_paced || self.load.iterations.is_some() || seats_change
+        is_paced || self.scenario.has_deadlines || self.load.iterations.is_some() || seats_change
     }
 
     /// Another user takes the seat of one that has left because a step had failed: the rate of an open load is to hold.

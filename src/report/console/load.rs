@@ -98,7 +98,7 @@ impl Console {
             };
             let lead = match (rule.broken, rule.windows) {
                 (true, _) => self.paint(Colour::Red, "BROKEN:"),
-                (false, 0) => self.paint(Colour::Yellow, "NOT JUDGED:"),
+                (false, 0) => self.paint(Colour::Red, "NOT JUDGED:"),
                 (false, _) => self.paint(Colour::Green, "KEPT:"),
             };
             let windows = match rule.windows {
@@ -111,6 +111,9 @@ impl Console {
                 rule.kind, rule.rule, rule.says
             );
             self.wrapped(&format!("{lead} "), &text);
+            if let Some(note) = &rule.note {
+                self.wrapped("         ", note);
+            }
         }
     }
 }
