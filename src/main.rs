@@ -1,16 +1,30 @@
 //! Parses, dispatches on the command, prints the error, sets the exit code.
 
+use std::io::{self, ErrorKind, Write};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{self as wrong, ContextKind, ContextValue};
 
 use opsurge::cli::args::Cli;
 use opsurge::cli::{CannotCarryOut, dispatch};
+use opsurge::io::process;
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
-    match dispatch(cli) {
+    process::ignore_file_size_signal();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer(&without_secrets(error)),
+    };
+    // The panic has said where; what is left of the process says it in the way of every error.
+    let ended = catch_unwind(|| dispatch(cli)).unwrap_or_else(|_| {
+        let defect =
+            anyhow!("opsurge panicked, which is a defect; please report what is said above");
+        Err(defect.context(CannotCarryOut))
+    });
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
             let cannot = error.is::<CannotCarryOut>();
@@ -20,18 +34,37 @@ fn main() -> ExitCode {
                 .skip(skipped)
                 .map(ToString::to_string)
                 .collect();
-            eprintln!("error: {}", causes.join(": "));
+            say_wrong(&causes.join(": "));
             ExitCode::from(if cannot { 3 } else { 2 })
         }
     }
+}
+
+/// What a command line gets that is answered at once: help, the version, or what is wrong with it.
+fn answer(error: &clap::Error) -> ExitCode {
+    let code = error.exit_code().try_into().unwrap_or(2);
+    match error.print() {
+        Err(lost) if !error.use_stderr() && lost.kind() != ErrorKind::BrokenPipe => {
+            say_wrong(&format!("standard output could not be written: {lost}"));
+            ExitCode::from(3)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+/// Standard error may be full or closed: the exit code says enough then.
+fn say_wrong(text: &str) {
+    let _ = writeln!(io::stderr(), "error: {text}");
 }
 
 /// An argument that nobody expects may be a secret that a shell took for a word of its own. Flags are repeated, and
 /// what may be a misspelt command.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let (kind, is_shown): (_, fn(&str) -> bool) = match error.kind() {
-        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, |text| text.starts_with('-')),
-        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, |text| {
+        wrong::ErrorKind::UnknownArgument => {
+            (ContextKind::InvalidArg, |text| text.starts_with('-'))
+        }
+        wrong::ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, |text| {
             text.chars().all(|c| c.is_ascii_lowercase() || c == '-')
         }),
         _ => return error,

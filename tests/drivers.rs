@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Received, Sockets};
+use opsurge::io::{
+    ConnectionId, Driver, DriverConfig, Event, Io, LINGERING_MAX, Received, Sockets,
+};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -395,4 +397,73 @@ fn dropping_a_driver_ends_its_connections() {
         let ended = peer.read(&mut [0]).expect("an end is no error");
         assert_eq!(ended, 0);
     }
+}
+
+/// What the peer reads now: `None` for nothing yet.
+fn now_read(peer: &mut TcpStream) -> Option<usize> {
+    peer.set_nonblocking(true).expect("a socket");
+    match peer.read(&mut [0; 16]) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+        // What was sent to the driver after it had closed.
+        Err(_) => Some(0),
+    }
+}
+
+/// Turns for so long, in which at most the ends of closed connections are told. The waits have a later deadline, so that it is the
+/// driver's own matter to wake up.
+fn pass(driver: &mut dyn Driver, ns: u64) {
+    let until_ns = driver.now_ns() + ns;
+    let mut events = Vec::new();
+    while driver.now_ns() < until_ns {
+        driver.wait(until_ns, &mut events);
+        let is_end = |event: Event| matches!(event.io, Io::Closed | Io::ReceiveFailed(_));
+        assert!(events.drain(..).all(is_end));
+    }
+}
+
+#[test]
+fn the_fin_of_a_peer_that_is_about_to_close_is_waited_for() {
+    check(|driver, listener| {
+        for (generation, peer_says) in [(1, &b""[..]), (2, b"more"), (3, b"")] {
+            let mut peer = open(driver, listener, id(0, generation));
+            peer.write_all(b"answer").expect("it is open");
+            assert_eq!(receive(driver, id(0, generation), 6), b"answer");
+            driver.close_after_fin(id(0, generation));
+            pass(driver, SECOND_NS / 50);
+            assert_eq!(now_read(&mut peer), None, "it has not been closed yet");
+            match generation {
+                1 => peer.shutdown(Shutdown::Write).expect("it is open"),
+                2 => peer.write_all(peer_says).expect("it is open"),
+                // It never closes: the wait has a bound, of which a fifth is over.
+                _ => pass(driver, SECOND_NS / 10),
+            }
+            pass(driver, SECOND_NS / 50);
+            assert_eq!(now_read(&mut peer), Some(0), "{generation}");
+        }
+    });
+}
+
+#[test]
+fn a_slot_is_free_while_its_last_connections_wait_for_their_fins() {
+    check(|driver, listener| {
+        let mut peers = Vec::new();
+        for generation in 1..=300 {
+            let peer = open(driver, listener, id(0, generation));
+            driver.close_after_fin(id(0, generation));
+            peers.push(peer);
+        }
+        pass(driver, SECOND_NS / 50);
+        let closed = |peers: &mut [TcpStream]| {
+            let read = peers.iter_mut().map(now_read);
+            read.filter(Option::is_some).count()
+        };
+        // Opening them took a part of the time that a FIN is waited for, or all of it on a busy machine.
+        assert!(closed(&mut peers) >= 300 - LINGERING_MAX);
+        let mut last = open(driver, listener, id(0, 301));
+        last.write_all(b"answer").expect("it is open");
+        assert_eq!(receive(driver, id(0, 301), 6), b"answer");
+        drop(peers);
+        pass(driver, SECOND_NS / 5);
+    });
 }

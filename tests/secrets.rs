@@ -110,10 +110,12 @@ impl Place {
 
     /// The same without reports.
     fn say(&self, arguments: &[&str]) -> Output {
-        let mut command = opsurge(arguments);
-        command.env("OPSCORE_API_KEY", CANARY).env("CANARY", CANARY);
-        command.env("CANARY_IN_PATH", percent_encoded(false, "-._~"));
-        let output = command.output().expect("the binary starts");
+        let output = opsurge(arguments)
+            .env("OPSCORE_API_KEY", CANARY)
+            .env("CANARY", CANARY)
+            .env("CANARY_IN_PATH", percent_encoded(false, "-._~"))
+            .output()
+            .expect("the binary starts");
         self.check(
             &output,
             &format!("{:?}", &arguments[..arguments.len().min(3)]),
@@ -274,7 +276,7 @@ fn a_single_request_shows_no_secret() {
 #[test]
 fn the_stand_in_shows_no_secret_neither_the_demanded_nor_the_offered() {
     let place = Place::new();
-    let mut command = opsurge(&[
+    let mut child = opsurge(&[
         "mock",
         "--listen",
         "127.0.0.1:0",
@@ -282,10 +284,12 @@ fn the_stand_in_shows_no_secret_neither_the_demanded_nor_the_offered() {
         "3s",
         "--log-level",
         "trace",
-    ]);
-    command.env("OPSCORE_API_KEY", CANARY);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary starts");
+    ])
+    .env("OPSCORE_API_KEY", CANARY)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .expect("the binary starts");
     let (first, url) = first_line(&mut child);
     let headers = headers();
     for path in ["/health", "/v1/opscore/agent/7/state", "/Xq7Zk3/vTn9Lw"] {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use binary::{check_sums, opsurge, record_of, run, statuses, text};
+use binary::{Process, Program, check_sums, opsurge, record_of, run, statuses, text};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::options::TcpOption;
@@ -238,7 +238,7 @@ fn what_the_peer_can_see_of_an_option_it_sees() {
 }
 
 /// The stand-in as a process of its own.
-struct StandIn(Child, String);
+struct StandIn(Process, String);
 
 impl StandIn {
     fn start(arguments: &[&str]) -> Self {
@@ -561,7 +561,7 @@ fn a_run_that_needs_more_ports_than_there_are_is_refused_and_source_addresses_cu
         command
             .args(["-n", "sh", "-c", narrow, "sh"])
             .args(arguments);
-        command.stdin(Stdio::null()).output()
+        Program::from(command).output()
     };
     if !in_a_network_with_eleven_ports(&["true"]).is_ok_and(|output| output.status.success()) {
         println!("SKIPPED: no network of its own is to be had here");

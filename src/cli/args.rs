@@ -255,7 +255,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub pipeline: String,
-    /// Threads, one per core [default: the allowed cores, less the stand-in's]
+    /// Threads, one per core [default: the allowed cores within the CPU quota, less the stand-in's]
     #[arg(
         long,
         value_name = "N",

@@ -12,9 +12,20 @@ pub struct Cores {
 }
 
 /// Shares out the allowed cores. The stand-in gets the larger half: it parses JSON, which costs more than our side.
-/// `wanted` shards are put on what is left, in turn, and there are never more than `users_max` of them by default.
-pub fn share_out(allowed: &[usize], wanted: Option<usize>, mock: bool, users_max: usize) -> Cores {
+/// `wanted` shards are put on what is left, in turn; by default there are never more than `users_max` of them, nor more
+/// threads in all than the CPU quota has cores: more would use it up early and stand still for the rest of each period.
+pub fn share_out(
+    allowed: &[usize],
+    quota_cores: Option<f64>,
+    wanted: Option<usize>,
+    mock: bool,
+    users_max: usize,
+) -> Cores {
     assert!(!allowed.is_empty(), "a running process has a core");
+    let allowed = match wanted {
+        Some(_) => allowed,
+        None => &allowed[..cores_within(quota_cores, allowed.len())],
+    };
     let for_stand_in = match (mock, allowed.len()) {
         (false, _) => 0,
         (true, 1) => 1,
@@ -35,9 +46,30 @@ pub fn share_out(allowed: &[usize], wanted: Option<usize>, mock: bool, users_max
     }
 }
 
+/// How many of the allowed cores a CPU quota can keep busy; half a core keeps one of them.
+pub fn cores_within(quota_cores: Option<f64>, allowed: usize) -> usize {
+    quota_cores.map_or(allowed, |quota| (quota as usize).clamp(1, allowed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quota_bounds_the_threads_unless_shards_are_asked_for() {
+        let allowed = [0, 1, 2, 3];
+        let count = |quota, wanted, mock| {
+            let cores = share_out(&allowed, quota, wanted, mock, 50);
+            (cores.shards.len(), cores.stand_in.len())
+        };
+        assert_eq!(count(None, None, false), (4, 0));
+        assert_eq!(count(Some(0.5), None, false), (1, 0));
+        assert_eq!(count(Some(2.0), None, false), (2, 0));
+        assert_eq!(count(Some(2.9), None, false), (2, 0));
+        assert_eq!(count(Some(64.0), None, false), (4, 0));
+        assert_eq!(count(Some(2.0), None, true), (1, 1));
+        assert_eq!(count(Some(0.5), Some(3), false), (3, 0));
+    }
 
     fn check(
         allowed: &[usize],
@@ -46,7 +78,7 @@ mod tests {
         users_max: usize,
         expected: (&[usize], &[usize], bool),
     ) {
-        let cores = share_out(allowed, wanted, mock, users_max);
+        let cores = share_out(allowed, None, wanted, mock, users_max);
         assert_eq!(
             (&cores.shards[..], &cores.stand_in[..], cores.shared),
             expected

@@ -1,7 +1,7 @@
 //! What was measured, and on what: the parts of a record that only the command knows.
 
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
-use crate::engine::{Ended, Run};
+use crate::engine::{Death, Ended, Run};
 use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
@@ -40,6 +40,28 @@ pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried)
         }
         None => record,
     }
+}
+
+/// What is said of shards that a panic ended; `None` when there are none.
+fn error_of(deaths: &[Death], shards: usize) -> Option<String> {
+    let sentences = deaths.iter().map(|death| {
+        format!(
+            "shard {} of {shards} panicked, which is a defect of opsurge ({}); {}",
+            death.shard + 1,
+            death.reason,
+            match death.has_figures {
+                true => "its figures until then are in this report, and its open requests are cut off",
+                false => "the totals are those of the other shards; the series has its seconds until then",
+            }
+        )
+    });
+    let sentences: Vec<String> = sentences.collect();
+    (!sentences.is_empty()).then(|| {
+        format!(
+            "{}. The run was stopped; please report it",
+            sentences.join("; ")
+        )
+    })
 }
 
 fn generator(prepared: &Prepared, ran: &Run) -> Generator {
@@ -122,6 +144,7 @@ fn due_arrivals(plan: &Plan, ran: &Run) -> DueArrivals {
 /// What ended the load, as records say it.
 fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     match carried.ran.ended {
+        _ if !carried.ran.deaths.is_empty() => "error",
         _ if carried.interrupted => "signal",
         Ended::Order => "criterion",
         Ended::Time => "time",
@@ -158,6 +181,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
         ended_by: ended_by(prepared, carried).into(),
+        error: error_of(&ran.deaths, plan.shards),
         machine: MachineInfo {
             cores: prepared.cores_allowed,
             cpu: machine.cpu,
@@ -233,4 +257,29 @@ pub(super) fn arrivals_shown(arrivals: Arrivals) -> &'static str {
 
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_shard_is_named_with_what_is_known_of_its_figures() {
+        assert_eq!(error_of(&[], 2), None);
+        let death = |has_figures| Death {
+            shard: 1,
+            reason: "index out of bounds".into(),
+            has_figures,
+        };
+        let kept = error_of(&[death(true)], 2).expect("said");
+        assert!(
+            kept.starts_with("shard 2 of 2 panicked, which is a defect of opsurge (index out of bounds); its figures"),
+            "{kept}"
+        );
+        let lost = error_of(&[death(false)], 2).expect("said");
+        assert!(
+            lost.contains("the totals are those of the other shards"),
+            "{lost}"
+        );
+    }
 }

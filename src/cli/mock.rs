@@ -1,6 +1,5 @@
 //! `opsurge mock`: the stand-in in the foreground; and its settings for `run --mock`.
 
-use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -46,7 +45,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let started = Mock::start(&config).with_context(|| format!("nothing can listen at {place}"));
     let stand_in = cannot(started)?;
     let control = std::sync::Arc::new(Control::default());
-    let _signals = Signals::listen(control.clone(), Announce::Nothing)?;
+    let signals = Signals::listen(control.clone(), Announce::Nothing)?;
     say(format_args!(
         "Ops-Core stand-in at {} ({}, {threads} thread(s)); Ctrl-C ends it",
         match listen.is_unix() {
@@ -60,6 +59,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     while control.order() == Order::Run && !is_over() {
         std::thread::sleep(LOOK);
     }
+    signals.on_run_over();
     let counts = stand_in.stop();
     say(format_args!(
         "{} connections, {} agents",
@@ -82,14 +82,14 @@ fn listen(args: &MockArgs) -> Result<SockAddr> {
     if let Some(name) = &args.unix_socket {
         return unix_address(name);
     }
-    let mut addresses = args.listen.to_socket_addrs().ok();
-    let first = addresses.as_mut().and_then(Iterator::next);
-    Ok(SockAddr::from(first.with_context(|| {
+    let wrong = || {
         format!(
             "--listen {} is no address; write for example 127.0.0.1:8000",
             shown(&args.listen)
         )
-    })?))
+    };
+    let addresses = socket::resolve_place(&args.listen).with_context(wrong)?;
+    addresses.into_iter().next().with_context(wrong)
 }
 
 /// The stand-in's settings as they were typed; its cores and key are the caller's to set.

@@ -7,6 +7,7 @@ mod evidence;
 mod faults;
 pub mod hunt;
 mod mock;
+mod output;
 mod prepare;
 mod request;
 mod rules;
@@ -19,7 +20,6 @@ mod source;
 mod target;
 mod wishes;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -28,6 +28,8 @@ use tracing_subscriber::filter::LevelFilter;
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel};
 
 use crate::io::Backend;
+
+pub(crate) use output::{note, print, say};
 
 /// The end of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,22 +65,16 @@ pub(crate) fn cannot<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| error.context(CannotCarryOut))
 }
 
-/// A line on standard output. Whoever read it may have gone (`| head`): that ends nothing.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// A line on standard error, likewise.
-pub(crate) fn note(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 /// Carries out a command.
 ///
 /// # Errors
 /// Wrong use, bad input, or what the machine or the target does not allow, with a remedy; nothing was measured then.
 pub fn dispatch(cli: Cli) -> Result<Exit> {
-    match cli.command {
+    output::check(carry_out(cli.command))
+}
+
+fn carry_out(command: Command) -> Result<Exit> {
+    match command {
         Command::Run(args) => {
             start_log(&args.log);
             run::run(&args)

@@ -1,21 +1,22 @@
 //! What stands before the first packet, for every command that sends load: cores, stand-in, target, plan, limits, driver.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
 use crate::engine::{self, Control, Footprint, Run, Second, Setup};
-use crate::io::{Backend, Sockets, cpu, probe, socket};
+use crate::io::{Backend, CLOSING_MAX, Sockets, cpu, descriptors, probe, socket};
 use crate::mock::Mock;
 use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
+use crate::report::files;
 use crate::report::hdr::IntervalLog;
-use crate::report::units::{bytes, counted, grouped};
-use crate::report::{csv, files};
+use crate::report::units::{bytes, counted, grouped, three_digits};
 use crate::watch;
 
 use super::args::RunArgs;
-use super::cores::share_out;
+use super::cores::{cores_within, share_out};
 use super::signals::{Announce, Signals};
 use super::target::Target;
 use super::wishes::{Load, Wishes};
@@ -37,18 +38,17 @@ pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
     Ok((scenario, somewhere))
 }
 
-/// Makes sure that the reports can be written where they are wanted.
-pub(super) fn check_files(args: &RunArgs) -> Result<()> {
-    if let Some(path) = &args.json {
-        files::check_writable(path, "--json")?;
+/// Makes sure that the reports can be written where they are wanted, each to a place of its own. `tables` are the CSV files
+/// of the command.
+pub(super) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
+    let json = args.json.iter().map(|path| (path.clone(), "--json"));
+    let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
+    let tables = tables.iter().map(|path| (path.clone(), "--csv"));
+    let places: Vec<_> = json.chain(hdr).chain(tables).collect();
+    for (path, flag) in &places {
+        files::check_writable(path, flag)?;
     }
-    if let Some(path) = &args.hdr {
-        files::check_writable(path, "--hdr")?;
-    }
-    for path in args.csv.iter().flat_map(|prefix| csv::paths(prefix)) {
-        files::check_writable(&path, "--csv")?;
-    }
-    Ok(())
+    files::check_apart(&places)
 }
 
 /// Everything that a run needs.
@@ -88,7 +88,18 @@ impl Prepared {
         };
         let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
-        let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
+        let quota = watch::cpu_quota_cores();
+        let mut cores = share_out(&allowed, quota, wishes.shards, args.mock, users);
+        let within = cores_within(quota, allowed.len());
+        if let Some(quota) = quota.filter(|_| within < allowed.len() && wishes.shards.is_none())
+            && !args.quiet
+        {
+            note(format_args!(
+                "note: the CPU quota is {} cores, so {within} of {} cores are used; --shards N sets another number of threads",
+                three_digits(quota),
+                allowed.len()
+            ));
+        }
         // A shard without a user or a connection could do nothing.
         let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
         if wishes.shards > Some(shards_max) && !args.quiet {
@@ -120,7 +131,7 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
-        cannot(check_descriptors(&plan))?;
+        cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;
         cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
         let sockets = wishes.connecting.sockets.clone();
@@ -172,7 +183,9 @@ impl Prepared {
             &self.setup,
             &self.control,
             on_second,
-        ))?;
+        ));
+        self.signals.on_run_over();
+        let ran = ran?;
         Ok(Carried {
             ran,
             interrupted: self.signals.interrupted(),
@@ -182,9 +195,18 @@ impl Prepared {
 
 /// How many of so many connections this machine's descriptor limit allows, both ends in this process.
 pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
-    let needed = 2 * wanted + OTHER_DESCRIPTORS;
+    let shards = cpu::allowed_cores().map_or(1, |cores| cores.len());
+    let closing = wanted.min((shards * CLOSING_MAX) as u64);
+    let needed = 2 * (wanted + closing) + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    Ok((limit.saturating_sub(OTHER_DESCRIPTORS) / 2).clamp(1, wanted))
+    let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    Ok(connections_within(room, shards).clamp(1, wanted))
+}
+
+/// How many connections so many descriptors are enough for, as [`descriptors`] counts them.
+fn connections_within(room: u64, shards: usize) -> u64 {
+    let closing = (shards * CLOSING_MAX) as u64;
+    (room / 2).max(room.saturating_sub(closing))
 }
 
 /// A batch of requests leaves in one piece, whose buffers are made before the run.
@@ -205,20 +227,24 @@ fn check_batch(scenario: &Scenario, depth: usize) -> Result<()> {
 }
 
 /// Raises the descriptor limit to what the plan needs.
-fn check_descriptors(plan: &Plan) -> Result<()> {
+fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
     let slots = plan.slots_before_shard(plan.shards);
-    // Each connection has two ends in this process when the stand-in runs in it; a few more do no harm.
-    let needed = 2 * slots as u64 + OTHER_DESCRIPTORS;
+    let of_shards = (0..plan.shards).map(|shard| descriptors(plan.slots_of_shard(shard)));
+    // Each connection has two ends in this process when the stand-in runs in it.
+    let ends = if has_stand_in { 2 } else { 1 };
+    let needed = ends * of_shards.sum::<usize>() as u64 + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    if limit < slots as u64 + OTHER_DESCRIPTORS {
-        let fewer = match limit.saturating_sub(OTHER_DESCRIPTORS) {
+    if limit < needed {
+        let room = limit.saturating_sub(OTHER_DESCRIPTORS) / ends;
+        let fewer = match connections_within(room, plan.shards) {
             0 => String::new(),
             count => format!(", or give --connections {count}"),
         };
         bail!(
-            "{} connections need {} open descriptors, and {limit} are allowed; raise the limit (ulimit -n {needed}){fewer}",
+            "{} connections need {} open descriptors, and {} are allowed; raise the limit (ulimit -n {needed}){fewer}",
             grouped(slots as u64),
-            slots as u64 + OTHER_DESCRIPTORS,
+            grouped(needed),
+            grouped(limit),
         );
     }
     Ok(())

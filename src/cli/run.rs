@@ -23,7 +23,7 @@ use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
 use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
-use super::{Exit, cannot, note};
+use super::{Exit, cannot, note, print};
 
 /// Users that come within this are those that a run begins with.
 const FIRST_NS: u64 = 1_000_000_000;
@@ -36,7 +36,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let (scenario, somewhere) = compile_first(&wishes)?;
     let load = wishes.load(&scenario)?;
     let mut referee = rules::referee(&wishes, &scenario, &load)?;
-    check_files(args)?;
+    let tables = args.csv.iter().flat_map(|prefix| csv::paths(prefix));
+    check_files(args, &tables.collect::<Vec<_>>())?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(args, &wishes, somewhere, load)?;
@@ -242,9 +243,8 @@ impl Progress {
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being.
 pub(super) fn report(args: &RunArgs, record: &Record, log: Option<IntervalLog>) -> Result<()> {
-    let mut stdout = std::io::stdout();
     let style = Style {
-        colour: stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         quiet: args.quiet,
     };
     let mut text = render(record, style);
@@ -265,10 +265,7 @@ pub(super) fn report(args: &RunArgs, record: &Record, log: Option<IntervalLog>) 
         text += &format!("Interval log: {}\n", log.end()?.display());
         Ok(())
     });
-    // Whoever reads may have gone (`| head`); the files are written all the same.
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    print(text);
     cannot(json.unwrap_or(Ok(())))?;
     cannot(tables.unwrap_or(Ok(())))?;
     cannot(log.unwrap_or(Ok(())))

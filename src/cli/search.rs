@@ -13,9 +13,9 @@ use crate::plan::load::Closed;
 use crate::plan::open::Open;
 use crate::plan::scenario::Scenario;
 use crate::report::console::shown_level;
+use crate::report::csv;
 use crate::report::record::{LevelRecord, Record};
 use crate::report::units::{three_digits, time as shown_time};
-use crate::report::{csv, files};
 
 use super::args::{RunArgs, SearchArgs};
 use super::ending::Facts;
@@ -50,10 +50,9 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     let course = course(args, &wishes, &scenario)?;
     let load = load(&course, &wishes, &scenario)?;
     let resumed = resume(args, &wishes, &course, &load, &scenario)?;
-    check_files(&args.run)?;
-    if let Some(prefix) = &args.run.csv {
-        files::check_writable(&csv::search_path(prefix), "--csv")?;
-    }
+    let tables = args.run.csv.iter();
+    let tables = tables.flat_map(|prefix| csv::paths_of_search(prefix));
+    check_files(&args.run, &tables.collect::<Vec<_>>())?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;

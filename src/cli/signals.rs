@@ -1,14 +1,19 @@
-//! Ctrl-C once: drain and report. Twice, or SIGTERM: stop now and report. The control plane's only listener.
+//! Ctrl-C, SIGHUP or SIGQUIT once: drain and report. Twice, or SIGTERM: stop now and report. A signal after that, or while
+//! the report is written: end at once. The control plane's only listener.
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
 
 use crate::engine::{Control, Order};
+use crate::io::process;
+
+use super::Exit;
 
 /// What the user is told when a signal comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +24,14 @@ pub enum Announce {
     Nothing,
 }
 
-/// Listens until it is dropped.
+/// How long a report may still take after a signal: one that is nearly written is not thrown away, and a reader or a
+/// disk that takes nothing holds nobody up.
+const REPORT_GRACE: Duration = Duration::from_millis(200);
+
+/// Listens until the process ends: a signal must never be lost on a process that is stuck in a write.
 pub struct Signals {
     interrupted: Arc<AtomicBool>,
-    enough: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -32,70 +40,90 @@ impl Signals {
     /// # Errors
     /// When the machine gives no thread or no descriptor for it.
     pub fn listen(control: Arc<Control>, announce: Announce) -> io::Result<Self> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let seen = interrupted.clone();
-        let (enough, stop) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()?;
-        let (mut interrupt, mut terminate) = {
-            let _inside = runtime.enter();
-            (
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-            )
+        let signals = Self {
+            interrupted: Arc::new(AtomicBool::new(false)),
+            is_over: Arc::new(AtomicBool::new(false)),
         };
+        let (interrupted, is_over) = (signals.interrupted.clone(), signals.is_over.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let inside = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut quit = signal(SignalKind::quit())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        // `nohup opsurge run` is to survive its terminal.
+        let mut hangup = match process::ignores(Signal::SIGHUP) {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
+        drop(inside);
         let body = move || {
             runtime.block_on(async move {
-                tokio::pin!(stop);
+                let mut stops = false;
                 loop {
-                    let order = tokio::select! {
-                        _ = &mut stop => return,
-                        _ = interrupt.recv() => match control.order() {
-                            Order::Run => Order::Drain,
-                            Order::Drain | Order::StopNow => Order::StopNow,
-                        },
+                    let wish = tokio::select! {
+                        _ = interrupt.recv() => Order::Drain,
+                        _ = quit.recv() => Order::Drain,
+                        _ = hung_up(&mut hangup) => Order::Drain,
                         _ = terminate.recv() => Order::StopNow,
                     };
-                    seen.store(true, Ordering::Relaxed);
+                    if is_over.load(Ordering::Relaxed) {
+                        tokio::time::sleep(REPORT_GRACE).await;
+                        process::exit_now(Exit::INTERRUPTED.0);
+                    }
+                    if stops {
+                        process::exit_now(Exit::INTERRUPTED.0);
+                    }
+                    let order = match control.order() {
+                        Order::Run => wish,
+                        Order::Drain | Order::StopNow => Order::StopNow,
+                    };
+                    stops = order == Order::StopNow;
+                    interrupted.store(true, Ordering::Relaxed);
                     control.give(order);
                     if announce == Announce::Orders {
-                        super::note(announcement(order));
+                        say(order);
                     }
                 }
             });
         };
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("signals".into())
             .spawn(body)?;
-        Ok(Self {
-            interrupted,
-            enough: Some(enough),
-            thread: Some(thread),
-        })
+        Ok(signals)
     }
 
     /// Whether a signal has come.
     pub fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
+
+    /// There is nothing left to be stopped: from now on a signal ends the process.
+    pub fn on_run_over(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
 }
 
-fn announcement(order: Order) -> &'static str {
-    match order {
-        Order::StopNow => "\nstopping now; the report covers what was measured",
+async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => pending().await,
+    }
+}
+
+/// On a thread of its own: standard error may be a pipe that nobody reads, and the next signal must be heard all the same.
+fn say(order: Order) {
+    let text = match order {
+        Order::StopNow => {
+            "\nstopping now; the report covers what was measured (another signal ends at once, without a report)"
+        }
         Order::Run | Order::Drain => {
             "\ninterrupted: waiting for what is under way (Ctrl-C again stops now)"
         }
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        drop(self.enough.take());
-        if let Some(thread) = self.thread.take() {
-            // Nothing to add to a report that is complete by now.
-            let _ = thread.join();
-        }
-    }
+    };
+    // Without a thread it is not said; the order is given all the same.
+    let _ = std::thread::Builder::new().spawn(move || super::note(text));
 }

@@ -10,22 +10,23 @@ mod collector;
 pub mod connection;
 pub mod example;
 mod footprint;
+mod gate;
 pub mod pool;
 mod requests;
 pub mod shard;
+mod thread;
 pub mod timers;
 pub mod user;
 
 use std::io;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use crate::analysis::seconds::Watched;
 use crate::io::clock::Clock;
-use crate::io::cpu::{self, CoreClock, CpuTime};
+use crate::io::cpu::CpuTime;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
@@ -37,9 +38,11 @@ use crate::watch::Hindrances;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
-use collector::{Collector, Port, Watch};
+use collector::{Collector, Watch};
 pub use footprint::Footprint;
-use shard::{Outcomes, Shard, Start};
+use gate::Gate;
+use shard::Outcomes;
+use thread::{Finished, ShardThread, StopAll, words_of};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.
 ///
@@ -155,6 +158,20 @@ pub struct Run {
     pub overflows: u64,
     /// Of an open load: what became of the arrivals.
     pub arrivals: Option<ArrivalCounts>,
+    /// Shards that a panic ended, and with them the run.
+    pub deaths: Vec<Death>,
+}
+
+/// A shard that a panic ended: a defect of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Its number, from 0.
+    pub shard: usize,
+    /// What the panic said.
+    pub reason: String,
+    /// What it had counted until then is in the run's figures; its requests under way are cut off. Without this the
+    /// totals are those of the other shards, and only the series has what it handed over each second.
+    pub has_figures: bool,
 }
 
 /// What ends a load. Of several shards the first of these counts.
@@ -217,16 +234,27 @@ pub fn run_on<D: Driver>(
     let gate = Gate::new(plan.shards);
     let mut collector = Collector::new(plan);
     std::thread::scope(|scope| {
+        let _stop = StopAll::when_panicking(&gate, control);
         let mut threads = Vec::new();
         for index in 0..plan.shards {
+            let thread = ShardThread {
+                plan,
+                setup,
+                index,
+                gate: &gate,
+                control,
+            };
             let port = collector.open_port(index);
-            let gate = &gate;
-            let body = move || run_shard(plan, setup, index, gate, control, port, build);
-            let thread = std::thread::Builder::new()
+            let spawned = std::thread::Builder::new()
                 .name(format!("shard-{index}"))
-                .spawn_scoped(scope, body)
-                .context("no thread could be started for a shard")?;
-            threads.push(thread);
+                .spawn_scoped(scope, move || thread.run(port, build));
+            match spawned {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    gate.cancel();
+                    return Err(no_thread(index, plan.shards, &error));
+                }
+            }
         }
         let started_at = SystemTime::now();
         let load_from_ns = || match plan.open {
@@ -245,91 +273,34 @@ pub fn run_on<D: Driver>(
         };
         let series = collector.collect(&mut watch);
         let mut finished = Vec::new();
+        let mut refused = None;
         for thread in threads {
-            let outcome = thread
-                .join()
-                .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
-            finished.push(outcome?);
+            match thread.join() {
+                Ok(Ok(Some(shard))) => finished.push(shard),
+                // Another shard says why.
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => refused = refused.or(Some(error)),
+                Err(panic) => {
+                    let said = words_of(&*panic);
+                    refused =
+                        refused.or_else(|| Some(anyhow!("a shard's thread panicked: {said}")));
+                }
+            }
         }
-        Ok(add_up(plan, series, watch.watched, finished, started_at))
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(add_up(plan, series, watch.watched, finished, started_at)),
+        }
     })
 }
 
-/// Where the shards meet before the start: all of them have built what they need, or none begins.
-struct Gate {
-    clock: Clock,
-    built: Barrier,
-    failed: AtomicU64,
-    started: Barrier,
-    start_ns: AtomicU64,
-    wall_ns: AtomicU64,
-}
-
-impl Gate {
-    fn new(shards: usize) -> Self {
-        Self {
-            clock: Clock::start(),
-            built: Barrier::new(shards),
-            failed: AtomicU64::new(0),
-            started: Barrier::new(shards),
-            start_ns: AtomicU64::new(0),
-            wall_ns: AtomicU64::new(0),
-        }
-    }
-
-    fn since_start_ns(&self) -> u64 {
-        let start_ns = self.start_ns.load(Ordering::Relaxed);
-        self.clock.now_ns().saturating_sub(start_ns)
-    }
-
-    /// Waits for the others; the common start, or `None` when one of them could not be built.
-    fn pass(&self, was_built: bool) -> Option<Start> {
-        if !was_built {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        if self.built.wait().is_leader() {
-            let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let wall_ns = wall.unwrap_or_default().as_nanos() as u64;
-            self.start_ns.store(self.clock.now_ns(), Ordering::Relaxed);
-            self.wall_ns.store(wall_ns, Ordering::Relaxed);
-        }
-        self.started.wait();
-        (self.failed.load(Ordering::Relaxed) == 0).then(|| Start {
-            at_ns: self.start_ns.load(Ordering::Relaxed),
-            wall_ns: self.wall_ns.load(Ordering::Relaxed),
-        })
-    }
-}
-
-/// A shard's thread, from its first breath to its report.
-fn run_shard<D: Driver>(
-    plan: &Plan,
-    setup: &Setup,
-    index: usize,
-    gate: &Gate,
-    control: &Control,
-    port: Port,
-    build: impl Fn(&DriverConfig, Clock) -> io::Result<D>,
-) -> Result<Finished> {
-    let core = setup.cores.get(index).copied().flatten();
-    if let Some(core) = core {
-        // An unpinned shard measures as truly, if less steadily.
-        if let Err(error) = cpu::pin(core) {
-            tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
-        }
-    }
-    let config = driver_config(plan, &setup.sockets, index);
-    let driver = build(&config, gate.clock);
-    let outcomes = drive(driver, plan, index, gate, control, port).with_context(|| {
-        format!("shard {index} could not be set up; fewer --shards or --connections need less")
-    })?;
-    let (outcomes, cpu, waited_ns) = outcomes;
-    Ok(Finished {
-        core,
-        cpu,
-        waited_ns,
-        outcomes,
-    })
+/// The cause and the cure when a shard cannot have a thread.
+fn no_thread(index: usize, shards: usize, error: &io::Error) -> anyhow::Error {
+    anyhow!(
+        "no thread could be started for shard {} of {shards} ({error}); raise the limit on processes and threads \
+         (ulimit -u, TasksMax= of a service, --pids-limit of a container), or give fewer --shards",
+        index + 1
+    )
 }
 
 /// What the driver of one of the plan's shards is built from.
@@ -341,38 +312,6 @@ pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConf
         rendered_bytes_max: plan.batch_bytes_max(),
         shared: plan.scenario.shared(),
     }
-}
-
-fn drive<D: Driver>(
-    driver: io::Result<D>,
-    plan: &Plan,
-    index: usize,
-    gate: &Gate,
-    control: &Control,
-    mut port: Port,
-) -> Result<(Outcomes, CpuTime, Option<u64>)> {
-    let shard = driver.map(|driver| Shard::new(plan, index, driver));
-    port.fill();
-    let start = gate.pass(shard.is_ok());
-    let shard = shard?;
-    let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
-    let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
-    let (outcomes, driver) = shard.run(start, control, port.into_on_interval(&clock));
-    let after = CpuTime::of_this_thread();
-    drop(driver);
-    let used = CpuTime {
-        user_ns: after.user_ns - before.user_ns,
-        system_ns: after.system_ns - before.system_ns,
-    };
-    let waited_ns = clock.elapsed().map(|time| time.waited_ns);
-    Ok((outcomes, used, waited_ns))
-}
-
-struct Finished {
-    core: Option<usize>,
-    cpu: CpuTime,
-    waited_ns: Option<u64>,
-    outcomes: Outcomes,
 }
 
 fn add_up(
@@ -391,8 +330,16 @@ fn add_up(
     let mut ended = Ended::NobodyLeft;
     let mut load_from_ns = u64::MAX;
     let mut arrivals: Option<ArrivalCounts> = None;
-    for shard in finished {
-        let outcomes = shard.outcomes;
+    let mut deaths = Vec::new();
+    for (index, shard) in finished.into_iter().enumerate() {
+        deaths.extend(shard.panic.map(|reason| Death {
+            shard: index,
+            reason,
+            has_figures: shard.outcomes.is_some(),
+        }));
+        let Some(outcomes) = shard.outcomes else {
+            continue;
+        };
         shards.push(ShardUse {
             core: shard.core,
             busy: busy(&outcomes, shard.cpu),
@@ -431,6 +378,7 @@ fn add_up(
         waited_in_line,
         overflows,
         arrivals,
+        deaths,
     }
 }
 

@@ -85,6 +85,12 @@ impl Dialer {
         self.tcp.contains(&TcpOption::ResetAtEnd)
     }
 
+    /// Who ends a connection first matters: that side keeps its port in TIME_WAIT. Not for Unix sockets, which have no
+    /// ports, nor after a reset.
+    pub(super) fn has_time_wait(&self) -> bool {
+        !self.resets() && !self.addresses.iter().any(SockAddr::is_unix)
+    }
+
     /// A socket for this route, bound and not yet connected. No-delay is on: a request leaves when it is written.
     ///
     /// # Errors

@@ -18,14 +18,19 @@ use socket2::Socket;
 
 use super::clock::Clock;
 use super::dial::{AGAIN_NS, Blocking, Dialer, connect_unix};
+use super::lingering::Lingering;
 use super::send_buffers::SendBuffers;
-use super::token::ConnectionId;
+use super::token::{ConnectionId, INDEX_END};
 use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 /// A wait that was longer than asked for by more than this was not the timer's doing.
 const LATE_NS: u64 = 1_000_000;
 const TIMER: Token = Token(usize::MAX);
+/// In the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]), under its generation.
+const LINGERING: usize = 1 << 31;
+
+const _: () = assert!(INDEX_END <= LINGERING && usize::BITS == 64);
 
 /// The epoll driver of one shard.
 pub struct Epoll {
@@ -35,6 +40,7 @@ pub struct Epoll {
     clock: Clock,
     dialer: Dialer,
     connections: Vec<Connection>,
+    lingering: Lingering,
     sends: SendBuffers,
     /// Sends to be written with the next batch.
     to_write: Vec<u32>,
@@ -58,6 +64,8 @@ struct Connection {
     queued: bool,
     /// The peer's end of stream, or an error, is behind the bytes.
     ending: bool,
+    /// That has been read.
+    ended: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -108,6 +116,7 @@ impl Epoll {
             clock,
             dialer: Dialer::new(&config.addresses, &config.sockets),
             connections,
+            lingering: Lingering::new(),
             sends: SendBuffers::new(
                 config.slots.min(EVENTS_MAX),
                 config.rendered_bytes_max,
@@ -249,6 +258,7 @@ impl Epoll {
                 Err(error) => (Io::ReceiveFailed(errno_of(&error)), 0),
             };
             events.push(Event { connection, io });
+            state.ended |= bytes == 0;
             // A short read has emptied the socket: what comes later is a new edge (epoll(7)). The end of the stream
             // is not: it may have come with the same edge.
             let emptied = bytes < RECEIVE_BUFFER_BYTES && !state.ending;
@@ -304,6 +314,23 @@ impl Epoll {
         }
     }
 
+    /// A connection that waits for its FIN can be read: with that, or with what shows that none will come.
+    fn on_lingering(&mut self, token: usize) {
+        let connection = ConnectionId {
+            slot: (token & (INDEX_END - 1)) as u32,
+            generation: (token >> 32) as u32,
+        };
+        let Some(mut socket) = self.lingering.get(connection) else {
+            return;
+        };
+        let waits =
+            matches!(socket.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        if !waits {
+            // Closed with its descriptor.
+            self.lingering.take(connection);
+        }
+    }
+
     /// Asks which sockets are ready; with `sleep`, waits for one or for the deadline.
     fn poll(&mut self, sleep: bool, deadline_ns: u64) {
         let timeout = if sleep { None } else { Some(Duration::ZERO) };
@@ -325,8 +352,10 @@ impl Epoll {
     fn take_ready(&mut self, events: &mut Vec<Event>) {
         let ready = std::mem::replace(&mut self.ready, Events::with_capacity(0));
         for event in &ready {
-            if event.token() != TIMER {
-                self.on_ready(Ready::of(event), events);
+            match event.token() {
+                TIMER => {}
+                Token(token) if token & LINGERING != 0 => self.on_lingering(token),
+                _ => self.on_ready(Ready::of(event), events),
             }
         }
         self.ready = ready;
@@ -391,8 +420,34 @@ impl Driver for Epoll {
         }
     }
 
+    fn close_after_fin(&mut self, connection: ConnectionId) {
+        let has_time_wait = self.dialer.has_time_wait();
+        let Some(state) = self.live(connection) else {
+            return;
+        };
+        if state.ended || state.send.is_some() || !has_time_wait {
+            return self.close(connection);
+        }
+        state.state = State::Closed;
+        let Some(socket) = state.socket.take() else {
+            return;
+        };
+        let token = (connection.generation as usize) << 32 | LINGERING | connection.slot as usize;
+        let registry = self.poll.registry();
+        let fd = socket.as_raw_fd();
+        // What is there already is reported anew (epoll_ctl(2), EPOLL_CTL_MOD).
+        let watched = registry.reregister(&mut SourceFd(&fd), Token(token), Interest::READABLE);
+        if watched.is_ok() {
+            let now_ns = self.clock.now_ns();
+            // The oldest of too many ends with its descriptor.
+            drop(self.lingering.add(connection, socket, now_ns));
+        }
+    }
+
     fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
         let submitted_ns = self.clock.now_ns();
+        while self.lingering.take_due(submitted_ns).is_some() {}
+        let deadline_ns = deadline_ns.min(self.lingering.next_ns().unwrap_or(u64::MAX));
         events.append(&mut self.failed);
         self.connect_again(events);
         let deadline_ns = match self.to_connect.is_empty() {

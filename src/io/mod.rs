@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
 //! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`]
-//! (the same by dice, on a virtual clock, with its `faults`), then `dial` and [`options`] (how a connection begins),
-//! [`probe`], [`socket`] and [`cpu`], which are asked once before the start.
+//! (the same by dice, on a virtual clock, with its `faults`), then `dial` and [`options`] (how a connection begins), `lingering` (how it ends),
+//! [`probe`], [`socket`], [`cpu`] and [`process`], which are asked once before the start.
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
 
@@ -17,8 +17,10 @@ pub mod cpu;
 mod dial;
 pub mod epoll;
 mod faults;
+mod lingering;
 pub mod options;
 pub mod probe;
+pub mod process;
 mod send_buffers;
 pub mod sim;
 pub mod socket;
@@ -34,6 +36,9 @@ pub use token::ConnectionId;
 
 /// Most events that one [`Driver::wait`] hands over: it bounds the length of a turn, and with it the error of a stamp.
 pub const EVENTS_MAX: usize = 256;
+
+/// Most connections of a driver that wait for their FIN ([`Driver::close_after_fin`]).
+pub const LINGERING_MAX: usize = EVENTS_MAX;
 
 /// Most [`Insert`]s in one request.
 pub const INSERTS_MAX: usize = 7;
@@ -67,8 +72,20 @@ pub trait Driver {
     /// Whether a part of what was sent last is still to be taken by the kernel.
     fn is_sending(&self, connection: ConnectionId) -> bool;
 
+    /// When requests of this turn went to the kernel before [`Driver::wait`], because the queue for it was full: the
+    /// moment, once. It holds for every send but the last one.
+    fn flushed_ns(&mut self) -> Option<u64> {
+        None
+    }
+
     /// Ends the connection. Events of it that are under way may still arrive; its slot is free at once.
     fn close(&mut self, connection: ConnectionId);
+
+    /// The same for a connection that the peer is about to end: its FIN is waited for, for a bounded time, so that the
+    /// port in TIME_WAIT is the peer's. At most [`LINGERING_MAX`] connections wait at once.
+    fn close_after_fin(&mut self, connection: ConnectionId) {
+        self.close(connection);
+    }
 
     /// Hands everything submitted to the kernel and waits until something happened or `deadline_ns` has come.
     /// At most [`EVENTS_MAX`] events are appended; more are kept for the next call. May return early without events.
@@ -145,6 +162,15 @@ pub fn connection_bytes(backend: Backend) -> usize {
         Backend::Epoll => epoll::Epoll::CONNECTION_BYTES,
         Backend::Uring | Backend::Auto => uring::Uring::CONNECTION_BYTES,
     }
+}
+
+/// Most descriptors of a driver whose connections have left their slots: the closes of one turn, and what waits for its
+/// FIN. The next connections of those slots may be open already.
+pub const CLOSING_MAX: usize = EVENTS_MAX + LINGERING_MAX;
+
+/// Most descriptors that a driver has open for so many slots.
+pub fn descriptors(slots: usize) -> usize {
+    slots + slots.min(CLOSING_MAX)
 }
 
 /// Which driver a run asks for.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
@@ -9,18 +10,60 @@ use socket2::{SockAddr, Socket};
 use super::dial::{Blocking, Dialer, connect_unix};
 use super::options::TcpOption;
 
+/// Time that the resolver may take. Its own limit may be 10 s for each server in `/etc/resolv.conf`.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// All addresses of a host, in the resolver's order, each once.
 ///
 /// # Errors
-/// What the resolver says.
+/// What the resolver says, or `TimedOut`.
 pub fn resolve(host: &str, port: u16) -> io::Result<Vec<SockAddr>> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in (host, port).to_socket_addrs()? {
-        if !addresses.contains(&address) {
-            addresses.push(address);
+    let place = (host.to_owned(), port);
+    resolved(move || (place.0.as_str(), place.1).to_socket_addrs())
+}
+
+/// The same for `HOST:PORT`.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_place(place: &str) -> io::Result<Vec<SockAddr>> {
+    let place = place.to_owned();
+    resolved(move || place.to_socket_addrs())
+}
+
+fn resolved<A: Iterator<Item = SocketAddr>>(
+    ask: impl FnOnce() -> io::Result<A> + Send + 'static,
+) -> io::Result<Vec<SockAddr>> {
+    within(RESOLVE_TIMEOUT, move || {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in ask()? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
         }
-    }
-    Ok(addresses.into_iter().map(SockAddr::from).collect())
+        Ok(addresses.into_iter().map(SockAddr::from).collect())
+    })
+}
+
+/// Asks on a thread of its own, which is left behind when there is no answer in time: the resolver cannot be interrupted.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (answer, answered) = sync_channel(1);
+    std::thread::Builder::new()
+        .name("resolver".into())
+        .spawn(move || {
+            // The one who asked may have given up.
+            let _ = answer.send(ask());
+        })?;
+    answered.recv_timeout(limit).unwrap_or_else(|_| {
+        let reason = format!(
+            "no answer from the resolver within {} s; is the server in /etc/resolv.conf reachable? An address needs no resolver",
+            limit.as_secs_f64()
+        );
+        Err(io::Error::new(io::ErrorKind::TimedOut, reason))
+    })
 }
 
 /// The address of a Unix socket: a path, or `@name` for a name in Linux' abstract namespace.
@@ -96,4 +139,42 @@ pub fn local_ports() -> Option<(u16, u16)> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut ends = text.split_whitespace().map(|end| end.parse().ok());
     Some((ends.next()??, ends.next()??)).filter(|(first, last)| first <= last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_that_does_not_answer_is_given_up() {
+        let (never, ask) = sync_channel::<()>(0);
+        let limit = Duration::from_millis(50);
+        let answer = within(limit, move || {
+            let _ = ask.recv();
+            Ok(())
+        });
+        let error = answer.expect_err("there is no answer");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("no answer from the resolver within 0.05 s"),
+            "{text}"
+        );
+        drop(never);
+        assert_eq!(within(RESOLVE_TIMEOUT, || Ok(7)).expect("at once"), 7);
+    }
+
+    #[test]
+    fn addresses_and_names_are_resolved_each_once() {
+        for (host, expected) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
+            let addresses = resolve(host, 80).expect("an address");
+            assert_eq!(addresses.iter().map(shown).collect::<Vec<_>>(), [expected]);
+        }
+        let addresses = resolve_place("127.0.0.1:81").expect("an address");
+        assert_eq!(
+            addresses.iter().map(shown).collect::<Vec<_>>(),
+            ["127.0.0.1:81"]
+        );
+        assert!(resolve_place("no port").is_err());
+    }
 }

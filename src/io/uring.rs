@@ -25,6 +25,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
@@ -32,6 +34,7 @@ use socket2::Socket;
 
 use super::clock::Clock;
 use super::dial::{AGAIN_NS, Blocking, Dialer, connect_unix};
+use super::lingering::Lingering;
 use super::send_buffers::SendBuffers;
 use super::token::{self, ConnectionId, Operation};
 use super::uring_buffers::BufferRing;
@@ -61,6 +64,10 @@ const STREAK: u8 = 4;
 const SLEEP_NS_MAX: u64 = 3_600_000_000_000;
 /// How long `Drop` waits for the kernel to let go of the buffers.
 const DRAIN_NS_MAX: u64 = 1_000_000_000;
+
+/// Between two tries to hand over what the kernel does not take for the moment, and how many there are: ten seconds.
+const RETRY_PAUSE: Duration = Duration::from_micros(100);
+const RETRIES_MAX: u32 = 100_000;
 
 /// A wait that was longer than asked for by more than this was not the timer's doing.
 const LATE_NS: u64 = 1_000_000;
@@ -105,14 +112,35 @@ pub struct Uring {
     early: Vec<Event>,
     /// Connections to a Unix socket that had no room for them, and their routes.
     to_connect: VecDeque<(ConnectionId, usize)>,
+    /// Connections that wait for their FIN, their receive still armed.
+    lingering: Lingering,
+    /// When the queue was handed over because it was full, until the shard has asked for it.
+    flushed_ns: Option<u64>,
     /// Closed sockets. An entry queued before the close still names their descriptor: were it closed for good at once,
     /// the next socket could get its number and the entry would reach a stranger.
     closing: Vec<Socket>,
     /// The batch of completions that is being handled.
     completions: Vec<cqueue::Entry>,
+    /// Completions that were taken from the ring before their turn, because it takes nothing while it is full.
+    aside: VecDeque<cqueue::Entry>,
     /// Operations that the kernel has not finished. They may touch our buffers.
     under_way: usize,
     overflows: u64,
+    /// The ring has refused to be entered: nothing can be fetched from it any more.
+    is_broken: bool,
+    /// The ring acts as a kernel that takes nothing before the completion queue is emptied.
+    #[cfg(test)]
+    refuses_while_full: bool,
+}
+
+/// How the system call ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entered {
+    /// Done, or interrupted, or the time is over.
+    Done,
+    /// The kernel takes nothing for the moment: EBUSY while the completion queue has overflowed and is not emptied
+    /// (before Linux 5.19), EAGAIN while memory is short.
+    Refused,
 }
 
 #[derive(Default)]
@@ -120,6 +148,8 @@ struct Connection {
     socket: Option<Socket>,
     generation: u32,
     sending: bool,
+    /// Reading has ended: by FIN or by an error.
+    ended: bool,
     /// Which buffers it is to receive into when it is armed next.
     size: Size,
     /// Received buffers in a row that speak for the other size.
@@ -208,10 +238,16 @@ impl Uring {
             to_arm: Vec::with_capacity(EVENTS_MAX),
             early: Vec::new(),
             to_connect: VecDeque::new(),
+            lingering: Lingering::new(),
+            flushed_ns: None,
             closing: Vec::with_capacity(EVENTS_MAX),
             completions: Vec::with_capacity(EVENTS_MAX),
+            aside: VecDeque::new(),
             under_way: 0,
             overflows: 0,
+            is_broken: false,
+            #[cfg(test)]
+            refuses_while_full: false,
         })
     }
 
@@ -234,7 +270,7 @@ impl Uring {
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
-        loop {
+        for _ in 0..RETRIES_MAX {
             // SAFETY: every entry names memory that stays where it is until its operation is over, upheld by this driver:
             // a send's bytes lie in a slab that never moves and are handed out again only after `on_sent` has seen the
             // completion; shared bytes are never changed, and `sends` holds them; the list of a send's pieces lies in
@@ -245,13 +281,42 @@ impl Uring {
                 self.under_way += 1;
                 return;
             }
-            // The queue is full: hand over what is in it. Rare, see SUBMISSIONS_MAX.
-            self.enter(0, None);
+            // Rare, see SUBMISSIONS_MAX.
+            if self.hand_over() == Entered::Refused {
+                self.set_aside();
+            }
+        }
+        self.is_broken = true;
+        panic!("io_uring has taken nothing for ten seconds");
+    }
+
+    /// Hands over what is in the queue before the turn is over: it is full, or descriptors are to be closed.
+    fn hand_over(&mut self) -> Entered {
+        let now_ns = self.clock.now_ns();
+        self.flushed_ns.get_or_insert(now_ns);
+        self.enter(0, None)
+    }
+
+    /// Empties the completion queue, so that the kernel takes something again; the batch to come is handled from there.
+    /// When it was empty, only time helps.
+    fn set_aside(&mut self) {
+        let before = self.aside.len();
+        self.aside.extend(self.ring.completion());
+        if self.aside.len() == before {
+            std::thread::sleep(RETRY_PAUSE);
         }
     }
 
+    fn has_completions(&mut self) -> bool {
+        !self.aside.is_empty() || !self.ring.completion().is_empty()
+    }
+
     /// The one system call. Returns when the batch is taken and `want` completions are there or the time is over.
-    fn enter(&mut self, want: usize, sleep_ns: Option<u64>) {
+    fn enter(&mut self, want: usize, sleep_ns: Option<u64>) -> Entered {
+        #[cfg(test)]
+        if self.refuses_while_full && !self.ring.completion().is_empty() {
+            return Entered::Refused;
+        }
         let entered = match sleep_ns {
             None => {
                 let pending = self.ring.submission().len() as u32;
@@ -271,12 +336,15 @@ impl Uring {
             }
         };
         match entered {
-            Ok(_) => {}
+            Ok(_) => Entered::Done,
+            // In each case what was not taken stays queued and goes with the next call.
             Err(error) => match error.raw_os_error() {
-                // Time over; a signal; the completion queue wants to be emptied first; memory is short. In each case
-                // what was not taken stays queued and goes with the next call.
-                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => {}
-                _ => panic!("io_uring_enter: {error}"),
+                Some(libc::ETIME | libc::EINTR) => Entered::Done,
+                Some(libc::EBUSY | libc::EAGAIN) => Entered::Refused,
+                _ => {
+                    self.is_broken = true;
+                    panic!("io_uring_enter: {error}");
+                }
             },
         }
     }
@@ -321,7 +389,8 @@ impl Uring {
     }
 
     fn arm_receive(&mut self, connection: ConnectionId) {
-        let Some(fd) = self.live_socket(connection) else {
+        let lingering = || self.lingering.get(connection).map(AsRawFd::as_raw_fd);
+        let Some(fd) = self.live_socket(connection).or_else(lingering) else {
             return;
         };
         let entry = match &mut self.receive {
@@ -370,7 +439,9 @@ impl Uring {
     fn reap(&mut self, events: &mut Vec<Event>) {
         events.append(&mut self.early);
         let mut completions = std::mem::take(&mut self.completions);
-        completions.extend(self.ring.completion().take(EVENTS_MAX));
+        let aside = self.aside.len().min(EVENTS_MAX);
+        completions.extend(self.aside.drain(..aside));
+        completions.extend(self.ring.completion().take(EVENTS_MAX - aside));
         for completion in completions.drain(..) {
             if !cqueue::more(completion.flags()) {
                 self.under_way -= 1;
@@ -423,6 +494,12 @@ impl Uring {
         if let (Some(id), Receive::Multishot(rings)) = (buffer, &mut self.receive) {
             rings[size as usize].take(id);
         }
+        if self.is_lingering(connection) {
+            if let (Some(id), Receive::Multishot(rings)) = (buffer, &mut self.receive) {
+                rings[size as usize].publish(id);
+            }
+            return self.on_lingering(connection, result);
+        }
         let io = match (result, buffer) {
             (1.., Some(buffer)) => {
                 let goes_on = cqueue::more(completion.flags());
@@ -445,11 +522,67 @@ impl Uring {
                 if let (Some(id), Receive::Multishot(rings)) = (buffer, &mut self.receive) {
                     rings[size as usize].publish(id);
                 }
+                self.on_receive_ended(connection);
                 Io::Closed
             }
-            (errno, _) => Io::ReceiveFailed(-errno),
+            (errno, _) => {
+                self.on_receive_ended(connection);
+                Io::ReceiveFailed(-errno)
+            }
         };
         events.push(Event { connection, io });
+    }
+
+    fn on_receive_ended(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        state.ended |= state.generation == connection.generation;
+    }
+
+    /// The list is looked through for connections that have left their slots, which is once or twice in the life of each.
+    fn is_lingering(&self, connection: ConnectionId) -> bool {
+        self.live_socket(connection).is_none() && self.lingering.get(connection).is_some()
+    }
+
+    /// What a connection received that waits for its FIN.
+    fn on_lingering(&mut self, connection: ConnectionId, result: i32) {
+        match result {
+            errno if errno == -libc::ENOBUFS || errno == -libc::ECANCELED => {
+                self.to_arm.push(connection);
+            }
+            0 => self.closing.extend(self.lingering.take(connection)),
+            // A peer that sends more than its answer, or resets, is not waited for.
+            _ => {
+                if let Some(socket) = self.lingering.take(connection) {
+                    self.shut(socket, false);
+                }
+            }
+        }
+    }
+
+    /// Ends a connection whose receive may be armed.
+    fn shut(&mut self, socket: Socket, was_sending: bool) {
+        // The ring holds a reference of its own as long as a receive is armed: closing the descriptor alone would
+        // leave the connection open. The shutdown ends that receive, and a connect or send likewise.
+        // It fails on a socket that was never connected, which has nothing to end. A connection that is to end in
+        // a reset gets no FIN before it; only a send that waits for room would not be ended otherwise.
+        let how = match self.dialer.resets() && !was_sending {
+            true => Shutdown::Read,
+            false => Shutdown::Both,
+        };
+        let _ = socket.shutdown(how);
+        self.closing.push(socket);
+        // A turn in which more connections end than events come (time limits) must not take more descriptors.
+        if self.closing.len() >= EVENTS_MAX {
+            self.hand_over();
+            self.close_descriptors();
+        }
+    }
+
+    /// Gives descriptors back that no queued entry names.
+    fn close_descriptors(&mut self) {
+        if self.ring.submission().is_empty() {
+            self.closing.clear();
+        }
     }
 
     /// A buffer of this size brought so many bytes; when several in a row speak for the other size, the receive that
@@ -482,6 +615,12 @@ impl Uring {
             return;
         };
         let connection = one_shot.connections[index as usize];
+        let state = &self.connections[connection.slot as usize];
+        let is_live = state.generation == connection.generation && state.socket.is_some();
+        if !is_live && self.lingering.get(connection).is_some() {
+            one_shot.free.push(index);
+            return self.on_lingering(connection, result);
+        }
         let io = match result {
             1.. => Io::Received(Received {
                 buffer: index,
@@ -495,7 +634,10 @@ impl Uring {
                 one_shot.ours[index as usize] = true;
                 self.to_arm.push(connection);
             }
-            _ => one_shot.free.push(index),
+            _ => {
+                one_shot.free.push(index);
+                self.on_receive_ended(connection);
+            }
         }
         events.push(Event { connection, io });
     }
@@ -544,6 +686,7 @@ impl Driver for Uring {
         debug_assert!(state.socket.is_none(), "opened over another");
         state.generation = connection.generation;
         state.sending = false;
+        state.ended = false;
         state.size = Size::Small;
         state.streak = 0;
         let socket = match opened {
@@ -597,17 +740,28 @@ impl Driver for Uring {
         }
         let was_sending = std::mem::take(&mut state.sending);
         if let Some(socket) = state.socket.take() {
-            // The ring holds a reference of its own as long as a receive is armed: closing the descriptor alone would
-            // leave the connection open. The shutdown ends that receive, and a connect or send likewise.
-            // It fails on a socket that was never connected, which has nothing to end. A connection that is to end in
-            // a reset gets no FIN before it; only a send that waits for room would not be ended otherwise.
-            let how = match self.dialer.resets() && !was_sending {
-                true => Shutdown::Read,
-                false => Shutdown::Both,
-            };
-            let _ = socket.shutdown(how);
-            self.closing.push(socket);
+            self.shut(socket, was_sending);
         }
+    }
+
+    fn close_after_fin(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        if state.generation != connection.generation {
+            return;
+        }
+        if state.sending || state.ended || !self.dialer.has_time_wait() {
+            return self.close(connection);
+        }
+        if let Some(socket) = state.socket.take() {
+            let now_ns = self.clock.now_ns();
+            if let Some(oldest) = self.lingering.add(connection, socket, now_ns) {
+                self.shut(oldest, false);
+            }
+        }
+    }
+
+    fn flushed_ns(&mut self) -> Option<u64> {
+        self.flushed_ns.take()
     }
 
     fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
@@ -615,27 +769,31 @@ impl Driver for Uring {
             rings.iter().for_each(BufferRing::commit);
         }
         self.connect_again();
+        self.end_lingering();
         while let Some(connection) = self.to_arm.pop() {
             self.arm_receive(connection);
         }
-        let submitted_ns = self.clock.now_ns();
+        let now_ns = self.clock.now_ns();
+        // When arming filled the queue, the sends of this turn went then.
+        let submitted_ns = self.flushed_ns.take().unwrap_or(now_ns);
+        let deadline_ns = deadline_ns.min(self.lingering.next_ns().unwrap_or(u64::MAX));
         let deadline_ns = match (self.early.is_empty(), self.to_connect.is_empty()) {
             (false, _) => 0,
             (true, false) => deadline_ns.min(submitted_ns + AGAIN_NS),
             (true, true) => deadline_ns,
         };
-        let mut idle_from_ns = submitted_ns;
+        let mut idle_from_ns = now_ns;
         if !self.ring.submission().is_empty() || deadline_ns <= submitted_ns {
             self.enter(0, None);
             idle_from_ns = self.clock.now_ns();
         }
-        if self.ring.submission().is_empty() {
-            self.closing.clear();
-        }
+        self.close_descriptors();
         let mut reaped_ns = idle_from_ns;
-        if self.ring.completion().is_empty() && deadline_ns > idle_from_ns {
+        if !self.has_completions() && deadline_ns > idle_from_ns {
             let sleep_ns = (deadline_ns - idle_from_ns).min(SLEEP_NS_MAX);
-            self.enter(1, Some(sleep_ns));
+            if self.enter(1, Some(sleep_ns)) == Entered::Refused {
+                self.set_aside();
+            }
             reaped_ns = self.clock.now_ns();
         }
         // This process was stopped for a while (by a signal, on a busy machine): what came meanwhile is there, but only
@@ -685,9 +843,40 @@ impl Driver for Uring {
 }
 
 impl Drop for Uring {
-    /// Ends every connection and waits until the kernel has let go of all buffers.
+    /// Ends every connection and waits until the kernel has let go of all buffers. After a panic nothing is waited for:
+    /// a second panic would end the process, and what was measured with it.
     fn drop(&mut self) {
+        if !self.is_broken && !std::thread::panicking() {
+            // A ring that breaks only now must not keep what it may still write to from being leaked.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.end_all()));
+        }
+        if self.under_way > 0 {
+            // Leaking is the safe end: the kernel may still write.
+            let nothing = Receive::OneShot(OneShot::default());
+            std::mem::forget(std::mem::replace(&mut self.receive, nothing));
+            let no_sends = SendBuffers::new(0, 0, Vec::new());
+            std::mem::forget(std::mem::replace(&mut self.sends, no_sends));
+            std::mem::forget(std::mem::take(&mut self.messages));
+        }
+    }
+}
+
+impl Uring {
+    /// Those that have waited for their FIN long enough.
+    fn end_lingering(&mut self) {
+        if self.lingering.next_ns().is_some() {
+            let now_ns = self.clock.now_ns();
+            while let Some(socket) = self.lingering.take_due(now_ns) {
+                self.shut(socket, false);
+            }
+        }
+    }
+
+    fn end_all(&mut self) {
         self.to_arm.clear();
+        while let Some(socket) = self.lingering.take_due(u64::MAX) {
+            self.shut(socket, false);
+        }
         for slot in 0..self.connections.len() {
             let generation = self.connections[slot].generation;
             self.close(ConnectionId {
@@ -705,14 +894,6 @@ impl Drop for Uring {
                     self.release(received);
                 }
             }
-        }
-        if self.under_way > 0 {
-            // Leaking is the safe end: the kernel may still write.
-            let nothing = Receive::OneShot(OneShot::default());
-            std::mem::forget(std::mem::replace(&mut self.receive, nothing));
-            let no_sends = SendBuffers::new(0, 0, Vec::new());
-            std::mem::forget(std::mem::replace(&mut self.sends, no_sends));
-            std::mem::forget(std::mem::take(&mut self.messages));
         }
     }
 }
@@ -786,3 +967,6 @@ fn knows_multishot(ring: &IoUring) -> bool {
     let mut probe = io_uring::Probe::new();
     ring.submitter().register_probe(&mut probe).is_ok() && probe.is_supported(opcode::SendZc::CODE)
 }
+
+#[cfg(test)]
+mod tests;

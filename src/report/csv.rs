@@ -42,8 +42,14 @@ pub fn paths(prefix: &Path) -> [PathBuf; 4] {
     ENDINGS.map(|ending| path(prefix, ending))
 }
 
+/// The five places of a search's prefix.
+pub fn paths_of_search(prefix: &Path) -> Vec<PathBuf> {
+    let levels = [search_path(prefix)];
+    paths(prefix).into_iter().chain(levels).collect()
+}
+
 /// The place of a search's levels.
-pub fn search_path(prefix: &Path) -> PathBuf {
+fn search_path(prefix: &Path) -> PathBuf {
     path(prefix, SEARCH_ENDING)
 }
 

@@ -1,10 +1,14 @@
 //! Reports on the disk: the place is checked before the run, and an older report stays whole until the new one is.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+/// Names that are tried for a temporary file, before a folder is taken for one in which somebody plants them.
+const NAMES_MAX: u32 = 100;
 
 /// Makes sure, before anything is sent, that a report can be written there.
 ///
@@ -19,7 +23,6 @@ pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
         return Ok(());
     }
     let path = &followed(path);
-    let beside = beside(path);
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -31,16 +34,78 @@ pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
             folder.display()
         );
     }
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&beside)
+    let (_, beside) = open_beside(path, None)
         .with_context(|| format!("{flag} {shown} cannot be written; choose another place"))?;
     fs::remove_file(&beside).with_context(|| format!("{flag} {shown} cannot be written"))
 }
 
-/// Writes a report beside its place and moves it there when it is complete.
+/// Makes sure, before anything is sent, that no two outputs go to the same file, by whatever names and links: one of
+/// them would be lost. Each place comes with the flag that names it.
+///
+/// # Errors
+/// With both flags.
+pub fn check_apart(places: &[(PathBuf, &str)]) -> Result<()> {
+    let streams = [(1, "standard output"), (2, "standard error")].map(|(number, name)| {
+        let place = Place::of(Path::new(&format!("/proc/self/fd/{number}")));
+        (place, name)
+    });
+    for (index, (path, flag)) in places.iter().enumerate() {
+        let shown = path.display();
+        let place = Place::of(path);
+        let same =
+            |other: &&(PathBuf, &str)| place != Place::Device && Place::of(&other.0) == place;
+        if let Some((other, other_flag)) = places[..index].iter().find(same) {
+            bail!(
+                "{other_flag} {} and {flag} {shown} are the same file; give each output a file of its own",
+                other.display()
+            );
+        }
+        let is_file = matches!(place, Place::File { .. }) && !is_special(path);
+        if let Some((_, name)) = streams.iter().find(|(of, _)| is_file && *of == place) {
+            bail!("{flag} {shown} is the file that {name} goes to; give it a file of its own");
+        }
+    }
+    Ok(())
+}
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// A file or a pipe that is there, by its numbers.
+    File { device: u64, inode: u64 },
+    /// A file that is still to be made.
+    New(PathBuf),
+    /// A terminal, `/dev/null`: takes any number of outputs.
+    Device,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        match fs::metadata(path) {
+            Ok(what) if what.file_type().is_char_device() => Self::Device,
+            Ok(what) => Self::File {
+                device: what.dev(),
+                inode: what.ino(),
+            },
+            Err(_) => Self::New(new_place(&followed(path))),
+        }
+    }
+}
+
+/// The one name of a file that is not there yet: its folder is, perhaps by way of links.
+fn new_place(path: &Path) -> PathBuf {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    match (folder, path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Writes a report beside its place and moves it there when it is complete. The new file has the mode of the one that it
+/// replaces, and its owner where this process may give that.
 ///
 /// # Errors
 /// When the disk does not take it; what stood there before is unharmed.
@@ -51,17 +116,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         return written.with_context(|| format!("{} could not be written", path.display()));
     }
     let path = &followed(path);
-    let beside = beside(path);
-    let written = (|| {
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        // The half of a report is of no use to anybody.
-        let _ = fs::remove_file(&beside);
-    }
+    let old = fs::metadata(path).ok();
+    let written = open_beside(path, old.as_ref()).and_then(|(mut file, beside)| {
+        let moved = (|| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, path)
+        })();
+        if moved.is_err() {
+            // The half of a report is of no use to anybody.
+            let _ = fs::remove_file(&beside);
+        }
+        moved
+    });
     written.with_context(|| format!("{} could not be written", path.display()))
 }
 
@@ -69,10 +136,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn create(path: &Path) -> Result<fs::File> {
+pub fn create(path: &Path) -> Result<File> {
     let opened = match is_special(path) {
         true => OpenOptions::new().append(true).open(path),
-        false => fs::File::create(path),
+        false => File::create(path),
     };
     opened.with_context(|| format!("{} could not be opened", path.display()))
 }
@@ -85,15 +152,56 @@ fn is_special(path: &Path) -> bool {
     is_no_file || is_open.iter().any(|open| path.starts_with(open))
 }
 
-/// Where a link leads: it stays, and what it names is replaced.
+/// Where a link leads: it stays, and what it names is replaced, or made.
 fn followed(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    let is_link = fs::symlink_metadata(path).is_ok_and(|what| what.is_symlink());
+    match (fs::canonicalize(path), is_link) {
+        (Ok(followed), _) => followed,
+        (Err(_), false) => path.to_owned(),
+        (Err(_), true) => {
+            let target = fs::read_link(path).unwrap_or_default();
+            path.parent().unwrap_or(Path::new("")).join(target)
+        }
+    }
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    PathBuf::from(name)
+/// A new file beside a path, with the access that the old one there grants. A file or link that has its name already was
+/// not made by this process: it is neither written to nor followed.
+fn open_beside(path: &Path, old: Option<&Metadata>) -> io::Result<(File, PathBuf)> {
+    // What replaces a file with less access than usual never has more, not even while it is written.
+    let mode = if old.is_some() { 0o600 } else { 0o666 };
+    for number in 0..NAMES_MAX {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.{number}.part", std::process::id()));
+        let beside = PathBuf::from(name);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&beside);
+        match opened {
+            Ok(file) => {
+                if let Some(old) = old {
+                    grant_as(old, &file);
+                }
+                return Ok((file, beside));
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// Owner, group and mode of an older file. On a file system without them, the new one stays its owner's alone.
+fn grant_as(old: &Metadata, file: &File) {
+    let mut mode = old.mode() & 0o777;
+    let is_owners = fchown(file, Some(old.uid()), Some(old.gid())).is_ok();
+    if !is_owners && fchown(file, None, Some(old.gid())).is_err() {
+        // Our group is not the one that the old file granted something to: it gets what everybody has.
+        mode = mode & !0o070 | (mode & 0o007) << 3;
+    }
+    let _ = file.set_permissions(Permissions::from_mode(mode));
 }
 
 #[cfg(test)]
@@ -122,6 +230,66 @@ mod tests {
         write(&path, b"new").expect("written");
         assert_eq!(fs::read(&path).expect("it is there"), b"new");
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_report_keeps_its_mode_and_owner() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.json");
+        write(&path, b"old").expect("written");
+        for mode in [0o600, 0o640, 0o644] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
+            // Only root may give a file away.
+            let given = std::os::unix::fs::chown(&path, Some(4_711), Some(4_712)).is_ok();
+            write(&path, b"new").expect("written");
+            let what = fs::metadata(&path).expect("it is there");
+            assert_eq!(what.mode() & 0o777, mode);
+            assert!(!given || (what.uid(), what.gid()) == (4_711, 4_712));
+        }
+    }
+
+    #[test]
+    fn a_planted_link_at_the_name_of_the_temporary_file_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, victim) = (folder.path().join("x.json"), folder.path().join("victim"));
+        fs::write(&victim, b"precious").expect("written");
+        let mut planted = path.as_os_str().to_owned();
+        planted.push(format!(".{}.0.part", std::process::id()));
+        let planted = PathBuf::from(planted);
+        std::os::unix::fs::symlink(&victim, &planted).expect("a link");
+        check_writable(&path, "--json").expect("it can be written");
+        write(&path, b"new").expect("written");
+        assert_eq!(fs::read(&path).expect("it is there"), b"new");
+        assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+        assert!(fs::symlink_metadata(&planted).expect("there").is_symlink());
+    }
+
+    #[test]
+    fn two_outputs_at_one_place_are_refused_whatever_the_place_is_called() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), b"").expect("written");
+        fs::create_dir(at("sub")).expect("made");
+        fs::hard_link(at("old"), at("hard")).expect("a link");
+        std::os::unix::fs::symlink(at("old"), at("soft")).expect("a link");
+        std::os::unix::fs::symlink(folder.path(), at("around")).expect("a link");
+        std::os::unix::fs::symlink(at("new"), at("dangling")).expect("a link");
+        let check = |one: &Path, other: &Path, is_refused: bool| {
+            let checked = check_apart(&[(one.into(), "--json"), (other.into(), "--hdr")]);
+            assert_eq!(
+                checked.is_err(),
+                is_refused,
+                "{one:?} {other:?} {checked:?}"
+            );
+        };
+        check(&at("new"), &at("new"), true);
+        check(&at("new"), &at("sub/../new"), true);
+        check(&at("new"), &at("around/new"), true);
+        check(&at("new"), &at("dangling"), true);
+        check(&at("old"), &at("hard"), true);
+        check(&at("soft"), &at("old"), true);
+        check(&at("old"), &at("new"), false);
+        check(Path::new("/dev/null"), Path::new("/dev/null"), false);
     }
 
     #[test]

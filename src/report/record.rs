@@ -89,6 +89,9 @@ pub struct RunInfo {
     pub started_at: String,
     /// `time`, `iterations`, `nobody-left`, `signal`, `criterion` or `error`.
     pub ended_by: String,
+    /// What ended it, when that was an error of the generator.
+    #[serde(default)]
+    pub error: Option<String>,
     /// Where it ran.
     pub machine: MachineInfo,
 }

@@ -1,11 +1,13 @@
 //! What the machine is and did meanwhile, as /proc tells it.
 
 mod memory;
+mod quota;
 
 use std::fs;
 use std::path::PathBuf;
 
 pub use memory::free_bytes;
+pub use quota::cpu_quota_cores;
 
 /// The machine that a run was made on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -131,7 +131,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         connection.on_taken(reusable);
         let goes_on = reusable && connection.awaited > 0;
         if !reusable {
-            self.drop_connection(slot);
+            self.driver.close_after_fin(self.id_of(slot));
+            self.pool.connections[slot as usize].state = State::Closed;
         }
         let happening = self.conclude(id, answer, outcome, body_bytes, received_bytes);
         let is_last = self.pool.leave(slot, id);

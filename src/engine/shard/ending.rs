@@ -157,7 +157,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    pub(super) fn finish(mut self, order: Order, mut on_interval: OnInterval<'_>) -> (Outcomes, D) {
+    /// What was counted, after the last turn.
+    pub(in crate::engine) fn finish(
+        mut self,
+        order: Order,
+        on_interval: OnInterval<'_>,
+    ) -> (Outcomes, D) {
         self.progress.waited_in_line += self.pool.line().count() as u64;
         if !self.progress.draining {
             self.progress.load_end_ns = self.progress.now_ns;
@@ -165,6 +170,45 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.take_stock();
         self.end_open(order);
+        self.into_outcomes(on_interval)
+    }
+
+    /// What was counted until a panic. Users and connections may contradict each other then, so the counts alone say how
+    /// many requests are cut off; users say how old those are, as far as they agree.
+    pub(in crate::engine) fn rescue(mut self, on_interval: OnInterval<'_>) -> (Outcomes, D) {
+        let now_ns = self.progress.now_ns;
+        if !self.progress.draining {
+            self.progress.load_end_ns = now_ns;
+            self.recorder.on_load_ended();
+        }
+        self.take_stock();
+        let steps = self.recorder.counts.steps.iter();
+        let mut open: Vec<u64> = steps
+            .map(|step| step.sent.saturating_sub(step.requests + step.cut_off))
+            .collect();
+        let under_way: Vec<u32> = self.requests.users().collect();
+        for id in under_way {
+            let metric = usize::from(self.step_of(id).metric);
+            if open[metric] > 0 {
+                open[metric] -= 1;
+                self.recorder.cut_off(metric, self.times(id));
+            }
+        }
+        let age_unknown = Times {
+            intended_ns: now_ns,
+            submitted_ns: now_ns,
+            done_ns: now_ns,
+        };
+        for (metric, count) in open.into_iter().enumerate() {
+            for _ in 0..count {
+                self.recorder.cut_off(metric, age_unknown);
+            }
+        }
+        self.into_outcomes(on_interval)
+    }
+
+    /// Hands over the last interval, and takes the shard apart.
+    fn into_outcomes(mut self, mut on_interval: OnInterval<'_>) -> (Outcomes, D) {
         if self.progress.now_ns > self.progress.interval_from_ns || self.recorder.has_counted() {
             let last = Handover {
                 is_last: true,

@@ -291,6 +291,17 @@ impl<'p, D: Driver> Shard<'p, D> {
         control: &Control,
         mut on_interval: OnInterval<'_>,
     ) -> (Outcomes, D) {
+        self.carry_out(start, control, &mut on_interval);
+        self.finish(control.order(), on_interval)
+    }
+
+    /// The turns of [`Shard::run`]; after them, or after a panic in one of them, the outcomes are still to be taken.
+    pub(super) fn carry_out(
+        &mut self,
+        start: Start,
+        control: &Control,
+        on_interval: &mut OnInterval<'_>,
+    ) {
         let start_ns = start.at_ns;
         self.recorder.set_start(start_ns);
         self.progress.start_ns = start_ns;
@@ -312,7 +323,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 // What was due before the end is begun, however late this turn noticed it.
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
                 self.send_filled();
-                self.end_load(now_ns.min(end_ns), order, &mut on_interval);
+                self.end_load(now_ns.min(end_ns), order, on_interval);
                 drained_by_ns = now_ns + self.progress.drain_ns;
             }
             self.change_due();
@@ -332,10 +343,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.turn(deadline_ns, &mut events);
             self.debug_assert_sums();
             if self.progress.now_ns >= self.progress.next_interval_ns {
-                self.end_second(&mut on_interval);
+                self.end_second(on_interval);
             }
         }
-        self.finish(control.order(), on_interval)
     }
 
     /// When nothing more is started.
@@ -393,14 +403,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         };
         let had_work = !self.submitted.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
-        for index in 0..self.submitted.len() {
-            let seat = &self.users[self.submitted[index] as usize];
-            // Its connection may have ended in the same turn.
-            if let Some(request) = self.requests.get_mut(seat.request) {
-                request.submitted_ns = turn.submitted_ns;
-            }
-        }
-        self.submitted.clear();
+        self.stamp(self.submitted.len(), turn.submitted_ns);
         if spins && !had_work && events.is_empty() {
             let spun_ns = turn.reaped_ns.saturating_sub(self.progress.now_ns);
             self.recorder.on_spun(spun_ns);

@@ -118,6 +118,24 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .driver
                 .submit_send_around(connection, rendered, inserts),
         }
+        if let Some(at_ns) = self.driver.flushed_ns() {
+            let before = self.submitted.len() - count;
+            self.stamp(before, at_ns);
+        }
+    }
+
+    /// The first so many requests that wait for their stamp went to the kernel at this moment.
+    pub(super) fn stamp(&mut self, count: usize, at_ns: u64) {
+        if count == 0 {
+            return;
+        }
+        for id in self.submitted.drain(..count) {
+            // Its connection may have ended in the same turn.
+            let request = self.users[id as usize].request;
+            if let Some(request) = self.requests.get_mut(request) {
+                request.submitted_ns = at_ns;
+            }
+        }
     }
 
     /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.

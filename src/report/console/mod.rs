@@ -45,6 +45,7 @@ pub fn render(record: &Record, style: Style) -> String {
     if !style.quiet {
         out.header(record);
     }
+    out.error(record);
     // A failure that names its cause stands above a doubt; a doubt above everything else; belief is said in a line.
     let is_valid = record.generator.verdict.status == Status::Valid.name();
     let (causes, others): (Vec<&ErrorRecord>, Vec<&ErrorRecord>) = record
@@ -165,6 +166,14 @@ impl Console {
             bytes(totals.bytes_received)
         ));
         self.line("");
+    }
+
+    /// What ended the run before its time, above everything else.
+    fn error(&mut self, record: &Record) {
+        if let Some(error) = &record.run.error {
+            let lead = self.paint(Colour::Red, "ERROR:");
+            self.wrapped(&format!("{lead} "), error);
+        }
     }
 
     fn verdict(&mut self, record: &Record) {
@@ -661,6 +670,7 @@ mod tests {
             timeout_s: 30.0,
             started_at: "2026-11-24T12:00:00.000Z".into(),
             ended_by: "time".into(),
+            error: None,
             machine: MachineInfo {
                 cores: 2,
                 cpu: "a processor".into(),

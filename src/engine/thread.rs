@@ -1,0 +1,161 @@
+//! The body of a shard's thread: pin, build the driver, wait for the others, run, hand over what was counted. A panic
+//! ends the run of all shards, not the process: what was counted until then is kept.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::io::clock::Clock;
+use crate::io::cpu::{self, CoreClock, CpuTime};
+use crate::io::{Driver, DriverConfig};
+use crate::plan::Plan;
+
+use super::collector::Port;
+use super::gate::Gate;
+use super::shard::{Outcomes, Shard};
+use super::{Control, Order, Setup, driver_config};
+
+/// What a shard's thread is given.
+#[derive(Clone, Copy)]
+pub(super) struct ShardThread<'r> {
+    pub plan: &'r Plan,
+    pub setup: &'r Setup,
+    pub index: usize,
+    pub gate: &'r Gate,
+    pub control: &'r Control,
+}
+
+/// What a shard's thread leaves behind.
+pub(super) struct Finished {
+    pub core: Option<usize>,
+    pub cpu: CpuTime,
+    pub waited_ns: Option<u64>,
+    /// `None` when a panic left nothing that could be read.
+    pub outcomes: Option<Outcomes>,
+    /// What the panic said that ended the shard.
+    pub panic: Option<String>,
+}
+
+impl ShardThread<'_> {
+    /// Runs the shard to its end; `None` when another shard could not be set up.
+    ///
+    /// # Errors
+    /// When this shard could not be set up.
+    pub fn run<D: Driver>(
+        self,
+        port: Port,
+        build: impl Fn(&DriverConfig, Clock) -> io::Result<D>,
+    ) -> Result<Option<Finished>> {
+        let _stop = StopAll::when_panicking(self.gate, self.control);
+        let core = self.setup.cores.get(self.index).copied().flatten();
+        let set_up = catch_unwind(AssertUnwindSafe(|| self.set_up(core, port, build)));
+        let set_up = set_up.unwrap_or_else(|panic| {
+            Err(anyhow!(
+                "it panicked, which is a defect of opsurge: {}",
+                words_of(&*panic)
+            ))
+        });
+        if set_up.is_err() {
+            self.gate.cancel();
+        }
+        let (shard, port) = set_up.with_context(|| {
+            format!(
+                "shard {} could not be set up; fewer --shards or --connections need less",
+                self.index
+            )
+        })?;
+        Ok(self.start(core, shard, port))
+    }
+
+    fn set_up<D: Driver>(
+        &self,
+        core: Option<usize>,
+        mut port: Port,
+        build: impl Fn(&DriverConfig, Clock) -> io::Result<D>,
+    ) -> Result<(Shard<'_, D>, Port)> {
+        if let Some(core) = core {
+            // An unpinned shard measures as truly, if less steadily.
+            if let Err(error) = cpu::pin(core) {
+                let index = self.index;
+                tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
+            }
+        }
+        let config = driver_config(self.plan, &self.setup.sockets, self.index);
+        let driver = build(&config, self.gate.clock)?;
+        let shard = Shard::new(self.plan, self.index, driver);
+        port.fill();
+        Ok((shard, port))
+    }
+
+    fn start<D: Driver>(
+        &self,
+        core: Option<usize>,
+        mut shard: Shard<'_, D>,
+        port: Port,
+    ) -> Option<Finished> {
+        let start = self.gate.pass()?;
+        let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
+        let mut on_interval = port.into_on_interval(&clock);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            shard.carry_out(start, self.control, &mut on_interval);
+        }));
+        if ran.is_err() {
+            // Before anything else: the other shards go on sending until they are told.
+            self.control.give(Order::StopNow);
+        }
+        let (after, core_time) = (CpuTime::of_this_thread(), clock.elapsed());
+        let handed_over = catch_unwind(AssertUnwindSafe(|| match ran.is_ok() {
+            true => shard.finish(self.control.order(), on_interval),
+            false => shard.rescue(on_interval),
+        }));
+        let (outcomes, driver, failed_late) = match handed_over {
+            Ok((outcomes, driver)) => (Some(outcomes), Some(driver), None),
+            Err(panic) => (None, None, Some(panic)),
+        };
+        let closed = catch_unwind(AssertUnwindSafe(|| drop(driver)));
+        let panic = ran.err().or(failed_late).or(closed.err());
+        if panic.is_some() {
+            self.control.give(Order::StopNow);
+        }
+        Some(Finished {
+            core,
+            cpu: CpuTime {
+                user_ns: after.user_ns - before.user_ns,
+                system_ns: after.system_ns - before.system_ns,
+            },
+            waited_ns: core_time.map(|time| time.waited_ns),
+            outcomes,
+            panic: panic.map(|panic| words_of(&*panic)),
+        })
+    }
+}
+
+/// Ends the whole run when its owner panics: nobody else would tell the other shards.
+pub(super) struct StopAll<'r> {
+    gate: &'r Gate,
+    control: &'r Control,
+}
+
+impl<'r> StopAll<'r> {
+    pub fn when_panicking(gate: &'r Gate, control: &'r Control) -> Self {
+        Self { gate, control }
+    }
+}
+
+impl Drop for StopAll<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.gate.cancel();
+            self.control.give(Order::StopNow);
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}

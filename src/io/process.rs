@@ -1,0 +1,45 @@
+//! What happens to this process as a whole: signals that a write can raise, and an end that waits for nothing.
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+/// Makes a write beyond the limit on a file's size (`ulimit -f`) fail with EFBIG. By default SIGXFSZ ends the process
+/// there, without a report and with half a file left behind. The standard library does the same for SIGPIPE.
+pub fn ignore_file_size_signal() {
+    // SAFETY: ignoring a signal runs no code of ours in a handler. No code of this process expects SIGXFSZ.
+    let ignored = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    debug_assert!(ignored.is_ok(), "SIGXFSZ can be ignored");
+}
+
+/// Whether whoever started this process had it ignore the signal, as `nohup` does with SIGHUP.
+pub fn ignores(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_in_mask(&status, signal)
+}
+
+/// `SigIgn: 0000000000001000`, hexadecimal, bit 0 for signal 1 (proc_pid_status(5)).
+fn is_in_mask(status: &str, signal: Signal) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal as u32 - 1) & 1 == 1)
+}
+
+/// Ends the process at once: nothing is flushed, no lock is waited for, no thread is joined. For a process whose main
+/// thread may be stuck in a write.
+pub fn exit_now(code: u8) -> ! {
+    // SAFETY: `_exit` takes a number and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read_bit_by_bit() {
+        let status = "Name:\topsurge\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n";
+        assert!(is_in_mask(status, Signal::SIGHUP));
+        assert!(is_in_mask(status, Signal::SIGPIPE));
+        assert!(!is_in_mask(status, Signal::SIGINT));
+        assert!(!is_in_mask("Name:\topsurge\n", Signal::SIGHUP));
+    }
+}

@@ -1,0 +1,123 @@
+//! A ring whose queue is full in mid-turn, on a kernel that takes nothing for a while.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::io::Sockets;
+
+/// More sends than the queue holds.
+const CONNECTIONS: usize = SUBMISSIONS_MAX as usize + 100;
+
+/// A ring with so many open connections, and their peers; `None` where there is no io_uring.
+fn connected(listener: &TcpListener) -> Option<(Uring, Vec<TcpStream>)> {
+    let config = DriverConfig {
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
+        slots: CONNECTIONS,
+        rendered_bytes_max: 16,
+        shared: Vec::new(),
+    };
+    let mut uring = match Uring::new(&config, Clock::start(), Features::ALL) {
+        Ok(uring) => uring,
+        Err(error) => {
+            println!("SKIPPED on io_uring: {error}");
+            return None;
+        }
+    };
+    let (mut peers, mut events) = (Vec::new(), Vec::new());
+    for slot in 0..CONNECTIONS {
+        uring.submit_connect(id(slot), 0);
+        uring.wait(0, &mut events);
+        peers.push(listener.accept().expect("it connects").0);
+    }
+    let deadline_ns = uring.now_ns() + 10_000_000_000;
+    while events.len() < CONNECTIONS && uring.now_ns() < deadline_ns {
+        uring.wait(deadline_ns, &mut events);
+    }
+    assert!(events.iter().all(|event| event.io == Io::Connected));
+    assert_eq!(events.len(), CONNECTIONS);
+    Some((uring, peers))
+}
+
+fn id(slot: usize) -> ConnectionId {
+    ConnectionId {
+        slot: slot as u32,
+        generation: 1,
+    }
+}
+
+/// Sends a byte on every connection in one turn. How often the queue went before the turn was over, and after how many.
+fn send_on_all(uring: &mut Uring) -> Vec<(usize, u64)> {
+    let mut flushes = Vec::new();
+    for slot in 0..CONNECTIONS {
+        uring.send_buffer()[0] = b'x';
+        uring.submit_send(id(slot), 1);
+        flushes.extend(uring.flushed_ns().map(|at_ns| (slot, at_ns)));
+    }
+    flushes
+}
+
+fn check_received(peers: &mut [TcpStream]) {
+    for peer in peers {
+        let timeout = Some(Duration::from_secs(10));
+        peer.set_read_timeout(timeout).expect("a socket");
+        let mut byte = [0; 2];
+        assert_eq!(peer.read(&mut byte).expect("it was sent"), 1);
+    }
+}
+
+#[test]
+fn a_full_queue_says_when_it_went() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let Some((mut uring, mut peers)) = connected(&listener) else {
+        return;
+    };
+    let before_ns = uring.now_ns();
+    let flushes = send_on_all(&mut uring);
+    let turn = uring.wait(0, &mut Vec::new());
+    let [(slot, at_ns)] = flushes[..] else {
+        panic!("once: {flushes:?}");
+    };
+    assert_eq!(
+        slot, SUBMISSIONS_MAX as usize,
+        "the first that found no room"
+    );
+    assert!(before_ns <= at_ns && at_ns < turn.submitted_ns);
+    assert_eq!(uring.flushed_ns(), None, "it is told once");
+    check_received(&mut peers);
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_before_its_completions_are_fetched_loses_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let Some((mut uring, mut peers)) = connected(&listener) else {
+        return;
+    };
+    // Completions that wait in the ring, as they do when it has overflowed.
+    for peer in &mut peers {
+        peer.write_all(b"y").expect("it is open");
+    }
+    uring.enter(0, None);
+    uring.refuses_while_full = true;
+    let flushes = send_on_all(&mut uring);
+    assert_eq!(flushes.len(), 1);
+    assert!(!uring.aside.is_empty(), "they were in the way");
+    check_received_after_wait(&mut uring, &mut peers);
+}
+
+fn check_received_after_wait(uring: &mut Uring, peers: &mut [TcpStream]) {
+    let (mut received, mut events) = (vec![0; CONNECTIONS], Vec::new());
+    let deadline_ns = uring.now_ns() + 10_000_000_000;
+    while received.iter().sum::<usize>() < CONNECTIONS && uring.now_ns() < deadline_ns {
+        uring.wait(deadline_ns, &mut events);
+        for event in events.drain(..) {
+            if let Io::Received(bytes) = event.io {
+                received[event.connection.slot as usize] += bytes.bytes as usize;
+                uring.release(bytes);
+            }
+        }
+    }
+    assert!(received.iter().all(|&bytes| bytes == 1), "{received:?}");
+    check_received(peers);
+}

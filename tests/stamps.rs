@@ -1,0 +1,101 @@
+//! When a request counts as submitted: when its bytes went to the kernel, also when the driver's queue was full in the
+//! middle of a turn.
+
+mod canned;
+
+use canned::Canned;
+use opsurge::engine::Control;
+use opsurge::engine::shard::{Shard, Start};
+use opsurge::io::clock::Clock;
+use opsurge::io::{ConnectionId, Driver, Event, Insert, Received, Turn};
+use opsurge::plan::Plan;
+use opsurge::plan::compile::{Context, compile};
+
+const USERS: u64 = 10;
+/// The queue of this driver.
+const FULL: u64 = 8;
+/// What the turn takes after it was full: far more than the turns of this test do by themselves.
+const REST_NS: u64 = 50_000_000;
+
+/// A driver with a short queue.
+struct Short<'c> {
+    inner: Canned<'c>,
+    sent: u64,
+    flushed_ns: Option<u64>,
+}
+
+impl Driver for Short<'_> {
+    fn now_ns(&self) -> u64 {
+        self.inner.now_ns()
+    }
+    fn submit_connect(&mut self, connection: ConnectionId, route: usize) {
+        self.inner.submit_connect(connection, route);
+    }
+    fn send_buffer(&mut self) -> &mut [u8] {
+        self.inner.send_buffer()
+    }
+    fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
+        if self.sent == FULL {
+            self.flushed_ns = Some(self.now_ns());
+        }
+        self.sent += 1;
+        self.inner.submit_send(connection, bytes);
+    }
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, _: &[Insert]) {
+        self.submit_send(connection, bytes);
+    }
+    fn is_sending(&self, connection: ConnectionId) -> bool {
+        self.inner.is_sending(connection)
+    }
+    fn flushed_ns(&mut self) -> Option<u64> {
+        self.flushed_ns.take()
+    }
+    fn close(&mut self, connection: ConnectionId) {
+        self.inner.close(connection);
+    }
+    fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        let turn = self.inner.wait(deadline_ns, events);
+        Turn {
+            submitted_ns: turn.submitted_ns + REST_NS,
+            idle_from_ns: turn.idle_from_ns + REST_NS,
+            reaped_ns: turn.reaped_ns + REST_NS,
+        }
+    }
+    fn received(&self, received: Received) -> &[u8] {
+        self.inner.received(received)
+    }
+    fn release(&mut self, received: Received) {
+        self.inner.release(received);
+    }
+    fn overflows(&self) -> u64 {
+        self.inner.overflows()
+    }
+}
+
+#[test]
+fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_later() {
+    let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
+    let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
+    let plan = Plan {
+        run_time_ns: Some(1_000_000_000),
+        ..canned::plan(scenario, USERS, 1)
+    };
+    let driver = Short {
+        inner: Canned::new(&canned::config(&plan, 0), Clock::start()),
+        sent: 0,
+        flushed_ns: None,
+    };
+    let shard = Shard::new(&plan, 0, driver);
+    let control = Control::default();
+    let (outcomes, driver) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
+    assert_eq!(driver.sent, USERS, "one each, all in one turn");
+    let service = &outcomes.recorder.counts.steps[0].service;
+    assert_eq!(service.count(), USERS);
+    // All answers come when the turn is over, so that those which left first have waited for the rest of it.
+    let rest_us = REST_NS as f64 / 1e3;
+    let percent_late = (USERS - FULL) as f64 * 100.0 / USERS as f64;
+    let quick = service.percentile_us(percent_late);
+    let slow = service.percentile_us(percent_late + 1.0);
+    assert!(quick < rest_us / 2.0, "{quick} us for the last two");
+    assert!(slow >= rest_us * 0.9, "{slow} us for the first eight");
+}
