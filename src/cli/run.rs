@@ -12,7 +12,7 @@ use crate::plan::open::Arrivals;
 use crate::report::console::{Style, render};
 use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
-use crate::report::units::{bytes, grouped, three_digits};
+use crate::report::units::{bytes, counted, grouped, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
@@ -124,19 +124,17 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
 
 /// What the run is expected to take of memory, and what for.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
-    let counted = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", grouped(count as u64)),
-    };
     format!(
-        "memory: about {} ({} at {} B and {} B of variables, {} {}, figures {}, buffers {}, the program {}); {} if all wait at once",
+        "memory: about {} ({} at {} B and {} B of variables, {} {}, figures of {} {}, up to {}, buffers {}, the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
         counted(footprint.users, "user"),
         footprint.of_user,
         footprint.of_variables,
         counted(footprint.connections, "connection"),
         bytes(footprint.of_connections as u64),
+        counted(footprint.steps, "step"),
         bytes(footprint.figures as u64),
+        bytes(footprint.figures_max as u64),
         bytes(footprint.buffers as u64),
         bytes(program_bytes),
         bytes(footprint.at_worst() as u64 + program_bytes),

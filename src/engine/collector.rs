@@ -131,6 +131,8 @@ impl Collector {
             mut series,
         } = self;
         drop(sender);
+        // Sums that have been told and are used again, so that a scenario of many steps costs no memory each second.
+        let mut spare: Vec<Interval> = Vec::new();
         while let Ok(message) = receiver.recv() {
             match message {
                 Message::Ended { shard } => seen[shard] = u64::MAX,
@@ -140,7 +142,7 @@ impl Collector {
                     mut interval,
                 } => {
                     let second = (end_ns + SECOND_NS / 2) / SECOND_NS;
-                    let empty = || Interval::new(steps);
+                    let empty = || spare.pop().unwrap_or_else(|| Interval::new(steps));
                     *pending.entry(second).or_insert_with(empty) += &interval;
                     seen[shard] = second;
                     interval.clear();
@@ -154,10 +156,12 @@ impl Collector {
                 .first_entry()
                 .filter(|entry| *entry.key() <= complete)
             {
-                let (second, interval) = entry.remove_entry();
+                let (second, mut interval) = entry.remove_entry();
                 let end_ns = second * SECOND_NS;
                 watch.tell(series.end_ns(), end_ns, &interval);
                 series.push(end_ns, &interval);
+                interval.clear();
+                spare.push(interval);
             }
         }
         Gathered { series, pending }
@@ -200,7 +204,7 @@ impl Gathered {
 impl Port {
     /// Makes the shard's intervals, on its thread.
     pub fn fill(&mut self) {
-        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::new(self.steps));
+        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::reserved(self.steps));
         self.spare = intervals.collect();
     }
 

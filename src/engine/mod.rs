@@ -36,7 +36,7 @@ use crate::plan::Plan;
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
 use collector::{Collector, Gathered, Port, Watch};
-pub use footprint::Footprint;
+pub use footprint::{Footprint, Part};
 use shard::{Outcomes, Shard, Start};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.

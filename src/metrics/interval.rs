@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::latencies::Latencies;
+use super::latencies::{Latencies, Size};
 
 /// What happened in a stretch of time.
 #[derive(Clone, Debug)]
@@ -48,14 +48,36 @@ pub struct StepInterval {
 }
 
 impl Interval {
-    /// An empty one.
+    /// An empty one, whose histograms take their memory when something is counted.
     pub fn new(steps: usize) -> Self {
+        Self::of((0..steps).map(|_| StepInterval::default()).collect())
+    }
+
+    /// An empty one that a shard can count into without an allocation.
+    pub fn reserved(steps: usize) -> Self {
+        let step = || StepInterval {
+            response: Latencies::reserved(),
+            ..StepInterval::default()
+        };
+        Self::of((0..steps).map(|_| step()).collect())
+    }
+
+    fn of(steps: Vec<StepInterval>) -> Self {
         Self {
             users: 0,
             in_flight: 0,
             arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
-            steps: vec![StepInterval::default(); steps],
+            steps,
+        }
+    }
+
+    /// What one takes of memory.
+    pub fn size(steps: usize) -> Size {
+        Size {
+            bytes: size_of::<Self>() + steps * size_of::<StepInterval>(),
+            histograms: steps,
+            histograms_max: steps,
         }
     }
 

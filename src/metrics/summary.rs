@@ -1,7 +1,6 @@
 //! All shards added up, and the samples of which the run in time is made.
 
 use super::interval::StepInterval;
-use super::latencies::Latencies;
 use super::recorder::Counts;
 use super::series::Series;
 
@@ -65,7 +64,7 @@ impl Sample {
     pub fn all(&self) -> StepInterval {
         let mut all = StepInterval::default();
         for step in &self.steps {
-            all += &step.unpack();
+            step.add_to(&mut all);
         }
         all
     }
@@ -85,13 +84,17 @@ impl StepSample {
 
     /// With its histogram again.
     pub fn unpack(&self) -> StepInterval {
-        let (sum_ns, min_ns, max_ns) = self.exact_ns;
-        StepInterval {
-            requests: self.requests,
-            failures: self.failures,
-            body_bytes: self.body_bytes,
-            response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)
-                .expect("packed by this module"),
-        }
+        let mut step = StepInterval::default();
+        self.add_to(&mut step);
+        step
+    }
+
+    fn add_to(&self, sum: &mut StepInterval) {
+        sum.requests += self.requests;
+        sum.failures += self.failures;
+        sum.body_bytes += self.body_bytes;
+        sum.response
+            .add_v2_deflate(&self.response_v2, self.exact_ns)
+            .expect("packed by this module");
     }
 }

@@ -13,6 +13,14 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 user`, `2,000 users`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", grouped(count as u64)),
+    }
+}
+
 /// Three significant digits, more before the point where needed, grouped: `0.123`, `1.23`, `12.3`, `1,234`.
 pub fn three_digits(number: f64) -> String {
     match number.abs() {
