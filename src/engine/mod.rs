@@ -10,6 +10,7 @@ mod collector;
 pub mod connection;
 pub mod example;
 mod footprint;
+mod line;
 pub mod pool;
 mod requests;
 pub mod shard;

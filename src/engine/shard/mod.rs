@@ -29,6 +29,7 @@ use super::requests::Requests;
 use super::timers::Timers;
 use super::user::{Tally, User};
 use super::{Control, Order};
+use limits::EXPIRED_MAX;
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
@@ -82,7 +83,8 @@ pub struct Shard<'p, D> {
     random: Keyed,
     /// Users whose request is in the batch that goes out with this turn.
     submitted: Vec<u32>,
-    /// Users whose requests fail by the end of the connection at hand, the last one first.
+    /// Users whose requests fail by the end of the connection at hand, or have waited for one for too long; the last one
+    /// first.
     failing: Vec<(u32, Failure, Detail)>,
     /// What the batch that is rendered now shares with others.
     inserts: Vec<Insert>,
@@ -141,8 +143,12 @@ struct Progress {
     spun_ns: u64,
     turns: u64,
     waited_in_line: u64,
-    /// When the whole waiting line is looked through next.
-    line_looked_at_ns: u64,
+    /// When the last look through the whole waiting line began.
+    line_swept_ns: u64,
+    /// No user in the line has an earlier time limit, but for those that a look under way has not come to.
+    line_limit_ns: u64,
+    /// Users in the line whose time is over that this turn may still see off.
+    expiries_left: usize,
     first_sent_ns: Option<u64>,
     last_done_ns: u64,
 }
@@ -218,7 +224,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             random: Keyed::new(plan.seed),
             // Each event may bring the answers of a whole batch.
             submitted: Vec::with_capacity(plan.connections.depth() * EVENTS_MAX + 3 * WOKEN_MAX),
-            failing: Vec::with_capacity(plan.connections.depth()),
+            failing: Vec::with_capacity(plan.connections.depth().max(EXPIRED_MAX)),
             inserts: Vec::with_capacity(INSERTS_MAX),
             progress: Progress {
                 start_ns: 0,
@@ -235,7 +241,9 @@ impl<'p, D: Driver> Shard<'p, D> {
                 spun_ns: 0,
                 turns: 0,
                 waited_in_line: 0,
-                line_looked_at_ns: 0,
+                line_swept_ns: 0,
+                line_limit_ns: u64::MAX,
+                expiries_left: EXPIRED_MAX,
                 first_sent_ns: None,
                 last_done_ns: 0,
             },
@@ -372,11 +380,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let looked_at_ns = self.progress.now_ns + SLEEP_NS_MAX;
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
         let change_ns = self.next_change_ns().unwrap_or(u64::MAX);
-        let line_ns = match self.pool.first_in_line() {
-            None => u64::MAX,
-            Some(_) if self.plan.scenario.has_own_timeouts => self.progress.line_looked_at_ns,
-            Some(user) => self.time_limit_ns(user),
-        };
+        let line_ns = self.line_due_ns();
         let arrival_ns = self.next_arrival_ns().unwrap_or(u64::MAX);
         let due_ns = timers_ns.min(change_ns).min(line_ns).min(arrival_ns);
         // The second ends on time, so that those of all shards mean the same.

@@ -1,12 +1,11 @@
 //! A request goes out: a connection for it, the batch that it leaves with, its bytes.
 
-use crate::engine::connection::{Detail, NO_TIMER, State};
+use crate::engine::connection::{NO_TIMER, State};
 use crate::engine::example;
 use crate::engine::requests::{NO_REQUEST, Phase, Request};
 use crate::http::request::{Cuts, Values};
 use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, INSERTS_MAX, Insert};
-use crate::metrics::outcome::Failure;
 use crate::plan::random::Stream;
 use crate::plan::scenario::{Step, StepIndex};
 
@@ -27,8 +26,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         seat.request = self.requests.begin(self.progress.now_ns);
         // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
         // this turn is over.
-        if let Some(slot) = self.pool.acquire(id) {
-            self.on_joined(slot, id);
+        match self.pool.acquire(id) {
+            Some(slot) => self.on_joined(slot, id),
+            None => self.limit_time_in_line(id),
         }
     }
 
@@ -50,7 +50,12 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.progress.waited_in_line += u64::from(waited);
             // Its time is over too: a connection is of no more use to it.
             if self.time_limit_ns(next) <= self.progress.now_ns {
-                self.fail(next, Failure::WaitTimeout, Detail::None);
+                self.expire(next);
+                // Before it goes on with the others, it begins another turn.
+                if self.progress.expiries_left == 0 {
+                    self.pool.set_free(slot);
+                    return;
+                }
             } else {
                 self.pool.join(slot, next);
                 self.on_joined(slot, next);
