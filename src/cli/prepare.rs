@@ -113,6 +113,7 @@ impl Prepared {
             // On a core that it shares with the target, a generator that spins takes the target's time.
             spins: wishes.spins && !cores.shared,
             timeout_ns: wishes.timeout.as_nanos() as u64,
+            drain_ns: wishes.drain.map(|drain| drain.as_nanos() as u64),
             seed: wishes.seed,
             connections,
             shards: cores.shards.len(),
@@ -237,7 +238,7 @@ fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
         return Ok(());
     };
     let (part, of_part) = footprint.largest();
-    let users = counted(footprint.users, "user");
+    let users = counted(footprint.users as u64, "user");
     let (what, cure) = match part {
         Part::Users => (
             format!("{users} at {} B", footprint.of_user),
@@ -248,11 +249,14 @@ fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
             "give fewer --users or a scenario with shorter variables",
         ),
         Part::Connections => (
-            counted(footprint.connections, "connection"),
+            counted(footprint.connections as u64, "connection"),
             "give fewer --connections",
         ),
         Part::Figures => (
-            format!("the figures of {}", counted(footprint.steps, "named step")),
+            format!(
+                "the figures of {}",
+                counted(footprint.steps as u64, "named step")
+            ),
             "give fewer --shards, or steps whose figures need not be told apart the same name",
         ),
         Part::Buffers => (

@@ -47,15 +47,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     });
     progress.end();
     let carried = carried?;
-    let is_done = carried.ran.all_finished && prepared.plan.load.iterations.is_some();
-    let ended_by = match prepared.control.order() {
-        Order::Run if is_done => "iterations",
-        Order::Run => "time",
-        Order::Drain | Order::StopNow if carried.interrupted => "signal",
-        Order::Drain | Order::StopNow => "criterion",
-    };
-    let load_from_ns = carried.ran.arrivals.map_or(0, |(_, from_ns)| from_ns);
-    let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
+    let load_from_ns = carried.ran.load_from_ns;
+    let mut record = evidence::record(prepared, &wishes, &carried);
     record.rules = rules::records(referee, load_from_ns);
     report(args, &record, log)?;
     // A run without a single outcome has measured nothing, and cannot have gone well.
@@ -127,12 +120,12 @@ fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {}, figures of {} {}, up to {}, buffers {}, the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
-        counted(footprint.users, "user"),
+        counted(footprint.users as u64, "user"),
         footprint.of_user,
         footprint.of_variables,
-        counted(footprint.connections, "connection"),
+        counted(footprint.connections as u64, "connection"),
         bytes(footprint.of_connections as u64),
-        counted(footprint.steps, "step"),
+        counted(footprint.steps as u64, "step"),
         bytes(footprint.figures as u64),
         bytes(footprint.figures_max as u64),
         bytes(footprint.buffers as u64),

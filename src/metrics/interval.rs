@@ -7,10 +7,14 @@ use super::latencies::{Latencies, Size};
 /// What happened in a stretch of time.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// Users at its end.
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
+    /// Users at its end: those that have come and not left.
     pub users: u64,
     /// Requests under way at its end.
     pub in_flight: u64,
+    /// Age of the oldest of them, since it was due; 0 for none.
+    pub oldest_ns: u64,
     /// Of an open load: how its arrivals stood at its end.
     pub arrivals: ArrivalsSoFar,
     /// Time that the shard was not asleep; of several shards, the busiest one's.
@@ -45,6 +49,8 @@ pub struct StepInterval {
     pub body_bytes: u64,
     /// Response times of all of them, failures included, and of what was cut off at the end.
     pub response: Latencies,
+    /// Ages, since they were due, of the requests that were open at the interval's end. A later interval's replace them.
+    pub open: Latencies,
 }
 
 impl Interval {
@@ -56,6 +62,7 @@ impl Interval {
     /// An empty one that a shard can count into without an allocation.
     pub fn reserved(steps: usize) -> Self {
         let step = || StepInterval {
+            open: Latencies::reserved(),
             response: Latencies::reserved(),
             ..StepInterval::default()
         };
@@ -64,27 +71,32 @@ impl Interval {
 
     fn of(steps: Vec<StepInterval>) -> Self {
         Self {
+            is_drain: false,
             users: 0,
             in_flight: 0,
+            oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
             steps,
         }
     }
 
-    /// What one takes of memory.
+    /// What one takes of memory. As a rule few requests are open at a second's end.
     pub fn size(steps: usize) -> Size {
         Size {
-            bytes: size_of::<Self>() + steps * size_of::<StepInterval>(),
+            bytes: size_of::<Self>()
+                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED),
             histograms: steps,
-            histograms_max: steps,
+            histograms_max: 2 * steps,
         }
     }
 
     /// Back to empty, keeping the memory.
     pub fn clear(&mut self) {
+        self.is_drain = false;
         self.users = 0;
         self.in_flight = 0;
+        self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
         self.working_ns = 0;
         for step in &mut self.steps {
@@ -92,6 +104,7 @@ impl Interval {
             step.failures = 0;
             step.body_bytes = 0;
             step.response.clear();
+            step.open.clear();
         }
     }
 
@@ -111,6 +124,7 @@ impl AddAssign<&Self> for StepInterval {
         self.failures += other.failures;
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
+        self.open += &other.open;
     }
 }
 
@@ -126,8 +140,10 @@ impl AddAssign for ArrivalsSoFar {
 
 impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
+        self.is_drain |= other.is_drain;
         self.users += other.users;
         self.in_flight += other.in_flight;
+        self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;
         self.working_ns = self.working_ns.max(other.working_ns);
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {

@@ -115,6 +115,10 @@ impl Default for Latencies {
 }
 
 impl Latencies {
+    /// What those of one that is [`Latencies::reserved`] and hardly used take: the page where the allocator notes their
+    /// length, which the first blocks lie in.
+    pub(super) const BYTES_RESERVED: usize = 4_096;
+
     /// None yet, with the addresses of all counts: recording never calls the allocator.
     pub fn reserved() -> Self {
         Self {

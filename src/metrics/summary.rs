@@ -20,6 +20,8 @@ pub struct Sample {
     pub end_ns: u64,
     /// Its length.
     pub length_ns: u64,
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
     /// Users at its end.
     pub users: u64,
     /// Time that the busiest shard was not asleep.
@@ -54,6 +56,7 @@ impl Sample {
         Self {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
+            is_drain: later.is_drain,
             users: later.users,
             working_ns: self.working_ns + later.working_ns,
             steps: joined.collect(),
@@ -82,7 +85,7 @@ impl StepSample {
         }
     }
 
-    /// With its histogram again.
+    /// With its histogram again. What was open at its end is not kept.
     pub fn unpack(&self) -> StepInterval {
         let mut step = StepInterval::default();
         self.add_to(&mut step);

@@ -105,7 +105,6 @@ pub fn levels(search: &SearchRecord) -> String {
 /// When the record's histograms were damaged.
 pub fn stats(record: &Record) -> Result<String> {
     let mut text = format!("{STATS},{PERCENTILES}\n");
-    let duration_s = record.totals.duration_s.max(1e-9);
     let mut sums = Sums::default();
     for sample in &record.series {
         sums += &Sums::of(sample, Steps::Together)?;
@@ -125,8 +124,8 @@ pub fn stats(record: &Record) -> Result<String> {
             ms_or_0(step.all_us.min),
             ms_or_0(step.all_us.max),
             per(step.body_bytes, step.requests),
-            rate(step.requests, duration_s),
-            rate(step.failures, duration_s),
+            six_digits(step.rps),
+            six_digits(step.failures_per_s),
             percentiles(&step.all_us),
         ];
         text += &(row.join(",") + "\n");
@@ -142,8 +141,8 @@ pub fn stats(record: &Record) -> Result<String> {
         ms_or_0(all.min),
         ms_or_0(all.max),
         per(body_bytes, requests),
-        rate(requests, duration_s),
-        rate(record.totals.failures, duration_s),
+        six_digits(record.totals.rps),
+        six_digits(record.totals.failures_per_s),
         percentiles(&all),
     ];
     Ok(text + &row.join(",") + "\n")
@@ -159,16 +158,19 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
         .context("the record's started_at is no RFC 3339 time")?;
     let steps = if full { Steps::Each } else { Steps::Together };
     let mut sums = Sums::default();
+    let of_load = record.series.iter().filter(|sample| !sample.is_drain);
+    let load_to_s = of_load.map(|sample| sample.t_s).fold(0.0, f64::max);
     // Samples are unpacked once, and kept as long as they are in the window.
     let mut recent: VecDeque<(f64, Sums)> = VecDeque::new();
     for sample in &record.series {
         let unpacked = Sums::of(sample, steps)?;
         sums += &unpacked;
-        recent.push_back((sample.t_s, unpacked));
-        while recent
-            .front()
-            .is_some_and(|(t_s, _)| *t_s <= sample.t_s - WINDOW_S)
-        {
+        // What came after the load's end is in no rate: the last rows have those of the load's last seconds.
+        if !sample.is_drain {
+            recent.push_back((sample.t_s, unpacked));
+        }
+        let from_s = sample.t_s.min(load_to_s) - WINDOW_S;
+        while recent.front().is_some_and(|(t_s, _)| *t_s <= from_s) {
             recent.pop_front();
         }
         let mut window = Sums::default();
@@ -344,7 +346,11 @@ fn per(sum: u64, count: u64) -> String {
 }
 
 fn rate(count: u64, duration_s: f64) -> String {
-    format!("{:.6}", count as f64 / duration_s.max(1e-9))
+    six_digits(count as f64 / duration_s.max(1e-9))
+}
+
+fn six_digits(number: f64) -> String {
+    format!("{number:.6}")
 }
 
 /// Quoted where RFC 4180 section 2 asks for it.

@@ -13,14 +13,6 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `1 user`, `2,000 users`.
-pub fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", grouped(count as u64)),
-    }
-}
-
 /// Three significant digits, more before the point where needed, grouped: `0.123`, `1.23`, `12.3`, `1,234`.
 pub fn three_digits(number: f64) -> String {
     match number.abs() {
@@ -47,6 +39,14 @@ pub fn bytes(count: u64) -> String {
         1_000..1_000_000 => format!("{} kB", three_digits(count as f64 / 1e3)),
         1_000_000..1_000_000_000 => format!("{} MB", three_digits(count as f64 / 1e6)),
         _ => format!("{} GB", three_digits(count as f64 / 1e9)),
+    }
+}
+
+/// A count with its noun: `1 user`, `2,000 users`.
+pub fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{} {noun}s", grouped(count)),
     }
 }
 
