@@ -292,6 +292,7 @@ mod tests {
         of_variables: 10,
         connections: 20,
         of_connections: 10_000,
+        of_answers_max: 1_000_000_000,
         steps: 3,
         figures: 1_000_000,
         figures_max: 9_000_000,

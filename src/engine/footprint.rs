@@ -4,6 +4,7 @@
 //! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]). Histograms take
 //! it with the times that fall into them, up to [`Footprint::figures_max`].
 
+use crate::http::response::HEAD_BYTES_MAX;
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
 use crate::io::{Backend, Sockets, connection_bytes};
@@ -52,6 +53,10 @@ pub struct Footprint {
     pub connections: usize,
     /// All of these.
     pub of_connections: usize,
+    /// What is kept of answers, if all of these have half of a long one at once: its head while that is incomplete, then
+    /// as much of its head and body as is looked at. As a rule an answer is looked at before another begins, and all of
+    /// them together take a few kilobytes.
+    pub of_answers_max: usize,
     /// Steps with figures of their own.
     pub steps: usize,
     /// Histograms and counts of these, as a rule, and the series of seconds.
@@ -77,16 +82,21 @@ impl Footprint {
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
         let of_connection = size_of::<Connection>()
             + connection_bytes(backend)
-            + example::BYTES
             + TIMERS_PER_CONNECTION * Timers::BYTES_PER_ID
             + Batches::bytes_each(plan.connections.depth())
             + Requests::BYTES_EACH;
+        let of_head = match scenario.steps.iter().any(|step| step.keep.head) {
+            true => HEAD_BYTES_MAX,
+            false => 0,
+        };
+        let of_answer = HEAD_BYTES_MAX.max(of_head + example::body_bytes_max(scenario));
         Self {
             users: users.sum(),
             of_user: USER_BYTES + tally + spans * size_of::<u64>(),
             of_variables: scenario.variables.stride(),
             connections,
             of_connections: connections * of_connection,
+            of_answers_max: connections * of_answer,
             steps,
             figures: figures.bytes_usual(),
             figures_max: figures.bytes_max(),

@@ -14,6 +14,7 @@ mod outgoing;
 mod sums;
 mod users;
 
+use crate::http::buffers::Buffers;
 use crate::http::request::SHARED_MAX;
 use crate::io::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert};
 use crate::metrics::outcome::Failure;
@@ -24,6 +25,7 @@ use crate::plan::{Connections, Plan};
 
 use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
 use super::connection::Detail;
+use super::example;
 use super::pool::Pool;
 use super::requests::Requests;
 use super::timers::Timers;
@@ -33,6 +35,8 @@ use limits::EXPIRED_MAX;
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
+/// Buffers that a connection may borrow: for the head and the body of its answer, or for a head in two places.
+const BUFFERS_EACH: usize = 2;
 /// Longest sleep: how late an order from outside may be noticed.
 pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// Length of an interval sample.
@@ -77,6 +81,8 @@ pub struct Shard<'p, D> {
     users: Vec<Seat>,
     /// Of the users that are not asleep.
     requests: Requests,
+    /// For what is kept of answers.
+    buffers: Buffers,
     users_max: usize,
     /// Of each user, or empty when the plan does not ask for it.
     tallies: Vec<Tally>,
@@ -237,6 +243,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             pool,
             users: Vec::with_capacity(users_max),
             requests: Requests::new(users_max),
+            buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
             users_max,
             tallies: Vec::with_capacity(match plan.keeps_tallies() {
                 true => users_max,

@@ -157,7 +157,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn await_answer(&mut self, slot: u32) {
         let step = self.step_of(self.pool.connections[slot as usize].user);
         let keep = Keep {
-            body_bytes: step.keep.body_bytes.max(example::BYTES),
+            body_bytes: example::body_bytes_of(step),
             ..step.keep
         };
         self.pool.connections[slot as usize].await_answer(step.expecting, keep);
