@@ -1,20 +1,22 @@
 //! `opsurge scenarios`: what comes with the program, and what a scenario will send.
 
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
+use crate::analysis::criteria::Purpose;
 use crate::plan::compile::{Context, compile};
-use crate::plan::scenario::{Scenario, StepIndex, Task};
+use crate::plan::feeder::Order;
+use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
-use crate::plan::{BUILTIN, FORMAT};
+use crate::plan::{BUILTIN, FORMAT, duration};
 use crate::report::units::grouped;
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
-use super::wishes;
-use super::{Exit, say};
+use super::{Exit, rules, say, wishes};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
@@ -49,12 +51,14 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 ..Context::plain("localhost:8000")
             };
             let scenario = compile(&source.origin, &source.text, &context)?;
-            let stop = wishes::rules("--stop-when", &[], &scenario.stop_when, &scenario)?;
-            let fail = wishes::rules("--fail-if", &[], &scenario.fail_if, &scenario)?;
             let mut text = describe(&scenario);
-            for (what, rules) in [("ends", stop), ("fails", fail)] {
-                for rule in rules {
-                    let _ = writeln!(text, "{what} a run: {}", rule.text);
+            for (purpose, what) in [
+                (Purpose::Stop, "ends a run"),
+                (Purpose::Fail, "fails a run"),
+                (Purpose::Require, "has to hold"),
+            ] {
+                for rule in rules::parse(purpose, &[], &scenario)? {
+                    let _ = writeln!(text, "{what}: {}", rule.text);
                 }
             }
             say(text.trim_end());
@@ -67,6 +71,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 fn describe(scenario: &Scenario) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
+    describe_rows(scenario, &mut text);
     for index in scenario.start.clone() {
         describe_step(scenario, index, "start", &mut text);
     }
@@ -75,6 +80,10 @@ fn describe(scenario: &Scenario) -> String {
         let title = match name_of_task(scenario, task) {
             Some(name) => format!("task \"{name}\" {share}"),
             None => format!("task {share}"),
+        };
+        let title = match scenario.steps[usize::from(task.steps.start)].within_ns {
+            Some(ns) => format!("{title}, within {}", time_shown(ns)),
+            None => title,
         };
         let count = task.steps.len();
         for (nth, index) in task.steps.clone().enumerate() {
@@ -95,6 +104,47 @@ fn describe(scenario: &Scenario) -> String {
         let _ = writeln!(text, "measured as a whole: {span}");
     }
     text
+}
+
+/// The rows of the CSV file, if there is one, and those that the scenario's own load leaves.
+fn describe_rows(scenario: &Scenario, text: &mut String) {
+    let feeder = &scenario.feeder;
+    if feeder.columns().is_empty() {
+        return;
+    }
+    let rows = match feeder.rows() {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as u64)),
+    };
+    let order = match feeder.order() {
+        Order::InTurn => "one for each user, in turn",
+        Order::Random => "drawn for each user",
+    };
+    let columns = feeder.columns().join(", ");
+    let _ = writeln!(text, "CSV file: {rows} of {columns}; {order}");
+    let stages = scenario.load.points();
+    let users = stages.iter().map(|point| point.users);
+    let users = users.chain(scenario.load.users).max();
+    if let Some(left) = users.and_then(|users| feeder.rows_left(users)) {
+        let _ = writeln!(text, "{}", rows_left_shown(&left));
+    }
+}
+
+/// Which rows no user gets.
+pub(super) fn rows_left_shown(left: &RangeInclusive<u64>) -> String {
+    let users = match left.start() - 1 {
+        1 => "1 user".to_owned(),
+        users => format!("{} users", grouped(users)),
+    };
+    let rows = match left.start() == left.end() {
+        true => format!("row {} of the CSV file is", grouped(*left.end())),
+        false => format!(
+            "rows {} to {} of the CSV file are",
+            grouped(*left.start()),
+            grouped(*left.end())
+        ),
+    };
+    format!("with {users}, {rows} not used")
 }
 
 /// How often each request is made by so many users, at most: as if every answer came at once.
@@ -180,14 +230,44 @@ fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
     Some(&scenario.spans[usize::from(*span)])
 }
 
+/// When a poll is asked again, and how it ends.
+fn poll_shown(repeat: &Repeat) -> String {
+    let mut text = format!(
+        "asked again every {} until it succeeds, for {}",
+        time_shown(repeat.every_ns),
+        time_shown(repeat.give_up_after_ns)
+    );
+    if let Some(failed) = &repeat.failed {
+        let statuses = Some(&failed.statuses).filter(|statuses| !statuses.is_empty());
+        let statuses = statuses.map(|statuses| format!("status {statuses}"));
+        let rules = failed.rules.iter().map(ToString::to_string);
+        let ends: Vec<String> = statuses.into_iter().chain(rules).collect();
+        text += &format!("; failed at once by {}", ends.join(", or "));
+    }
+    if repeat.give_up_fails {
+        text += "; giving up is a failure";
+    }
+    text
+}
+
+fn time_shown(ns: u64) -> String {
+    duration::show(Duration::from_nanos(ns))
+}
+
 /// A step's title, and the request that the first user sends first: its secrets masked, `<name>` for what answers bring.
 fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut String) {
-    let label = &scenario.metrics[usize::from(scenario.steps[usize::from(index)].metric)];
-    let poll = match scenario.steps[usize::from(index)].repeat {
-        Some(_) => " (asked again until it succeeds)",
-        None => "",
-    };
-    let _ = writeln!(text, "\n== {title}: {} {}{poll}", label.method, label.name);
+    let step = &scenario.steps[usize::from(index)];
+    let label = &scenario.metrics[usize::from(step.metric)];
+    let _ = writeln!(text, "\n== {title}: {} {}", label.method, label.name);
+    if let Some(repeat) = &step.repeat {
+        let _ = writeln!(text, "{}", poll_shown(repeat));
+    }
+    for extract in &step.extract {
+        let default = extract.default.as_ref();
+        let default = default.map(|text| format!(", else \"{text}\""));
+        let (name, default) = (&extract.name, default.unwrap_or_default());
+        let _ = writeln!(text, "takes {{{{{name}}}}}: {}{default}", extract.from);
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ns = now.unwrap_or_default().as_nanos() as u64;
     let request = scenario.first_request(index, 0, 0, wall_ns);

@@ -1,10 +1,14 @@
 //! Where a scenario's text comes from: a file, the program itself, or one URL.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
 
+use crate::http::request::Shared;
 use crate::plan::place::did_you_mean;
 use crate::plan::{BUILTIN, builtin};
 
@@ -19,6 +23,9 @@ pub(super) struct Source {
     pub text: String,
     /// Where the files lie that it names.
     folder: PathBuf,
+    /// The files that it names and that have been read. A scenario is compiled several times, and a pipe can be read
+    /// once; so what is checked is what is sent, whatever happens to the file meanwhile.
+    files: RefCell<HashMap<PathBuf, Shared>>,
 }
 
 impl Source {
@@ -58,24 +65,26 @@ impl Source {
             (None, None) => "GET",
         };
         let text = of_one_step(method, &path, args.body.as_deref());
-        let source = Self {
-            origin: flag.to_owned(),
+        Ok((Self::new(flag, text, Path::new(".")), target))
+    }
+
+    fn new(origin: &str, text: String, folder: &Path) -> Self {
+        Self {
+            origin: origin.to_owned(),
             text,
-            folder: PathBuf::from("."),
-        };
-        Ok((source, target))
+            folder: folder.to_owned(),
+            files: RefCell::default(),
+        }
     }
 
     /// A file when it looks like one, else a built-in scenario.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
-        if !name.ends_with(".toml") && !name.contains('/') && !path.is_file() {
+        // A pipe is one too.
+        let is_file = path.metadata().is_ok_and(|it| !it.is_dir());
+        if !name.ends_with(".toml") && !name.contains('/') && !is_file {
             let (name, text) = text_of_builtin(name)?;
-            return Ok(Self {
-                origin: name.to_owned(),
-                text: text.to_owned(),
-                folder: PathBuf::from("."),
-            });
+            return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }
         let bytes = std::fs::read(name)
             .with_context(|| format!("the scenario {} cannot be read", shown(name)))?;
@@ -83,16 +92,31 @@ impl Source {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
         })?;
-        Ok(Self {
-            origin: name.to_owned(),
-            text,
-            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
-        })
+        Ok(Self::new(name, text, &folder_of(path)))
     }
 
-    /// A file that the scenario names, relative to its own place. The error is the reason.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
-        std::fs::read(self.folder.join(name)).map_err(|error| error.to_string())
+    /// A file that the scenario names, relative to its own place; read once. The error is the reason.
+    pub fn read(&self, name: &str) -> Result<Shared, String> {
+        let path = self.folder.join(name);
+        if let Some(bytes) = self.files.borrow().get(&path) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = Arc::new(std::fs::read(&path).map_err(|error| error.to_string())?);
+        self.files.borrow_mut().insert(path, Arc::clone(&bytes));
+        Ok(bytes)
+    }
+}
+
+/// Where a scenario lies. A pipe (`<(...)`, `/dev/stdin`) is in no folder of the user's, but what one of these names may
+/// be a file.
+fn folder_of(path: &Path) -> PathBuf {
+    let target = match path.starts_with("/dev") || path.starts_with("/proc") {
+        true => path.canonicalize().unwrap_or_default(),
+        false => path.to_owned(),
+    };
+    match target.parent().filter(|_| target.is_file()) {
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from("."),
     }
 }
 

@@ -31,9 +31,12 @@ pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &S
         true => secrets.mask(text.trim()),
         false => secrets.mask_cut(text.trim()),
     };
-    let lack = unmet.map_or_else(String::new, |unmet| format!(" {unmet}:"));
+    let lack = unmet.map_or_else(String::new, |unmet| format!(" {}:", unmet.said(secrets)));
     if text.is_empty() {
-        return format!("{status}{lack} with an empty body");
+        return match unmet {
+            None => format!("{status} with an empty body"),
+            Some(_) => format!("{status}{lack} the body is empty"),
+        };
     }
     let escaped = in_one_line(&text);
     format!("{status}{lack} {escaped}")
@@ -53,6 +56,9 @@ pub fn of_unanswered(phase: Phase, drain_ns: u64) -> String {
 /// What is known of a request that got no answer.
 pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String {
     match detail {
+        Detail::None if failure == Failure::TaskTimeout => {
+            "the time of its task was over before it was sent".into()
+        }
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         // Its first bytes are shown, and they may be cut within a secret.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ::toml::de::DeTable;
 
+use crate::http::request::Shared;
+
 use super::duration;
-use super::feeder::{Feeder, Order};
+use super::feeder::{self, Feeder, Order};
 use super::load::{Point, Staircase};
 use super::open::RatePoint;
 use super::place::{ScenarioError, Source, did_you_mean};
@@ -36,8 +38,8 @@ pub struct Context<'c> {
     pub api_key_env: &'c str,
     /// Looks up an environment variable.
     pub env: &'c dyn Fn(&str) -> Option<String>,
-    /// Reads a file that the scenario names; the error is the reason.
-    pub read: &'c dyn Fn(&str) -> Result<Vec<u8>, String>,
+    /// Gives the contents of a file that the scenario names, the same ones each time; the error is the reason.
+    pub read: &'c dyn Fn(&str) -> Result<Shared, String>,
     /// Fields for every request, from the command line; checked.
     pub headers: &'c [(String, String)],
     /// Instead of the scenario's wait.
@@ -104,6 +106,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
     let fail_if = root.read("fail_if", read_rules)?.unwrap_or_default();
+    let require = root.read("require", read_rules)?.unwrap_or_default();
 
     root.finish()?;
     if start.is_empty() && tasks.is_empty() {
@@ -111,11 +114,13 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     }
     let mut compiler = Compiler::new(context, headers, texts);
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
-    let has_own_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
     Ok(Scenario {
         name,
         about: about.to_owned(),
-        has_own_timeouts,
+        has_own_timeouts: has_timeouts || has_deadlines,
+        has_deadlines,
         steps: compiler.steps,
         start,
         tasks,
@@ -129,6 +134,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         load,
         stop_when,
         fail_if,
+        require,
         secrets: compiler.texts.secrets,
         api_key_is_default: context.api_key.is_none() && key_default.is_some(),
     })
@@ -145,14 +151,26 @@ fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, Scenari
             Err(item.error(format!("unknown order \"{other}\"{near}")))
         }
     })?;
+    let delimiter = table.read("delimiter", read_delimiter)?;
     table.finish()?;
     let bytes = read_file(&file, context)?;
-    Feeder::parse(&bytes, order.unwrap_or_default())
+    let delimiter = delimiter.unwrap_or(feeder::DELIMITER);
+    Feeder::parse(&bytes, order.unwrap_or_default(), delimiter)
         .map_err(|reason| file.error(format!("{}: {reason}", file.text().unwrap_or_default())))
 }
 
+fn read_delimiter(item: &Item<'_>) -> Result<u8, ScenarioError> {
+    match item.text()?.as_bytes() {
+        b"tab" => Ok(b'\t'),
+        &[byte] if byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
+        _ => Err(item.error(
+            "a delimiter is one character that is neither letter, digit, blank nor quote: for example \";\", or \"\\t\" for a tab",
+        )),
+    }
+}
+
 /// The contents of a file that the scenario names.
-pub(super) fn read_file(item: &Item<'_>, context: &Context<'_>) -> Result<Vec<u8>, ScenarioError> {
+pub(super) fn read_file(item: &Item<'_>, context: &Context<'_>) -> Result<Shared, ScenarioError> {
     let name = item.text()?;
     (context.read)(name).map_err(|reason| item.error(format!("{name} cannot be read: {reason}")))
 }

@@ -231,7 +231,7 @@ impl<'s> Compiler<'_, 's> {
                 }
                 let is_json = item.text()?.ends_with(".json");
                 (
-                    vec![Part::Literal(bytes)],
+                    vec![Part::Kept(bytes)],
                     is_json.then_some("application/json"),
                 )
             }

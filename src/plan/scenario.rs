@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
-use super::expect::{Expect, Extract, StatusSet};
+use super::expect::{Expect, Extract, PollFailure, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
 use super::place::{ScenarioError, in_one_line};
@@ -44,8 +44,10 @@ pub struct Scenario {
     pub feeder: Feeder,
     /// Bytes that the values of the request take that has most of them.
     pub fresh_stride: usize,
-    /// Some step has a time limit of its own.
+    /// Some step or task has a time limit of its own.
     pub has_own_timeouts: bool,
+    /// Some task has one.
+    pub has_deadlines: bool,
     /// Under which names requests are counted; steps point into it.
     pub metrics: Vec<MetricLabel>,
     /// Names of spans of steps whose whole time is measured.
@@ -56,6 +58,8 @@ pub struct Scenario {
     pub stop_when: Vec<RuleText>,
     /// What fails a run.
     pub fail_if: Vec<RuleText>,
+    /// What has to hold in a run.
+    pub require: Vec<RuleText>,
     /// What must not be shown anywhere.
     pub secrets: Secrets,
     /// The key was not given; the scenario's own default is used.
@@ -81,6 +85,8 @@ pub struct Step {
     pub pause: Wait,
     /// Time limit of the request, when it has one of its own.
     pub timeout_ns: Option<u64>,
+    /// Time limit of the task that it belongs to, from the task's beginning, when that has one.
+    pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
     /// What a user does when the step has failed.
@@ -124,6 +130,10 @@ pub struct Repeat {
     pub give_up_after_ns: u64,
     /// Statuses that mean "ask again", beside an expected status whose body does not fit.
     pub not_yet: StatusSet,
+    /// What ends it at once as a failure, whatever else the answer is.
+    pub failed: Option<PollFailure>,
+    /// The last attempt counts as a failure when it means "ask again" and the patience is over.
+    pub give_up_fails: bool,
 }
 
 /// What a user does when a step has failed, or the patience of a poll is over.
@@ -203,6 +213,18 @@ impl Scenario {
             }
         }
         unreachable!("the draw is below the sum of the weights")
+    }
+
+    /// By metric: requests of the work loop are counted under it. A scenario without tasks has no work loop; then all
+    /// of its steps are what it does.
+    pub fn work_metrics(&self) -> Vec<bool> {
+        let mut is_work = vec![self.tasks.is_empty(); self.metrics.len()];
+        for task in &self.tasks {
+            for index in task.steps.clone() {
+                is_work[usize::from(self.steps[usize::from(index)].metric)] = true;
+            }
+        }
+        is_work
     }
 
     /// This step of a task is its last. Tasks lie one behind the other.

@@ -50,6 +50,14 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
+/// A number of users, or from one number to another: `20 users`, `20 to 200 users`.
+pub fn range(from: u64, to: u64) -> String {
+    match from == to {
+        true => counted(to, "user"),
+        false => format!("{} to {}", grouped(from), counted(to, "user")),
+    }
+}
+
 /// Shortens a text in its middle to `width` characters.
 pub fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();

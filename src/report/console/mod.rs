@@ -9,6 +9,8 @@ pub use search::shown_level;
 
 use std::fmt::Write;
 
+use crate::metrics::outcome::Failure;
+
 use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
@@ -198,6 +200,9 @@ impl Console {
                 .find(same)
                 .map_or(0, |step| step.requests);
             let what = match error.status {
+                Some(status) if error.kind == Failure::GaveUp.name() => {
+                    format!("gave up with {status}")
+                }
                 Some(status) => format!("answered {status}"),
                 None => format!("ended in {}", error.kind),
             };
