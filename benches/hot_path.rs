@@ -22,6 +22,7 @@ use opsurge::engine::pool::Pool;
 use opsurge::engine::shard::{Shard, Start};
 use opsurge::engine::timers::Timers;
 use opsurge::engine::user::{Acting, Action, Answer, Happening, Move, Script, User};
+use opsurge::http::buffers::Buffers;
 use opsurge::http::request::{Cuts, Values};
 use opsurge::http::response::{Decoded, Decoder, Expecting, Keep};
 use opsurge::io::clock::Clock;
@@ -154,14 +155,16 @@ fn render(criterion: &mut Criterion<CpuTime>) {
 /// Decodes an answer that comes in these pieces.
 fn decode_pieces(criterion: &mut Criterion<CpuTime>, name: &str, bytes: &[u8], piece_bytes: usize) {
     let mut decoder = Decoder::new();
+    let mut buffers = Buffers::new(1, 256);
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
             decoder.start(Expecting::Body, Keep::body(256));
             let mut decoded = Decoded::Partial;
             for piece in bytes.chunks(piece_bytes) {
-                decoded = decoder.on_bytes(black_box(piece));
+                decoded = decoder.on_bytes(black_box(piece), &mut buffers);
             }
             assert!(matches!(decoded, Decoded::Complete(_)));
+            decoder.give_back(&mut buffers);
             decoded
         });
     });
@@ -195,6 +198,7 @@ fn decode(criterion: &mut Criterion<CpuTime>) {
 /// All that a connection does for a request: it goes out, its answer comes.
 fn connection(criterion: &mut Criterion<CpuTime>) {
     let mut connection = Connection::default();
+    let mut buffers = Buffers::new(1, 256);
     connection.on_opening(0);
     let received = Io::Received(Received {
         buffer: 0,
@@ -204,8 +208,8 @@ fn connection(criterion: &mut Criterion<CpuTime>) {
         bencher.iter(|| {
             connection.on_submitted(1, 700);
             connection.await_answer(Expecting::Body, Keep::body(256));
-            let happening = connection.on(received, black_box(ACCEPTED), false);
-            connection.on_taken(true);
+            let happening = connection.on(received, black_box(ACCEPTED), false, &mut buffers);
+            connection.on_taken(true, &mut buffers);
             happening
         });
     });

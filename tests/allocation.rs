@@ -113,8 +113,11 @@ impl<D: Driver> Driver for Watching<'_, D> {
 
 /// Answers every request with the bytes that Ops-Core answers a workflow with. Requests come whole, one or several at
 /// a time, or are `request_bytes` long.
-fn answer_all(listener: TcpListener, request_bytes: Option<usize>) {
-    let body = r#"{"sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}"#;
+fn answer_all(listener: TcpListener, request_bytes: Option<usize>, padding_bytes: usize) {
+    let body = format!(
+        r#"{{"padding":"{}","sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}}"#,
+        "x".repeat(padding_bytes)
+    );
     let answer = format!(
         "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -198,7 +201,7 @@ fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
         depth: 16,
     };
     for connections in [Connections::PerUser, batches] {
-        let Some((outcomes, allocations)) = run(STEADY, connections, 12_000, &build) else {
+        let Some((outcomes, allocations)) = run(STEADY, connections, 12_000, 0, &build) else {
             return;
         };
         let counts = &outcomes.recorder.counts;
@@ -209,10 +212,23 @@ fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
 
 fn check_large<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     let text = LARGE.replace("LONG", &"x".repeat(100_000));
-    if let Some((outcomes, allocations)) = run(&text, Connections::PerUser, 3_000, &build) {
+    if let Some((outcomes, allocations)) = run(&text, Connections::PerUser, 3_000, 0, &build) {
         let step = &outcomes.recorder.counts.steps[0];
         assert!(step.bytes_sent > 200_000 * 3_000);
         assert_eq!(allocations, 0, "allocations in 1,000 large requests");
+    }
+}
+
+/// Answers that come in several pieces, of which each connection keeps the body for as long as it comes.
+fn check_kept<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    if let Some((outcomes, allocations)) = run(STEADY, Connections::PerUser, 4_000, 40_000, &build)
+    {
+        let counts = &outcomes.recorder.counts;
+        assert!(counts.steps[1].requests > 100 && counts.steps[1].body_bytes > 40_000 * 100);
+        assert_eq!(
+            allocations, 0,
+            "allocations in 2,000 requests with kept bodies"
+        );
     }
 }
 
@@ -221,13 +237,14 @@ fn run<D: Driver>(
     text: &str,
     connections: Connections,
     to: u64,
+    padding_bytes: usize,
     build: &impl Fn(&DriverConfig) -> Option<D>,
 ) -> Option<(Outcomes, u64)> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let plan = plan(text, listener.local_addr().expect("bound"), connections);
     let shared = !plan.scenario.shared().is_empty();
     let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
-    std::thread::spawn(move || answer_all(listener, request_bytes));
+    std::thread::spawn(move || answer_all(listener, request_bytes, padding_bytes));
     let config = driver_config(&plan, &Sockets::default(), 0);
     let Some(inner) = build(&config) else {
         println!("SKIPPED: this driver is not to be had here");
@@ -275,4 +292,14 @@ fn large_bodies_on_io_uring_allocate_nothing() {
 #[test]
 fn large_bodies_on_epoll_allocate_nothing() {
     check_large(|config| Epoll::new(config, Clock::start()).ok());
+}
+
+#[test]
+fn kept_bodies_on_io_uring_allocate_nothing() {
+    check_kept(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn kept_bodies_on_epoll_allocate_nothing() {
+    check_kept(|config| Epoll::new(config, Clock::start()).ok());
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use opsurge::http::buffers::Buffers;
 use opsurge::http::response::{Decoded, Decoder, Expecting, Keep};
 use serde_json::Value;
 
@@ -21,11 +22,12 @@ struct Verdict {
 /// Feeds a stream in pieces, then its end.
 fn decode(bytes: &[u8], piece_bytes: usize, expecting: Expecting) -> Verdict {
     let mut decoder = Decoder::new();
+    let mut buffers = Buffers::default();
     decoder.start(expecting, Keep::body(1024));
     let mut decoded = Decoded::Partial;
     let mut fed = 0;
     for piece in bytes.chunks(piece_bytes.max(1)) {
-        decoded = decoder.on_bytes(piece);
+        decoded = decoder.on_bytes(piece, &mut buffers);
         match decoded {
             Decoded::Partial => fed += piece.len(),
             Decoded::Complete(answer) => fed += answer.consumed,

@@ -5,6 +5,7 @@ mod binary;
 use std::net::TcpListener;
 
 use opsurge::report::record::Record;
+use opsurge::report::units::grouped;
 
 /// `85.3 MB` -> bytes.
 fn bytes_of(text: &str) -> f64 {
@@ -78,4 +79,35 @@ fn a_small_run_takes_what_was_expected_of_its_histograms_and_buffers() {
         0,
     );
     check(&said, expected(&said).0, &record);
+}
+
+/// A scenario with so many tasks of one step, each with a name and so with figures of its own.
+fn run_of_steps(steps: usize) -> (Record, String) {
+    let task = |index| {
+        format!("[[task]]\nname = \"step {index}\"\nmethod = \"GET\"\npath = \"/health\"\n")
+    };
+    let tasks: String = (0..steps).map(task).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("steps.toml");
+    std::fs::write(&file, format!("name = \"steps\"\n{tasks}")).expect("written");
+    let load = "--mock --headless -u 20 --wait 0 --pause 0 -t 3s --shards 2";
+    let (record, said) = run(&format!("{} {load}", file.display()), 0);
+    assert_eq!(record.steps.len(), steps);
+    assert!(said.contains(&format!("figures of {} steps", grouped(steps as u64))));
+    (record, said)
+}
+
+#[test]
+fn hundreds_of_named_steps_take_a_few_hundred_kilobytes_each_and_what_was_expected() {
+    for (steps, bytes_max) in [(300, 200_000_000), (1_000, 400_000_000)] {
+        let (record, said) = run_of_steps(steps);
+        let truth = record.generator.rss_max_bytes;
+        assert!(truth < bytes_max, "{truth} bytes for {steps} steps");
+        // How many blocks of a histogram a step uses depends on how many requests this machine makes.
+        let ratio = expected(&said).0 / truth as f64;
+        assert!(
+            (0.8..=4.0).contains(&ratio),
+            "{truth} bytes in truth: {said}"
+        );
+    }
 }

@@ -10,6 +10,8 @@ use canned::Canned;
 use opsurge::engine::{Control, Setup, run_on};
 use opsurge::io::{Backend, Sockets};
 use opsurge::plan::Plan;
+use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::wait::Wait;
 use weighed::{Costs, Totals, Weight};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -152,4 +154,29 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     let samples = run.summary.series.samples();
     let in_series: u64 = samples.iter().map(|sample| sample.all().requests).sum();
     assert_eq!((in_series, told.into_inner()), (requests, requests));
+}
+
+/// A shard whose users each take a value out of a long answer, on connections of their own.
+#[test]
+fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
+    let users = 400;
+    let text = "name = \"long\"\n[[task]]\nmethod = \"GET\"\npath = \"/long\"\n\
+                extract = { id = { json = \"/id\" } }\n";
+    let context = Context {
+        wait: Some(Wait::parse("100ms..900ms").expect("a wait")),
+        ..Context::plain("localhost:8000")
+    };
+    let scenario = compile("long", text, &context).expect("it is valid");
+    let plan = Plan {
+        run_time_ns: Some(3 * SECOND_NS),
+        ..canned::plan(scenario, users, 1)
+    };
+    let (totals, weights) = weighed::run(&plan, Costs::default());
+    assert!(
+        totals.requests > 4 * users && totals.failures == 0,
+        "{totals:?}"
+    );
+    let bytes_max = FIXED_BYTES_MAX + users * USER_BYTES_MAX;
+    assert!(bytes_max < users * weighed::LONG_BYTES as u64 / 2);
+    assert!(weights[0].bytes_max < bytes_max, "{:?}", weights[0]);
 }

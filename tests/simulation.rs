@@ -241,6 +241,48 @@ fn refused_connections_are_counted_and_never_hammered() {
     );
 }
 
+/// All users come at once to one connection whose server never answers; their steps have time limits of 1, 2 and 5 s.
+#[test]
+fn eighty_thousand_in_the_line_are_each_given_up_at_their_own_time_limit() {
+    let limits_s = [1, 5, 2];
+    let task = |limit_s| {
+        format!("[[task]]\nmethod = \"GET\"\npath = \"/{limit_s}\"\ntimeout = \"{limit_s}s\"\n")
+    };
+    let text = format!("name = \"line\"\n{}", limits_s.map(task).concat());
+    let context = Context {
+        wait: Some(Wait::parse("1000s").expect("a wait")),
+        ..Context::plain("sim")
+    };
+    let users = 80_000;
+    let plan = Plan {
+        scenario: compile("line", &text, &context).expect("it is valid"),
+        load: Closed::at_rate(users, 1e15),
+        connections: Connections::Shared { count: 1, depth: 1 },
+        ..plan(users, "0", 8)
+    };
+    let never = OpsCore::new(0, 1_000 * SECOND_NS);
+    let (outcomes, _) = run(&plan, never, Network::calm(0), 1);
+    let steps = &outcomes.recorder.counts.steps;
+    check_sums(steps, 1);
+    let mut waited = 0;
+    for (step, limit_s) in steps.iter().zip(limits_s) {
+        assert!(step.requests > users / 4 && step.failures == step.requests);
+        let limit_us = f64::from(limit_s) * 1e6;
+        assert_eq!(step.failed.min_us(), limit_us);
+        assert!(
+            step.failed.max_us() <= limit_us + 10_000.0,
+            "{} us, not {limit_us}",
+            step.failed.max_us()
+        );
+        let in_line = step.errors.iter();
+        let in_line = in_line.filter(|error| error.failure.name() == "wait-timeout");
+        waited += in_line.map(|error| error.count).sum::<u64>();
+    }
+    // Each user but those who had the connection when their time was over.
+    assert!(users - waited <= 3, "{waited}");
+    assert_eq!(outcomes.waited_in_line, users - 1);
+}
+
 /// 161 requests a second are 161 a second, whatever the two that hang do.
 #[test]
 fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {

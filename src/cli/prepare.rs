@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use crate::engine::{self, Control, Footprint, Run, Second, Setup};
+use crate::engine::{self, Control, Footprint, Part, Run, Second, Setup};
 use crate::io::{Backend, CLOSING_MAX, Sockets, cpu, descriptors, probe, socket};
 use crate::mock::Mock;
 use crate::plan::Plan;
@@ -253,17 +253,43 @@ fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
 /// Refuses what would be ended half-way by a machine without memory.
 fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
     let needed = footprint.bytes() as u64;
-    match free_bytes {
-        Some(free) if needed > free => bail!(
-            "about {} of memory are needed, most of it for {} users at {} B, and {} are free; give fewer --users, a \
-             scenario with shorter variables, or this process more (docker run --memory, systemd's MemoryMax)",
-            bytes(needed),
-            grouped(footprint.users as u64),
-            footprint.of_user + footprint.of_variables,
-            bytes(free),
+    let Some(free) = free_bytes.filter(|free| needed > *free) else {
+        return Ok(());
+    };
+    let (part, of_part) = footprint.largest();
+    let users = counted(footprint.users as u64, "user");
+    let (what, cure) = match part {
+        Part::Users => (
+            format!("{users} at {} B", footprint.of_user),
+            "give fewer --users",
         ),
-        _ => Ok(()),
-    }
+        Part::Variables => (
+            format!("the variables of {users} at {} B", footprint.of_variables),
+            "give fewer --users or a scenario with shorter variables",
+        ),
+        Part::Connections => (
+            counted(footprint.connections as u64, "connection"),
+            "give fewer --connections",
+        ),
+        Part::Figures => (
+            format!(
+                "the figures of {}",
+                counted(footprint.steps as u64, "named step")
+            ),
+            "give fewer --shards, or steps whose figures need not be told apart the same name",
+        ),
+        Part::Buffers => (
+            "buffers to send from and receive into".into(),
+            "give fewer --shards or a shorter --pipeline",
+        ),
+    };
+    bail!(
+        "about {} of memory are needed, most of it ({}) for {what}, and {} are free; {cure}, or this process more \
+         memory (docker run --memory, systemd's MemoryMax)",
+        bytes(needed),
+        bytes(of_part as u64),
+        bytes(free),
+    )
 }
 
 fn choose_backend(wanted: Backend, plan: &Plan, sockets: &Sockets, quiet: bool) -> Result<Backend> {
@@ -279,22 +305,67 @@ fn choose_backend(wanted: Backend, plan: &Plan, sockets: &Sockets, quiet: bool) 
 mod tests {
     use super::*;
 
+    const SMALL: Footprint = Footprint {
+        users: 20,
+        of_user: 60,
+        of_variables: 10,
+        connections: 20,
+        of_connections: 10_000,
+        of_answers_max: 1_000_000_000,
+        steps: 3,
+        figures: 1_000_000,
+        figures_max: 9_000_000,
+        buffers: 2_000_000,
+    };
+
+    /// What a refusal blames, and what it advises.
+    fn check_refused(footprint: &Footprint, blame: &str, cure: &str) {
+        let needed = footprint.bytes() as u64;
+        assert!(check_memory(footprint, Some(needed)).is_ok());
+        assert!(check_memory(footprint, None).is_ok());
+        let refused = check_memory(footprint, Some(needed - 1)).expect_err("too much");
+        let said = refused.to_string();
+        let begins = format!(
+            "about {} of memory are needed, most of it ({blame}, and {} are free; give {cure}",
+            bytes(needed),
+            bytes(needed - 1)
+        );
+        assert!(said.starts_with(&begins), "{said}");
+    }
+
     #[test]
     fn more_memory_than_there_is_is_refused_with_what_takes_most_of_it() {
-        let footprint = Footprint {
+        let many_users = Footprint {
             users: 1_000_000,
-            of_user: 44,
-            of_variables: 56,
-            connections: 0,
-            of_connections: 0,
-            figures: 0,
-            buffers: 0,
+            ..SMALL
         };
-        assert!(check_memory(&footprint, Some(100_000_000)).is_ok());
-        assert!(check_memory(&footprint, None).is_ok());
-        let refused = check_memory(&footprint, Some(99_000_000)).expect_err("too much");
-        let said = refused.to_string();
-        assert!(said.starts_with("about 100 MB of memory are needed, most of it for 1,000,000 users at 100 B, and 99.0 MB"));
-        assert!(said.contains("fewer --users"), "{said}");
+        let blame = "60.0 MB) for 1,000,000 users at 60 B";
+        check_refused(&many_users, blame, "fewer --users, or");
+        let long_variables = Footprint {
+            of_variables: 100,
+            ..many_users
+        };
+        let blame = "100 MB) for the variables of 1,000,000 users at 100 B";
+        check_refused(&long_variables, blame, "fewer --users or a scenario with");
+        let many_connections = Footprint {
+            connections: 16_000,
+            of_connections: 16_000_000,
+            ..SMALL
+        };
+        let blame = "16.0 MB) for 16,000 connections";
+        check_refused(&many_connections, blame, "fewer --connections");
+        let many_steps = Footprint {
+            steps: 1_000,
+            figures: 400_000_000,
+            ..SMALL
+        };
+        let blame = "400 MB) for the figures of 1,000 named steps";
+        check_refused(&many_steps, blame, "fewer --shards, or steps");
+        let blame = "2.00 MB) for buffers";
+        check_refused(
+            &SMALL,
+            &format!("{blame} to send from and receive into"),
+            "fewer --shards",
+        );
     }
 }

@@ -10,6 +10,7 @@ use socket2::SockAddr;
 
 use crate::engine::connection::{Connection, Detail, Happening, State};
 use crate::engine::example;
+use crate::http::buffers::Buffers;
 use crate::http::request::is_secret_field;
 use crate::http::response::{Expecting, Keep};
 use crate::io::clock::Clock;
@@ -208,6 +209,7 @@ fn exchange<D: Driver>(
     let begun_ns = driver.now_ns();
     let deadline_ns = begun_ns.saturating_add(timeout.as_nanos() as u64);
     let mut connection = Connection::default();
+    let mut buffers = Buffers::default();
     let mut stream = Vec::new();
     let routes = Dialer::new(&config.addresses, &config.sockets).routes();
     let mut route = 0;
@@ -232,7 +234,7 @@ fn exchange<D: Driver>(
             let room = SHOWN_HEAD_BYTES.saturating_sub(stream.len());
             stream.extend_from_slice(&bytes[..bytes.len().min(room)]);
             let sending = driver.is_sending(event.connection);
-            let happening = connection.on(event.io, bytes, sending);
+            let happening = connection.on(event.io, bytes, sending, &mut buffers);
             if let Some(received) = received {
                 driver.release(received);
             }

@@ -161,6 +161,8 @@ impl Collector {
             mut series,
         } = self;
         drop(sender);
+        // Sums that have been told and are used again, so that a scenario of many steps costs no memory each second.
+        let mut spare: Vec<Interval> = Vec::new();
         while let Ok(message) = receiver.recv() {
             match message {
                 Message::Over { shard } => seen[shard] = NEVER,
@@ -172,7 +174,7 @@ impl Collector {
                 } => {
                     let sum = pending.entry(second).or_insert_with(|| Pending {
                         end_ns: 0,
-                        interval: Interval::new(steps),
+                        interval: spare.pop().unwrap_or_else(|| Interval::new(steps)),
                     });
                     sum.end_ns = sum.end_ns.max(end_ns);
                     sum.interval += &interval;
@@ -196,6 +198,8 @@ impl Collector {
                 let end_ns = end_ns.max(series.end_ns());
                 watch.tell(series.end_ns(), end_ns, &mut interval);
                 series.push(end_ns, &interval);
+                interval.clear();
+                spare.push(interval);
             }
         }
         series
@@ -205,7 +209,7 @@ impl Collector {
 impl Port {
     /// Makes the shard's intervals, on its thread.
     pub fn fill(&mut self) {
-        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::new(self.steps));
+        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::reserved(self.steps));
         self.spare = intervals.collect();
     }
 

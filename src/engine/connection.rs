@@ -1,5 +1,6 @@
 //! A connection, pure: (state, io event) -> happening.
 
+use crate::http::buffers::Buffers;
 use crate::http::response::{Decoded, Decoder, Expecting, Invalid, Keep, Phase};
 use crate::io::Io;
 use crate::metrics::outcome::Failure;
@@ -145,8 +146,9 @@ impl Connection {
         self.decoder.start(expecting, keep);
     }
 
-    /// An answer has been taken.
-    pub fn on_taken(&mut self, reusable: bool) {
+    /// An answer has been taken: what was kept of it is needed no more.
+    pub fn on_taken(&mut self, reusable: bool, buffers: &mut Buffers) {
+        self.decoder.give_back(buffers);
         self.answers += 1;
         self.awaited -= 1;
         if reusable && self.awaited == 0 {
@@ -155,10 +157,10 @@ impl Connection {
     }
 
     /// Something happened. `bytes` are those of [`Io::Received`], else empty; `sending` is whether the kernel still
-    /// takes parts of the request.
-    pub fn on(&mut self, io: Io, bytes: &[u8], sending: bool) -> Happening {
+    /// takes parts of the request; what has to be kept of an answer goes into `buffers`.
+    pub fn on(&mut self, io: Io, bytes: &[u8], sending: bool, buffers: &mut Buffers) -> Happening {
         match self.state {
-            State::Busy => self.on_busy(io, bytes, sending),
+            State::Busy => self.on_busy(io, bytes, sending, buffers),
             State::Connecting => on_connecting(io),
             // Bytes on an idle connection answer nothing we asked (RFC 9112 section 9.3); a server that says 408
             // before it closes is the usual case.
@@ -167,10 +169,10 @@ impl Connection {
         }
     }
 
-    fn on_busy(&mut self, io: Io, bytes: &[u8], sending: bool) -> Happening {
+    fn on_busy(&mut self, io: Io, bytes: &[u8], sending: bool, buffers: &mut Buffers) -> Happening {
         match io {
             Io::Received(_) => {
-                let decoded = self.decoder.on_bytes(bytes);
+                let decoded = self.decoder.on_bytes(bytes, buffers);
                 self.on_decoded(decoded, bytes.len(), sending)
             }
             Io::Closed => match self.decoder.on_close() {
@@ -309,7 +311,10 @@ mod tests {
     fn busy() -> Connection {
         let mut connection = Connection::default();
         connection.on_opening(0);
-        assert_eq!(connection.on(Io::Connected, &[], false), Happening::Opened);
+        assert_eq!(
+            connection.on(Io::Connected, &[], false, &mut Buffers::default()),
+            Happening::Opened
+        );
         connection.on_submitted(1, 100);
         connection.await_answer(Expecting::Body, Keep::body(8));
         connection
@@ -326,10 +331,10 @@ mod tests {
     fn check_failure(bytes: &[u8], end: Io, expected: Failure) {
         let mut connection = busy();
         if !bytes.is_empty() {
-            let reading = connection.on(received(bytes), bytes, false);
+            let reading = connection.on(received(bytes), bytes, false, &mut Buffers::default());
             assert_eq!(reading, Happening::StillReading);
         }
-        match connection.on(end, &[], false) {
+        match connection.on(end, &[], false, &mut Buffers::default()) {
             Happening::Failed(failure, _) => assert_eq!(failure, expected),
             other => panic!("{other:?}"),
         }
@@ -359,13 +364,18 @@ mod tests {
         ] {
             let mut connection = Connection::default();
             connection.on_opening(0);
-            let happening = connection.on(Io::ConnectFailed(errno), &[], false);
+            let happening = connection.on(
+                Io::ConnectFailed(errno),
+                &[],
+                false,
+                &mut Buffers::default(),
+            );
             assert_eq!(happening, Happening::Failed(expected, Detail::Errno(errno)));
         }
     }
 
     fn check_reusable(bytes: &[u8], sending: bool, expected: bool) {
-        match busy().on(received(bytes), bytes, sending) {
+        match busy().on(received(bytes), bytes, sending, &mut Buffers::default()) {
             Happening::Answered { reusable, .. } => assert_eq!(reusable, expected),
             other => panic!("{other:?}"),
         }
@@ -386,7 +396,12 @@ mod tests {
         let mut at = 0;
         // The second request may still be on its way out; what follows the last answer is nobody's.
         for (sending, expected) in [(true, true), (false, false)] {
-            let happening = connection.on(received(&both[at..]), &both[at..], sending);
+            let happening = connection.on(
+                received(&both[at..]),
+                &both[at..],
+                sending,
+                &mut Buffers::default(),
+            );
             let answered = Happening::Answered {
                 status: 200,
                 body_bytes: 2,
@@ -396,7 +411,7 @@ mod tests {
             assert_eq!(happening, answered);
             let surplus = if expected { 0 } else { 2 };
             assert_eq!(connection.received_bytes as usize, ANSWER.len() + surplus);
-            connection.on_taken(expected);
+            connection.on_taken(expected, &mut Buffers::default());
             connection.await_answer(Expecting::Body, Keep::body(8));
             at += ANSWER.len();
         }
@@ -413,7 +428,7 @@ mod tests {
         ] {
             let mut connection = busy();
             connection.on_submitted(1, request_bytes);
-            match connection.on(received(answer), answer, false) {
+            match connection.on(received(answer), answer, false, &mut Buffers::default()) {
                 Happening::Answered { reusable, .. } => assert_eq!(reusable, expected),
                 other => panic!("{other:?}"),
             }
@@ -423,9 +438,14 @@ mod tests {
     #[test]
     fn an_early_answer_is_read_although_the_request_could_not_be_sent() {
         let mut connection = busy();
-        let broken = connection.on(Io::SendFailed(libc::EPIPE), &[], false);
+        let broken = connection.on(
+            Io::SendFailed(libc::EPIPE),
+            &[],
+            false,
+            &mut Buffers::default(),
+        );
         assert_eq!(broken, Happening::StillReading);
-        match connection.on(received(ANSWER), ANSWER, false) {
+        match connection.on(received(ANSWER), ANSWER, false, &mut Buffers::default()) {
             Happening::Answered {
                 status, reusable, ..
             } => assert_eq!((status, reusable), (200, false)),
@@ -442,7 +462,10 @@ mod tests {
         ] {
             let mut connection = busy();
             connection.state = State::Idle;
-            assert_eq!(connection.on(io, b"", false), Happening::Dropped);
+            assert_eq!(
+                connection.on(io, b"", false, &mut Buffers::default()),
+                Happening::Dropped
+            );
         }
     }
 }

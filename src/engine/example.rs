@@ -4,6 +4,7 @@ use crate::http::response::{self, Invalid};
 use crate::metrics::outcome::Failure;
 use crate::plan::expect::Unmet;
 use crate::plan::place::in_one_line;
+use crate::plan::scenario::{Scenario, Step};
 use crate::plan::secrets::Secrets;
 
 use super::connection::Detail;
@@ -11,6 +12,17 @@ use super::requests::Phase;
 
 /// Bytes of a body that are shown.
 pub const BYTES: usize = 256;
+
+/// Bytes of a step's answers that are kept: what its checks need, and as many as an example shows.
+pub fn body_bytes_of(step: &Step) -> usize {
+    step.keep.body_bytes.max(BYTES)
+}
+
+/// The most of all steps.
+pub fn body_bytes_max(scenario: &Scenario) -> usize {
+    let steps = scenario.steps.iter();
+    steps.map(body_bytes_of).max().unwrap_or(BYTES)
+}
 
 /// What the server said along with an unexpected status, or instead of the expected content.
 pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &Secrets) -> String {

@@ -1,12 +1,15 @@
 //! What a run will take of memory, told before it begins. Pure.
 //!
 //! Counted is what is touched in a run that goes well. Room for a waiting line that holds every user, and for a request
-//! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]).
+//! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]). Histograms take
+//! it with the times that fall into them, up to [`Footprint::figures_max`].
 
+use crate::http::response::HEAD_BYTES_MAX;
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
 use crate::io::{Backend, Sockets, connection_bytes};
-use crate::metrics::latencies::Latencies;
+use crate::metrics::interval::Interval;
+use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
 use crate::plan::Plan;
 
@@ -20,11 +23,22 @@ use super::shard::USER_BYTES;
 use super::timers::Timers;
 use super::user::Tally;
 
-/// Histograms that are kept of each step: by shards while they count, and once as their sum.
-const HISTOGRAMS_PER_STEP: usize = 5;
-/// Of a whole shard: connects and turns.
-const HISTOGRAMS_PER_SHARD: usize = 2;
 const TIMERS_PER_CONNECTION: usize = 2;
+
+/// What memory is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What users are.
+    Users,
+    /// The values of their variables.
+    Variables,
+    /// Connections and the requests on them.
+    Connections,
+    /// What is measured.
+    Figures,
+    /// What is sent from and received into.
+    Buffers,
+}
 
 /// What a plan will take, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +53,16 @@ pub struct Footprint {
     pub connections: usize,
     /// All of these.
     pub of_connections: usize,
-    /// Histograms, and the series of seconds.
+    /// What is kept of answers, if all of these have half of a long one at once: its head while that is incomplete, then
+    /// as much of its head and body as is looked at. As a rule an answer is looked at before another begins, and all of
+    /// them together take a few kilobytes.
+    pub of_answers_max: usize,
+    /// Steps with figures of their own.
+    pub steps: usize,
+    /// Histograms and counts of these, as a rule, and the series of seconds.
     pub figures: usize,
+    /// The same if answers took times of every length there is: more is never needed.
+    pub figures_max: usize,
     /// What the drivers send from and receive into, and their rings.
     pub buffers: usize,
 }
@@ -53,22 +75,31 @@ impl Footprint {
         let users = (0..plan.shards).map(|shard| plan.users_of_shard(shard));
         let slots = (0..plan.shards).map(|shard| plan.slots_of_shard(shard));
         let connections = slots.sum();
-        let counts = HISTOGRAMS_PER_STEP * steps + spans + HISTOGRAMS_PER_SHARD;
-        let histograms = counts * (plan.shards + 1) + steps * plan.shards * (1 + SPARE_INTERVALS);
+        // Of each shard, and their sums.
+        let mut figures = Counts::size(steps, spans) * (plan.shards + 1);
+        figures += Interval::size(steps) * (plan.shards * (1 + SPARE_INTERVALS) + 1);
+        figures.bytes += Series::bytes(steps);
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
         let of_connection = size_of::<Connection>()
             + connection_bytes(backend)
-            + example::BYTES
             + TIMERS_PER_CONNECTION * Timers::BYTES_PER_ID
             + Batches::bytes_each(plan.connections.depth())
             + Requests::BYTES_EACH;
+        let of_head = match scenario.steps.iter().any(|step| step.keep.head) {
+            true => HEAD_BYTES_MAX,
+            false => 0,
+        };
+        let of_answer = HEAD_BYTES_MAX.max(of_head + example::body_bytes_max(scenario));
         Self {
             users: users.sum(),
             of_user: USER_BYTES + tally + spans * size_of::<u64>(),
             of_variables: scenario.variables.stride(),
             connections,
             of_connections: connections * of_connection,
-            figures: histograms * Latencies::bytes() + Series::bytes(steps),
+            of_answers_max: connections * of_answer,
+            steps,
+            figures: figures.bytes_usual(),
+            figures_max: figures.bytes_max(),
             buffers: (0..plan.shards)
                 .map(|index| {
                     let config = driver_config(plan, &Sockets::default(), index);
@@ -83,8 +114,23 @@ impl Footprint {
 
     /// Everything together.
     pub fn bytes(&self) -> usize {
-        let of_users = self.users * (self.of_user + self.of_variables);
-        of_users + self.of_connections + self.figures + self.buffers
+        self.parts().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// What takes most, and how much.
+    pub fn largest(&self) -> (Part, usize) {
+        let largest = self.parts().into_iter().max_by_key(|(_, bytes)| *bytes);
+        largest.expect("there are parts")
+    }
+
+    fn parts(&self) -> [(Part, usize); 5] {
+        [
+            (Part::Users, self.users * self.of_user),
+            (Part::Variables, self.users * self.of_variables),
+            (Part::Connections, self.of_connections),
+            (Part::Figures, self.figures),
+            (Part::Buffers, self.buffers),
+        ]
     }
 
     /// The same when every user waits for an answer or a connection at once, as when the server stops answering.

@@ -1,9 +1,8 @@
 //! Who gets which connection: slots, the stack of free ones, the waiting line, and when to try again.
 
-use std::collections::VecDeque;
-
 use super::batch::Batches;
 use super::connection::{Connection, NOBODY, State};
+use super::line::Line;
 
 /// First pause after a failed attempt to open a connection; it doubles with each further one.
 pub const BACKOFF_NS_MIN: u64 = 10_000_000;
@@ -31,8 +30,8 @@ enum Sharing {
     Shared {
         /// Slots without a request. The one used last is on top: it is warm, and the others may rest.
         free: Vec<u32>,
-        /// Users for whom none was free, first come first served. Each user is in it at most once.
-        waiting: VecDeque<u32>,
+        /// Users for whom none was free.
+        waiting: Line,
     },
 }
 
@@ -55,7 +54,7 @@ impl Pool {
             filling: Vec::with_capacity(count * (depth - 1).min(1)),
             sharing: Sharing::Shared {
                 free: (0..count as u32).rev().collect(),
-                waiting: VecDeque::with_capacity(users),
+                waiting: Line::new(users),
             },
         }
     }
@@ -68,7 +67,7 @@ impl Pool {
                 match self.filling.last().copied().or_else(|| free.pop()) {
                     Some(slot) => slot,
                     None => {
-                        waiting.push_back(user);
+                        waiting.push(user);
                         return None;
                     }
                 }
@@ -138,14 +137,28 @@ impl Pool {
         if !self.has_room(slot) {
             return None;
         }
-        let Sharing::Shared { free, waiting } = &mut self.sharing else {
-            return None;
-        };
-        let next = waiting.pop_front();
-        if next.is_none() && self.connections[slot as usize].user == NOBODY {
-            free.push(slot);
+        let next = self.leave_line();
+        if next.is_none() {
+            self.set_free(slot);
         }
         next
+    }
+
+    /// A slot that nobody is on has nobody to go to.
+    pub fn set_free(&mut self, slot: u32) {
+        if let Sharing::Shared { free, .. } = &mut self.sharing
+            && self.connections[slot as usize].user == NOBODY
+        {
+            free.push(slot);
+        }
+    }
+
+    /// A free slot although somebody stands in the line, taken from the free ones: [`Pool::next_for`] it is next.
+    pub fn free_for_line(&mut self) -> Option<u32> {
+        match &mut self.sharing {
+            Sharing::Shared { free, waiting } if waiting.first().is_some() => free.pop(),
+            _ => None,
+        }
     }
 
     /// A slot that was being filled: it is now with those it has.
@@ -173,15 +186,24 @@ impl Pool {
     pub fn line(&self) -> impl Iterator<Item = u32> {
         let line = match &self.sharing {
             Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => Some(waiting.iter().copied()),
+            Sharing::Shared { waiting, .. } => Some(waiting.iter()),
         };
         line.into_iter().flatten()
     }
 
-    /// A user leaves the line, wherever in it.
-    pub fn leave_line_early(&mut self, user: u32) {
-        if let Sharing::Shared { waiting, .. } = &mut self.sharing {
-            waiting.retain(|&waits| waits != user);
+    /// The same, as a line.
+    pub fn line_ref(&self) -> Option<&Line> {
+        match &self.sharing {
+            Sharing::PerUser => None,
+            Sharing::Shared { waiting, .. } => Some(waiting),
+        }
+    }
+
+    /// The same, for those who leave it early.
+    pub fn line_mut(&mut self) -> Option<&mut Line> {
+        match &mut self.sharing {
+            Sharing::PerUser => None,
+            Sharing::Shared { waiting, .. } => Some(waiting),
         }
     }
 
@@ -189,7 +211,7 @@ impl Pool {
     pub fn first_in_line(&self) -> Option<u32> {
         match &self.sharing {
             Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => waiting.front().copied(),
+            Sharing::Shared { waiting, .. } => waiting.first(),
         }
     }
 
@@ -197,7 +219,7 @@ impl Pool {
     pub fn leave_line(&mut self) -> Option<u32> {
         match &mut self.sharing {
             Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => waiting.pop_front(),
+            Sharing::Shared { waiting, .. } => waiting.pop(),
         }
     }
 }

@@ -6,8 +6,10 @@
 
 use std::fmt;
 
+use super::buffers::Buffers;
 use super::chunked::Chunked;
-use super::head::{self, Framing, HEAD_BYTES_MAX};
+pub use super::head::HEAD_BYTES_MAX;
+use super::head::{self, Framing};
 
 /// Every answer begins with these bytes; the first that differs ends it.
 const PREFACE: &[u8] = b"HTTP/1.";
@@ -174,7 +176,7 @@ impl Decoder {
         }
     }
 
-    /// A request has been sent: its answer is next.
+    /// A request has been sent: its answer is next. What was kept of the one before is dropped.
     pub fn start(&mut self, expecting: Expecting, keep: Keep) {
         self.state = State::Head;
         self.expecting = expecting;
@@ -186,10 +188,11 @@ impl Decoder {
         self.carry.clear();
     }
 
-    /// Bytes have come. After `Complete` or `Invalid`, [`Decoder::start`] is next.
-    pub fn on_bytes(&mut self, bytes: &[u8]) -> Decoded {
+    /// Bytes have come; what is kept of them goes into `buffers`. After `Complete` or `Invalid`, [`Decoder::start`] is
+    /// next.
+    pub fn on_bytes(&mut self, bytes: &[u8], buffers: &mut Buffers) -> Decoded {
         let mut consumed = 0;
-        match self.advance(bytes, &mut consumed) {
+        match self.advance(bytes, &mut consumed, buffers) {
             Err(invalid) => {
                 self.state = State::Over;
                 Decoded::Invalid(invalid)
@@ -213,6 +216,13 @@ impl Decoder {
                 Ok(_) => Decoded::Partial,
             },
             _ => Decoded::Partial,
+        }
+    }
+
+    /// Gives back the buffers that hold what was kept.
+    pub fn give_back(&mut self, buffers: &mut Buffers) {
+        for kept in [&mut self.head, &mut self.body, &mut self.carry] {
+            buffers.take_back(kept);
         }
     }
 
@@ -250,7 +260,12 @@ impl Decoder {
         }
     }
 
-    fn advance(&mut self, bytes: &[u8], consumed: &mut usize) -> Result<(), Invalid> {
+    fn advance(
+        &mut self,
+        bytes: &[u8],
+        consumed: &mut usize,
+        buffers: &mut Buffers,
+    ) -> Result<(), Invalid> {
         while self.state != State::Over {
             let rest = &bytes[*consumed..];
             if self.state == State::Length(0) {
@@ -261,13 +276,13 @@ impl Decoder {
                 break;
             }
             *consumed += match self.state {
-                State::Head => self.on_head(rest)?,
+                State::Head => self.on_head(rest, buffers)?,
                 State::Length(left) => {
                     let taken = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     self.state = State::Length(left - taken as u64);
-                    self.take(&rest[..taken])
+                    self.take(&rest[..taken], buffers)
                 }
-                State::UntilClose => self.take(rest),
+                State::UntilClose => self.take(rest, buffers),
                 State::Chunked(mut chunked) => {
                     let step = chunked.step(rest)?;
                     self.state = match chunked.is_over() {
@@ -275,7 +290,7 @@ impl Decoder {
                         false => State::Chunked(chunked),
                     };
                     if step.is_data {
-                        self.take(&rest[..step.consumed]);
+                        self.take(&rest[..step.consumed], buffers);
                     }
                     step.consumed
                 }
@@ -285,25 +300,32 @@ impl Decoder {
         Ok(())
     }
 
-    fn take(&mut self, data: &[u8]) -> usize {
+    fn take(&mut self, data: &[u8], buffers: &mut Buffers) -> usize {
         self.body_bytes += data.len() as u64;
         let room = self.keep.body_bytes.saturating_sub(self.body.len());
-        self.body.extend_from_slice(&data[..data.len().min(room)]);
+        if room > 0 {
+            buffers.lend(&mut self.body);
+            self.body.extend_from_slice(&data[..data.len().min(room)]);
+        }
         data.len()
     }
 
     /// Takes bytes of a head; returns how many.
-    fn on_head(&mut self, bytes: &[u8]) -> Result<usize, Invalid> {
+    fn on_head(&mut self, bytes: &[u8], buffers: &mut Buffers) -> Result<usize, Invalid> {
         if self.carry.is_empty() {
             check_preface(bytes)?;
             return match head::parse(bytes, self.expecting)? {
                 Some(head) => {
                     if self.keep.head {
+                        buffers.lend(&mut self.head);
                         keep(&bytes[..head.bytes], &mut self.head);
                     }
                     self.on_whole_head(&head).map(|()| head.bytes)
                 }
-                None => self.carry_over(bytes),
+                None => {
+                    buffers.lend(&mut self.carry);
+                    self.carry_over(bytes)
+                }
             };
         }
         let before = self.carry.len();
@@ -316,10 +338,11 @@ impl Decoder {
         match head::parse(&self.carry, self.expecting)? {
             Some(head) => {
                 if self.keep.head {
+                    buffers.lend(&mut self.head);
                     keep(&self.carry[..head.bytes], &mut self.head);
                 }
                 self.on_whole_head(&head)?;
-                self.carry.clear();
+                buffers.take_back(&mut self.carry);
                 Ok(head.bytes - before)
             }
             None => Ok(bytes.len()),
@@ -432,7 +455,7 @@ mod tests {
         decoder.start(expecting, Keep::body(64));
         let mut decoded = Decoded::Partial;
         for piece in pieces {
-            decoded = decoder.on_bytes(piece);
+            decoded = decoder.on_bytes(piece, &mut Buffers::default());
             if decoded != Decoded::Partial {
                 return (decoded, decoder.body().to_vec());
             }
@@ -515,12 +538,15 @@ mod tests {
         decoder.start(Expecting::Body, Keep::body(8));
         let length = 10u64 << 30;
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-        assert_eq!(decoder.on_bytes(head.as_bytes()), Decoded::Partial);
+        assert_eq!(
+            decoder.on_bytes(head.as_bytes(), &mut Buffers::default()),
+            Decoded::Partial
+        );
         let block = vec![b'x'; 1 << 20];
         let mut decoded = Decoded::Partial;
         for _ in 0..10 << 10 {
             assert_eq!(decoded, Decoded::Partial);
-            decoded = decoder.on_bytes(&block);
+            decoded = decoder.on_bytes(&block, &mut Buffers::default());
         }
         match decoded {
             Decoded::Complete(answer) => assert_eq!(answer.body_bytes, length),
@@ -605,7 +631,8 @@ mod tests {
         decoder.start(Expecting::Body, Keep::body(0));
         let mut text = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(1000);
         text += "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        let Decoded::Complete(answer) = decoder.on_bytes(text.as_bytes()) else {
+        let Decoded::Complete(answer) = decoder.on_bytes(text.as_bytes(), &mut Buffers::default())
+        else {
             panic!("it is complete");
         };
         assert_eq!((answer.interim, answer.status), (1000, 200));
@@ -628,7 +655,7 @@ mod tests {
             (b"HTTP/2 200\r\n", "not HTTP/1: \"HTTP/2 200"),
         ] {
             decoder.start(Expecting::Body, Keep::body(0));
-            let Decoded::Invalid(invalid) = decoder.on_bytes(bytes) else {
+            let Decoded::Invalid(invalid) = decoder.on_bytes(bytes, &mut Buffers::default()) else {
                 panic!("{bytes:?} was accepted");
             };
             assert!(invalid.to_string().contains(named), "{invalid}");
@@ -639,11 +666,14 @@ mod tests {
     fn a_head_without_end_is_refused_at_its_bound() {
         let mut decoder = Decoder::new();
         decoder.start(Expecting::Body, Keep::body(0));
-        assert_eq!(decoder.on_bytes(b"HTTP/1.1 200 OK\r\n"), Decoded::Partial);
+        assert_eq!(
+            decoder.on_bytes(b"HTTP/1.1 200 OK\r\n", &mut Buffers::default()),
+            Decoded::Partial
+        );
         let field = b"X-Padding: 0123456789012345678901234567890123456789\r\n";
         let mut fed = 0;
         let invalid = loop {
-            match decoder.on_bytes(field) {
+            match decoder.on_bytes(field, &mut Buffers::default()) {
                 Decoded::Partial => fed += field.len(),
                 Decoded::Invalid(invalid) => break invalid,
                 Decoded::Complete(_) => panic!("it has no end"),
@@ -654,7 +684,7 @@ mod tests {
         let mut long = b"HTTP/1.1 200 OK\r\nX: ".to_vec();
         long.resize(HEAD_BYTES_MAX + 1000, b'x');
         assert_eq!(
-            decoder.on_bytes(&long),
+            decoder.on_bytes(&long, &mut Buffers::default()),
             Decoded::Invalid(Invalid::HeadTooLong)
         );
         assert!(fed < HEAD_BYTES_MAX);
@@ -673,7 +703,7 @@ mod tests {
             decoder.start(Expecting::Body, Keep::body(0));
             let text = [head, begin, &endless.repeat(HEAD_BYTES_MAX + 1)].concat();
             assert_eq!(
-                decoder.on_bytes(text.as_bytes()),
+                decoder.on_bytes(text.as_bytes(), &mut Buffers::default()),
                 Decoded::Invalid(expected)
             );
         }
@@ -752,22 +782,31 @@ mod tests {
         };
         let first = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
         decoder.start(Expecting::Body, keep);
-        assert!(matches!(decoder.on_bytes(first), Decoded::Complete(_)));
+        assert!(matches!(
+            decoder.on_bytes(first, &mut Buffers::default()),
+            Decoded::Complete(_)
+        ));
         assert_eq!(decoder.body(), b"one");
         assert_eq!(decoder.head().len(), first.len() - 25 - 3);
         decoder.start(Expecting::Body, Keep::body(8));
         assert_eq!(decoder.phase(), Phase::BeforeHead);
         let second = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nii";
-        let Decoded::Complete(answer) = decoder.on_bytes(second) else {
+        let Decoded::Complete(answer) = decoder.on_bytes(second, &mut Buffers::default()) else {
             panic!("it is complete");
         };
         assert_eq!((answer.interim, answer.body_bytes), (0, 2));
         assert_eq!((decoder.body(), decoder.head()), (&b"ii"[..], &b""[..]));
         // Given up in the middle of its head.
         decoder.start(Expecting::Body, keep);
-        assert_eq!(decoder.on_bytes(&first[..9]), Decoded::Partial);
+        assert_eq!(
+            decoder.on_bytes(&first[..9], &mut Buffers::default()),
+            Decoded::Partial
+        );
         decoder.start(Expecting::Body, keep);
-        assert!(matches!(decoder.on_bytes(second), Decoded::Complete(_)));
+        assert!(matches!(
+            decoder.on_bytes(second, &mut Buffers::default()),
+            Decoded::Complete(_)
+        ));
     }
 
     #[test]
@@ -775,7 +814,7 @@ mod tests {
         let mut decoder = Decoder::new();
         decoder.start(Expecting::Body, Keep::body(8));
         let text = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1";
-        let Decoded::Complete(answer) = decoder.on_bytes(text) else {
+        let Decoded::Complete(answer) = decoder.on_bytes(text, &mut Buffers::default()) else {
             panic!("it is complete");
         };
         assert_eq!(answer.consumed, text.len() - 8);
@@ -786,12 +825,15 @@ mod tests {
         let mut decoder = Decoder::new();
         decoder.start(Expecting::Body, Keep::body(8));
         assert_eq!(decoder.phase(), Phase::BeforeHead);
-        decoder.on_bytes(b"HTTP/1.1 2");
+        decoder.on_bytes(b"HTTP/1.1 2", &mut Buffers::default());
         assert_eq!(decoder.phase(), Phase::InHead);
-        decoder.on_bytes(b"00 OK\r\nContent-Length: 2\r\n\r\n");
+        decoder.on_bytes(
+            b"00 OK\r\nContent-Length: 2\r\n\r\n",
+            &mut Buffers::default(),
+        );
         assert_eq!(decoder.phase(), Phase::InBody);
         decoder.start(Expecting::Body, Keep::body(8));
-        decoder.on_bytes(b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        decoder.on_bytes(b"HTTP/1.1 103 Early Hints\r\n\r\n", &mut Buffers::default());
         assert_eq!(decoder.phase(), Phase::InHead);
     }
 
@@ -829,6 +871,46 @@ mod tests {
         match decoded {
             Decoded::Complete(a) => Some((a.status, a.body_bytes, a.keep_alive, body)),
             Decoded::Partial | Decoded::Invalid(_) => None,
+        }
+    }
+
+    #[test]
+    fn connections_whose_answers_come_one_after_the_other_share_one_buffer() {
+        let mut buffers = Buffers::new(2, 65_536);
+        let answer = [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 65536\r\n\r\n",
+            &[b'x'; 65_536][..],
+        ];
+        let answer = answer.concat();
+        let mut decoders: Vec<Decoder> = (0..100).map(|_| Decoder::new()).collect();
+        let mut used = None;
+        for decoder in &mut decoders {
+            decoder.start(Expecting::Body, Keep::body(65_536));
+            let decoded = decoder.on_bytes(&answer, &mut buffers);
+            assert!(matches!(decoded, Decoded::Complete(_)));
+            assert_eq!(decoder.body(), &answer[answer.len() - 65_536..]);
+            assert_eq!(
+                *used.get_or_insert(decoder.body().as_ptr()),
+                decoder.body().as_ptr()
+            );
+            decoder.give_back(&mut buffers);
+        }
+        // Those that are in the middle of an answer keep theirs, and a head is given back when it is whole.
+        let (head, body) = answer.split_at(20);
+        for decoder in &mut decoders[..2] {
+            decoder.start(Expecting::Body, Keep::body(65_536));
+            decoder.on_bytes(head, &mut buffers);
+            assert_eq!(
+                decoder.on_bytes(&body[..100], &mut buffers),
+                Decoded::Partial
+            );
+            assert!(decoder.carry.capacity() == 0 && decoder.body.capacity() > 0);
+        }
+        assert_ne!(decoders[0].body().as_ptr(), decoders[1].body().as_ptr());
+        for decoder in &mut decoders {
+            decoder.give_back(&mut buffers);
+            let held = [&decoder.head, &decoder.body, &decoder.carry];
+            assert!(held.iter().all(|kept| kept.capacity() == 0));
         }
     }
 }

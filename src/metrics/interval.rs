@@ -3,7 +3,7 @@
 use std::ops::AddAssign;
 
 use super::effort::Effort;
-use super::latencies::Latencies;
+use super::latencies::{Latencies, Size};
 use super::seconds::Seconds;
 
 /// What happened in a stretch of time.
@@ -68,8 +68,22 @@ pub struct StepInterval {
 }
 
 impl Interval {
-    /// An empty one.
+    /// An empty one, whose histograms take their memory when something is counted.
     pub fn new(steps: usize) -> Self {
+        Self::of((0..steps).map(|_| StepInterval::default()).collect())
+    }
+
+    /// An empty one that a shard can count into without an allocation.
+    pub fn reserved(steps: usize) -> Self {
+        let step = || StepInterval {
+            open: Latencies::reserved(),
+            response: Latencies::reserved(),
+            ..StepInterval::default()
+        };
+        Self::of((0..steps).map(|_| step()).collect())
+    }
+
+    fn of(steps: Vec<StepInterval>) -> Self {
         Self {
             is_drain: false,
             users: 0,
@@ -79,7 +93,17 @@ impl Interval {
             working_ns: 0,
             effort: Effort::default(),
             judged: Seconds::default(),
-            steps: vec![StepInterval::default(); steps],
+            steps,
+        }
+    }
+
+    /// What one takes of memory. As a rule few requests are open at a second's end.
+    pub fn size(steps: usize) -> Size {
+        Size {
+            bytes: size_of::<Self>()
+                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED),
+            histograms: steps,
+            histograms_max: 2 * steps,
         }
     }
 

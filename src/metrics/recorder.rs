@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use super::effort::LATE_NS;
 use super::interval::{ArrivalsSoFar, Interval};
-use super::latencies::Latencies;
+use super::latencies::{Latencies, Size};
 use super::outcome::{Failure, Outcome};
 
 /// Statuses are below this.
@@ -160,10 +160,10 @@ impl Recorder {
     pub fn new(steps: usize, spans: usize, start_ns: u64) -> Self {
         Self {
             start_ns,
-            interval: Interval::new(steps),
+            interval: Interval::reserved(steps),
             core_time_ns: (0, 0),
             waited_in_line: 0,
-            counts: Counts::new(steps, spans),
+            counts: Counts::reserved(steps, spans),
         }
     }
 
@@ -409,13 +409,37 @@ impl Recorder {
 }
 
 impl Counts {
-    /// All zero, for so many metrics and spans.
+    /// All zero, for so many metrics and spans. Histograms take their memory when something is counted.
     pub fn new(steps: usize, spans: usize) -> Self {
         Self {
             steps: vec![StepCounts::default(); steps],
             spans: vec![SpanCounts::default(); spans],
             connects: Latencies::default(),
             turns: Latencies::default(),
+        }
+    }
+
+    /// What they take of memory. As a rule a step has no failures and is no poll.
+    pub fn size(steps: usize, spans: usize) -> Size {
+        let of_step = size_of::<StepCounts>() + STATUSES * size_of::<u64>();
+        Size {
+            bytes: size_of::<Self>() + steps * of_step + spans * size_of::<SpanCounts>(),
+            histograms: 3 * steps + spans + 2,
+            histograms_max: 5 * steps + spans + 2,
+        }
+    }
+
+    /// The same for a shard, which counts into them without an allocation.
+    fn reserved(steps: usize, spans: usize) -> Self {
+        let span = || SpanCounts {
+            begun: 0,
+            times: Latencies::reserved(),
+        };
+        Self {
+            steps: (0..steps).map(|_| StepCounts::reserved()).collect(),
+            spans: (0..spans).map(|_| span()).collect(),
+            connects: Latencies::reserved(),
+            turns: Latencies::reserved(),
         }
     }
 }
@@ -448,6 +472,17 @@ impl Default for StepCounts {
 }
 
 impl StepCounts {
+    /// With memory for the times of what succeeds. The first failure of a step takes some for itself, as it does for
+    /// its example, and so does the first poll that ends: most steps have neither.
+    fn reserved() -> Self {
+        Self {
+            service: Latencies::reserved(),
+            response: Latencies::reserved(),
+            client: Latencies::reserved(),
+            ..Self::default()
+        }
+    }
+
     fn so_far(&self) -> InLoad {
         InLoad {
             begun: self.sent,

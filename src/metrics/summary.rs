@@ -2,7 +2,6 @@
 
 use super::effort::Effort;
 use super::interval::StepInterval;
-use super::latencies::Latencies;
 use super::recorder::Counts;
 use super::seconds::Seconds;
 use super::series::Series;
@@ -81,7 +80,7 @@ impl Sample {
     pub fn all(&self) -> StepInterval {
         let mut all = StepInterval::default();
         for step in &self.steps {
-            all += &step.unpack();
+            step.add_to(&mut all);
         }
         all
     }
@@ -102,16 +101,18 @@ impl StepSample {
 
     /// With its histogram again. What was open at its end is not kept.
     pub fn unpack(&self) -> StepInterval {
-        let (sum_ns, min_ns, max_ns) = self.exact_ns;
-        StepInterval {
-            requests: self.requests,
-            failures: self.failures,
-            answers: self.answers,
-            body_bytes: self.body_bytes,
-            open: Latencies::default(),
-            response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)
-                .expect("packed by this module"),
-            ..StepInterval::default()
-        }
+        let mut step = StepInterval::default();
+        self.add_to(&mut step);
+        step
+    }
+
+    fn add_to(&self, sum: &mut StepInterval) {
+        sum.requests += self.requests;
+        sum.failures += self.failures;
+        sum.answers += self.answers;
+        sum.body_bytes += self.body_bytes;
+        sum.response
+            .add_v2_deflate(&self.response_v2, self.exact_ns)
+            .expect("packed by this module");
     }
 }

@@ -263,14 +263,15 @@ fn sample_record(sample: &Sample) -> SampleRecord {
             .steps
             .iter()
             .map(|step| {
-                let unpacked = step.unpack();
+                let (sum_ns, min_ns, max_ns) = step.exact_ns;
                 StepSampleRecord {
                     requests: step.requests,
                     failures: step.failures,
                     body_bytes: step.body_bytes,
-                    sum_us: step.exact_ns.0 as f64 / 1e3,
-                    min_us: unpacked.response.min_us(),
-                    max_us: unpacked.response.max_us(),
+                    sum_us: sum_ns as f64 / 1e3,
+                    // `u64::MAX` is that of none.
+                    min_us: min_ns.min(max_ns) as f64 / 1e3,
+                    max_us: max_ns as f64 / 1e3,
                     response: STANDARD.encode(&step.response_v2),
                 }
             })
@@ -286,11 +287,11 @@ fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Back from a sample's packed histogram.
+/// Adds a sample's packed histogram.
 ///
 /// # Errors
 /// When the record was changed by hand and holds no such histogram.
-pub fn unpack_sample(step: &StepSampleRecord) -> Result<Latencies, String> {
+pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
     let bytes = STANDARD
         .decode(&step.response)
         .map_err(|error| format!("not base64: {error}"))?;
@@ -299,5 +300,8 @@ pub fn unpack_sample(step: &StepSampleRecord) -> Result<Latencies, String> {
         true => u64::MAX,
         false => ns(step.min_us),
     };
-    Latencies::from_v2_deflate(&bytes, (step.sum_us * 1e3) as u128, min_ns, ns(step.max_us))
+    sum.add_v2_deflate(
+        &bytes,
+        ((step.sum_us * 1e3) as u128, min_ns, ns(step.max_us)),
+    )
 }

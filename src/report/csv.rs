@@ -4,6 +4,8 @@
 //! requests, the percentiles of the history are of the last ten seconds, and the last row of `_stats.csv` is the
 //! aggregate with an empty type.
 
+use std::collections::VecDeque;
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +13,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::metrics::latencies::Latencies;
 
-use super::build::{times, unpack_sample};
+use super::build::{add_sample, times};
 use super::record::{Record, SampleRecord, SearchRecord, Times};
 use super::{files, record};
 
@@ -109,9 +111,9 @@ pub fn levels(search: &SearchRecord) -> String {
 /// When the record's histograms were damaged.
 pub fn stats(record: &Record) -> Result<String> {
     let mut text = format!("{STATS},{PERCENTILES}\n");
-    let mut sums = Sums::new(record.steps.len());
+    let mut sums = Sums::default();
     for sample in &record.series {
-        sums.add(sample)?;
+        sums += &Sums::of(sample, Steps::Together)?;
     }
     let mut requests = 0;
     let mut body_bytes = 0;
@@ -134,7 +136,7 @@ pub fn stats(record: &Record) -> Result<String> {
         ];
         text += &(row.join(",") + "\n");
     }
-    let all = times(&sums.all());
+    let all = times(&sums.all.latencies);
     let row = [
         String::new(),
         "Aggregated".into(),
@@ -160,22 +162,29 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
     let mut text = format!("{HISTORY},{PERCENTILES},{HISTORY_TOTALS}\n");
     let started_at = humantime::parse_rfc3339(&record.run.started_at)
         .context("the record's started_at is no RFC 3339 time")?;
-    let mut sums = Sums::new(record.steps.len());
+    let steps = if full { Steps::Each } else { Steps::Together };
+    let mut sums = Sums::default();
     let of_load = record.series.iter().filter(|sample| !sample.is_drain);
     let load_to_s = of_load.map(|sample| sample.t_s).fold(0.0, f64::max);
-    for (index, sample) in record.series.iter().enumerate() {
-        sums.add(sample)?;
-        let mut window = Sums::new(record.steps.len());
-        let recent = record.series[..=index].iter().rev();
+    // Samples are unpacked once, and kept as long as they are in the window.
+    let mut recent: VecDeque<(f64, Sums)> = VecDeque::new();
+    for sample in &record.series {
+        let unpacked = Sums::of(sample, steps)?;
+        sums += &unpacked;
         // What came after the load's end is in no rate: the last rows have those of the load's last seconds.
-        let of_load = recent.filter(|recent| !recent.is_drain);
-        let load_to_s = sample.t_s.min(load_to_s);
-        for sample in of_load.take_while(|recent| recent.t_s > load_to_s - WINDOW_S) {
-            window.add(sample)?;
+        if !sample.is_drain {
+            recent.push_back((sample.t_s, unpacked));
+        }
+        let from_s = sample.t_s.min(load_to_s) - WINDOW_S;
+        while recent.front().is_some_and(|(t_s, _)| *t_s <= from_s) {
+            recent.pop_front();
+        }
+        let mut window = Sums::default();
+        for (_, sample) in &recent {
+            window += sample;
         }
         let at = unix_seconds(started_at, sample.t_s);
-        let mut row = |method: &str, name: &str, step: Option<usize>| {
-            let (total, recent) = (sums.of(step), window.of(step));
+        let mut row = |method: &str, name: &str, total: &Sum, recent: &Sum| {
             let all = times(&total.latencies);
             let cells = [
                 at.to_string(),
@@ -196,11 +205,15 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
             text += &(cells.join(",") + "\n");
         };
         if full {
-            for (index, step) in record.steps.iter().enumerate() {
-                row(&step.method, &step.name, Some(index));
+            for (step, (total, recent)) in record
+                .steps
+                .iter()
+                .zip(sums.steps.iter().zip(&window.steps))
+            {
+                row(&step.method, &step.name, total, recent);
             }
         }
-        row("", "Aggregated", None);
+        row("", "Aggregated", &sums.all, &window.all);
     }
     Ok(text)
 }
@@ -238,8 +251,20 @@ fn moment(start: SystemTime, s: f64) -> Option<SystemTime> {
     (since_1970.as_secs() < YEAR_10000_S).then_some(at)
 }
 
-/// Samples added up, by step.
+/// What of samples is added up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    /// All steps as one.
+    Together,
+    /// Each step besides.
+    Each,
+}
+
+/// Samples added up.
+#[derive(Default)]
 struct Sums {
+    all: Sum,
+    /// None where they are not asked for.
     steps: Vec<Sum>,
 }
 
@@ -253,48 +278,47 @@ struct Sum {
 }
 
 impl Sums {
-    fn new(steps: usize) -> Self {
-        Self {
-            steps: vec![Sum::default(); steps],
+    fn of(sample: &SampleRecord, steps: Steps) -> Result<Self> {
+        let mut sums = Self::default();
+        for step in &sample.steps {
+            let mut sum = Sum {
+                requests: step.requests,
+                failures: step.failures,
+                body_bytes: step.body_bytes,
+                length_s: sample.length_s,
+                latencies: Latencies::default(),
+            };
+            add_sample(&mut sum.latencies, step)
+                .map_err(|reason| anyhow!("the record's series: {reason}"))?;
+            sums.all += &sum;
+            if steps == Steps::Each {
+                sums.steps.push(sum);
+            }
+        }
+        // Steps lie beside each other in time.
+        sums.all.length_s = sample.length_s;
+        Ok(sums)
+    }
+}
+
+impl AddAssign<&Self> for Sums {
+    fn add_assign(&mut self, other: &Self) {
+        self.all += &other.all;
+        let steps = self.steps.len().max(other.steps.len());
+        self.steps.resize(steps, Sum::default());
+        for (sum, more) in self.steps.iter_mut().zip(&other.steps) {
+            *sum += more;
         }
     }
+}
 
-    fn add(&mut self, sample: &SampleRecord) -> Result<()> {
-        for (sum, step) in self.steps.iter_mut().zip(&sample.steps) {
-            sum.requests += step.requests;
-            sum.failures += step.failures;
-            sum.body_bytes += step.body_bytes;
-            sum.length_s += sample.length_s;
-            sum.latencies +=
-                &unpack_sample(step).map_err(|reason| anyhow!("the record's series: {reason}"))?;
-        }
-        Ok(())
-    }
-
-    /// One step's sum, or that of all.
-    fn of(&self, step: Option<usize>) -> Sum {
-        if let Some(step) = step {
-            return self.steps[step].clone();
-        }
-        let mut all = Sum {
-            length_s: self.steps.first().map_or(0.0, |sum| sum.length_s),
-            latencies: self.all(),
-            ..Sum::default()
-        };
-        for sum in &self.steps {
-            all.requests += sum.requests;
-            all.failures += sum.failures;
-            all.body_bytes += sum.body_bytes;
-        }
-        all
-    }
-
-    fn all(&self) -> Latencies {
-        let mut all = Latencies::default();
-        for sum in &self.steps {
-            all += &sum.latencies;
-        }
-        all
+impl AddAssign<&Self> for Sum {
+    fn add_assign(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.body_bytes += other.body_bytes;
+        self.length_s += other.length_s;
+        self.latencies += &other.latencies;
     }
 }
 

@@ -130,7 +130,7 @@ impl IntervalLog {
             .with_max_value_divisor(MAX_DIVISOR)
             .begin_log_with(&mut rows, &mut self.serializer)?;
         for (tag, step) in self.tags.iter().zip(&stretch.interval.steps) {
-            log.write_histogram(step.response.histogram(), begin, length, Tag::new(tag))
+            log.write_histogram(&step.response.to_histogram(), begin, length, Tag::new(tag))
                 .map_err(io::Error::other)?;
         }
         // It began with the divisor, which the head of the file has told already.

@@ -1,5 +1,6 @@
 //! The response decoder: no split of a stream changes what is made of it.
 
+use opsurge::http::buffers::Buffers;
 use opsurge::http::response::{Decoded, Decoder, Expecting, Keep, Phase};
 
 /// Streams up to this length are also fed byte by byte.
@@ -55,12 +56,13 @@ pub fn decoder(input: &[u8]) {
 /// Feeds a stream in pieces, then its end.
 fn verdict(pieces: &[&[u8]], expecting: Expecting, keep: Keep) -> Verdict {
     let mut decoder = Decoder::new();
+    let mut buffers = Buffers::default();
     decoder.start(expecting, keep);
     assert_eq!(decoder.phase(), Phase::BeforeHead);
     let mut decoded = Decoded::Partial;
     let mut before = 0;
     for piece in pieces {
-        decoded = decoder.on_bytes(piece);
+        decoded = decoder.on_bytes(piece, &mut buffers);
         if decoded != Decoded::Partial {
             break;
         }

@@ -129,7 +129,8 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> We
     COUNTS.set(true);
     let shard = Shard::new(plan, index, weighed);
     // As the collector gives them to each shard.
-    let mut spare = vec![Interval::new(plan.scenario.metrics.len()); 2];
+    let spare = [(); 2].map(|()| Interval::reserved(plan.scenario.metrics.len()));
+    let mut spare = Vec::from(spare);
     let on_interval = Box::new(|_, recorder: &mut Recorder| {
         let empty = spare.pop().expect("they come back at once");
         let mut full = recorder.swap_interval(empty);
@@ -226,6 +227,14 @@ impl Driver for Weighed {
     }
 }
 
+/// Bytes of the body that `GET /long` is answered with.
+pub const LONG_BYTES: usize = 60_000;
+
+fn long_answer() -> Vec<u8> {
+    let body = format!("{:<LONG_BYTES$}", "{\"id\":\"7\"}");
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG_BYTES}\r\n\r\n{body}").into_bytes()
+}
+
 /// A server that takes every request, and always answers the same.
 #[derive(Default)]
 struct Canned {
@@ -245,11 +254,12 @@ impl Service for Canned {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let hash = hasher.hash_one((now_ns, bytes));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
-        let answer = match bytes[0] {
-            b'G' => canned::STATE,
-            _ => canned::ACCEPTED,
+        let answer = match bytes {
+            _ if bytes.starts_with(b"GET /long") => long_answer(),
+            [b'G', ..] => canned::STATE.to_vec(),
+            _ => canned::ACCEPTED.to_vec(),
         };
-        replies.push(Reply::Bytes(SERVICE_NS, answer.to_vec()));
+        replies.push(Reply::Bytes(SERVICE_NS, answer));
     }
 
     fn on_close(&mut self, _connection: ConnectionId) {}

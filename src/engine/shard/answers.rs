@@ -34,7 +34,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 let bytes = received.map_or(&[][..], |received| self.driver.received(received));
                 let rest = &bytes[at..];
                 let connection = &mut self.pool.connections[slot as usize];
-                let happening = connection.on(event.io, rest, sending);
+                let happening = connection.on(event.io, rest, sending, &mut self.buffers);
                 let is_all = match happening {
                     Happening::Answered { consumed, .. } => consumed == rest.len(),
                     _ => true,
@@ -96,7 +96,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     pub(super) fn drop_connection(&mut self, slot: u32) {
         self.driver.close(self.id_of(slot));
-        self.pool.connections[slot as usize].state = State::Closed;
+        let connection = &mut self.pool.connections[slot as usize];
+        connection.state = State::Closed;
+        connection.decoder.give_back(&mut self.buffers);
     }
 
     fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
@@ -128,7 +130,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 });
         }
         let connection = &mut self.pool.connections[slot as usize];
-        connection.on_taken(reusable);
+        connection.on_taken(reusable, &mut self.buffers);
         let goes_on = reusable && connection.awaited > 0;
         if !reusable {
             self.driver.close_after_fin(self.id_of(slot));

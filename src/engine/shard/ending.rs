@@ -115,6 +115,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Hands over the interval that ends at a time, no later than the present second does.
     fn hand_over(&mut self, end_ns: u64, on_interval: &mut OnInterval<'_>) {
         self.take_stock();
+        self.buffers.trim();
         let handover = self.handover(end_ns);
         on_interval(handover, &mut self.recorder);
     }

@@ -14,6 +14,7 @@ mod outgoing;
 mod sums;
 mod users;
 
+use crate::http::buffers::Buffers;
 use crate::http::request::SHARED_MAX;
 use crate::io::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert};
 use crate::metrics::outcome::Failure;
@@ -25,14 +26,18 @@ use crate::plan::{Connections, Plan};
 
 use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
 use super::connection::Detail;
+use super::example;
 use super::pool::Pool;
 use super::requests::Requests;
 use super::timers::Timers;
 use super::user::{Tally, User};
 use super::{Control, Ended, Order};
+use limits::EXPIRED_MAX;
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
+/// Buffers that a connection may borrow: for the head and the body of its answer, or for a head in two places.
+const BUFFERS_EACH: usize = 2;
 /// Longest sleep: how late an order from outside may be noticed.
 pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// Length of an interval sample.
@@ -82,6 +87,8 @@ pub struct Shard<'p, D> {
     users: Vec<Seat>,
     /// Of the users that are not asleep.
     requests: Requests,
+    /// For what is kept of answers.
+    buffers: Buffers,
     users_max: usize,
     /// Of each user, or empty when the plan does not ask for it.
     tallies: Vec<Tally>,
@@ -101,7 +108,8 @@ pub struct Shard<'p, D> {
     random: Keyed,
     /// Users whose request is in the batch that goes out with this turn.
     submitted: Vec<u32>,
-    /// Users whose requests fail by the end of the connection at hand, the last one first.
+    /// Users whose requests fail by the end of the connection at hand, or have waited for one for too long; the last one
+    /// first.
     failing: Vec<(u32, Failure, Detail)>,
     /// What the batch that is rendered now shares with others.
     inserts: Vec<Insert>,
@@ -173,8 +181,12 @@ struct Progress {
     spun_ns: u64,
     turns: u64,
     waited_in_line: u64,
-    /// When the whole waiting line is looked through next.
-    line_looked_at_ns: u64,
+    /// When the last look through the whole waiting line began.
+    line_swept_ns: u64,
+    /// No user in the line has an earlier time limit, but for those that a look under way has not come to.
+    line_limit_ns: u64,
+    /// Users in the line whose time is over that this turn may still see off.
+    expiries_left: usize,
     last_done_ns: u64,
 }
 
@@ -235,6 +247,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             pool,
             users: Vec::with_capacity(users_max),
             requests: Requests::new(users_max),
+            buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
             users_max,
             tallies: Vec::with_capacity(match plan.keeps_tallies() {
                 true => users_max,
@@ -254,7 +267,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             random: Keyed::new(plan.seed),
             // Each event may bring the answers of a whole batch.
             submitted: Vec::with_capacity(plan.connections.depth() * EVENTS_MAX + 3 * WOKEN_MAX),
-            failing: Vec::with_capacity(plan.connections.depth()),
+            failing: Vec::with_capacity(plan.connections.depth().max(EXPIRED_MAX)),
             inserts: Vec::with_capacity(INSERTS_MAX),
             progress: Progress {
                 start_ns: 0,
@@ -278,7 +291,9 @@ impl<'p, D: Driver> Shard<'p, D> {
                 spun_ns: 0,
                 turns: 0,
                 waited_in_line: 0,
-                line_looked_at_ns: 0,
+                line_swept_ns: 0,
+                line_limit_ns: u64::MAX,
+                expiries_left: EXPIRED_MAX,
                 last_done_ns: 0,
             },
         }
@@ -429,11 +444,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let looked_at_ns = self.progress.now_ns + SLEEP_NS_MAX;
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
         let change_ns = self.next_change_ns().unwrap_or(u64::MAX);
-        let line_ns = match self.pool.first_in_line() {
-            None => u64::MAX,
-            Some(_) if self.plan.scenario.has_own_timeouts => self.progress.line_looked_at_ns,
-            Some(user) => self.time_limit_ns(user),
-        };
+        let line_ns = self.line_due_ns();
         let arrival_ns = self.next_arrival_ns().unwrap_or(u64::MAX);
         let due_ns = timers_ns.min(change_ns).min(line_ns).min(arrival_ns);
         // The second ends on time, so that those of all shards mean the same.

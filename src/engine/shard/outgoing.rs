@@ -33,8 +33,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
         // this turn is over.
-        if let Some(slot) = self.pool.acquire(id) {
-            self.on_joined(slot, id);
+        match self.pool.acquire(id) {
+            Some(slot) => self.on_joined(slot, id),
+            None => self.limit_time_in_line(id),
         }
     }
 
@@ -56,7 +57,12 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.progress.waited_in_line += u64::from(waited);
             // Its time is over too: a connection is of no more use to it.
             if self.time_limit_ns(next) <= self.progress.now_ns {
-                self.fail(next, Failure::WaitTimeout, Detail::None);
+                self.expire(next);
+                // Before it goes on with the others, it begins another turn.
+                if self.progress.expiries_left == 0 {
+                    self.pool.set_free(slot);
+                    return;
+                }
             } else {
                 self.pool.join(slot, next);
                 self.on_joined(slot, next);
@@ -176,7 +182,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn await_answer(&mut self, slot: u32) {
         let step = self.step_of(self.pool.connections[slot as usize].user);
         let keep = Keep {
-            body_bytes: step.keep.body_bytes.max(example::BYTES),
+            body_bytes: example::body_bytes_of(step),
             ..step.keep
         };
         self.pool.connections[slot as usize].await_answer(step.expecting, keep);
