@@ -20,7 +20,7 @@ use crate::io::{
 };
 use crate::metrics::outcome::Failure;
 use crate::plan::duration;
-use crate::plan::secrets::Secrets;
+use crate::plan::secrets::{SEARCHED_BYTES_MAX, Secrets};
 
 use super::args::RequestArgs;
 use super::sockets::Connecting;
@@ -140,6 +140,10 @@ impl Request {
         let mut secrets = Secrets::default();
         for (name, value) in &fields {
             secrets.add_field(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        }
+        for text in [&bytes, body.as_ref().unwrap_or(&Vec::new())] {
+            let start = &text[..text.len().min(SEARCHED_BYTES_MAX)];
+            secrets.add_members(&String::from_utf8_lossy(start));
         }
         Ok(Self {
             head: bytes,

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use anyhow::Result;
 
 use crate::plan::compile::{Context, compile};
+use crate::plan::place::in_one_line;
+use crate::plan::random::Keyed;
 use crate::plan::scenario::{Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
 use crate::plan::{BUILTIN, FORMAT};
@@ -20,6 +22,9 @@ use super::{Exit, say};
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
 /// Most numbers of users that rates are shown for, beside each other.
 const COLUMNS_MAX: usize = 4;
+/// Whose requests are shown, and of which run.
+const USER_SHOWN: u64 = 0;
+const SEED_SHOWN: u64 = 0;
 /// Bytes of a request that are shown.
 const SHOWN_BYTES: usize = 4_096;
 
@@ -190,17 +195,23 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
     let _ = writeln!(text, "\n== {title}: {} {}{poll}", label.method, label.name);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ns = now.unwrap_or_default().as_nanos() as u64;
-    let request = scenario.first_request(index, 0, 0, wall_ns);
-    let shown = String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).into_owned();
-    let shown = scenario.secrets.mask(&shown);
-    let (request_line, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
-    // What answers bring stands there percent-encoded.
-    let names = scenario.variables.names();
-    let request_line = names.fold(request_line.to_owned(), |line, name| {
-        line.replace(&format!("%3C{name}%3E"), &format!("<{name}>"))
+    let request = scenario.first_request(index, USER_SHOWN, SEED_SHOWN, wall_ns);
+    let shown =
+        String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).replace('\r', "");
+    // What answers bring stands there as `<name>`, percent-encoded in a path: a hole, which is no secret.
+    let names: Vec<&str> = scenario.variables.names().collect();
+    let with_holes = names.iter().fold(shown, |text, name| {
+        let text = text.replace(&format!("%3C{name}%3E"), &format!("{{{{{name}}}}}"));
+        text.replace(&format!("<{name}>"), &format!("{{{{{name}}}}}"))
     });
+    let secrets = scenario.secrets_of_row(USER_SHOWN, Keyed::new(SEED_SHOWN));
+    let masked = secrets.mask_own(&with_holes);
+    let shown = names.iter().fold(masked, |text, name| {
+        text.replace(&format!("{{{{{name}}}}}"), &format!("<{name}>"))
+    });
+    let (request_line, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
     for line in request_line.lines().chain(rest.trim_end().lines()) {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", in_one_line(line));
     }
     if request.len() > SHOWN_BYTES {
         let rest = (request.len() - SHOWN_BYTES) as u64;

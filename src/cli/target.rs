@@ -7,6 +7,8 @@ use http::Uri;
 use socket2::SockAddr;
 
 use crate::io::socket;
+use crate::plan::members::{self, Author};
+use crate::plan::place::in_one_line;
 
 /// Time that the trial connections may take before a run is called off.
 pub(super) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
@@ -111,12 +113,13 @@ impl Target {
     }
 }
 
-/// A URL, or what was typed in the place of one, as an error may repeat it: without credentials, and no further than to
-/// its first space, as in a header that was meant for `--header`.
+/// A URL, or what was typed in the place of one, as an error may repeat it: without credentials in it or its query, and
+/// no further than to its first space, as in a header that was meant for `--header`.
 pub(super) fn shown(text: &str) -> String {
+    let text = in_one_line(&members::mask(text, Author::Other));
     let (scheme, rest) = match text.find("://") {
         Some(at) => text.split_at(at + 3),
-        None => ("", text),
+        None => ("", &text[..]),
     };
     // A password may have any character, so its end is the last @.
     let (hidden, rest) = match rest.rfind('@') {

@@ -8,7 +8,7 @@ use super::duration;
 use super::feeder::{Feeder, Order};
 use super::load::{Point, Staircase};
 use super::open::RatePoint;
-use super::place::{ScenarioError, Source, did_you_mean};
+use super::place::{ScenarioError, Source, did_you_mean, label};
 use super::request::read_headers;
 use super::scenario::{LoadDefaults, RuleText, Scenario};
 use super::secrets::Secrets;
@@ -113,8 +113,8 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
     let has_own_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
     Ok(Scenario {
-        name,
-        about: about.to_owned(),
+        name: label(&name),
+        about: label(about),
         has_own_timeouts,
         steps: compiler.steps,
         start,

@@ -4,6 +4,7 @@ use crate::http::request::{Encoding, Part, Template};
 
 use super::compile::read_file;
 use super::place::{ScenarioError, did_you_mean};
+use super::secrets::SEARCHED_BYTES_MAX;
 use super::step::Compiler;
 use super::text::{Site, check_holes, check_json, is_header_character, not_for_a_path};
 use super::toml::{Item, Table};
@@ -84,6 +85,8 @@ impl<'s> Compiler<'_, 's> {
             (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
             (body, _) => body,
         };
+        let secret_text = start_of(head.iter().chain(body.iter().flatten()));
+        self.texts.secrets.add_members(&secret_text);
         let template = Template::new(head, body);
         if template.bytes_max() > RENDERED_BYTES_MAX {
             return Err(path.error(format!(
@@ -238,6 +241,22 @@ impl<'s> Compiler<'_, 's> {
         };
         Ok((Some(parts), content_type))
     }
+}
+
+/// The start of what parts make together, `{{}}` for each value.
+fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
+    let mut text = Vec::new();
+    for part in parts {
+        let room = SEARCHED_BYTES_MAX.saturating_sub(text.len());
+        text.extend_from_slice(match part {
+            Part::Literal(bytes) => &bytes[..bytes.len().min(room)],
+            Part::Value(..) => b"{{}}",
+        });
+        if room == 0 {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 type Field = (String, Vec<Part>);

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
-use super::expect::{Expect, Extract, StatusSet};
+use super::expect::{Expect, Extract, Reply, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
-use super::place::{ScenarioError, in_one_line};
+use super::place::{ScenarioError, label};
 use super::random::{Keyed, Stream, below};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
@@ -185,7 +185,7 @@ impl RuleText {
     /// What is wrong with it, at its place.
     pub fn error(&self, reason: String) -> ScenarioError {
         ScenarioError {
-            reason: in_one_line(&reason),
+            reason: label(&reason),
             ..self.place.clone()
         }
     }
@@ -238,6 +238,30 @@ impl Scenario {
         })
     }
 
+    /// What must not be shown with a request of a user: what it has out of answers, and [`Scenario::secrets_of_row`]. It
+    /// allocates: for the few requests that are shown.
+    pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
+        let mut secrets = self.secrets_of_row(user, random);
+        for slot in self.variables.extracted() {
+            secrets.add(&String::from_utf8_lossy(slot.text(values)));
+        }
+        secrets
+    }
+
+    /// The scenario's secrets, and a user's row of the CSV file.
+    pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
+        let mut secrets = self.secrets.clone();
+        let columns = self.feeder.columns().len();
+        let row = (columns > 0).then(|| self.feeder.row_of(user, random));
+        for (row, column) in row
+            .into_iter()
+            .flat_map(|row| (0..columns).map(move |column| (row, column)))
+        {
+            secrets.add(&String::from_utf8_lossy(self.feeder.text(row, column)));
+        }
+        secrets
+    }
+
     /// Mean length of a pass of the work loop, its pauses included, when every request takes `request_ns`.
     pub fn pass_ns(&self, request_ns: u64) -> u64 {
         let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
@@ -283,6 +307,16 @@ impl LoadDefaults {
 }
 
 impl Step {
+    /// Adds what the step would take out of an answer: it may be secret before it is anybody's.
+    pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
+        let mut values = vec![0; stride];
+        for extract in &self.extract {
+            if extract.store(reply, &mut values).is_ok() {
+                secrets.add(&String::from_utf8_lossy(extract.slot.text(&values)));
+            }
+        }
+    }
+
     /// Makes the values of one request; `origin` says whose and which.
     #[inline]
     pub fn refresh(&self, origin: &Origin<'_>, values: &mut [u8]) {

@@ -7,8 +7,8 @@ use crate::http::response::Expecting;
 
 use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
 use super::compile::{Context, read_duration, read_wait};
-use super::expect::{Expect, Extract, FoundIn, StatusSet};
-use super::place::{ScenarioError, did_you_mean};
+use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use super::place::{ScenarioError, did_you_mean, label};
 use super::request::Headers;
 use super::scenario::{MetricLabel, OnFailure, Step, StepIndex, Task};
 use super::spans::Spans;
@@ -189,7 +189,7 @@ impl<'c, 's> Compiler<'c, 's> {
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
         }
         let path = table.need("path", "path = \"/health\"")?;
-        let name = table.read("name", Item::text)?.unwrap_or(path.text()?);
+        let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         self.texts.fresh_bytes = 0;
         self.texts.present = format!("{method_name} {}", path.text()?);
         let template = self.template(table, method_name, &path)?;
@@ -201,6 +201,14 @@ impl<'c, 's> Compiler<'c, 's> {
             statuses: StatusSet::success(),
             rules: Vec::new(),
         });
+        for rule in &expect.rules {
+            if let Rule::Equals(pointer, json) = rule {
+                let name = pointer.to_string().replace('/', ".");
+                self.texts
+                    .secrets
+                    .add_members(&format!("\"{name}\": {json}"));
+            }
+        }
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.is_some(), &extract)?;
         let pause = table.read("pause", |item| match read_wait(item)? {
@@ -221,7 +229,7 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         let hints = table.read("hints", read_hints)?.unwrap_or_default();
         let step = Step {
-            metric: self.metric(method_name, name, repeat.is_some(), hints),
+            metric: self.metric(method_name, &name, repeat.is_some(), hints),
             shared_first: self.shared_count,
             template,
             fresh,
