@@ -120,7 +120,8 @@ pub struct RunArgs {
         help_heading = "Target"
     )]
     pub api_key_env: String,
-    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated
+    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated, with one name too. {{holes}} are filled;
+    /// Host names a virtual host; 'Connection: close' means a connection for each request
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
     pub headers: Vec<String>,
     /// Of how connections are made.
@@ -335,7 +336,7 @@ pub struct RequestArgs {
     /// Method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// Header, e.g. --header 'Accept: text/plain'; may be repeated
+    /// Header, e.g. --header 'Accept: text/plain'; may be repeated, with one name too. {{holes}} are filled as in run
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
     /// Body: text, or @FILE

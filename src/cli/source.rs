@@ -52,18 +52,20 @@ impl Source {
                 )
             }
         };
-        let method = match (method, &args.body) {
-            (Some(method), _) => method,
-            (None, Some(_)) => "POST",
-            (None, None) => "GET",
-        };
-        let text = of_one_step(method, &path, args.body.as_deref());
-        let source = Self {
-            origin: flag.to_owned(),
-            text,
+        Ok((
+            Self::of_url(flag, method, &path, args.body.as_deref()),
+            target,
+        ))
+    }
+
+    /// A scenario of one step.
+    pub fn of_url(origin: &str, method: Option<&str>, path: &str, body: Option<&str>) -> Self {
+        let method = method.unwrap_or(if body.is_some() { "POST" } else { "GET" });
+        Self {
+            origin: origin.to_owned(),
+            text: of_one_step(method, path, body),
             folder: PathBuf::from("."),
-        };
-        Ok((source, target))
+        }
     }
 
     /// A file when it looks like one, else a built-in scenario.
@@ -94,6 +96,21 @@ impl Source {
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         std::fs::read(self.folder.join(name)).map_err(|error| error.to_string())
     }
+}
+
+/// `NAME: VALUE` -> a field's name and value as typed. What they may be is checked where they are compiled.
+///
+/// # Errors
+/// With the reason; nothing is repeated, it may be a secret.
+pub(super) fn parse_header(text: &str) -> Result<(String, String)> {
+    let Some((name, value)) = text.split_once(':') else {
+        bail!("--header takes 'NAME: VALUE', with a colon between the two");
+    };
+    let name = name.trim();
+    http::HeaderName::from_bytes(name.as_bytes()).context(
+        "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
+    )?;
+    Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 /// Name and text of a built-in scenario.

@@ -1,6 +1,7 @@
 //! HTTP/1.1 as bytes, pure: [`request`] renders what goes out, [`response`] decodes what comes back
-//! (with `head` for the fields that decide its framing and `chunked` for the one framing that needs a machine).
+//! (with `head` for the fields that decide its framing and `chunked` for the one framing that needs a machine); [`body`] tells text from what no screen shows.
 
+pub mod body;
 mod chunked;
 mod head;
 pub mod request;

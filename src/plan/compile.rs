@@ -38,8 +38,10 @@ pub struct Context<'c> {
     pub env: &'c dyn Fn(&str) -> Option<String>,
     /// Reads a file that the scenario names; the error is the reason.
     pub read: &'c dyn Fn(&str) -> Result<Vec<u8>, String>,
-    /// Fields for every request, from the command line; checked.
+    /// Fields for every request, from the command line: names as typed, and values, with holes.
     pub headers: &'c [(String, String)],
+    /// Methods beside those that a scenario can have are allowed.
+    pub any_method: bool,
     /// Instead of the scenario's wait.
     pub wait: Option<Wait>,
     /// Instead of the pauses after steps.
@@ -57,6 +59,7 @@ impl<'c> Context<'c> {
             env: &|_| None,
             read: &|_| Err("files are not read here".into()),
             headers: &[],
+            any_method: false,
             wait: None,
             pause: None,
         }

@@ -69,6 +69,8 @@ pub struct Step {
     pub metric: u16,
     /// The request.
     pub template: Template,
+    /// It says that it is the last request on its connection.
+    pub closes: bool,
     /// Index of the first of its shared stretches in [`Scenario::shared`].
     pub shared_first: u32,
     /// Values that are made anew for each request.
@@ -216,7 +218,22 @@ impl Scenario {
 
     /// The request that a user sends when a step is its first, with nothing taken out of answers but `<name>`.
     pub fn first_request(&self, index: StepIndex, user: u64, seed: u64, wall_ns: u64) -> Vec<u8> {
-        let step = &self.steps[usize::from(index)];
+        let (user, fresh) = self.first_values(index, user, seed, wall_ns);
+        let template = &self.steps[usize::from(index)].template;
+        template.whole(Values {
+            user: &user,
+            fresh: &fresh,
+        })
+    }
+
+    /// The values of that request: those of its user, and its own.
+    pub fn first_values(
+        &self,
+        index: StepIndex,
+        user: u64,
+        seed: u64,
+        wall_ns: u64,
+    ) -> (Vec<u8>, Vec<u8>) {
         let origin = |stream, text| Origin {
             random: Keyed::new(seed),
             user,
@@ -231,11 +248,8 @@ impl Scenario {
             .fill(&origin(Stream::Variable, 0), &mut values);
         self.variables.show_extracted(&mut values);
         let mut fresh = vec![0; self.fresh_stride];
-        step.refresh(&origin(Stream::Request, 1), &mut fresh);
-        step.template.whole(Values {
-            user: &values,
-            fresh: &fresh,
-        })
+        self.steps[usize::from(index)].refresh(&origin(Stream::Request, 1), &mut fresh);
+        (values, fresh)
     }
 
     /// What must not be shown with a request of a user: what it has out of answers, and [`Scenario::secrets_of_row`]. It

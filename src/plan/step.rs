@@ -9,7 +9,7 @@ use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer
 use super::compile::{Context, read_duration, read_wait};
 use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
 use super::place::{ScenarioError, did_you_mean, label};
-use super::request::Headers;
+use super::request::{Compiled, Headers};
 use super::scenario::{MetricLabel, OnFailure, Step, StepIndex, Task};
 use super::spans::Spans;
 use super::text::{Texts, check_name};
@@ -183,7 +183,7 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let method = table.need("method", "method = \"GET\"")?;
         let method_name = method.text()?;
-        if !METHODS.contains(&method_name) {
+        if !METHODS.contains(&method_name) && !self.context.any_method {
             let upper = method_name.to_ascii_uppercase();
             let near = did_you_mean(&upper, METHODS);
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
@@ -192,7 +192,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         self.texts.fresh_bytes = 0;
         self.texts.present = format!("{method_name} {}", path.text()?);
-        let template = self.template(table, method_name, &path)?;
+        let Compiled { template, closes } = self.template(table, method_name, &path)?;
         let fresh = std::mem::take(&mut self.texts.fresh);
         self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
         let repeat = read_repeat(table)?;
@@ -232,6 +232,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metric: self.metric(method_name, &name, repeat.is_some(), hints),
             shared_first: self.shared_count,
             template,
+            closes,
             fresh,
             pause: match (pause, self.context.pause) {
                 (Some(_), Some(instead)) => instead,
@@ -246,6 +247,7 @@ impl<'c, 's> Compiler<'c, 's> {
             idempotent: IDEMPOTENT.contains(&method_name),
             expecting: match method_name {
                 "HEAD" => Expecting::Head,
+                "CONNECT" => Expecting::Connect,
                 _ => Expecting::Body,
             },
             keep: keep(&expect, &extract),

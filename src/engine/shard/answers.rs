@@ -129,6 +129,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                     example::of_reply(status, unmet.as_ref(), reply.body, &secrets)
                 });
         }
+        // What was announced is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
+        let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_taken(reusable);
         let goes_on = reusable && connection.awaited > 0;
