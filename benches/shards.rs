@@ -89,7 +89,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
         .iter()
         .map(|shard| shard.cpu.user_ns + shard.cpu.system_ns)
         .sum();
-    let per_second = requests as f64 * 1e9 / run.duration_ns as f64;
+    let per_second = requests as f64 * 1e9 / run.load_ns as f64;
     (cpu_ns as f64 / requests as f64, per_second)
 }
 

@@ -118,7 +118,7 @@ def judge_sums(verdict, records, answers, faults):
             for status, n in step["statuses"].items():
                 statuses[f"{step['method']} {step['name']} {status}"] += n
     # What these were answered with, or spoilt by, nobody on this side has seen.
-    unseen = sum(r["totals"]["cut_off"] for r in records) + kinds["timeout"]
+    unseen = sum(r["totals"]["cut_off"] for r in records) + kinds["timeout"] + kinds["unanswered"]
     print("failures by kind: " + ", ".join(f"{kind} {n:,}" for kind, n in sorted(kinds.items())))
     print("faults committed: " + ", ".join(f"{name} {n:,}" for name, n in sorted(faults.items())))
     for fault, kind in SEEN_AS.items():

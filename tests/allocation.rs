@@ -182,6 +182,7 @@ fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
         spins: false,
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
+        drain_ns: None,
         seed: 1,
         connections,
         shards: 1,

@@ -350,6 +350,7 @@ fn plan(requests: u64) -> Plan {
         spins: false,
         run_time_ns: Some(60 * SECOND_NS),
         timeout_ns: 5 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,

@@ -26,6 +26,7 @@ fn plan(text: &str, open: Open, run_time_s: u64) -> Plan {
         spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
@@ -181,7 +182,8 @@ fn requests_leave_at_their_times_and_blocked_turns_move_none() {
             let open = Open::new(1_000.0, &[], arrivals, 2_000, 2_000);
             let plan = plan(ONE_STEP, open, 10);
             let (outcomes, journal) = run_on(&plan, network, |_| Answer::new(200, ""));
-            let (counts, from_ns) = outcomes[0].arrivals.expect("an open load");
+            let counts = outcomes[0].arrivals.expect("an open load");
+            let from_ns = outcomes[0].load_from_ns;
             assert_eq!(
                 (counts.due, counts.dropped, counts.never_begun),
                 (counts.started, 0, 0)
@@ -268,7 +270,8 @@ fn users_are_registered_before_the_first_arrival_and_take_turns() {
         after_ns: 5 * MS,
         ..Answer::new(200, "")
     });
-    let (counts, from_ns) = outcomes.arrivals.expect("an open load");
+    let counts = outcomes.arrivals.expect("an open load");
+    let from_ns = outcomes.load_from_ns;
     assert_eq!(
         (counts.due, counts.started, counts.waited),
         (1_000, 1_000, 0)
@@ -311,11 +314,16 @@ fn when_nobody_rests_more_users_are_got_ready_up_to_the_bound_and_waiting_counts
         ..Answer::new(200, "")
     });
     let step = &outcomes.recorder.counts.steps[0];
-    let (counts, from_ns) = outcomes.arrivals.expect("an open load");
+    let counts = outcomes.arrivals.expect("an open load");
+    let from_ns = outcomes.load_from_ns;
     assert_eq!(counts.due, 1_000);
     assert_eq!(counts.due, counts.started + counts.never_begun);
     assert!((495..=505).contains(&step.requests), "{}", step.requests);
-    assert!((490..=505).contains(&step.cut_off), "{}", step.cut_off);
+    assert!((490..=505).contains(&step.never_begun), "{step:?}");
+    assert_eq!(
+        step.sent, step.requests,
+        "what was never begun was not sent"
+    );
     assert_eq!(
         step.service.percentile_us(99.0).round(),
         step.service.percentile_us(1.0).round()
@@ -338,7 +346,7 @@ fn what_the_line_cannot_hold_is_dropped_and_counted() {
         after_ns: 500 * MS,
         ..Answer::new(200, "")
     });
-    let (counts, _) = outcomes.arrivals.expect("an open load");
+    let counts = outcomes.arrivals.expect("an open load");
     assert_eq!(counts.due, 400_000);
     assert_eq!(
         counts.due,
@@ -357,7 +365,7 @@ fn a_rate_of_stages_is_followed() {
     let open = Open::new(100.0, &points, Arrivals::Constant, 10, 10);
     let plan = plan(ONE_STEP, open, 15);
     let (outcomes, journal) = run(&plan, |_| Answer::new(200, ""));
-    let (_, from_ns) = outcomes.arrivals.expect("an open load");
+    let from_ns = outcomes.load_from_ns;
     let within = |from_s: u64, to_s: u64| {
         let range = from_ns + from_s * SECOND_NS..from_ns + to_s * SECOND_NS;
         journal
@@ -398,7 +406,7 @@ fn whatever_the_network_does_every_arrival_is_accounted_for() {
         };
         println!("seed {seed}");
         let (outcomes, _) = run_on(&plan, network, |_| Answer::new(200, ""));
-        let (counts, _) = outcomes[0].arrivals.expect("an open load");
+        let counts = outcomes[0].arrivals.expect("an open load");
         assert_eq!(
             counts.due,
             counts.started + counts.never_begun + counts.dropped,

@@ -38,6 +38,7 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
         spins: false,
         run_time_ns: None,
         timeout_ns: 2 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::Shared { count: 1, depth },
         shards: 1,

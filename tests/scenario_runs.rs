@@ -30,6 +30,7 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, run_time_s: u64) -> Plan {
         spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,

@@ -12,6 +12,7 @@ use binary::opsurge;
 use opsurge::analysis::breaking_point::{Growth, Search};
 use opsurge::analysis::criteria::{OPS_CORE_RULES, Rule};
 use opsurge::cli::hunt::{Course, Hunt};
+use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
 use opsurge::io::sim::Network;
 use opsurge::metrics::interval::Interval;
@@ -55,6 +56,7 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
         spins: false,
         run_time_ns: None,
         timeout_ns: 30 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
@@ -96,7 +98,8 @@ fn hunt(
         let is_open = plan.open.is_some();
         let mut begin_ns = 0;
         let steps = plan.scenario.metrics.len();
-        let on_interval = Box::new(move |now_ns: u64, recorder: &mut _| {
+        let on_interval = Box::new(move |handover: Handover, recorder: &mut _| {
+            let now_ns = handover.end_ns;
             let recorder: &mut opsurge::metrics::recorder::Recorder = recorder;
             let interval = recorder.swap_interval(Interval::new(steps));
             let load_from_ns = match is_open {

@@ -4,6 +4,7 @@ mod ops_core;
 mod server;
 
 use ops_core::OpsCore;
+use opsurge::engine::Ended;
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::{Network, Sim};
 use opsurge::plan::compile::{Context, compile};
@@ -33,6 +34,7 @@ fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
         spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
         timeout_ns: 30 * SECOND_NS,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards: 1,
@@ -164,7 +166,7 @@ fn iterations_bound_a_run_and_share_out_evenly() {
     let mut plan = plan(50, "0", 3_600);
     plan.load.iterations = Some(120);
     let (outcomes, sim) = run(&plan, OpsCore::new(0, 0), Network::calm(1_000), 1);
-    assert!(outcomes.all_finished);
+    assert_eq!(outcomes.ended, Ended::NobodyLeft);
     assert_eq!(sim.service.answers.count("workflow", 202), 120);
     assert_eq!(sim.service.answers.agents.len(), 50);
 }

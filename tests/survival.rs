@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use moods::{MOODS, Mood, Moody, last_part};
 use ops_core::OpsCore;
 use opsurge::engine::shard::Outcomes;
-use opsurge::engine::{Control, Order};
+use opsurge::engine::{Control, Ended, Order};
 use opsurge::io::sim::{Dice, Fault, Faults, Network};
 use opsurge::metrics::interval::Interval;
 use opsurge::metrics::outcome::Failure;
@@ -178,6 +178,7 @@ impl Story {
                 open,
                 run_time_ns,
                 timeout_ns: dice.pick(&[50 * MS, 400 * MS, 2 * SECOND_NS, 7 * SECOND_NS]),
+                drain_ns: None,
                 seed,
                 connections,
                 shards,
@@ -379,7 +380,7 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     assert_eq!(watched.inner.buffers_out(), 0, "buffers are missing");
     let counts = &outcomes.recorder.counts;
     check_sums(&counts.steps, seed);
-    check_time(&story, &outcomes, watched.last_send_ns);
+    check_time(&story, &outcomes);
     let moody = &watched.inner.service.answers;
     check_truth(plan, &outcomes, moody);
     check_innocence(&outcomes, watched.inner.faults(), moody);
@@ -403,7 +404,7 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     // Whatever a turn was for: an operation, an event, an arrival, a look at the line, or a timer, to which the wheel
     // comes in a few steps.
     let ten_ms = outcomes.lasted_ns / (10 * MS);
-    let arrivals = outcomes.arrivals.map_or(0, |(arrivals, _)| arrivals.due);
+    let arrivals = outcomes.arrivals.map_or(0, |arrivals| arrivals.due);
     let spins = if plan.spins { u64::MAX } else { 1_000 };
     let reasons = ten_ms + arrivals + 4 * (watched.happenings + sent);
     let empty_max = reasons.saturating_add(spins);
@@ -446,24 +447,25 @@ fn add_interval(sums: &mut [[u64; 3]], interval: &Interval) {
 }
 
 /// The run ended in time, by itself where it should, and no answer was taken that came too late.
-fn check_time(story: &Story, outcomes: &Outcomes, last_send_ns: u64) {
+fn check_time(story: &Story, outcomes: &Outcomes) {
     let plan = &story.plan;
-    let from_ns = outcomes.arrivals.map_or(0, |(_, from_ns)| from_ns);
+    let from_ns = outcomes.load_from_ns;
     let lasted_ns = outcomes.lasted_ns;
     assert!(outcomes.last_done_ns <= lasted_ns);
-    // What is sent a second time was begun before.
-    let steps = outcomes.recorder.counts.steps.iter();
-    let retried: u64 = steps.map(|step| step.retried).sum();
-    if let Some(end_ns) = story.end_ns(from_ns)
-        && plan.scenario.stop.is_empty()
-        && retried == 0
-    {
-        let late_ns = story.late_ns();
-        assert!(last_send_ns <= end_ns + late_ns, "begun after the end");
+    for step in &outcomes.recorder.counts.steps {
+        let begun = step.before_load.begun + step.in_load.begun;
+        assert!(
+            step.sent == begun || !plan.scenario.stop.is_empty(),
+            "begun after the end"
+        );
     }
     match story.over_ns(from_ns) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
-        None => assert!(outcomes.all_finished, "it did not end by itself"),
+        None => assert_eq!(
+            outcomes.ended,
+            Ended::NobodyLeft,
+            "it did not end by itself"
+        ),
     }
     let service_us_max = (story.timeout_ns_max() + 2 * story.late_ns()) as f64 / 1e3;
     for step in &outcomes.recorder.counts.steps {
@@ -473,7 +475,7 @@ fn check_time(story: &Story, outcomes: &Outcomes, last_send_ns: u64) {
             "{service_us} us: a late answer"
         );
     }
-    if let Some((arrivals, _)) = outcomes.arrivals {
+    if let Some(arrivals) = outcomes.arrivals {
         assert_eq!(
             arrivals.due,
             arrivals.started + arrivals.never_begun + arrivals.dropped

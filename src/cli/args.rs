@@ -258,6 +258,10 @@ pub struct RunArgs {
         help_heading = "Engine"
     )]
     pub timeout: String,
+    /// How long requests that are open at the end of the load are waited for; those without an answer then have failed
+    /// (unanswered) [default: 5s, or three times the slowest answer if that is longer; at most --timeout]
+    #[arg(long, value_name = "TIME", help_heading = "Engine")]
+    pub drain: Option<String>,
 
     /// Write the record (JSON), from which every report can be made again
     #[arg(long, value_name = "FILE", help_heading = "Results")]

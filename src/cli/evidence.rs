@@ -1,12 +1,12 @@
 //! What was measured, and on what: the parts of a record that only the command knows.
 
 use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
-use crate::engine::Run;
+use crate::engine::{Ended, Run};
 use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::plan::open::Arrivals;
-use crate::report::build::{self, times};
+use crate::report::build::{self, RunTime, times};
 use crate::report::record::{
     Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
     StageRecord, VerdictRecord,
@@ -17,20 +17,19 @@ use super::prepare::{Carried, Prepared};
 use super::wishes::Wishes;
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
-pub(super) fn record(
-    prepared: Prepared,
-    wishes: &Wishes<'_>,
-    carried: &Carried,
-    ended_by: &str,
-) -> Record {
+pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried) -> Record {
     let ran = &carried.ran;
     let scenario = &prepared.plan.scenario;
     let record = build::record(
-        run_info(&prepared, wishes, ran, ended_by),
+        run_info(&prepared, wishes, carried),
         &scenario.metrics,
         &scenario.spans,
         &ran.summary,
-        ran.duration_ns,
+        RunTime {
+            load_ns: ran.load_ns,
+            drain_ns: ran.drain_ns,
+            open_at_load_end: ran.open_at_load_end,
+        },
         generator(carried, prepared.cores_shared, prepared.plan.is_steered()),
     );
     match prepared.stand_in {
@@ -62,7 +61,7 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
         let busy = sample.working_ns as f64 / sample.length_ns.max(1) as f64;
         judge_second(busy) != Status::Valid
     });
-    let arrivals = ran.arrivals.map(|(counts, _)| counts).unwrap_or_default();
+    let arrivals = ran.arrivals.unwrap_or_default();
     let verdict = judge(&Evidence {
         seconds: samples.len() as u64,
         seconds_too_busy: too_busy.count() as u64,
@@ -114,8 +113,19 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
     }
 }
 
-fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str) -> RunInfo {
-    let plan = &prepared.plan;
+/// What ended the load, as records say it.
+fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
+    match carried.ran.ended {
+        _ if carried.interrupted => "signal",
+        Ended::Order => "criterion",
+        Ended::Time => "time",
+        Ended::NobodyLeft if prepared.plan.load.iterations.is_some() => "iterations",
+        Ended::NobodyLeft => "nobody-left",
+    }
+}
+
+fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunInfo {
+    let (plan, ran) = (&prepared.plan, &carried.ran);
     let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
     RunInfo {
@@ -126,6 +136,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str)
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.users_max(),
+        users_peak: ran.users_peak,
         spawn_rate: wishes.spawn_rate,
         run_time_s: plan.run_time_ns.map(seconds),
         load: load_info(prepared, wishes, ran),
@@ -143,7 +154,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run, ended_by: &str)
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
-        ended_by: ended_by.into(),
+        ended_by: ended_by(prepared, carried).into(),
         machine: MachineInfo {
             cores: prepared.cores_allowed,
             cpu: machine.cpu,
@@ -173,7 +184,7 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
                 after_s: seconds(point.after_ns),
             })
             .collect(),
-        open: open.map(|(open, (counts, from_ns))| OpenRecord {
+        open: open.map(|(open, counts)| OpenRecord {
             rate: wishes.rate.unwrap_or(open.rate_max),
             stages: wishes
                 .rate_stages
@@ -189,15 +200,15 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
             }
             .into(),
             users_ready: open.users_ready,
-            from_s: seconds(from_ns),
+            from_s: seconds(ran.load_from_ns),
             due: counts.due,
             begun: counts.started,
             waited: counts.waited,
             dropped: counts.dropped,
             never_begun: counts.never_begun,
-            rate_begun: match ran.load_ns.saturating_sub(from_ns) {
+            rate_begun: match ran.load_ns {
                 0 => 0.0,
-                lasted_ns => counts.started as f64 / seconds(lasted_ns),
+                load_ns => counts.started as f64 / seconds(load_ns),
             },
         }),
         wait: plan.scenario.wait.to_string(),

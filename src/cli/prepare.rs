@@ -113,6 +113,7 @@ impl Prepared {
             // On a core that it shares with the target, a generator that spins takes the target's time.
             spins: wishes.spins && !cores.shared,
             timeout_ns: wishes.timeout.as_nanos() as u64,
+            drain_ns: wishes.drain.map(|drain| drain.as_nanos() as u64),
             seed: wishes.seed,
             connections,
             shards: cores.shards.len(),

@@ -47,15 +47,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     });
     progress.end();
     let carried = carried?;
-    let is_done = carried.ran.all_finished && prepared.plan.load.iterations.is_some();
-    let ended_by = match prepared.control.order() {
-        Order::Run if is_done => "iterations",
-        Order::Run => "time",
-        Order::Drain | Order::StopNow if carried.interrupted => "signal",
-        Order::Drain | Order::StopNow => "criterion",
-    };
-    let load_from_ns = carried.ran.arrivals.map_or(0, |(_, from_ns)| from_ns);
-    let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
+    let load_from_ns = carried.ran.load_from_ns;
+    let mut record = evidence::record(prepared, &wishes, &carried);
     record.rules = rules::records(referee, load_from_ns);
     report(args, &record, log)?;
     // A run without a single outcome has measured nothing, and cannot have gone well.

@@ -91,13 +91,8 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     };
     let carried = carried?;
     let found = hunt.found();
-    let ended_by = match prepared.control.order() {
-        _ if carried.interrupted => "signal",
-        Order::Run => "time",
-        Order::Drain | Order::StopNow => "criterion",
-    };
     let is_found = hunt.is_over() && found.last_good.is_some();
-    let mut record = evidence::record(prepared, &wishes, &carried, ended_by);
+    let mut record = evidence::record(prepared, &wishes, &carried);
     record.search = Some(found);
     report(&args.run, &record, log)?;
     Ok(match carried.interrupted {

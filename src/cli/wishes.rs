@@ -70,6 +70,7 @@ pub(super) struct Wishes<'a> {
     pub wait: Option<Wait>,
     pub pause: Option<Wait>,
     pub timeout: Duration,
+    pub drain: Option<Duration>,
     pub seed: u64,
     /// Shared by the users, when a number was given.
     connections: Option<usize>,
@@ -182,6 +183,7 @@ impl<'a> Wishes<'a> {
             window,
             settle: time("--settle", args.settle.as_deref())?,
             timeout,
+            drain: time("--drain", args.drain.as_deref())?,
             seed: args
                 .seed
                 .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),

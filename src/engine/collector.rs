@@ -9,24 +9,21 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
 use crate::metrics::interval::Interval;
-use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
-use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
-use super::shard::OnInterval;
+use super::shard::{Handover, OnInterval};
 
 /// Intervals per shard beside the one it counts into.
 pub(super) const SPARE_INTERVALS: usize = 2;
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// A second of the whole run, for those who watch.
 pub struct Second<'i> {
     /// Its beginning, since the start.
     pub begin_ns: u64,
-    /// Its end. The last one of a run is longer by what came in after the end of the load.
+    /// Its end. The load's last one ends with the load, and the drain has seconds of its own.
     pub end_ns: u64,
-    /// What happened in it, all shards.
+    /// What happened in it, all shards; whether it is one of the drain.
     pub interval: &'i Interval,
     /// When the load began, since the start: at once, but for the arrivals of an open load; `None` before that is known.
     pub load_from_ns: Option<u64>,
@@ -59,14 +56,26 @@ impl Watch<'_> {
 
 /// What a shard says.
 enum Message {
-    /// An interval is full; its end is counted from the start.
-    Full {
+    /// An interval has ended, at a time counted from the start.
+    Ended {
         shard: usize,
+        second: Key,
         end_ns: u64,
         interval: Interval,
     },
     /// Nothing more will come.
-    Ended { shard: usize },
+    Over { shard: usize },
+}
+
+/// A second of the run, counted from 1, in the order in which they are told: the load's part of it before the drain's.
+type Key = (u64, bool);
+/// After all seconds.
+const NEVER: Key = (u64::MAX, true);
+
+/// What shards have handed over of a second.
+struct Pending {
+    end_ns: u64,
+    interval: Interval,
 }
 
 /// Both ends of the intervals' circle.
@@ -75,9 +84,9 @@ pub(super) struct Collector {
     sender: SyncSender<Message>,
     receiver: Receiver<Message>,
     empties: Vec<Sender<Interval>>,
-    /// The last second that each shard has handed over; `u64::MAX` when its thread has ended.
-    seen: Vec<u64>,
-    pending: BTreeMap<u64, Interval>,
+    /// The last second that each shard has handed over; [`NEVER`] when its thread has ended.
+    seen: Vec<Key>,
+    pending: BTreeMap<Key, Pending>,
     series: Series,
 }
 
@@ -94,13 +103,13 @@ pub(super) struct Port {
 impl Collector {
     pub fn new(plan: &Plan) -> Self {
         // Room for everything that can be said before anybody listens.
-        let (sender, receiver) = sync_channel(plan.shards * (SPARE_INTERVALS + 1));
+        let (sender, receiver) = sync_channel(plan.shards * (SPARE_INTERVALS + 2));
         Self {
             steps: plan.scenario.metrics.len(),
             sender,
             receiver,
             empties: Vec::new(),
-            seen: vec![0; plan.shards],
+            seen: vec![(0, false); plan.shards],
             pending: BTreeMap::new(),
             series: Series::new(plan.scenario.metrics.len()),
         }
@@ -120,7 +129,7 @@ impl Collector {
     }
 
     /// Adds up until every port has been dropped.
-    pub fn collect(self, watch: &mut Watch<'_>) -> Gathered {
+    pub fn collect(self, watch: &mut Watch<'_>) -> Series {
         let Self {
             steps,
             sender,
@@ -133,15 +142,19 @@ impl Collector {
         drop(sender);
         while let Ok(message) = receiver.recv() {
             match message {
-                Message::Ended { shard } => seen[shard] = u64::MAX,
-                Message::Full {
+                Message::Over { shard } => seen[shard] = NEVER,
+                Message::Ended {
                     shard,
+                    second,
                     end_ns,
                     mut interval,
                 } => {
-                    let second = (end_ns + SECOND_NS / 2) / SECOND_NS;
-                    let empty = || Interval::new(steps);
-                    *pending.entry(second).or_insert_with(empty) += &interval;
+                    let sum = pending.entry(second).or_insert_with(|| Pending {
+                        end_ns: 0,
+                        interval: Interval::new(steps),
+                    });
+                    sum.end_ns = sum.end_ns.max(end_ns);
+                    sum.interval += &interval;
                     seen[shard] = second;
                     interval.clear();
                     // The shard may have ended meanwhile; then nobody needs it.
@@ -149,51 +162,19 @@ impl Collector {
                 }
             }
             // Seconds that all shards have passed are complete.
-            let complete = seen.iter().copied().min().unwrap_or(0);
+            let complete = seen.iter().copied().min().unwrap_or(NEVER);
             while let Some(entry) = pending
                 .first_entry()
                 .filter(|entry| *entry.key() <= complete)
             {
-                let (second, interval) = entry.remove_entry();
-                let end_ns = second * SECOND_NS;
+                let Pending { end_ns, interval } = entry.remove();
+                // A shard may have noticed the end of the load in the second before this one.
+                let end_ns = end_ns.max(series.end_ns());
                 watch.tell(series.end_ns(), end_ns, &interval);
                 series.push(end_ns, &interval);
             }
         }
-        Gathered { series, pending }
-    }
-}
-
-/// The series, and seconds that not every shard has finished.
-pub(super) struct Gathered {
-    series: Series,
-    pending: BTreeMap<u64, Interval>,
-}
-
-impl Gathered {
-    /// Adds what the shards still had in hand when they ended.
-    pub fn finish(
-        mut self,
-        counts: Counts,
-        rest: &Interval,
-        end_ns: u64,
-        watch: &mut Watch<'_>,
-    ) -> Summary {
-        let series = &mut self.series;
-        for (second, interval) in self.pending {
-            watch.tell(series.end_ns(), second * SECOND_NS, &interval);
-            series.push(second * SECOND_NS, &interval);
-        }
-        let is_empty = rest.steps.iter().all(|step| step.response.is_empty());
-        if !is_empty || series.is_empty() {
-            let end_ns = end_ns.max(series.end_ns());
-            watch.tell(series.end_ns(), end_ns, rest);
-            series.push(end_ns, rest);
-        }
-        Summary {
-            counts,
-            series: self.series,
-        }
+        series
     }
 }
 
@@ -204,19 +185,25 @@ impl Port {
         self.spare = intervals.collect();
     }
 
-    /// What the shard calls at each interval's end, with times counted from `start_ns`.
-    pub fn into_on_interval(mut self, start_ns: u64) -> OnInterval<'static> {
-        Box::new(move |now_ns, recorder| {
-            let Some(empty) = self.spare.pop().or_else(|| self.empty.try_recv().ok()) else {
+    /// What the shard calls at each interval's end.
+    pub fn into_on_interval(mut self) -> OnInterval<'static> {
+        Box::new(move |handover: Handover, recorder| {
+            let empty = match handover.is_last {
+                // Nothing is counted after it.
+                true => Some(Interval::new(0)),
+                false => self.spare.pop().or_else(|| self.empty.try_recv().ok()),
+            };
+            let Some(empty) = empty else {
                 return;
             };
-            let full = Message::Full {
+            let ended = Message::Ended {
                 shard: self.shard,
-                end_ns: now_ns.saturating_sub(start_ns),
+                second: (handover.second, handover.is_drain),
+                end_ns: handover.end_ns,
                 interval: recorder.swap_interval(empty),
             };
             self.sender
-                .try_send(full)
+                .try_send(ended)
                 .unwrap_or_else(|_| unreachable!("there is room for every interval"));
         })
     }
@@ -224,8 +211,8 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        let ended = Message::Ended { shard: self.shard };
-        // Whoever listened may be gone after an error.
-        let _ = self.sender.try_send(ended);
+        let over = Message::Over { shard: self.shard };
+        // After an error, the receiver may be gone.
+        let _ = self.sender.try_send(over);
     }
 }

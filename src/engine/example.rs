@@ -1,12 +1,13 @@
 //! The one example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
-use crate::http::response::{Invalid, Phase};
+use crate::http::response::{self, Invalid};
 use crate::metrics::outcome::Failure;
 use crate::plan::expect::Unmet;
 use crate::plan::place::in_one_line;
 use crate::plan::secrets::Secrets;
 
 use super::connection::Detail;
+use super::requests::Phase;
 
 /// Bytes of a body that are shown.
 pub const BYTES: usize = 256;
@@ -24,6 +25,17 @@ pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &S
     }
     let escaped = in_one_line(&text);
     format!("{status}{lack} {escaped}")
+}
+
+/// What is known of a request that was open when the load ended, and had no answer when the drain did.
+pub fn of_unanswered(phase: Phase, drain_ns: u64) -> String {
+    let drain_s = drain_ns as f64 / 1e9;
+    let stood = match phase {
+        Phase::Waiting => "it still waited for a connection",
+        Phase::Again => "it was to be sent again",
+        Phase::Submitted | Phase::Resubmitted => "it had been sent",
+    };
+    format!("no answer {drain_s:.1} s after the load had ended; {stood}")
 }
 
 /// What is known of a request that got no answer.
@@ -47,8 +59,8 @@ pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String 
                 .into()
         }
         Detail::Behind => "its connection ended with another request on it".into(),
-        Detail::Phase(Phase::BeforeHead) => "no byte of an answer had come".into(),
-        Detail::Phase(Phase::InHead) => "the head of the answer had begun".into(),
-        Detail::Phase(Phase::InBody) => "the body of the answer had begun".into(),
+        Detail::Phase(response::Phase::BeforeHead) => "no byte of an answer had come".into(),
+        Detail::Phase(response::Phase::InHead) => "the head of the answer had begun".into(),
+        Detail::Phase(response::Phase::InBody) => "the body of the answer had begun".into(),
     }
 }

@@ -28,14 +28,14 @@ use crate::io::cpu::{self, CpuTime};
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
-use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
+use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
-use collector::{Collector, Gathered, Port, Watch};
+use collector::{Collector, Port, Watch};
 pub use footprint::Footprint;
 use shard::{Outcomes, Shard, Start};
 
@@ -131,20 +131,39 @@ pub struct Run {
     pub shards: Vec<ShardUse>,
     /// Wall-clock time of the start.
     pub started_at: SystemTime,
-    /// From the first request to the last outcome, in nanoseconds.
-    pub duration_ns: u64,
-    /// When nothing more was started, after the start.
+    /// When the load began, after the start: at once, or when the first arrival of an open load was due.
+    pub load_from_ns: u64,
+    /// The load time: from then until nothing more was begun, in nanoseconds. Rates are over this.
     pub load_ns: u64,
+    /// How long the requests that were open then were waited for.
+    pub drain_ns: u64,
+    /// How many those were.
+    pub open_at_load_end: u64,
+    /// What ended the load.
+    pub ended: Ended,
+    /// Most users that were there at once.
+    pub users_peak: u64,
+    /// Users that left because a step had failed, while the load lasted.
+    pub users_left: u64,
     /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
     pub stopped_ns_max: u64,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
     pub overflows: u64,
-    /// Every user did all its iterations.
-    pub all_finished: bool,
-    /// Of an open load: what became of the arrivals, and when the first was due, after the start.
-    pub arrivals: Option<(ArrivalCounts, u64)>,
+    /// Of an open load: what became of the arrivals.
+    pub arrivals: Option<ArrivalCounts>,
+}
+
+/// What ends a load. Of several shards the first of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// An order from outside.
+    Order,
+    /// The run time was over.
+    Time,
+    /// Every user had left.
+    NobodyLeft,
 }
 
 /// What one shard took of its core.
@@ -219,7 +238,7 @@ pub fn run_on<D: Driver>(
             now_ns: &now_ns,
             on_second,
         };
-        let gathered = collector.collect(&mut watch);
+        let series = collector.collect(&mut watch);
         let mut finished = Vec::new();
         for thread in threads {
             let outcome = thread
@@ -227,7 +246,7 @@ pub fn run_on<D: Driver>(
                 .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
             finished.push(outcome?);
         }
-        Ok(add_up(plan, gathered, finished, started_at, &mut watch))
+        Ok(add_up(plan, series, finished, started_at))
     })
 }
 
@@ -333,7 +352,7 @@ fn drive<D: Driver>(
     let shard = shard?;
     let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
     let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
-    let (outcomes, driver) = shard.run(start, control, port.into_on_interval(start.at_ns));
+    let (outcomes, driver) = shard.run(start, control, port.into_on_interval());
     let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
     drop(driver);
     let used = CpuTime {
@@ -352,22 +371,16 @@ struct Finished {
     outcomes: Outcomes,
 }
 
-fn add_up(
-    plan: &Plan,
-    gathered: Gathered,
-    finished: Vec<Finished>,
-    started_at: SystemTime,
-    watch: &mut Watch<'_>,
-) -> Run {
+fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: SystemTime) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
-    let mut rest = Interval::new(steps);
     let mut shards = Vec::new();
-    let mut first_sent_ns = u64::MAX;
-    let mut last_done_ns = 0;
-    let (mut lasted_ns, mut load_ns, mut stopped_ns_max) = (0, 0, 0);
-    let (mut waited_in_line, mut overflows, mut all_finished) = (0, 0, true);
-    let mut arrivals: Option<(ArrivalCounts, u64)> = None;
+    let (mut lasted_ns, mut load_to_ns, mut stopped_ns_max) = (0, 0, 0);
+    let (mut waited_in_line, mut overflows) = (0, 0);
+    let (mut users_peak, mut users_left, mut open_at_load_end) = (0, 0, 0);
+    let mut ended = Ended::NobodyLeft;
+    let mut load_from_ns = u64::MAX;
+    let mut arrivals: Option<ArrivalCounts> = None;
     for shard in finished {
         let outcomes = shard.outcomes;
         shards.push(ShardUse {
@@ -378,32 +391,36 @@ fn add_up(
                 .waited_ns
                 .map(|ns| ns as f64 / outcomes.lasted_ns.max(1) as f64),
         });
-        first_sent_ns = first_sent_ns.min(outcomes.first_sent_ns.unwrap_or(u64::MAX));
-        last_done_ns = last_done_ns.max(outcomes.last_done_ns);
         lasted_ns = lasted_ns.max(outcomes.lasted_ns);
-        load_ns = load_ns.max(outcomes.load_ns);
+        load_from_ns = load_from_ns.min(outcomes.load_from_ns);
+        load_to_ns = load_to_ns.max(outcomes.load_to_ns);
+        ended = ended.min(outcomes.ended);
+        users_peak += outcomes.users_peak as u64;
+        users_left += outcomes.users_left;
+        open_at_load_end += outcomes.open_at_load_end as u64;
         stopped_ns_max = stopped_ns_max.max(outcomes.stopped_ns_max);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
-        all_finished &= outcomes.all_finished;
-        if let Some((counts, from_ns)) = outcomes.arrivals {
-            let sum = arrivals.get_or_insert((ArrivalCounts::default(), from_ns));
-            sum.0 += counts;
+        if let Some(counts) = outcomes.arrivals {
+            *arrivals.get_or_insert_default() += counts;
         }
-        let (of_shard, interval) = outcomes.recorder.into_parts();
+        let (of_shard, _) = outcomes.recorder.into_parts();
         counts += &of_shard;
-        rest += &interval;
     }
     Run {
-        summary: gathered.finish(counts, &rest, lasted_ns, watch),
+        summary: Summary { counts, series },
         shards,
         started_at,
-        duration_ns: last_done_ns.saturating_sub(first_sent_ns.min(last_done_ns)),
-        load_ns,
+        load_from_ns,
+        load_ns: load_to_ns.saturating_sub(load_from_ns),
+        drain_ns: lasted_ns.saturating_sub(load_to_ns),
+        open_at_load_end,
+        ended,
+        users_peak,
+        users_left,
         stopped_ns_max,
         waited_in_line,
         overflows,
-        all_finished,
         arrivals,
     }
 }

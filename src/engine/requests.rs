@@ -16,6 +16,8 @@ pub struct Request {
     pub begun_ns: u64,
     /// When it was handed to the kernel.
     pub submitted_ns: u64,
+    /// Whose it is; `NOBODY` when it is over.
+    pub user: u32,
     /// Slot of its connection, `NOBODY` before it has one.
     pub slot: u32,
     /// How far it is.
@@ -55,10 +57,11 @@ impl Requests {
     }
 
     /// A user wants to send one; the number of its place.
-    pub fn begin(&mut self, begun_ns: u64) -> u32 {
+    pub fn begin(&mut self, user: u32, begun_ns: u64) -> u32 {
         let request = Request {
             begun_ns,
             submitted_ns: 0,
+            user,
             slot: NOBODY,
             phase: Phase::Waiting,
         };
@@ -77,7 +80,16 @@ impl Requests {
     /// It is over. Returns what it was.
     pub fn end(&mut self, place: u32) -> Request {
         self.free.push(place);
-        self.places[place as usize]
+        let request = &mut self.places[place as usize];
+        let ended = *request;
+        request.user = NOBODY;
+        ended
+    }
+
+    /// The users who have one under way. Goes through as many places as there ever were requests under way at once.
+    pub fn users(&self) -> impl Iterator<Item = u32> {
+        let users = self.places.iter().map(|request| request.user);
+        users.filter(|&user| user != NOBODY)
     }
 
     /// The request at a place; none at `NO_REQUEST`.
@@ -100,7 +112,7 @@ mod tests {
         let mut requests = Requests::new(1_000);
         let mut under_way = Vec::new();
         for round in 0..1_000u64 {
-            under_way.push((requests.begin(round), round));
+            under_way.push((requests.begin(round as u32, round), round));
             if round % 7 != 0 || round > 100 {
                 let (place, begun_ns) = under_way.remove(round as usize % under_way.len());
                 assert_eq!(requests.end(place).begun_ns, begun_ns);
@@ -109,6 +121,10 @@ mod tests {
                 assert_eq!(requests.get(place).expect("under way").begun_ns, begun_ns);
             }
         }
+        let mut users: Vec<u64> = requests.users().map(u64::from).collect();
+        users.sort_unstable();
+        under_way.sort_unstable_by_key(|&(_, begun_ns)| begun_ns);
+        assert!(users.iter().eq(under_way.iter().map(|(_, user)| user)));
         assert_eq!(requests.places.len(), under_way.len() + 1);
         assert!(requests.get(NO_REQUEST).is_none());
     }

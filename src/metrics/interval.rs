@@ -7,10 +7,14 @@ use super::latencies::Latencies;
 /// What happened in a stretch of time.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// Users at its end.
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
+    /// Users at its end: those that have come and not left.
     pub users: u64,
     /// Requests under way at its end.
     pub in_flight: u64,
+    /// Age of the oldest of them, since it was due; 0 for none.
+    pub oldest_ns: u64,
     /// Of an open load: how its arrivals stood at its end.
     pub arrivals: ArrivalsSoFar,
     /// Time that the shard was not asleep; of several shards, the busiest one's.
@@ -45,14 +49,18 @@ pub struct StepInterval {
     pub body_bytes: u64,
     /// Response times of all of them, failures included, and of what was cut off at the end.
     pub response: Latencies,
+    /// Ages, since they were due, of the requests that were open at the interval's end. A later interval's replace them.
+    pub open: Latencies,
 }
 
 impl Interval {
     /// An empty one.
     pub fn new(steps: usize) -> Self {
         Self {
+            is_drain: false,
             users: 0,
             in_flight: 0,
+            oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
             steps: vec![StepInterval::default(); steps],
@@ -61,8 +69,10 @@ impl Interval {
 
     /// Back to empty, keeping the memory.
     pub fn clear(&mut self) {
+        self.is_drain = false;
         self.users = 0;
         self.in_flight = 0;
+        self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
         self.working_ns = 0;
         for step in &mut self.steps {
@@ -70,6 +80,7 @@ impl Interval {
             step.failures = 0;
             step.body_bytes = 0;
             step.response.clear();
+            step.open.clear();
         }
     }
 
@@ -89,6 +100,7 @@ impl AddAssign<&Self> for StepInterval {
         self.failures += other.failures;
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
+        self.open += &other.open;
     }
 }
 
@@ -104,8 +116,10 @@ impl AddAssign for ArrivalsSoFar {
 
 impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
+        self.is_drain |= other.is_drain;
         self.users += other.users;
         self.in_flight += other.in_flight;
+        self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;
         self.working_ns = self.working_ns.max(other.working_ns);
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {

@@ -59,11 +59,13 @@ pub enum Failure {
     SendFailed,
     /// Its connection ended with another request on it, before its own answer was due (`--pipeline`).
     PipelineBroken,
+    /// It was open when the load ended, and the drain brought no answer.
+    Unanswered,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
@@ -81,6 +83,7 @@ impl Failure {
         Self::ClientLimit,
         Self::SendFailed,
         Self::PipelineBroken,
+        Self::Unanswered,
     ];
 
     /// Its name in reports and records.
@@ -103,6 +106,7 @@ impl Failure {
             Self::ClientLimit => "client-limit",
             Self::SendFailed => "send-failed",
             Self::PipelineBroken => "pipeline-broken",
+            Self::Unanswered => "unanswered",
         }
     }
 }

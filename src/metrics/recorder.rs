@@ -42,10 +42,17 @@ pub struct StepCounts {
     pub requests: u64,
     /// Failed.
     pub failures: u64,
-    /// Still open at the end.
+    /// What of `sent`, `requests` and `failures` fell into the load time.
+    pub in_load: InLoad,
+    /// What came before it: from users that were got ready for an open load.
+    pub before_load: InLoad,
+    /// Cut short by a second signal.
     pub cut_off: u64,
-    /// Least age of those, since they were due; `u64::MAX` for none.
-    pub cut_off_min_ns: u64,
+    /// First requests of iterations that were due and never begun (open load); not among `sent`.
+    pub never_begun: u64,
+    /// Least age in `failed` that is only a lower bound, since it was due: of requests that went unanswered, were cut
+    /// off, or never begun. `u64::MAX` for none.
+    pub bound_min_ns: u64,
     /// Sent a second time, because the server had closed the connection.
     pub retried: u64,
     /// Handed to the kernel.
@@ -62,7 +69,7 @@ pub struct StepCounts {
     pub response: Latencies,
     /// Intended to submitted, of what did not fail.
     pub client: Latencies,
-    /// Intended to failed or cut off.
+    /// Intended to failed, cut off, or never begun.
     pub failed: Latencies,
     /// Failures by kind and status.
     pub errors: Vec<ErrorCount>,
@@ -70,6 +77,30 @@ pub struct StepCounts {
     pub ready: Latencies,
     /// Polls that ran out of patience.
     pub gave_up: u64,
+}
+
+/// What came within the load time: a rate is this over its length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InLoad {
+    /// Begun.
+    pub begun: u64,
+    /// With an outcome, failures included.
+    pub requests: u64,
+    /// Failed.
+    pub failures: u64,
+}
+
+/// How things stand at the end of an interval.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// The load has ended.
+    pub is_drain: bool,
+    /// Users that have come and not left.
+    pub users: usize,
+    /// Requests under way.
+    pub in_flight: usize,
+    /// Of an open load.
+    pub arrivals: ArrivalsSoFar,
 }
 
 /// A span of steps whose whole time is measured.
@@ -207,12 +238,50 @@ impl Recorder {
         }
     }
 
-    /// A request was still open at the end.
+    /// The load time begins: what came before counts in no rate.
+    pub fn on_load_begun(&mut self) {
+        for step in &mut self.counts.steps {
+            step.before_load = step.so_far();
+        }
+    }
+
+    /// The load time is over: what comes from now on counts in no rate.
+    pub fn on_load_ended(&mut self) {
+        for step in &mut self.counts.steps {
+            let (so_far, before) = (step.so_far(), step.before_load);
+            step.in_load = InLoad {
+                begun: so_far.begun - before.begun,
+                requests: so_far.requests - before.requests,
+                failures: so_far.failures - before.failures,
+            };
+        }
+    }
+
+    /// The drain is over, and a request has no answer: a failure, at its age.
+    pub fn unanswered(&mut self, step: usize, times: Times) {
+        let counts = &mut self.counts.steps[step];
+        counts.bound_min_ns = counts.bound_min_ns.min(times.response_ns());
+        let failure = Failure::Unanswered;
+        self.record(step, Outcome::Failed { failure, status: 0 }, times, 0, 0);
+    }
+
+    /// A request was cut short.
     pub fn cut_off(&mut self, step: usize, times: Times) {
+        self.counts.steps[step].cut_off += 1;
+        self.bound(step, times);
+    }
+
+    /// An iteration of an open load was due and will never be begun: its first request counts at its age.
+    pub fn never_begun(&mut self, step: usize, times: Times) {
+        self.counts.steps[step].never_begun += 1;
+        self.bound(step, times);
+    }
+
+    /// A time that would have been longer.
+    fn bound(&mut self, step: usize, times: Times) {
         let counts = &mut self.counts.steps[step];
         let age_ns = times.response_ns();
-        counts.cut_off += 1;
-        counts.cut_off_min_ns = counts.cut_off_min_ns.min(age_ns);
+        counts.bound_min_ns = counts.bound_min_ns.min(age_ns);
         counts.failed.record(age_ns);
         self.interval.steps[step].response.record(age_ns);
     }
@@ -249,20 +318,37 @@ impl Recorder {
         self.interval.working_ns += ns;
     }
 
-    /// So many users are there.
-    pub fn set_users(&mut self, users: usize) {
-        self.interval.users = users as u64;
+    /// How things stand at the end of an interval. [`Recorder::open`] follows for each request under way.
+    pub fn set_standing(&mut self, standing: Standing) {
+        let interval = &mut self.interval;
+        interval.is_drain = standing.is_drain;
+        interval.users = standing.users as u64;
+        interval.in_flight = standing.in_flight as u64;
+        interval.arrivals = standing.arrivals;
+        interval.oldest_ns = 0;
+        // An interval that could not be handed over has those of the second before.
+        let stale = interval
+            .steps
+            .iter_mut()
+            .filter(|step| !step.open.is_empty());
+        stale.for_each(|step| step.open.clear());
     }
 
-    /// How things stand at the end of an interval.
-    pub fn set_standing(&mut self, in_flight: usize, arrivals: ArrivalsSoFar) {
-        self.interval.in_flight = in_flight as u64;
-        self.interval.arrivals = arrivals;
+    /// A request is under way at the end of an interval, and that old.
+    #[inline]
+    pub fn open(&mut self, step: usize, age_ns: u64) {
+        self.interval.oldest_ns = self.interval.oldest_ns.max(age_ns);
+        self.interval.steps[step].open.record(age_ns);
+    }
+
+    /// Whether anything was counted into the present interval.
+    pub fn has_counted(&self) -> bool {
+        let mut steps = self.interval.steps.iter();
+        steps.any(|step| !step.response.is_empty())
     }
 
     /// Hands over the present interval and goes on with an empty one.
-    pub fn swap_interval(&mut self, mut empty: Interval) -> Interval {
-        empty.users = self.interval.users;
+    pub fn swap_interval(&mut self, empty: Interval) -> Interval {
         std::mem::replace(&mut self.interval, empty)
     }
 
@@ -290,8 +376,11 @@ impl Default for StepCounts {
             sent: 0,
             requests: 0,
             failures: 0,
+            in_load: InLoad::default(),
+            before_load: InLoad::default(),
             cut_off: 0,
-            cut_off_min_ns: u64::MAX,
+            never_begun: 0,
+            bound_min_ns: u64::MAX,
             retried: 0,
             bytes_sent: 0,
             bytes_received: 0,
@@ -309,6 +398,21 @@ impl Default for StepCounts {
 }
 
 impl StepCounts {
+    fn so_far(&self) -> InLoad {
+        InLoad {
+            begun: self.sent,
+            requests: self.requests,
+            failures: self.failures,
+        }
+    }
+
+    /// Requests that were open when the load ended, and had no answer when the drain did.
+    pub fn unanswered(&self) -> u64 {
+        let mut errors = self.errors.iter();
+        let unanswered = errors.find(|error| error.failure == Failure::Unanswered);
+        unanswered.map_or(0, |error| error.count)
+    }
+
     /// The count of a kind and status, made when there is none yet. There are few, so they are looked through.
     fn error(&mut self, failure: Failure, status: u16) -> &mut ErrorCount {
         let same = |error: &ErrorCount| error.failure == failure && error.status == status;
@@ -347,8 +451,12 @@ impl AddAssign<&Self> for StepCounts {
         self.sent += other.sent;
         self.requests += other.requests;
         self.failures += other.failures;
+        self.in_load.begun += other.in_load.begun;
+        self.in_load.requests += other.in_load.requests;
+        self.in_load.failures += other.in_load.failures;
         self.cut_off += other.cut_off;
-        self.cut_off_min_ns = self.cut_off_min_ns.min(other.cut_off_min_ns);
+        self.never_begun += other.never_begun;
+        self.bound_min_ns = self.bound_min_ns.min(other.bound_min_ns);
         self.retried += other.retried;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;

@@ -70,26 +70,28 @@ impl Series {
         self.end_ns
     }
 
-    /// Appends what happened up to `end_ns`. A rest too short for a rate of its own is joined to the sample before it.
+    /// Appends what happened up to `end_ns`, before the load's end or in the drain after it. A rest too short for a rate
+    /// of its own is joined to the sample before it; load and drain are never joined.
     pub fn push(&mut self, end_ns: u64, interval: &Interval) {
         let mut sample = Sample {
             end_ns,
             length_ns: end_ns.saturating_sub(self.end_ns),
+            is_drain: interval.is_drain,
             users: interval.users,
             working_ns: interval.working_ns,
             steps: interval.steps.iter().map(StepSample::pack).collect(),
         };
         if sample.length_ns < SAMPLE_NS_MIN && !self.is_empty() {
             let last = Sample::read(&mut Reader(&self.packed[self.last_at..]));
-            sample = last.join(&sample);
-            self.packed.truncate(self.last_at);
-            self.samples -= 1;
+            if last.is_drain == sample.is_drain {
+                sample = last.join(&sample);
+                self.packed.truncate(self.last_at);
+                self.samples -= 1;
+            }
         }
         let bytes = sample.to_bytes();
         // A single sample beyond the bound, which nothing can be joined to, is kept all the same.
-        while self.samples > 1 && !self.has_room(bytes.len()) {
-            self.join_shortest_pair();
-        }
+        while !self.has_room(bytes.len()) && self.join_shortest_pair() {}
         self.last_at = self.packed.len();
         self.packed.extend_from_slice(&bytes);
         self.samples += 1;
@@ -101,18 +103,21 @@ impl Series {
     }
 
     /// Joins those two neighbours that are shortest together, of several the earliest: all samples stay of about the
-    /// same length.
-    fn join_shortest_pair(&mut self) {
+    /// same length. Whether there were two.
+    fn join_shortest_pair(&mut self) -> bool {
         let heads = self.heads();
-        let pairs = heads.windows(2);
+        let pairs = heads
+            .windows(2)
+            .filter(|pair| pair[0].is_drain == pair[1].is_drain);
         let Some(pair) = pairs.min_by_key(|pair| pair[0].length_ns + pair[1].length_ns) else {
-            return;
+            return false;
         };
         let mut reader = Reader(&self.packed[pair[0].at..pair[1].end]);
         let joined = Sample::read(&mut reader).join(&Sample::read(&mut reader));
         self.packed
             .splice(pair[0].at..pair[1].end, joined.to_bytes());
         self.samples -= 1;
+        true
     }
 
     fn heads(&self) -> Vec<Head> {
@@ -123,7 +128,13 @@ impl Series {
             let end = at + reader.u64() as usize;
             let _end_ns = reader.u64();
             let length_ns = reader.u64();
-            heads.push(Head { at, end, length_ns });
+            let is_drain = reader.u64() != 0;
+            heads.push(Head {
+                at,
+                end,
+                length_ns,
+                is_drain,
+            });
             at = end;
         }
         heads
@@ -135,6 +146,7 @@ struct Head {
     at: usize,
     end: usize,
     length_ns: u64,
+    is_drain: bool,
 }
 
 /// Takes a sample's fields from the buffer in the order in which [`Sample::to_bytes`] has put them there.
@@ -160,7 +172,14 @@ impl Sample {
     /// Its own size in bytes first, then the fields.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; 8];
-        let head = [self.end_ns, self.length_ns, self.users, self.working_ns];
+        let is_drain = u64::from(self.is_drain);
+        let head = [
+            self.end_ns,
+            self.length_ns,
+            is_drain,
+            self.users,
+            self.working_ns,
+        ];
         for field in head.into_iter().chain([self.steps.len() as u64]) {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
@@ -181,7 +200,8 @@ impl Sample {
 
     fn read(reader: &mut Reader<'_>) -> Self {
         let _size = reader.u64();
-        let [end_ns, length_ns, users, working_ns, steps] = [(); 5].map(|()| reader.u64());
+        let [end_ns, length_ns, is_drain, users, working_ns, steps] =
+            [(); 6].map(|()| reader.u64());
         let steps = (0..steps).map(|_| {
             let sum_ns = reader.u128();
             let [requests, failures, body_bytes, min_ns, max_ns, size] =
@@ -197,6 +217,7 @@ impl Sample {
         Self {
             end_ns,
             length_ns,
+            is_drain: is_drain != 0,
             users,
             working_ns,
             steps: steps.collect(),
@@ -281,6 +302,24 @@ mod tests {
             most <= least.map(|ns| ns * 128),
             "samples from {least:?} to {most:?}"
         );
+    }
+
+    #[test]
+    fn load_and_drain_are_never_joined() {
+        let mut series = Series::bounded(3, 1 << 20);
+        let mut interval = Interval::new(1);
+        for end_ns in [1_000_000_000, 2_000_000_000, 2_400_000_000] {
+            series.push(end_ns, &interval);
+        }
+        interval.is_drain = true;
+        for end_ns in [2_500_000_000, 3_500_000_000, 4_500_000_000] {
+            series.push(end_ns, &interval);
+        }
+        let samples = series.samples();
+        let told = samples.iter().map(|one| (one.end_ns, one.is_drain));
+        let told: Vec<_> = told.collect();
+        let drain = [(3_500_000_000, true), (4_500_000_000, true)];
+        assert_eq!(told, [&[(2_400_000_000, false)], &drain[..]].concat());
     }
 
     #[test]

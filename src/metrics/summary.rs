@@ -21,6 +21,8 @@ pub struct Sample {
     pub end_ns: u64,
     /// Its length.
     pub length_ns: u64,
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
     /// Users at its end.
     pub users: u64,
     /// Time that the busiest shard was not asleep.
@@ -55,6 +57,7 @@ impl Sample {
         Self {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
+            is_drain: later.is_drain,
             users: later.users,
             working_ns: self.working_ns + later.working_ns,
             steps: joined.collect(),
@@ -83,13 +86,14 @@ impl StepSample {
         }
     }
 
-    /// With its histogram again.
+    /// With its histogram again. What was open at its end is not kept.
     pub fn unpack(&self) -> StepInterval {
         let (sum_ns, min_ns, max_ns) = self.exact_ns;
         StepInterval {
             requests: self.requests,
             failures: self.failures,
             body_bytes: self.body_bytes,
+            open: Latencies::default(),
             response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)
                 .expect("packed by this module"),
         }

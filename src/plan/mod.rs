@@ -35,8 +35,10 @@ use scenario::Scenario;
 use socket2::SockAddr;
 use wait::Wait;
 
-/// Longest time that requests under way are waited for after the end.
-const DRAIN_NS_MAX: u64 = 5_000_000_000;
+/// How long requests that are open at the end of the load are waited for ...
+const DRAIN_NS: u64 = 5_000_000_000;
+/// ... or so many times the slowest answer, if that is longer.
+const DRAIN_TIMES_SLOWEST: u64 = 3;
 
 /// Everything that a run does.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct Plan {
     pub run_time_ns: Option<u64>,
     /// Time limit of a request.
     pub timeout_ns: u64,
+    /// How long requests that are open at the end of the load are waited for, when that is given.
+    pub drain_ns: Option<u64>,
     /// Shards wait for due moments by looking at the clock, for the last of it; else they sleep until then.
     pub spins: bool,
     /// Source of everything random.
@@ -143,9 +147,18 @@ impl Plan {
         self.connections.depth() * self.scenario.rendered_bytes_max()
     }
 
-    /// How long requests under way are waited for after the end.
-    pub fn drain_ns(&self) -> u64 {
-        self.timeout_ns.min(DRAIN_NS_MAX)
+    /// How long requests that are open at the end of the load are waited for, when the slowest answer took so long;
+    /// never longer than a request may take at all.
+    pub fn drain_ns(&self, slowest_ns: u64) -> u64 {
+        let own = self
+            .scenario
+            .steps
+            .iter()
+            .filter_map(|step| step.timeout_ns);
+        let timeout_ns = own.fold(self.timeout_ns, u64::max);
+        let by_slowest_ns = slowest_ns.saturating_mul(DRAIN_TIMES_SLOWEST);
+        let drain_ns = self.drain_ns.unwrap_or(DRAIN_NS.max(by_slowest_ns));
+        drain_ns.min(timeout_ns)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::analysis::verdict::judge_second;
 use crate::metrics::latencies::Latencies;
-use crate::metrics::recorder::{Counts, StepCounts};
+use crate::metrics::recorder::{Counts, InLoad, StepCounts};
 use crate::metrics::summary::{Sample, Summary};
 use crate::plan::scenario::MetricLabel;
 
@@ -17,16 +17,27 @@ use super::record::{
     SampleRecord, SpanRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
 };
 
-/// Makes the record of a run that lasted `duration_ns` from its first request to its last outcome.
+/// How long a run lasted.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTime {
+    /// The load time, over which rates are.
+    pub load_ns: u64,
+    /// How long requests that were open then were waited for.
+    pub drain_ns: u64,
+    /// How many those were.
+    pub open_at_load_end: u64,
+}
+
+/// Makes the record of a run.
 pub fn record(
     run: RunInfo,
     labels: &[MetricLabel],
     spans: &[String],
     summary: &Summary,
-    duration_ns: u64,
+    time: RunTime,
     generator: Generator,
 ) -> Record {
-    let duration_s = duration_ns as f64 / 1e9;
+    let load_s = time.load_ns as f64 / 1e9;
     let steps: Vec<(&MetricLabel, &StepCounts)> =
         labels.iter().zip(&summary.counts.steps).collect();
     let mut errors: Vec<ErrorRecord> = steps.iter().flat_map(|step| errors_of(*step)).collect();
@@ -34,10 +45,14 @@ pub fn record(
     Record {
         schema: SCHEMA.into(),
         run,
-        totals: totals(&summary.counts, duration_s),
+        totals: Totals {
+            drain_s: time.drain_ns as f64 / 1e9,
+            open_at_load_end: time.open_at_load_end,
+            ..totals(&summary.counts, load_s)
+        },
         steps: steps
             .iter()
-            .map(|step| step_record(*step, duration_s))
+            .map(|step| step_record(*step, load_s))
             .collect(),
         polls: steps
             .iter()
@@ -124,9 +139,10 @@ pub fn times(latencies: &Latencies) -> Times {
     }
 }
 
-fn totals(counts: &Counts, duration_s: f64) -> Totals {
+fn totals(counts: &Counts, load_s: f64) -> Totals {
     let mut totals = Totals {
-        duration_s,
+        load_s,
+        duration_s: load_s,
         connections_opened: counts.connects.count(),
         ..Totals::default()
     };
@@ -134,13 +150,23 @@ fn totals(counts: &Counts, duration_s: f64) -> Totals {
         totals.sent += step.sent;
         totals.requests += step.requests;
         totals.failures += step.failures;
+        totals.unanswered += step.unanswered();
         totals.cut_off += step.cut_off;
+        totals.never_begun += step.never_begun;
         totals.retried += step.retried;
         totals.bytes_sent += step.bytes_sent;
         totals.bytes_received += step.bytes_received;
     }
     totals.failure_ratio = ratio(totals.failures as f64, totals.requests as f64);
-    totals.rps = ratio(totals.requests as f64, duration_s);
+    let in_load = |of: fn(&InLoad) -> u64| {
+        let steps = counts.steps.iter();
+        ratio(
+            steps.map(|step| of(&step.in_load)).sum::<u64>() as f64,
+            load_s,
+        )
+    };
+    totals.rps = in_load(|in_load| in_load.requests);
+    totals.failures_per_s = in_load(|in_load| in_load.failures);
     totals
 }
 
@@ -148,7 +174,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-fn step_record((label, counts): (&MetricLabel, &StepCounts), duration_s: f64) -> StepRecord {
+fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> StepRecord {
     let statuses = counts.statuses.iter().enumerate();
     StepRecord {
         method: label.method.clone(),
@@ -156,9 +182,15 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), duration_s: f64) ->
         sent: counts.sent,
         requests: counts.requests,
         failures: counts.failures,
+        unanswered: counts.unanswered(),
         cut_off: counts.cut_off,
-        cut_off_min_us: (counts.cut_off > 0).then(|| counts.cut_off_min_ns as f64 / 1e3),
-        rps: ratio(counts.requests as f64, duration_s),
+        never_begun: counts.never_begun,
+        bound_from_us: match counts.bound_min_ns {
+            u64::MAX => None,
+            ns => Some(ns as f64 / 1e3),
+        },
+        rps: ratio(counts.in_load.requests as f64, load_s),
+        failures_per_s: ratio(counts.in_load.failures as f64, load_s),
         statuses: statuses
             .filter(|(_, count)| **count > 0)
             .map(|(status, count)| (status.to_string(), *count))
@@ -208,6 +240,7 @@ fn sample_record(sample: &Sample) -> SampleRecord {
     SampleRecord {
         t_s: sample.end_ns as f64 / 1e9,
         length_s,
+        is_drain: sample.is_drain,
         users: sample.users,
         rps: ratio(all.requests as f64, length_s),
         failures_per_s: ratio(all.failures as f64, length_s),

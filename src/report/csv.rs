@@ -103,7 +103,6 @@ pub fn levels(search: &SearchRecord) -> String {
 /// When the record's histograms were damaged.
 pub fn stats(record: &Record) -> Result<String> {
     let mut text = format!("{STATS},{PERCENTILES}\n");
-    let duration_s = record.totals.duration_s.max(1e-9);
     let mut sums = Sums::new(record.steps.len());
     for sample in &record.series {
         sums.add(sample)?;
@@ -123,8 +122,8 @@ pub fn stats(record: &Record) -> Result<String> {
             ms_or_0(step.all_us.min),
             ms_or_0(step.all_us.max),
             per(step.body_bytes, step.requests),
-            rate(step.requests, duration_s),
-            rate(step.failures, duration_s),
+            six_digits(step.rps),
+            six_digits(step.failures_per_s),
             percentiles(&step.all_us),
         ];
         text += &(row.join(",") + "\n");
@@ -140,8 +139,8 @@ pub fn stats(record: &Record) -> Result<String> {
         ms_or_0(all.min),
         ms_or_0(all.max),
         per(body_bytes, requests),
-        rate(requests, duration_s),
-        rate(record.totals.failures, duration_s),
+        six_digits(record.totals.rps),
+        six_digits(record.totals.failures_per_s),
         percentiles(&all),
     ];
     Ok(text + &row.join(",") + "\n")
@@ -156,11 +155,16 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
     let started_at = humantime::parse_rfc3339(&record.run.started_at)
         .context("the record's started_at is no RFC 3339 time")?;
     let mut sums = Sums::new(record.steps.len());
+    let of_load = record.series.iter().filter(|sample| !sample.is_drain);
+    let load_to_s = of_load.map(|sample| sample.t_s).fold(0.0, f64::max);
     for (index, sample) in record.series.iter().enumerate() {
         sums.add(sample)?;
         let mut window = Sums::new(record.steps.len());
         let recent = record.series[..=index].iter().rev();
-        for sample in recent.take_while(|recent| recent.t_s > sample.t_s - WINDOW_S) {
+        // What came after the load's end is in no rate: the last rows have those of the load's last seconds.
+        let of_load = recent.filter(|recent| !recent.is_drain);
+        let load_to_s = sample.t_s.min(load_to_s);
+        for sample in of_load.take_while(|recent| recent.t_s > load_to_s - WINDOW_S) {
             window.add(sample)?;
         }
         let at = unix_seconds(started_at, sample.t_s);
@@ -318,7 +322,11 @@ fn per(sum: u64, count: u64) -> String {
 }
 
 fn rate(count: u64, duration_s: f64) -> String {
-    format!("{:.6}", count as f64 / duration_s.max(1e-9))
+    six_digits(count as f64 / duration_s.max(1e-9))
+}
+
+fn six_digits(number: f64) -> String {
+    format!("{number:.6}")
 }
 
 /// Quoted where RFC 4180 section 2 asks for it.

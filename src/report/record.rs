@@ -55,8 +55,10 @@ pub struct RunInfo {
     /// Options of their sockets, likewise.
     #[serde(default)]
     pub tcp: Vec<String>,
-    /// Users at the peak.
+    /// Users at the peak, as asked for.
     pub users: u64,
+    /// Most users that were there at once: fewer when the run ended before its ramp.
+    pub users_peak: u64,
     /// Users per second, when that was asked for.
     pub spawn_rate: Option<f64>,
     /// As asked for.
@@ -78,7 +80,7 @@ pub struct RunInfo {
     pub timeout_s: f64,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// `time`, `iterations`, `signal`, `criterion` or `error`.
+    /// `time`, `iterations`, `nobody-left`, `signal`, `criterion` or `error`.
     pub ended_by: String,
     /// Where it ran.
     pub machine: MachineInfo,
@@ -246,7 +248,7 @@ pub struct MachineInfo {
     pub kernel: String,
 }
 
-/// Everything added up. `sent = requests + cut_off`.
+/// Everything added up. `sent = requests + cut_off`, failures included in `requests`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Begun.
@@ -255,17 +257,29 @@ pub struct Totals {
     pub requests: u64,
     /// Failed.
     pub failures: u64,
-    /// Still open at the end.
+    /// Of `failures`: open when the load ended, and without an answer when the drain did.
+    pub unanswered: u64,
+    /// Cut short by a second signal.
     pub cut_off: u64,
+    /// First requests of iterations that were due and never begun (open load). They are not among `sent`.
+    pub never_begun: u64,
     /// Sent twice because the server had closed the connection.
     pub retried: u64,
     /// Connections opened.
     pub connections_opened: u64,
     /// Failures over requests.
     pub failure_ratio: f64,
-    /// Requests over `duration_s`.
+    /// Requests with an outcome within the load time, per second of it.
     pub rps: f64,
-    /// From the first request to the last outcome.
+    /// Failures within the load time, per second of it.
+    pub failures_per_s: f64,
+    /// The load time: from the start (open load: from the first arrival) until nothing more was begun.
+    pub load_s: f64,
+    /// How long the requests that were open then were waited for.
+    pub drain_s: f64,
+    /// How many those were.
+    pub open_at_load_end: u64,
+    /// The same as `load_s`.
     pub duration_s: f64,
     /// Requests, heads included.
     pub bytes_sent: u64,
@@ -286,13 +300,19 @@ pub struct StepRecord {
     pub requests: u64,
     /// Failed.
     pub failures: u64,
-    /// Still open at the end.
+    /// Of `failures`: open when the load ended, and without an answer when the drain did.
+    pub unanswered: u64,
+    /// Cut short by a second signal.
     pub cut_off: u64,
-    /// Age of the youngest of those: from here on, values of `failures_us` and `all_us` are lower bounds.
-    #[serde(default)]
-    pub cut_off_min_us: Option<f64>,
-    /// Requests over the run's duration.
+    /// First requests of iterations that were due and never begun (open load). They are not among `sent`.
+    pub never_begun: u64,
+    /// From this value on, times of `failures_us` and `all_us` are lower bounds: the least age of what went unanswered,
+    /// was cut off, or was never begun.
+    pub bound_from_us: Option<f64>,
+    /// Requests with an outcome within the load time, per second of it.
     pub rps: f64,
+    /// Failures within the load time, per second of it.
+    pub failures_per_s: f64,
     /// Answers by status.
     pub statuses: BTreeMap<String, u64>,
     /// Bytes of answers' bodies.
@@ -303,9 +323,9 @@ pub struct StepRecord {
     pub response_us: Times,
     /// Intended to submitted, of what did not fail.
     pub client_us: Times,
-    /// Intended to failed or cut off.
+    /// Intended to failed, cut off, or never begun.
     pub failures_us: Times,
-    /// Response times of all, failures and cut-offs included, as Locust has them.
+    /// Response times of all of these, as Locust has them.
     pub all_us: Times,
     /// HdrHistogram V2, deflated, base64; microseconds.
     pub histograms: Histograms,
@@ -482,7 +502,9 @@ pub struct SampleRecord {
     pub t_s: f64,
     /// Its length.
     pub length_s: f64,
-    /// Users at its end.
+    /// It lies after the load's end, while open requests were waited for.
+    pub is_drain: bool,
+    /// Users at its end: those that had come and not left.
     pub users: u64,
     /// Requests per second.
     pub rps: f64,

@@ -42,6 +42,14 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// A count with its noun: `1 user`, `2,000 users`.
+pub fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{} {noun}s", grouped(count)),
+    }
+}
+
 /// Shortens a text in its middle to `width` characters.
 pub fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();

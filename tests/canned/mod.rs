@@ -50,6 +50,7 @@ pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
         spins: false,
         run_time_ns: None,
         timeout_ns: 30_000_000_000,
+        drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
         shards,

@@ -26,7 +26,6 @@ pub struct Watched<'c, D> {
     idle_turns: u32,
     /// Requests handed over, alone or several at once, and when the last one was.
     pub requests: u64,
-    pub last_send_ns: u64,
     /// Events of connections that were not the present ones of their slots.
     pub stale: u64,
     /// Turns that brought no event, after none in which anything was submitted.
@@ -61,7 +60,6 @@ impl<'c, D: Driver> Watched<'c, D> {
             submitted: false,
             idle_turns: 0,
             requests: 0,
-            last_send_ns: 0,
             stale: 0,
             empty_turns: 0,
             happenings: 0,
@@ -103,7 +101,6 @@ impl<'c, D: Driver> Watched<'c, D> {
         let text = &self.inner.send_buffer()[..bytes];
         let heads = text.windows(11).filter(|end| end == b" HTTP/1.1\r\n");
         self.requests += heads.count() as u64;
-        self.last_send_ns = self.inner.now_ns();
         self.on_submitted();
     }
 

@@ -1,32 +1,45 @@
-//! The end: nothing new is started, what is open is counted at its age, and everything is handed over.
+//! The end: nothing new is started, what is open is waited for and then counted at its age, and everything is handed
+//! over.
 
-use crate::engine::connection::{NOBODY, State};
-use crate::engine::requests::{NO_REQUEST, Phase};
+use crate::engine::requests::NO_REQUEST;
 use crate::engine::user::Leaving;
+use crate::engine::{Ended, Order, example};
 use crate::io::Driver;
 use crate::metrics::interval::ArrivalsSoFar;
-use crate::metrics::recorder::Times;
+use crate::metrics::outcome::Failure;
+use crate::metrics::recorder::{Standing, Times};
 use crate::plan::random::Stream;
 
-use super::{INTERVAL_NS, OnInterval, Outcomes, Shard};
+use super::{Handover, INTERVAL_NS, OnInterval, Outcomes, Shard};
 
 impl<'p, D: Driver> Shard<'p, D> {
-    /// Nothing new is started; what the kernel does not have yet is cut off at its age.
-    pub(super) fn begin_draining(&mut self) {
-        self.progress.draining = true;
+    /// The load has ended: nothing new is started, and what is open is waited for.
+    pub(super) fn end_load(&mut self, end_ns: u64, order: Order, on_interval: &mut OnInterval<'_>) {
         self.cut_off_arrivals();
-        while self.pool.leave_line().is_some() {
-            self.progress.waited_in_line += 1;
+        self.recorder.on_load_ended();
+        self.progress.load_end_ns = end_ns;
+        self.progress.open_at_load_end = self.progress.in_flight;
+        self.progress.ended = match order {
+            Order::Run => Ended::Time,
+            Order::Drain | Order::StopNow => Ended::Order,
+        };
+        self.progress.drain_ns = self.plan.drain_ns(self.slowest_ns());
+        // Its last part, unless it ends with a second.
+        if end_ns > self.progress.interval_from_ns {
+            self.hand_over(end_ns, on_interval);
+            self.progress.interval_from_ns = end_ns;
         }
-        for id in 0..self.users.len() as u32 {
-            let request = self.requests.get(self.users[id as usize].request);
-            if request.is_some_and(|request| request.phase == Phase::Waiting) {
-                self.cut_off(id);
-            }
-        }
-        if self.has_last_steps() {
+        self.progress.draining = true;
+        if self.has_last_steps() && order != Order::StopNow {
             self.send_all_away();
         }
+    }
+
+    /// The slowest answer so far.
+    fn slowest_ns(&self) -> u64 {
+        let steps = self.recorder.counts.steps.iter();
+        let slowest_us = steps.map(|step| step.service.max_us()).fold(0.0, f64::max);
+        (slowest_us * 1e3) as u64
     }
 
     /// Everybody who has something to do before leaving does it now, or when the request under way has ended.
@@ -46,7 +59,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Arrivals that still stand in the line were due and never begun: the first request of each counts at its age.
+    /// Arrivals that still stand in the line were due and are never begun: the first request of each counts at its age.
     fn cut_off_arrivals(&mut self) {
         let done_ns = self.progress.now_ns;
         let Some(arrivals) = &mut self.arrivals else {
@@ -58,79 +71,136 @@ impl<'p, D: Driver> Shard<'p, D> {
             let draw = self.random.draw(due_ns, Stream::Task, 0);
             let first = scenario.tasks[scenario.pick(draw)].steps.start;
             let metric = usize::from(scenario.steps[usize::from(first)].metric);
-            self.recorder.on_started(metric);
             let times = Times {
                 intended_ns: due_ns,
                 submitted_ns: done_ns,
                 done_ns,
             };
-            self.recorder.cut_off(metric, times);
-            self.progress.last_done_ns = done_ns;
+            self.recorder.never_begun(metric, times);
+        }
+    }
+
+    /// The drain is over: what still has no answer has failed.
+    pub(super) fn give_up_on_open(&mut self) {
+        let open: Vec<u32> = self.requests.users().collect();
+        for id in open {
+            let times = self.times(id);
+            let metric = usize::from(self.step_of(id).metric);
+            let drain_ns = self.progress.drain_ns;
+            let (failure, phase) = (Failure::Unanswered, self.request(id).phase);
+            self.recorder.example(metric, failure, 0, || {
+                example::of_unanswered(phase, drain_ns)
+            });
+            self.recorder.unanswered(metric, times);
+            self.take_off_at_end(id);
         }
     }
 
     fn cut_off(&mut self, id: u32) {
         let times = self.times(id);
-        let slot = self.end_request(id).slot;
-        let metric = self.step_of(id).metric;
-        self.recorder.cut_off(usize::from(metric), times);
-        self.progress.last_done_ns = times.done_ns;
-        if slot != NOBODY && self.pool.leave(slot, id) {
-            // A slot that backs off goes on doing so: its timer is set.
-            if self.pool.connections[slot as usize].state != State::BackingOff {
-                self.drop_connection(slot);
-            }
-            // The line is empty then, or everybody in it is cut off too.
-            self.pool.next_for(slot);
-        }
+        let metric = usize::from(self.step_of(id).metric);
+        self.recorder.cut_off(metric, times);
+        self.take_off_at_end(id);
     }
 
-    pub(super) fn end_interval(&mut self, on_interval: &mut OnInterval<'_>) {
+    /// A request ends with the run. Nothing is opened or sent any more.
+    fn take_off_at_end(&mut self, id: u32) {
+        self.progress.last_done_ns = self.progress.now_ns;
+        self.end_request(id);
+    }
+
+    /// A second of the run is over.
+    pub(super) fn end_second(&mut self, on_interval: &mut OnInterval<'_>) {
+        let progress = &mut self.progress;
+        let passed = (progress.now_ns - progress.next_interval_ns) / INTERVAL_NS;
+        let end_ns = progress.next_interval_ns + passed * INTERVAL_NS;
+        progress.next_interval_ns = end_ns;
+        self.hand_over(end_ns, on_interval);
+        self.progress.interval_from_ns = end_ns;
+        self.progress.next_interval_ns = end_ns + INTERVAL_NS;
+    }
+
+    /// Hands over the interval that ends at a time, no later than the present second does.
+    fn hand_over(&mut self, end_ns: u64, on_interval: &mut OnInterval<'_>) {
         self.take_stock();
-        on_interval(self.progress.now_ns, &mut self.recorder);
-        let passed = (self.progress.now_ns - self.progress.next_interval_ns) / INTERVAL_NS + 1;
-        self.progress.next_interval_ns += passed * INTERVAL_NS;
+        let handover = self.handover(end_ns);
+        on_interval(handover, &mut self.recorder);
+    }
+
+    fn handover(&self, end_ns: u64) -> Handover {
+        let progress = &self.progress;
+        Handover {
+            second: (progress.next_interval_ns - progress.start_ns) / INTERVAL_NS,
+            end_ns: end_ns.saturating_sub(progress.start_ns),
+            is_drain: progress.draining,
+            is_last: false,
+        }
     }
 
     /// Notes how things stand.
     fn take_stock(&mut self) {
         let active = self.active_users();
         let arrivals = self.arrivals.as_ref();
-        let arrivals = arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active));
-        self.recorder
-            .set_standing(self.progress.in_flight, arrivals);
+        self.recorder.set_standing(Standing {
+            is_drain: self.progress.draining,
+            users: self.users_there(),
+            in_flight: self.progress.in_flight,
+            arrivals: arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active)),
+        });
+        for id in self.requests.users() {
+            let user = &self.users[id as usize].user;
+            let metric = self.plan.scenario.steps[usize::from(user.step())].metric;
+            let age_ns = self.progress.now_ns.saturating_sub(user.intended_ns);
+            self.recorder.open(usize::from(metric), age_ns);
+        }
     }
 
-    pub(super) fn finish(mut self) -> (Outcomes, D) {
+    /// Users that have come and not left. After the load's end, a user without a last step leaves with its request.
+    fn users_there(&self) -> usize {
+        match self.progress.draining && !self.has_last_steps() {
+            true => self.progress.in_flight,
+            false => self.active_users(),
+        }
+    }
+
+    pub(super) fn finish(mut self, mut on_interval: OnInterval<'_>) -> (Outcomes, D) {
+        self.progress.waited_in_line += self.pool.line().count() as u64;
         if !self.progress.draining {
             self.progress.load_end_ns = self.progress.now_ns;
+            self.recorder.on_load_ended();
         }
         self.take_stock();
-        self.progress.waited_in_line += self.pool.line().count() as u64;
-        for id in 0..self.users.len() as u32 {
-            if self.users[id as usize].request != NO_REQUEST {
-                self.cut_off(id);
-            }
+        let cut_off: Vec<u32> = self.requests.users().collect();
+        cut_off.into_iter().for_each(|id| self.cut_off(id));
+        if self.progress.now_ns > self.progress.interval_from_ns || self.recorder.has_counted() {
+            let last = Handover {
+                is_last: true,
+                ..self.handover(self.progress.now_ns)
+            };
+            on_interval(last, &mut self.recorder);
         }
         let start_ns = self.progress.start_ns;
-        let arrivals = self.arrivals.as_ref().map(|arrivals| {
-            let from_ns = arrivals.from_ns.unwrap_or(self.progress.now_ns);
-            (arrivals.counts, from_ns.saturating_sub(start_ns))
-        });
+        let since_start_ns = |ns: u64| ns.saturating_sub(start_ns);
+        // An open load that ended before its first arrival has lasted no time.
+        let load_from_ns = self.progress.load_from_ns.unwrap_or(u64::MAX);
+        let load_from_ns = load_from_ns.min(self.progress.load_end_ns);
         let outcomes = Outcomes {
-            arrivals,
+            arrivals: self.arrivals.as_ref().map(|arrivals| arrivals.counts),
             spun_ns: self.progress.spun_ns,
             stopped_ns_max: self.progress.stopped_ns_max,
             working_ns: self.progress.working_ns,
-            load_ns: self.progress.load_end_ns.saturating_sub(start_ns),
-            lasted_ns: self.progress.now_ns.saturating_sub(start_ns),
-            first_sent_ns: self.progress.first_sent_ns.map(|ns| ns - start_ns),
-            last_done_ns: self.progress.last_done_ns.saturating_sub(start_ns),
+            load_from_ns: since_start_ns(load_from_ns),
+            load_to_ns: since_start_ns(self.progress.load_end_ns),
+            ended: self.progress.ended,
+            open_at_load_end: self.progress.open_at_load_end,
+            users_peak: self.progress.users_peak,
+            users_left: self.progress.users_left,
+            lasted_ns: since_start_ns(self.progress.now_ns),
+            last_done_ns: since_start_ns(self.progress.last_done_ns),
             turns: self.progress.turns,
             waited_in_line: self.progress.waited_in_line,
             overflows: self.driver.overflows(),
             users_at_end: self.active_users(),
-            all_finished: self.all_finished(),
             recorder: self.recorder,
         };
         (outcomes, self.driver)

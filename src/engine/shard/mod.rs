@@ -28,7 +28,7 @@ use super::pool::Pool;
 use super::requests::Requests;
 use super::timers::Timers;
 use super::user::{Tally, User};
-use super::{Control, Order};
+use super::{Control, Ended, Order};
 
 /// Users spawned or woken in one turn; the rest is for the next, so that answers are not kept waiting.
 const WOKEN_MAX: usize = EVENTS_MAX;
@@ -48,8 +48,21 @@ pub struct Start {
     pub wall_ns: u64,
 }
 
-/// Takes a full interval with the time it ended and gives an empty one for it, or nothing when none is to be had.
-pub type OnInterval<'p> = Box<dyn FnMut(u64, &mut Recorder) + Send + 'p>;
+/// An interval has ended: which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The second of the run that it ended in, counted from 1.
+    pub second: u64,
+    /// Its end, since the start.
+    pub end_ns: u64,
+    /// It lies after the load's end.
+    pub is_drain: bool,
+    /// It is the shard's last one.
+    pub is_last: bool,
+}
+
+/// Called at the end of each interval, to swap it for an empty one. Without a swap the recorder goes on with it.
+pub type OnInterval<'p> = Box<dyn FnMut(Handover, &mut Recorder) + Send + 'p>;
 
 /// One core's share of a run.
 pub struct Shard<'p, D> {
@@ -130,11 +143,25 @@ struct Progress {
     now_ns: u64,
     spawned: usize,
     finished: usize,
+    users_peak: usize,
+    /// Users that left because a step had failed, while the load lasted.
+    users_left: u64,
     in_flight: usize,
+    /// When the load begins; `None` while the users of an open load are got ready.
+    load_from_ns: Option<u64>,
+    load_has_begun: bool,
     /// No user starts anything any more.
     draining: bool,
     /// When nothing more was started.
     load_end_ns: u64,
+    /// Why.
+    ended: Ended,
+    /// How long requests that are open then are waited for.
+    drain_ns: u64,
+    /// How many those are.
+    open_at_load_end: usize,
+    /// Where the present interval began.
+    interval_from_ns: u64,
     next_interval_ns: u64,
     working_ns: u64,
     stopped_ns_max: u64,
@@ -143,7 +170,6 @@ struct Progress {
     waited_in_line: u64,
     /// When the whole waiting line is looked through next.
     line_looked_at_ns: u64,
-    first_sent_ns: Option<u64>,
     last_done_ns: u64,
 }
 
@@ -151,20 +177,28 @@ struct Progress {
 pub struct Outcomes {
     /// Everything that was counted.
     pub recorder: Recorder,
-    /// Of an open load: what became of the arrivals, and when the first was due, counted from the start.
-    pub arrivals: Option<(ArrivalCounts, u64)>,
+    /// Of an open load: what became of the arrivals.
+    pub arrivals: Option<ArrivalCounts>,
     /// Of the working time of the thread: looking at the clock until a moment had come.
     pub spun_ns: u64,
     /// Longest time that it ran later than it wanted to, or worked without a look at the clock.
     pub stopped_ns_max: u64,
     /// Time spent working, that is not asleep in the kernel.
     pub working_ns: u64,
+    /// When the load began, counted from the start: 0, or when the first arrival of an open load was due.
+    pub load_from_ns: u64,
     /// When nothing more was started, counted from the start.
-    pub load_ns: u64,
+    pub load_to_ns: u64,
+    /// Why.
+    pub ended: Ended,
+    /// Requests that were open then.
+    pub open_at_load_end: usize,
+    /// Most users that were there at once.
+    pub users_peak: usize,
+    /// Users that left because a step had failed, while the load lasted.
+    pub users_left: u64,
     /// From the start to the end of the loop.
     pub lasted_ns: u64,
-    /// When the first request was submitted, counted from the start.
-    pub first_sent_ns: Option<u64>,
     /// When the last outcome came, counted from the start.
     pub last_done_ns: u64,
     /// Turns of the loop.
@@ -175,8 +209,6 @@ pub struct Outcomes {
     pub overflows: u64,
     /// Users that had been spawned and had not finished when the run ended.
     pub users_at_end: usize,
-    /// All users left by themselves (a run bounded by iterations).
-    pub all_finished: bool,
 }
 
 impl<'p, D: Driver> Shard<'p, D> {
@@ -226,9 +258,17 @@ impl<'p, D: Driver> Shard<'p, D> {
                 now_ns: 0,
                 spawned: 0,
                 finished: 0,
+                users_peak: 0,
+                users_left: 0,
                 in_flight: 0,
+                load_from_ns: None,
+                load_has_begun: false,
                 draining: false,
                 load_end_ns: 0,
+                ended: Ended::NobodyLeft,
+                drain_ns: 0,
+                open_at_load_end: 0,
+                interval_from_ns: 0,
                 next_interval_ns: INTERVAL_NS,
                 working_ns: 0,
                 stopped_ns_max: 0,
@@ -236,7 +276,6 @@ impl<'p, D: Driver> Shard<'p, D> {
                 turns: 0,
                 waited_in_line: 0,
                 line_looked_at_ns: 0,
-                first_sent_ns: None,
                 last_done_ns: 0,
             },
         }
@@ -253,7 +292,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder.set_start(start_ns);
         self.progress.start_ns = start_ns;
         self.progress.wall_ahead_ns = start.wall_ns.saturating_sub(start_ns);
+        self.progress.interval_from_ns = start_ns;
         self.progress.next_interval_ns = start_ns + INTERVAL_NS;
+        self.progress.load_from_ns = self.arrivals.is_none().then_some(start_ns);
         self.progress.now_ns = self.driver.now_ns();
         let mut events: Vec<Event> = Vec::with_capacity(2 * EVENTS_MAX);
         let mut drained_by_ns = u64::MAX;
@@ -261,15 +302,15 @@ impl<'p, D: Driver> Shard<'p, D> {
             let order = control.order();
             let now_ns = self.progress.now_ns;
             self.begin_arrivals(control);
+            self.begin_load();
             let end_ns = self.end_ns();
             let is_over = now_ns >= end_ns || order != Order::Run;
             if is_over && !self.progress.draining {
                 // What was due before the end is begun, however late this turn noticed it.
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
-                self.progress.load_end_ns = now_ns.min(end_ns);
                 self.send_filled();
-                self.begin_draining();
-                drained_by_ns = now_ns + self.plan.drain_ns();
+                self.end_load(now_ns.min(end_ns), order, &mut on_interval);
+                drained_by_ns = now_ns + self.progress.drain_ns;
             }
             self.change_due();
             self.arrive_due(now_ns, WOKEN_MAX);
@@ -277,7 +318,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.expire_due();
             let done = self.progress.in_flight == 0
                 && (self.all_finished() || (self.progress.draining && !self.has_last_steps()));
-            if done || now_ns >= drained_by_ns || order == Order::StopNow {
+            if done || order == Order::StopNow {
+                break;
+            }
+            if now_ns >= drained_by_ns {
+                self.give_up_on_open();
                 break;
             }
             let bound_ns = match self.progress.draining {
@@ -288,10 +333,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.turn(deadline_ns, &mut events);
             self.debug_assert_sums();
             if self.progress.now_ns >= self.progress.next_interval_ns {
-                self.end_interval(&mut on_interval);
+                self.end_second(&mut on_interval);
             }
         }
-        self.finish()
+        self.finish(on_interval)
     }
 
     /// When nothing more is started.
@@ -323,6 +368,20 @@ impl<'p, D: Driver> Shard<'p, D> {
             control.on_ready(self.plan.shards, self.progress.start_ns, now_ns);
         }
         arrivals.from_ns = control.arrivals_from_ns();
+        if let Some(from_ns) = arrivals.from_ns {
+            self.progress.load_from_ns = Some(from_ns);
+        }
+    }
+
+    /// What users that were got ready have done is not part of the load.
+    fn begin_load(&mut self) {
+        let from_ns = self.progress.load_from_ns;
+        if !self.progress.load_has_begun
+            && from_ns.is_some_and(|from_ns| self.progress.now_ns >= from_ns)
+        {
+            self.progress.load_has_begun = true;
+            self.recorder.on_load_begun();
+        }
     }
 
     fn turn(&mut self, due_ns: u64, events: &mut Vec<Event>) {
@@ -342,11 +401,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 request.submitted_ns = turn.submitted_ns;
             }
         }
-        if !self.submitted.is_empty() {
-            let progress = &mut self.progress;
-            progress.first_sent_ns.get_or_insert(turn.submitted_ns);
-            self.submitted.clear();
-        }
+        self.submitted.clear();
         if spins && !had_work && events.is_empty() {
             self.progress.spun_ns += turn.reaped_ns.saturating_sub(self.progress.now_ns);
             self.progress.now_ns = turn.reaped_ns;

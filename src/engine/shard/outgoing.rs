@@ -24,7 +24,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.spans_since_ns[place] = seat.user.intended_ns;
             self.recorder.on_span_begun(usize::from(*span));
         }
-        seat.request = self.requests.begin(self.progress.now_ns);
+        seat.request = self.requests.begin(id, self.progress.now_ns);
         // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
         // this turn is over.
         if let Some(slot) = self.pool.acquire(id) {

@@ -162,14 +162,13 @@ impl<'p, D: Driver> Shard<'p, D> {
             None => self.users.push(seat),
         }
         self.progress.spawned += 1;
-        self.recorder.set_users(self.active_users());
+        self.progress.users_peak = self.progress.users_peak.max(self.active_users());
         let first = self.acting(id).begin();
         self.act(id, first);
     }
 
     fn on_finished(&mut self, id: u32) {
         self.progress.finished += 1;
-        self.recorder.set_users(self.active_users());
         if let Some(arrivals) = &mut self.arrivals
             && std::mem::replace(&mut self.users[id as usize].prepares, false)
         {
@@ -258,18 +257,18 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Timer ids: users first, then the time limits of slots, then their backoffs. At the end only limits still hold.
+    /// Timer ids: users first, then the time limits of slots, then their backoffs. After the load's end, users without
+    /// last steps sleep on; requests that are open still get their connection, and have their limit.
     fn on_timer(&mut self, id: u32) {
         let users_max = self.users_max as u32;
         let slots = self.pool.connections.len() as u32;
-        let is_time_limit = (users_max..users_max + slots).contains(&id);
-        if self.progress.draining && !is_time_limit && !self.has_last_steps() {
-            return;
-        }
         if id < users_max {
+            if self.progress.draining && !self.has_last_steps() {
+                return;
+            }
             let next = self.acting(id).next(user::Happening::Woken);
             self.act(id, next);
-        } else if is_time_limit {
+        } else if id < users_max + slots {
             self.on_time_limit(id - users_max);
         } else {
             self.on_backoff_over(id - users_max - slots);

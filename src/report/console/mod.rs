@@ -9,7 +9,7 @@ pub use search::shown_level;
 
 use std::fmt::Write;
 
-use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times};
+use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
@@ -139,9 +139,12 @@ impl Console {
             machine.cores, machine.cpu, machine.kernel
         ));
         self.line(format!(
-            "  lasted    {} s, ended by {}; {} sent, {} received",
-            three_digits(totals.duration_s),
-            run.ended_by,
+            "  lasted    {}; ended by {}",
+            lasted(totals),
+            ended_by(&run.ended_by)
+        ));
+        self.line(format!(
+            "  traffic   {} sent, {} received",
             bytes(totals.bytes_sent),
             bytes(totals.bytes_received)
         ));
@@ -169,7 +172,7 @@ impl Console {
         if totals.requests == 0 {
             let nothing = self.paint(Colour::Red, "nothing was measured");
             self.line(format!(
-                "REQUESTS: {nothing}: {} sent, {} still open at the end, none with an outcome",
+                "REQUESTS: {nothing}: {} sent, {} cut off, none with an outcome",
                 grouped(totals.sent),
                 grouped(totals.cut_off)
             ));
@@ -179,7 +182,7 @@ impl Console {
             let none = self.paint(Colour::Green, "no failures");
             let cut_off = match totals.cut_off {
                 0 => String::new(),
-                count => format!(", {} still open at the end", grouped(count)),
+                count => format!(", {} cut off at the end", grouped(count)),
             };
             self.line(format!(
                 "REQUESTS: {} - {none}{cut_off}",
@@ -232,7 +235,6 @@ impl Console {
             grouped(totals.failures)
         ));
         self.line("");
-        let per_s = |count: u64| three_digits(count as f64 / totals.duration_s.max(1e-9));
         self.line(format!(
             "{:<43} {:>12} {:>12}",
             "Rates", "req/s", "failures/s"
@@ -241,14 +243,15 @@ impl Console {
             let name = format!("{:<6} {}", step.method, shortened(&step.name, 36));
             self.line(format!(
                 "{name:<43} {:>12} {:>12}",
-                per_s(step.requests),
-                per_s(step.failures)
+                three_digits(step.rps),
+                three_digits(step.failures_per_s)
             ));
         }
-        let all = (per_s(totals.requests), per_s(totals.failures));
         self.line(format!(
             "{:<43} {:>12} {:>12}",
-            "       Aggregated", all.0, all.1
+            "       Aggregated",
+            three_digits(totals.rps),
+            three_digits(totals.failures_per_s)
         ));
     }
 
@@ -261,18 +264,16 @@ impl Console {
             let _ = write!(head, "{name:>9}");
         }
         self.line(head);
-        for step in record
-            .steps
-            .iter()
-            .filter(|step| step.requests + step.cut_off > 0)
-        {
+        let has_times = |step: &&StepRecord| step.all_us.count > 0;
+        for step in record.steps.iter().filter(has_times) {
             let name = format!("{} {}", step.method, last_part(&step.name));
             weak |= self.percentile_row(&name, &step.response_us, |_| "");
             if step.failures_us.count > 0 {
-                let name = match (step.failures, step.cut_off) {
-                    (_, 0) => "  failed",
-                    (0, _) => "  still open",
-                    _ => "  failed, still open",
+                let open = without_answer(step);
+                let name = match step.failures.saturating_sub(step.unanswered) {
+                    _ if open == 0 => "  failed",
+                    0 => "  no answer",
+                    _ => "  failed, no answer",
                 };
                 weak |= self.percentile_row(name, &step.failures_us, |us| bound(step, us));
             }
@@ -282,11 +283,7 @@ impl Console {
             "{:<20}{:>9}{:>9}{:>9}",
             "", "99.9%", "99.99%", "max"
         ));
-        for step in record
-            .steps
-            .iter()
-            .filter(|step| step.requests + step.cut_off > 0)
-        {
+        for step in record.steps.iter().filter(has_times) {
             let name = format!("{} {}", step.method, last_part(&step.name));
             let mut line = format!("{:<20}", shortened(&name, 19));
             let all = step.response_us.percentiles();
@@ -296,10 +293,11 @@ impl Console {
             }
             let _ = write!(line, "{:>9}", step.response_us.max.map_or("-".into(), time));
             self.line(line);
-            if step.cut_off > 0 {
+            let open = without_answer(step);
+            if open > 0 {
                 self.line(format!(
-                    "  {} still open at the end, the oldest for >= {}",
-                    grouped(step.cut_off),
+                    "  {} without an answer at the end, the oldest for >= {}",
+                    grouped(open),
                     step.failures_us.max.map_or("-".into(), time)
                 ));
             }
@@ -467,8 +465,8 @@ fn row(step: &StepRecord) -> String {
         None => "-".to_owned(),
         Some(us) => format!("{}{}", bound(step, us), three_digits(us / 1e3)),
     };
-    // What was cut off had some time to go: it makes the mean a lower bound too.
-    let mean = match (times.mean, step.cut_off_min_us) {
+    // What had no answer would have taken longer: it makes the mean a lower bound too.
+    let mean = match (times.mean, step.bound_from_us) {
         (Some(us), Some(_)) => format!(">={}", three_digits(us / 1e3)),
         (mean, _) => ms(mean),
     };
@@ -484,11 +482,39 @@ fn row(step: &StepRecord) -> String {
     )
 }
 
-/// `>=` before a time that rests on requests which were still open at the end.
+/// `>=` before a time that rests on requests which had no answer at the end.
 fn bound(step: &StepRecord, us: f64) -> &'static str {
-    match step.cut_off_min_us {
+    match step.bound_from_us {
         Some(least_us) if us >= least_us => ">=",
         _ => "",
+    }
+}
+
+/// Requests of a step whose times are lower bounds.
+fn without_answer(step: &StepRecord) -> u64 {
+    step.unanswered + step.cut_off + step.never_begun
+}
+
+/// `30.0 s of load, 5.00 s of waiting for 1 open request`.
+fn lasted(totals: &Totals) -> String {
+    let load = format!("{} s of load", three_digits(totals.load_s));
+    let open = match totals.open_at_load_end {
+        0 => return load,
+        1 => "1 open request".to_owned(),
+        open => format!("{} open requests", grouped(open)),
+    };
+    format!(
+        "{load}, {} s of waiting for {open}",
+        three_digits(totals.drain_s)
+    )
+}
+
+/// What ended the load, in words.
+fn ended_by(word: &str) -> &str {
+    match word {
+        "nobody-left" => "the last user's leaving",
+        "criterion" => "a rule",
+        other => other,
     }
 }
 
@@ -533,7 +559,7 @@ mod tests {
     use crate::metrics::series::Series;
     use crate::metrics::summary::Summary;
     use crate::plan::scenario::MetricLabel;
-    use crate::report::build;
+    use crate::report::build::{self, RunTime};
     use crate::report::record::{Generator, LoadInfo, MachineInfo, VerdictRecord};
 
     const WORKFLOW: &str = "/v1/opscore/agent/[id]/workflow";
@@ -584,6 +610,7 @@ mod tests {
             source_addresses: Vec::new(),
             tcp: Vec::new(),
             users: 5,
+            users_peak: 5,
             spawn_rate: Some(5.0),
             run_time_s: Some(1.0),
             load: LoadInfo {
@@ -620,7 +647,12 @@ mod tests {
             },
         };
         let summary = Summary { counts, series };
-        build::record(run, &[label], &[], &summary, 1_000_000_000, generator)
+        let time = RunTime {
+            load_ns: 1_000_000_000,
+            drain_ns: 2_000_000_000,
+            open_at_load_end: 1,
+        };
+        build::record(run, &[label], &[], &summary, time, generator)
     }
 
     fn plain(record: &Record) -> String {
@@ -655,7 +687,7 @@ mod tests {
     fn a_request_without_an_answer_is_a_lower_bound() {
         let text = plain(&record(200, 0));
         assert!(
-            text.contains("1 still open at the end, the oldest for >= 2.00 s"),
+            text.contains("1 without an answer at the end, the oldest for >= 2.00 s"),
             "{text}"
         );
         assert!(text.contains("no failures"), "{text}");
@@ -664,7 +696,7 @@ mod tests {
             row.expect(begin).to_owned()
         };
         // Everything in that row rests on it; of all requests together, the mean and the greatest.
-        assert_eq!(of("  still open").matches(">=2.00 s").count(), 8, "{text}");
+        assert_eq!(of("  no answer").matches(">=2.00 s").count(), 8, "{text}");
         let all = of("POST   /v1");
         assert_eq!(all.matches(">=").count(), 2, "{all}");
         assert!(all.contains(">=2,000"), "{all}");
