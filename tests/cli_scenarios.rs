@@ -1,8 +1,15 @@
 //! Scenarios on the real binary over loopback: the five built-in ones, one URL, a file of one's own.
 
 mod binary;
+mod raw;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use binary::{check_sums, record_of, run, statuses, text};
+use raw::RawServer;
 
 #[test]
 fn each_built_in_scenario_runs_against_the_stand_in_which_confirms_every_count() {
@@ -306,5 +313,127 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
         let said = text(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+}
+
+/// A server that answers `ok` and keeps the bodies that it was sent.
+fn body_keeper() -> (RawServer, Arc<Mutex<Vec<String>>>) {
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let kept = bodies.clone();
+    let server = RawServer::start(move |peer| {
+        while let Some(request) = peer.request() {
+            let body = request.text.split_once("\r\n\r\n").map(|(_, body)| body);
+            let body = body.unwrap_or_default().to_owned();
+            kept.lock().expect("no panic").push(body);
+            if !peer.answer(raw::OK) {
+                return;
+            }
+        }
+    });
+    (server, bodies)
+}
+
+/// Runs in a folder with this on standard input, which is a pipe.
+fn run_fed(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = binary::opsurge(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("it is a pipe");
+    stdin.write_all(input.as_bytes()).expect("it is read");
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+/// A named pipe at a path, that this text can be read from once.
+fn feed(path: &Path, text: &'static str) -> std::thread::JoinHandle<()> {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo is there").success());
+    let path = path.to_owned();
+    // It waits for the reader.
+    std::thread::spawn(move || std::fs::write(path, text).expect("it is read"))
+}
+
+/// All bodies that a server was sent: so many, and all the same.
+fn check_bodies(bodies: &Mutex<Vec<String>>, count: usize, body: &str) {
+    let bodies = bodies.lock().expect("no panic");
+    assert_eq!(bodies.len(), count);
+    assert!(bodies.iter().all(|sent| sent == body), "{bodies:?}");
+}
+
+#[test]
+fn a_body_out_of_a_pipe_is_read_once_and_sent_with_every_request() {
+    let long = "0123456789".repeat(10_000);
+    for body in ["{\"said\": \"once\"}", &long] {
+        let (server, bodies) = body_keeper();
+        let url = format!("{}/said", server.url());
+        let arguments = ["run", "--url", &url, "--body", "@/dev/stdin"];
+        let arguments = [&arguments[..], &["-u", "3", "--iterations", "12"]].concat();
+        let output = run_fed(Path::new("."), &arguments, body);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        check_bodies(&bodies, 12, body);
+    }
+}
+
+#[test]
+fn files_of_a_scenario_may_be_named_pipes() {
+    let (server, bodies) = body_keeper();
+    let folder = tempfile::tempdir().expect("a folder");
+    let feeders = [
+        feed(&folder.path().join("body.txt"), "out of a pipe"),
+        feed(&folder.path().join("users.csv"), "name\nann\nbob\n"),
+    ];
+    let scenario = "name = \"piped\"\ncsv = { file = \"users.csv\" }\n[[start]]\nmethod = \"POST\"\npath = \"/{{csv.name}}\"\nname = \"/[name]\"\nfile = \"body.txt\"\n";
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, scenario).expect("it can be written");
+    let path = path.to_str().expect("UTF-8");
+    let url = server.url();
+    let output = run(&["run", path, "--host", &url, "-u", "2", "-t", "2s"]);
+    for feeder in feeders {
+        feeder.join().expect("it was read");
+    }
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    check_bodies(&bodies, 2, "out of a pipe");
+    let mut lines = server.seen.lines.lock().expect("no panic").clone();
+    lines.sort_unstable();
+    assert_eq!(lines, ["POST /ann HTTP/1.1", "POST /bob HTTP/1.1"]);
+}
+
+#[test]
+fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
+    let scenario = MINE.replace("Bearer {{env.OPSURGE_TEST_KEY}}", "Bearer none");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("users.csv"), "id\nann\n").expect("it can be written");
+    let run_in = |arguments: &[&str]| {
+        let output = run_fed(folder.path(), arguments, &scenario);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        text(&output)
+    };
+    let said = run_in(&["scenarios", "check", "/dev/stdin"]);
+    assert!(said.contains("\"agentId\":\"ann-0\""), "{said}");
+    let arguments = ["run", "/dev/stdin", "--mock", "-u", "2", "--wait", "5ms"];
+    let said = run_in(&[&arguments[..], &["-t", "1s"]].concat());
+    assert!(said.contains("registered and seen"), "{said}");
+}
+
+#[test]
+fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.toml");
+    std::fs::write(&path, opsurge::plan::FORMAT).expect("it can be written");
+    std::fs::write(folder.path().join("users.csv"), "mail\na@x\n").expect("it can be written");
+    let output = run(&["scenarios", "check", path.to_str().expect("UTF-8")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "asked again every 1s until it succeeds, for 15s; failed at once by status 410, or \"closed\" at /state; giving up is a failure",
+        "== task \"order\" 10 %, within 20s, step 1 of 2",
+        "takes {{token}}: the value at /session/token\n",
+        "takes {{cart}}: the header X-Cart, else \"none\"",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
     }
 }

@@ -340,7 +340,7 @@ fn plan(requests: u64) -> Plan {
         "#
     );
     let context = Context {
-        read: &|_| Ok(vec![b'z'; 50_000]),
+        read: &|_| Ok(vec![b'z'; 50_000].into()),
         ..Context::plain("sim")
     };
     Plan {

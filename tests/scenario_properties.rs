@@ -157,10 +157,10 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
         api_key: Some("k3y \"with\" &%41\\".into()),
         env: &|name| (name == "KEY").then(|| "s3cret/\"+".to_owned()),
         read: &|name| match name {
-            "csv" => Ok(CSV.as_bytes().to_vec()),
+            "csv" => Ok(CSV.as_bytes().to_vec().into()),
             // The one that the format's own scenario names.
-            "users.csv" => Ok(CSV.replace("text,", "mail,").into_bytes()),
-            "body" => Ok(vec![0, 13, 10, 13, 10, 255]),
+            "users.csv" => Ok(CSV.replace("text,", "mail,").into_bytes().into()),
+            "body" => Ok(vec![0, 13, 10, 13, 10, 255].into()),
             _ => Err("No such file".into()),
         },
         ..Context::plain("localhost:8000")

@@ -18,9 +18,10 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
         read: &|name| match name {
             "users.csv" => Ok(
                 b"mail,n,lines\nann@example.test,1,one\n\"bob \"\"b\"\"\",22,\"a\r\nX-Evil: 1\"\n"
-                    .to_vec(),
+                    .to_vec()
+                    .into(),
             ),
-            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
+            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec().into()),
             _ => Err("No such file or directory".into()),
         },
         ..Context::plain("localhost:8000")
@@ -645,4 +646,94 @@ fn headers_are_those_of_the_scenario_then_the_steps() {
         requests[0]
     );
     assert!(requests[0].contains("\r\nHost: localhost:8000\r\n") && !requests[0].contains("X-Old"));
+}
+
+#[test]
+fn how_a_poll_or_a_task_ends_is_said_without_contradiction() {
+    let with = |lines: &str| format!("{STEP}{lines}\n");
+    let polled = |lines: &str| with(&format!("retry_every = 1\ngive_up_after = 5\n{lines}"));
+    let check_poll = |line: &str, column, reason| check_error(&polled(line), (7, column), reason);
+    check_error(
+        &with("failed = { status = [500] }"),
+        (5, 10),
+        "it says what ends a poll, and needs retry_every beside it",
+    );
+    check_poll("failed = {}", 10, "it says nothing that ends the poll");
+    check_poll(
+        "failed = { status = [200] }",
+        21,
+        "status 200 stands in expect too",
+    );
+    check_poll(
+        "failed = { status = [500, 404] }\nnot_yet = [404]",
+        21,
+        "status 404 stands in not_yet too",
+    );
+    check_poll(
+        "failed = { exists = [\"/a\"] }\nexpect = { exists = [\"/a\"] }",
+        10,
+        "a value at /a stands in expect too",
+    );
+    check_poll(
+        "failed = { body = \"not-null\" }",
+        12,
+        "unknown key \"body\"",
+    );
+    check_poll("on_give_up = \"fial\"", 14, "did you mean \"fail\"?");
+    check_poll(
+        "on_give_up = [\"fail\", \"stop\", \"go-on\"]",
+        31,
+        "the user can do one thing",
+    );
+    check_error(
+        &with("on_failure = \"fail\""),
+        (5, 14),
+        "fail is for on_give_up",
+    );
+    check_error(&with("within = 0"), (5, 10), "can do nothing");
+    check_error(
+        "name = \"x\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\nwithin = \"1s\"\n",
+        (5, 1),
+        "unknown key \"within\"",
+    );
+    check_error(
+        "name = \"x\"\n[[task]]\n[[task.step]]\nmethod = \"GET\"\npath = \"/\"\nwithin = \"1s\"\n",
+        (6, 10),
+        "within is the time of a whole task and stands in its [[task]]",
+    );
+    for lines in [
+        "failed = { status = [500], json = { \"/a\" = 1 } }\non_give_up = [\"end-task\", \"fail\"]",
+        "on_give_up = \"fail\"\nwithin = \"1s\"",
+    ] {
+        compiled(&polled(lines)).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn a_default_has_to_fit_where_its_value_is_put() {
+    let check = |extract: &str, use_: &str, column, reason| {
+        let text = format!(
+            "name = \"x\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\nextract = {{ a = {{ json = \"/a\", {extract} }} }}\n[[start]]\nmethod = \"POST\"\npath = \"/\"\n{use_}\n"
+        );
+        check_error(&text, (5, column), reason);
+    };
+    check(
+        "default = \"none\"",
+        "json = '{\"a\": {{a}}}'",
+        42,
+        "the default of {{a}} is not a number",
+    );
+    check(
+        "default = \"a\\nb\"",
+        "headers = { X = \"{{a}}\" }",
+        42,
+        "the default of {{a}} has a character that a header cannot have",
+    );
+    check(
+        "max = 3, default = \"none\"",
+        "",
+        51,
+        "the default of {{a}} is longer than its variable",
+    );
+    check("default = true", "", 42, "expected a text in quotes");
 }

@@ -1,16 +1,16 @@
 //! `opsurge scenarios`: what comes with the program, and what a scenario will send.
 
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
 use crate::plan::compile::{Context, compile};
 use crate::plan::place::in_one_line;
 use crate::plan::random::Keyed;
-use crate::plan::scenario::{Scenario, StepIndex, Task};
+use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
-use crate::plan::{BUILTIN, FORMAT};
+use crate::plan::{BUILTIN, FORMAT, duration};
 use crate::report::units::grouped;
 
 use super::args::{ScenariosAction, ScenariosArgs};
@@ -80,6 +80,10 @@ fn describe(scenario: &Scenario) -> String {
         let title = match name_of_task(scenario, task) {
             Some(name) => format!("task \"{name}\" {share}"),
             None => format!("task {share}"),
+        };
+        let title = match scenario.steps[usize::from(task.steps.start)].within_ns {
+            Some(ns) => format!("{title}, within {}", time_shown(ns)),
+            None => title,
         };
         let count = task.steps.len();
         for (nth, index) in task.steps.clone().enumerate() {
@@ -185,14 +189,44 @@ fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
     Some(&scenario.spans[usize::from(*span)])
 }
 
+/// When a poll is asked again, and how it ends.
+fn poll_shown(repeat: &Repeat) -> String {
+    let mut text = format!(
+        "asked again every {} until it succeeds, for {}",
+        time_shown(repeat.every_ns),
+        time_shown(repeat.give_up_after_ns)
+    );
+    if let Some(failed) = &repeat.failed {
+        let statuses = Some(&failed.statuses).filter(|statuses| !statuses.is_empty());
+        let statuses = statuses.map(|statuses| format!("status {statuses}"));
+        let rules = failed.rules.iter().map(ToString::to_string);
+        let ends: Vec<String> = statuses.into_iter().chain(rules).collect();
+        text += &format!("; failed at once by {}", ends.join(", or "));
+    }
+    if repeat.give_up_fails {
+        text += "; giving up is a failure";
+    }
+    text
+}
+
+fn time_shown(ns: u64) -> String {
+    duration::show(Duration::from_nanos(ns))
+}
+
 /// A step's title, and the request that the first user sends first: its secrets masked, `<name>` for what answers bring.
 fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut String) {
-    let label = &scenario.metrics[usize::from(scenario.steps[usize::from(index)].metric)];
-    let poll = match scenario.steps[usize::from(index)].repeat {
-        Some(_) => " (asked again until it succeeds)",
-        None => "",
-    };
-    let _ = writeln!(text, "\n== {title}: {} {}{poll}", label.method, label.name);
+    let step = &scenario.steps[usize::from(index)];
+    let label = &scenario.metrics[usize::from(step.metric)];
+    let _ = writeln!(text, "\n== {title}: {} {}", label.method, label.name);
+    if let Some(repeat) = &step.repeat {
+        let _ = writeln!(text, "{}", poll_shown(repeat));
+    }
+    for extract in &step.extract {
+        let default = extract.default.as_ref();
+        let default = default.map(|text| format!(", else \"{text}\""));
+        let (name, default) = (&extract.name, default.unwrap_or_default());
+        let _ = writeln!(text, "takes {{{{{name}}}}}: {}{default}", extract.from);
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ns = now.unwrap_or_default().as_nanos() as u64;
     let request = scenario.first_request(index, USER_SHOWN, SEED_SHOWN, wall_ns);

@@ -1,10 +1,14 @@
 //! Where a scenario's text comes from: a file, the program itself, or one URL.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
 
+use crate::http::request::Shared;
 use crate::plan::place::did_you_mean;
 use crate::plan::{BUILTIN, builtin};
 
@@ -19,6 +23,9 @@ pub(super) struct Source {
     pub text: String,
     /// Where the files lie that it names.
     folder: PathBuf,
+    /// The files that it names and that have been read. A scenario is compiled several times, and a pipe can be read
+    /// once; so what is checked is what is sent, whatever happens to the file meanwhile.
+    files: RefCell<HashMap<PathBuf, Shared>>,
 }
 
 impl Source {
@@ -61,10 +68,15 @@ impl Source {
     /// A scenario of one step.
     pub fn of_url(origin: &str, method: Option<&str>, path: &str, body: Option<&str>) -> Self {
         let method = method.unwrap_or(if body.is_some() { "POST" } else { "GET" });
+        Self::new(origin, of_one_step(method, path, body), Path::new("."))
+    }
+
+    fn new(origin: &str, text: String, folder: &Path) -> Self {
         Self {
             origin: origin.to_owned(),
-            text: of_one_step(method, path, body),
-            folder: PathBuf::from("."),
+            text,
+            folder: folder.to_owned(),
+            files: RefCell::default(),
         }
     }
 
@@ -73,11 +85,7 @@ impl Source {
         let path = Path::new(name);
         if !name.ends_with(".toml") && !name.contains('/') && !path.is_file() {
             let (name, text) = text_of_builtin(name)?;
-            return Ok(Self {
-                origin: name.to_owned(),
-                text: text.to_owned(),
-                folder: PathBuf::from("."),
-            });
+            return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }
         let bytes = std::fs::read(name)
             .with_context(|| format!("the scenario {} cannot be read", shown(name)))?;
@@ -85,16 +93,23 @@ impl Source {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
         })?;
-        Ok(Self {
-            origin: name.to_owned(),
-            text,
-            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
-        })
+        // A pipe (`<(...)`, `/dev/stdin`) lies in no folder of the user's.
+        let folder = match path.is_file() {
+            true => path.parent().unwrap_or(Path::new("")),
+            false => Path::new("."),
+        };
+        Ok(Self::new(name, text, folder))
     }
 
-    /// A file that the scenario names, relative to its own place. The error is the reason.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
-        std::fs::read(self.folder.join(name)).map_err(|error| error.to_string())
+    /// A file that the scenario names, relative to its own place; read once. The error is the reason.
+    pub fn read(&self, name: &str) -> Result<Shared, String> {
+        let path = self.folder.join(name);
+        if let Some(bytes) = self.files.borrow().get(&path) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = Arc::new(std::fs::read(&path).map_err(|error| error.to_string())?);
+        self.files.borrow_mut().insert(path, Arc::clone(&bytes));
+        Ok(bytes)
     }
 }
 

@@ -19,9 +19,12 @@ pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &S
         true => secrets.mask(text.trim()),
         false => secrets.mask_cut(text.trim()),
     };
-    let lack = unmet.map_or_else(String::new, |unmet| format!(" {unmet}:"));
+    let lack = unmet.map_or_else(String::new, |unmet| format!(" {}:", unmet.said(secrets)));
     if text.is_empty() {
-        return format!("{status}{lack} with an empty body");
+        return match unmet {
+            None => format!("{status} with an empty body"),
+            Some(_) => format!("{status}{lack} the body is empty"),
+        };
     }
     let escaped = in_one_line(&text);
     format!("{status}{lack} {escaped}")

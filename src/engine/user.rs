@@ -46,11 +46,11 @@ pub struct User {
 
 const _: () = assert!(size_of::<User>() == 24);
 
-/// What is kept of a user beside its state where the plan asks for it: with bounded iterations, paced waits, or seats
-/// that several users have one after the other.
+/// What is kept of a user beside its state where the plan asks for it: with bounded iterations, paced waits, tasks
+/// with a time limit, or seats that several users have one after the other.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// When the present pass of the work loop was due.
+    /// When the present pass of the work loop was due; in an open load, when its user began it.
     pass_since_ns: u64,
     /// Passes of the work loop still to do; `u32::MAX` for no bound.
     passes_left: u32,
@@ -118,6 +118,10 @@ pub enum Answer {
     Success,
     /// A poll's answer that means "ask again".
     NotYet,
+    /// A poll's answer that ends it as a failure.
+    PollFailed,
+    /// The time of the task is over.
+    TaskOver,
     /// Anything else.
     Failed,
 }
@@ -210,10 +214,22 @@ impl User {
         self.intended_ns == self.step_since_ns
     }
 
+    /// A poll whose present attempt ended at `done_ns` gives up, or asks again, then: as `over_ns`, the end of its
+    /// task, allows.
+    fn next_attempt_ns(&self, repeat: &Repeat, over_ns: u64, done_ns: u64) -> u64 {
+        let due_ns = (self.intended_ns + repeat.every_ns).max(done_ns);
+        let last_ns = self.patience_ends_ns(repeat).min(over_ns).max(done_ns);
+        // Later than the first attempt, by which the first is known.
+        due_ns.min(last_ns).max(self.step_since_ns + 1)
+    }
+
+    fn patience_ends_ns(&self, repeat: &Repeat) -> u64 {
+        self.step_since_ns + repeat.give_up_after_ns
+    }
+
     /// The patience of its poll is over with this moment.
     fn gives_up(&self, repeat: &Repeat) -> bool {
-        let patience_ends_ns = self.step_since_ns + repeat.give_up_after_ns;
-        !self.is_first_attempt() && self.intended_ns >= patience_ends_ns
+        !self.is_first_attempt() && self.intended_ns >= self.patience_ends_ns(repeat)
     }
 }
 
@@ -226,6 +242,11 @@ impl Tally {
             passes_left: iterations.unwrap_or(u32::MAX),
             lives,
         }
+    }
+
+    /// When a task is over that has this time from its beginning on, if it is the present one.
+    pub fn task_over_ns(&self, within_ns: u64) -> u64 {
+        self.pass_since_ns + within_ns
     }
 
     fn on_pass_over(&mut self) {
@@ -253,10 +274,33 @@ impl<'u> Acting<'u> {
         }
     }
 
-    /// It rests, and does the pass of the work loop that was due at `due_ns`.
-    pub fn on_arrival(&mut self, due_ns: u64) -> Action {
+    /// It rests, and does the pass of the work loop that was due at `due_ns`. Its time counts from now on: in the line
+    /// nobody worked on it.
+    pub fn on_arrival(&mut self, due_ns: u64, now_ns: u64) -> Action {
         self.user.intended_ns = due_ns;
-        self.go_to_task()
+        let action = self.go_to_task();
+        if let Some(tally) = &mut self.tally {
+            tally.pass_since_ns = now_ns;
+        }
+        action
+    }
+
+    /// When the task of the present step is over, if that is not left to its steps.
+    pub fn task_over_ns(&self, step: &Step) -> u64 {
+        match (step.within_ns, &self.tally) {
+            (Some(within_ns), Some(tally)) => tally.task_over_ns(within_ns),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Its poll gives up, should the attempt under way end now without what it waits for: no other one begins before
+    /// the patience is over.
+    pub fn is_last_attempt(&self, step: &Step, now_ns: u64) -> bool {
+        step.repeat.as_ref().is_some_and(|repeat| {
+            let over_ns = self.task_over_ns(step);
+            let next_ns = self.user.next_attempt_ns(repeat, over_ns, now_ns);
+            next_ns >= self.user.patience_ends_ns(repeat)
+        })
     }
 
     /// Its move when it was told to leave, is asleep, and nothing that it is in the middle of holds it.
@@ -283,7 +327,7 @@ impl<'u> Acting<'u> {
     fn on_woken(&mut self) -> Move {
         match (self.user.stage, self.step()) {
             (_, Some(step)) => match &step.repeat {
-                Some(repeat) if self.user.gives_up(repeat) => self.on_given_up(step),
+                Some(repeat) if self.user.gives_up(repeat) => self.on_patience_over(step),
                 _ => Action::Send(self.user.step).into(),
             },
             (Stage::Between, None) if self.script.is_open => Action::Rest.into(),
@@ -298,44 +342,51 @@ impl<'u> Acting<'u> {
         };
         self.user.requests = self.user.requests.wrapping_add(1);
         let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
-        let asks_again = answer != Answer::Success && !leaves;
-        if let Some(repeat) = step.repeat.as_ref().filter(|_| asks_again) {
-            return self.ask_again(repeat, done_ns).into();
-        }
+        let means_again = matches!(answer, Answer::NotYet | Answer::Failed);
+        let gives_up = means_again && self.is_last_attempt(step, done_ns);
         let is_ready = step.repeat.is_some() && answer == Answer::Success;
-        let poll = is_ready.then(|| PollEnd::Ready {
-            step: self.user.step,
-            after_ns: done_ns.saturating_sub(self.user.step_since_ns),
-        });
-        let action = match answer {
+        let poll = match (is_ready, gives_up) {
+            (true, _) => Some(PollEnd::Ready {
+                step: self.user.step,
+                after_ns: done_ns.saturating_sub(self.user.step_since_ns),
+            }),
+            (_, true) => Some(PollEnd::GaveUp {
+                step: self.user.step,
+            }),
+            _ => None,
+        };
+        let action = match (answer, &step.repeat) {
             _ if leaves => self.go_away(done_ns),
-            Answer::Success => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
-            Answer::NotYet | Answer::Failed => self.on_failed(step, done_ns),
+            (Answer::NotYet | Answer::Failed, Some(repeat)) => {
+                let action = self.ask_again(step, repeat, done_ns);
+                return Move { action, poll };
+            }
+            (Answer::Success, _) => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
+            (Answer::TaskOver, _) => self.end_pass(done_ns),
+            (Answer::NotYet | Answer::Failed | Answer::PollFailed, _) => {
+                self.on_failed(step, done_ns)
+            }
         };
         let action = self.wait_for(action, done_ns);
         Move { action, poll }
     }
 
-    fn ask_again(&mut self, repeat: &Repeat, done_ns: u64) -> Action {
-        let user = &mut *self.user;
-        let patience_ends_ns = user.step_since_ns + repeat.give_up_after_ns;
-        let due_ns = (user.intended_ns + repeat.every_ns).max(done_ns);
-        user.intended_ns = due_ns.min(patience_ends_ns.max(done_ns));
-        if user.intended_ns > done_ns || user.gives_up(repeat) {
-            Action::SleepUntil(user.intended_ns)
+    /// The next attempt of a poll, or the end of its patience, which the user waits for either way.
+    fn ask_again(&mut self, step: &Step, repeat: &Repeat, done_ns: u64) -> Action {
+        let over_ns = self.task_over_ns(step);
+        self.user.intended_ns = self.user.next_attempt_ns(repeat, over_ns, done_ns);
+        if self.user.intended_ns > done_ns || self.user.gives_up(repeat) {
+            Action::SleepUntil(self.user.intended_ns)
         } else {
-            Action::Send(user.step)
+            Action::Send(self.user.step)
         }
     }
 
-    fn on_given_up(&mut self, step: &Step) -> Move {
-        let poll = Some(PollEnd::GaveUp {
-            step: self.user.step,
-        });
+    /// The patience of a poll is over.
+    fn on_patience_over(&mut self, step: &Step) -> Move {
         let now_ns = self.user.intended_ns;
         let action = self.on_failed(step, now_ns);
-        let action = self.wait_for(action, now_ns);
-        Move { action, poll }
+        self.wait_for(action, now_ns).into()
     }
 
     /// The present step has failed for good.
@@ -356,7 +407,8 @@ impl<'u> Acting<'u> {
             Stage::Task if self.script.scenario.ends_a_task(self.user.step) => {
                 return self.end_pass(paused(done_ns));
             }
-            _ => self.user.intended_ns = paused(from_ns),
+            // Should the task be over before, it fails when it is.
+            _ => self.user.intended_ns = paused(from_ns).min(self.task_over_ns(step)),
         }
         match self.user.stage {
             Stage::Start => self.go_to_start(next),
@@ -497,6 +549,15 @@ mod tests {
         compile("x.toml", text, &Context::plain("x")).expect("it is valid")
     }
 
+    const GAVE_UP: Option<PollEnd> = Some(PollEnd::GaveUp { step: 1 });
+
+    fn ready(after_ms: u64) -> Option<PollEnd> {
+        Some(PollEnd::Ready {
+            step: 1,
+            after_ns: after_ms * MS,
+        })
+    }
+
     fn answered(answer: Answer, service_ms: u64, done_ms: u64) -> Happening {
         Happening::Answered {
             answer,
@@ -505,9 +566,10 @@ mod tests {
         }
     }
 
-    /// Tells a user what happens, one after the other; each time it must want this, due then (in ms).
-    fn check(story: &[(Happening, Action, u64)]) {
-        let scenario = scenario(WORK);
+    /// Tells a user of a scenario what happens, one after the other; each time it must want this, due then (in ms), and
+    /// have ended its poll like this.
+    fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
+        let scenario = scenario(text);
         let script = Script {
             scenario: &scenario,
             random: Keyed::new(1),
@@ -520,10 +582,15 @@ mod tests {
             script,
         };
         assert_eq!(user.begin().action, Action::Send(0));
-        for (index, (happening, action, due_ms)) in story.iter().enumerate() {
-            assert_eq!(user.next(*happening).action, *action, "at {index}");
+        for (index, (happening, action, due_ms, poll)) in story.iter().enumerate() {
+            let next = user.next(*happening);
+            assert_eq!((next.action, next.poll), (*action, *poll), "at {index}");
             assert_eq!(user.user.intended_ns, due_ms * MS, "at {index}");
         }
+    }
+
+    fn check(story: &[(Happening, Action, u64, Option<PollEnd>)]) {
+        check_of(WORK, story);
     }
 
     #[test]
@@ -531,11 +598,16 @@ mod tests {
         let success = Answer::Success;
         check(&[
             // It left 15 ms late and took 5: the next one was due at 5, though it is 20 already.
-            (answered(success, 5, 20), Action::Send(1), 5),
-            (answered(success, 3, 24), Action::Send(2), 8),
-            (answered(success, 2, 30), Action::SleepUntil(130 * MS), 130),
-            (Happening::Woken, Action::Send(2), 130),
-            (answered(Answer::Failed, 2, 140), Action::Finish, 140),
+            (answered(success, 5, 20), Action::Send(1), 5, None),
+            (answered(success, 3, 24), Action::Send(2), 8, ready(19)),
+            (
+                answered(success, 2, 30),
+                Action::SleepUntil(130 * MS),
+                130,
+                None,
+            ),
+            (Happening::Woken, Action::Send(2), 130, None),
+            (answered(Answer::Failed, 2, 140), Action::Finish, 140, None),
         ]);
     }
 
@@ -543,14 +615,123 @@ mod tests {
     fn a_poll_keeps_its_times_and_its_patience() {
         let not_yet = Answer::NotYet;
         check(&[
-            (answered(Answer::Success, 1, 1), Action::Send(1), 1),
-            (answered(not_yet, 2, 3), Action::SleepUntil(11 * MS), 11),
-            (Happening::Woken, Action::Send(1), 11),
+            (answered(Answer::Success, 1, 1), Action::Send(1), 1, None),
+            (
+                answered(not_yet, 2, 3),
+                Action::SleepUntil(11 * MS),
+                11,
+                None,
+            ),
+            (Happening::Woken, Action::Send(1), 11, None),
             // Answered after the next attempt was due: that one goes out at once.
-            (answered(not_yet, 11, 22), Action::Send(1), 22),
-            // The next would be due at 32, and patience ends at 26.
-            (answered(not_yet, 1, 23), Action::SleepUntil(26 * MS), 26),
-            (Happening::Woken, Action::Send(2), 26),
+            (answered(not_yet, 11, 22), Action::Send(1), 22, None),
+            // The next would be due at 32, and patience ends at 26: it has given up, and waits for that.
+            (
+                answered(not_yet, 1, 23),
+                Action::SleepUntil(26 * MS),
+                26,
+                GAVE_UP,
+            ),
+            (Happening::Woken, Action::Send(2), 26, None),
         ]);
+    }
+
+    #[test]
+    fn an_attempt_that_ends_after_the_patience_is_the_last() {
+        for answer in [Answer::NotYet, Answer::Failed] {
+            check(&[
+                (answered(Answer::Success, 1, 1), Action::Send(1), 1, None),
+                (
+                    answered(answer, 40, 41),
+                    Action::SleepUntil(41 * MS),
+                    41,
+                    GAVE_UP,
+                ),
+                (Happening::Woken, Action::Send(2), 41, None),
+            ]);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_ends_a_poll_is_not_asked_for_again() {
+        check(&[
+            (answered(Answer::Success, 1, 1), Action::Send(1), 1, None),
+            (answered(Answer::PollFailed, 2, 3), Action::Send(2), 3, None),
+        ]);
+    }
+
+    /// A task of a step with a pause, a poll and another step, 20 ms for all.
+    const TIMED: &str = r#"
+            name = "x"
+            wait = "100ms"
+            [[task]]
+            within = "20ms"
+            [[task.step]]
+            method = "GET"
+            path = "/first"
+            pause = "5ms"
+            on_failure = "stop"
+            [[task.step]]
+            method = "GET"
+            path = "/poll"
+            retry_every = "8ms"
+            give_up_after = "1s"
+            [[task.step]]
+            method = "GET"
+            path = "/last"
+        "#;
+
+    #[test]
+    fn nothing_of_a_task_is_due_after_its_time() {
+        let (success, not_yet) = (Answer::Success, Answer::NotYet);
+        check_of(
+            TIMED,
+            &[
+                // The pause would end at 22.
+                (
+                    answered(success, 17, 17),
+                    Action::SleepUntil(20 * MS),
+                    20,
+                    None,
+                ),
+                (Happening::Woken, Action::Send(1), 20, None),
+                // Its time is over before it is sent; the task fails, whatever the step wants on failure.
+                (
+                    answered(Answer::TaskOver, 0, 20),
+                    Action::SleepUntil(120 * MS),
+                    120,
+                    None,
+                ),
+                (Happening::Woken, Action::Send(0), 120, None),
+                (
+                    answered(success, 2, 122),
+                    Action::SleepUntil(127 * MS),
+                    127,
+                    None,
+                ),
+                (Happening::Woken, Action::Send(1), 127, None),
+                (
+                    answered(not_yet, 1, 128),
+                    Action::SleepUntil(135 * MS),
+                    135,
+                    None,
+                ),
+                (Happening::Woken, Action::Send(1), 135, None),
+                // The next attempt would be due at 143. The poll does not give up: its patience would last.
+                (
+                    answered(not_yet, 1, 136),
+                    Action::SleepUntil(140 * MS),
+                    140,
+                    None,
+                ),
+                (Happening::Woken, Action::Send(1), 140, None),
+                (
+                    answered(Answer::TaskOver, 0, 140),
+                    Action::Finish,
+                    140,
+                    None,
+                ),
+            ],
+        );
     }
 }

@@ -69,6 +69,8 @@ impl Slot {
 pub enum Part {
     /// The same for everybody.
     Literal(Vec<u8>),
+    /// The same for everybody, and kept elsewhere too: a file's contents.
+    Kept(Shared),
     /// A value, written so that it does not break what is around it.
     Value(Place, Encoding),
 }
@@ -327,6 +329,12 @@ impl Template {
                 self.segments.push(Segment::Shared);
                 self.shared.push(Arc::new(bytes));
             }
+            Part::Kept(bytes)
+                if bytes.len() >= SHARED_BYTES_MIN && self.shared.len() < SHARED_MAX =>
+            {
+                self.segments.push(Segment::Shared);
+                self.shared.push(bytes);
+            }
             part => self.push(part),
         }
     }
@@ -338,16 +346,19 @@ impl Template {
                 self.bytes_max += place.slot().bytes_max * encoding.bytes_per_byte_max();
                 self.segments.push(Segment::Value(place, encoding));
             }
-            Part::Literal(bytes) => {
-                self.bytes_max += bytes.len();
-                let start = self.text.len();
-                self.text.extend_from_slice(&bytes);
-                let end = self.text.len();
-                match self.segments.last_mut() {
-                    Some(Segment::Literal(before)) => before.end = end,
-                    _ => self.segments.push(Segment::Literal(start..end)),
-                }
-            }
+            Part::Literal(bytes) => self.push_literal(&bytes),
+            Part::Kept(bytes) => self.push_literal(&bytes),
+        }
+    }
+
+    fn push_literal(&mut self, bytes: &[u8]) {
+        self.bytes_max += bytes.len();
+        let start = self.text.len();
+        self.text.extend_from_slice(bytes);
+        let end = self.text.len();
+        match self.segments.last_mut() {
+            Some(Segment::Literal(before)) => before.end = end,
+            _ => self.segments.push(Segment::Literal(start..end)),
         }
     }
 }
@@ -368,6 +379,7 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
 fn fixed_bytes(parts: &[Part]) -> Option<usize> {
     let lengths = parts.iter().map(|part| match part {
         Part::Literal(bytes) => Some(bytes.len()),
+        Part::Kept(bytes) => Some(bytes.len()),
         Part::Value(place, Encoding::AsIs) if place.slot().fixed => Some(place.slot().bytes_max),
         Part::Value(..) => None,
     });

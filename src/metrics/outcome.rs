@@ -61,11 +61,15 @@ pub enum Failure {
     PipelineBroken,
     /// It was open when the load ended, and the drain brought no answer.
     Unanswered,
+    /// The last answer of a poll still meant "ask again" when its patience was over (`on_give_up = "fail"`).
+    GaveUp,
+    /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
+    TaskTimeout,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
@@ -84,7 +88,21 @@ impl Failure {
         Self::SendFailed,
         Self::PipelineBroken,
         Self::Unanswered,
+        Self::GaveUp,
+        Self::TaskTimeout,
     ];
+
+    /// The time that a request had was over. (A connection that was not opened anew before then is one of these too.)
+    pub fn is_of_time_limit(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimeout
+                | Self::ConnectFailed
+                | Self::Timeout
+                | Self::WaitTimeout
+                | Self::TaskTimeout
+        )
+    }
 
     /// Its name in reports and records.
     pub fn name(self) -> &'static str {
@@ -107,6 +125,8 @@ impl Failure {
             Self::SendFailed => "send-failed",
             Self::PipelineBroken => "pipeline-broken",
             Self::Unanswered => "unanswered",
+            Self::GaveUp => "gave-up",
+            Self::TaskTimeout => "task-timeout",
         }
     }
 }

@@ -3,18 +3,18 @@
 use crate::http::response::Keep;
 
 use super::compile::read_duration;
-use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use super::expect::{Expect, Extract, FoundIn, PollFailure, Rule, StatusSet};
 use super::place::{ScenarioError, did_you_mean, label};
 use super::pointer::Pointer;
 use super::scenario::{BODY_BYTES_KEPT, Repeat};
 use super::toml::{Item, Table};
 
 /// How much of an answer has to be kept to judge it.
-pub(super) fn keep(expect: &Expect, extract: &[Extract]) -> Keep {
-    let of_rules = expect
-        .rules
-        .iter()
-        .map(|rule| matches!(rule, Rule::Header(_)));
+pub(super) fn keep(expect: &Expect, repeat: Option<&Repeat>, extract: &[Extract]) -> Keep {
+    let failed = repeat.and_then(|repeat| repeat.failed.as_ref());
+    let of_failed = failed.map_or(&[][..], |failed| &failed.rules);
+    let rules = expect.rules.iter().chain(of_failed);
+    let of_rules = rules.map(|rule| matches!(rule, Rule::Header(_)));
     let of_extract = extract
         .iter()
         .map(|extract| matches!(extract.from, FoundIn::Header(_)));
@@ -68,6 +68,17 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
             }
         }
     }
+    rules.extend(read_rules(&table)?);
+    table.finish()?;
+    Ok(Expect {
+        statuses: statuses.unwrap_or_else(StatusSet::success),
+        rules,
+    })
+}
+
+/// `json`, `exists` and `headers`.
+fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
+    let mut rules = Vec::new();
     if let Some(item) = table.get("json") {
         for (name, span, value) in item.table()?.entries() {
             let pointer = Pointer::parse(name);
@@ -87,11 +98,7 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
     for item in table.read("headers", Item::list)?.unwrap_or_default() {
         rules.push(Rule::Header(read_field_name(&item)?));
     }
-    table.finish()?;
-    Ok(Expect {
-        statuses: statuses.unwrap_or_else(StatusSet::success),
-        rules,
-    })
+    Ok(rules)
 }
 
 fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
@@ -105,16 +112,24 @@ fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
         .collect()
 }
 
-pub(super) fn read_repeat(table: &Table<'_>) -> Result<Option<Repeat>, ScenarioError> {
+/// When a step is asked again, if it is a poll. `expect` is what it waits for.
+pub(super) fn read_repeat(
+    table: &Table<'_>,
+    expect: &Expect,
+) -> Result<Option<Repeat>, ScenarioError> {
     let every = table.get("retry_every");
     let patience = table.get("give_up_after");
     let not_yet = table.get("not_yet");
+    let failed = table.get("failed");
     let Some(every) = every else {
-        return match patience.or(not_yet) {
-            Some(item) => {
+        return match (patience.or(not_yet), failed) {
+            (Some(item), _) => {
                 Err(item.error("it needs retry_every beside it, for example retry_every = \"1s\""))
             }
-            None => Ok(None),
+            (None, Some(item)) => Err(item.error(
+                "it says what ends a poll, and needs retry_every beside it; of a step that is not repeated, expect says what is a success, and all else is a failure",
+            )),
+            (None, None) => Ok(None),
         };
     };
     let every_ns = read_duration(&every)?;
@@ -127,9 +142,55 @@ pub(super) fn read_repeat(table: &Table<'_>) -> Result<Option<Repeat>, ScenarioE
         );
     };
     let not_yet = not_yet.as_ref().map(read_statuses).transpose()?;
+    let not_yet = not_yet.unwrap_or_default();
+    let failed = failed.map(|item| read_failed(&item, expect, &not_yet));
     Ok(Some(Repeat {
         every_ns,
         give_up_after_ns: read_duration(&patience)?,
-        not_yet: not_yet.unwrap_or_default(),
+        not_yet,
+        failed: failed.transpose()?,
+        // It stands with what the user does then.
+        give_up_fails: false,
     }))
+}
+
+/// What ends a poll as a failure, which must not be what it waits for, nor "not yet".
+fn read_failed(
+    item: &Item<'_>,
+    expect: &Expect,
+    not_yet: &StatusSet,
+) -> Result<PollFailure, ScenarioError> {
+    let table = item.table()?;
+    let statuses = table.get("status");
+    let failed = PollFailure {
+        statuses: statuses
+            .as_ref()
+            .map(read_statuses)
+            .transpose()?
+            .unwrap_or_default(),
+        rules: read_rules(&table)?,
+    };
+    table.finish()?;
+    for status in failed.statuses.iter() {
+        let other = match (expect.statuses.contains(status), not_yet.contains(status)) {
+            (true, _) => "expect",
+            (_, true) => "not_yet",
+            _ => continue,
+        };
+        let place = statuses.as_ref().unwrap_or(item);
+        return Err(place.error(format!(
+            "status {status} stands in {other} too; give it one meaning, or say with json which of these answers ends the poll"
+        )));
+    }
+    if let Some(rule) = failed.rules.iter().find(|rule| expect.rules.contains(rule)) {
+        return Err(item.error(format!(
+            "{rule} stands in expect too; an answer cannot be a success and a failure"
+        )));
+    }
+    match failed.rules.is_empty() && failed.statuses.is_empty() {
+        true => Err(item.error(
+            "it says nothing that ends the poll; write for example { status = [500], json = { \"/state\" = \"failed\" } }",
+        )),
+        false => Ok(failed),
+    }
 }

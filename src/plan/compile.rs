@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ::toml::de::DeTable;
 
+use crate::http::request::Shared;
+
 use super::duration;
 use super::feeder::{Feeder, Order};
 use super::load::{Point, Staircase};
@@ -36,8 +38,8 @@ pub struct Context<'c> {
     pub api_key_env: &'c str,
     /// Looks up an environment variable.
     pub env: &'c dyn Fn(&str) -> Option<String>,
-    /// Reads a file that the scenario names; the error is the reason.
-    pub read: &'c dyn Fn(&str) -> Result<Vec<u8>, String>,
+    /// Gives the contents of a file that the scenario names, the same ones each time; the error is the reason.
+    pub read: &'c dyn Fn(&str) -> Result<Shared, String>,
     /// Fields for every request, from the command line: names as typed, and values, with holes.
     pub headers: &'c [(String, String)],
     /// Methods beside those that a scenario can have are allowed.
@@ -114,11 +116,13 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     }
     let mut compiler = Compiler::new(context, headers, texts);
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
-    let has_own_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
+    let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
     Ok(Scenario {
         name: label(&name),
         about: label(about),
-        has_own_timeouts,
+        has_own_timeouts: has_timeouts || has_deadlines,
+        has_deadlines,
         steps: compiler.steps,
         start,
         tasks,
@@ -155,7 +159,7 @@ fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, Scenari
 }
 
 /// The contents of a file that the scenario names.
-pub(super) fn read_file(item: &Item<'_>, context: &Context<'_>) -> Result<Vec<u8>, ScenarioError> {
+pub(super) fn read_file(item: &Item<'_>, context: &Context<'_>) -> Result<Shared, ScenarioError> {
     let name = item.text()?;
     (context.read)(name).map_err(|reason| item.error(format!("{name} cannot be read: {reason}")))
 }

@@ -117,10 +117,13 @@ impl Plan {
         self.load.is_steered() || self.open.as_ref().is_some_and(Open::is_steered)
     }
 
-    /// More is to be kept of each user than where it is: passes to count, a pace to keep, or lives in a seat.
+    /// More is to be kept of each user than where it is: passes to count, a pace or a deadline to keep, or lives in a seat.
     pub fn keeps_tallies(&self) -> bool {
         let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
-        is_paced || self.load.iterations.is_some() || self.load.may_shrink()
+        is_paced
+            || self.scenario.has_deadlines
+            || self.load.iterations.is_some()
+            || self.load.may_shrink()
     }
 
     /// How many users a shard has: user n belongs to shard n modulo the number of shards.

@@ -54,19 +54,34 @@ impl Pointer {
         })
     }
 
+    /// The name of the member that it points at; empty for the whole text.
+    pub fn name(&self) -> &str {
+        self.tokens.last().map_or("", String::as_str)
+    }
+
     /// The value that it points at, `None` when there is none.
     ///
     /// # Errors
     /// When the text is no JSON.
     pub fn find<'b>(&self, text: &'b [u8]) -> Result<Option<Found<'b>>, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        let mut deserializer = serde_json::Deserializer::from_slice(without_mark(text));
         let found = Seek(&self.tokens).deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(found.map(Found))
     }
 }
 
+/// A text without the byte order mark that some servers put in front (RFC 8259 section 8.1 allows to skip it).
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 impl<'b> Found<'b> {
+    /// It is `null`.
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
     /// As it stands in the text.
     pub fn raw(self) -> &'b str {
         self.0

@@ -285,7 +285,7 @@ impl<'s> Compiler<'_, 's> {
                 }
                 let is_json = item.text()?.ends_with(".json");
                 (
-                    vec![Part::Literal(bytes)],
+                    vec![Part::Kept(bytes)],
                     is_json.then_some("application/json"),
                 )
             }
@@ -301,6 +301,7 @@ fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
         let room = SEARCHED_BYTES_MAX.saturating_sub(text.len());
         text.extend_from_slice(match part {
             Part::Literal(bytes) => &bytes[..bytes.len().min(room)],
+            Part::Kept(bytes) => &bytes[..bytes.len().min(room)],
             Part::Value(..) => b"{{}}",
         });
         if room == 0 {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
-use super::expect::{Expect, Extract, Reply, StatusSet};
+use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
 use super::place::{ScenarioError, label};
@@ -44,8 +44,10 @@ pub struct Scenario {
     pub feeder: Feeder,
     /// Bytes that the values of the request take that has most of them.
     pub fresh_stride: usize,
-    /// Some step has a time limit of its own.
+    /// Some step or task has a time limit of its own.
     pub has_own_timeouts: bool,
+    /// Some task has one.
+    pub has_deadlines: bool,
     /// Under which names requests are counted; steps point into it.
     pub metrics: Vec<MetricLabel>,
     /// Names of spans of steps whose whole time is measured.
@@ -83,6 +85,8 @@ pub struct Step {
     pub pause: Wait,
     /// Time limit of the request, when it has one of its own.
     pub timeout_ns: Option<u64>,
+    /// Time limit of the task that it belongs to, from the task's beginning, when that has one.
+    pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
     /// What a user does when the step has failed.
@@ -126,6 +130,10 @@ pub struct Repeat {
     pub give_up_after_ns: u64,
     /// Statuses that mean "ask again", beside an expected status whose body does not fit.
     pub not_yet: StatusSet,
+    /// What ends it at once as a failure, whatever else the answer is.
+    pub failed: Option<PollFailure>,
+    /// The last attempt counts as a failure when it means "ask again" and the patience is over.
+    pub give_up_fails: bool,
 }
 
 /// What a user does when a step has failed, or the patience of a poll is over.

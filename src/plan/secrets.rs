@@ -14,6 +14,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
 
 use crate::http::request::{is_secret_field, secrets_of_field};
 
@@ -74,6 +75,13 @@ impl Secrets {
     pub fn add_members(&mut self, text: &str) {
         for secret in members::secrets_in(text) {
             secrets_of_field(&secret).for_each(|secret| self.add(secret));
+        }
+    }
+
+    /// Adds a member's value, if its name says that it is secret.
+    pub fn add_member(&mut self, name: &str, json: &Json) {
+        if let (true, Json::String(text)) = (is_secret_field(name), json) {
+            self.add(text);
         }
     }
 

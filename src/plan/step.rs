@@ -10,7 +10,7 @@ use super::compile::{Context, read_duration, read_wait};
 use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
 use super::place::{ScenarioError, did_you_mean, label};
 use super::request::{Compiled, Headers};
-use super::scenario::{MetricLabel, OnFailure, Step, StepIndex, Task};
+use super::scenario::{MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
 use super::spans::Spans;
 use super::text::{Texts, check_name};
 use super::toml::{Entry, Item, Table};
@@ -34,6 +34,13 @@ enum Role {
     Stop,
 }
 
+/// Where the default of a value stands that is taken out of answers, and whose it is.
+struct Fallback<'s> {
+    step: usize,
+    extract: usize,
+    item: Item<'s>,
+}
+
 pub(super) struct Compiler<'c, 's> {
     pub context: &'c Context<'c>,
     pub headers: Headers<'s>,
@@ -44,6 +51,8 @@ pub(super) struct Compiler<'c, 's> {
     pub fresh_stride: usize,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
+    /// To be checked when it is known where their values stand.
+    defaults: Vec<Fallback<'s>>,
 }
 
 /// The three parts of a scenario, by index into its steps.
@@ -60,6 +69,7 @@ impl<'c, 's> Compiler<'c, 's> {
             spans: Spans::default(),
             fresh_stride: 0,
             shared_count: 0,
+            defaults: Vec::new(),
         }
     }
 
@@ -90,6 +100,19 @@ impl<'c, 's> Compiler<'c, 's> {
             let index = self.texts.variables.find(&extract.name);
             let demands = index.and_then(|index| self.texts.variables.demands(index));
             extract.demands = demands.map(|demands| *demands).unwrap_or_default();
+        }
+        for Fallback {
+            step,
+            extract,
+            item,
+        } in &self.defaults
+        {
+            let extract = &self.steps[*step].extract[*extract];
+            let text = extract.default.as_deref().unwrap_or_default();
+            let checked = extract.check(text.as_bytes());
+            checked.map_err(|why| {
+                item.error(format!("the default of {{{{{}}}}} {why}", extract.name))
+            })?;
         }
         Ok((
             start_range,
@@ -143,6 +166,7 @@ impl<'c, 's> Compiler<'c, 's> {
                     return Err(item.error("the task has no step; add [[task.step]]"));
                 }
                 let name = table.get("name");
+                let within_ns = table.read("within", read_within)?;
                 if let Some(method) = table.get("method").or(table.get("path")) {
                     return Err(method.error(
                         "the task has steps of its own; method, path and what belongs to them stand in [[task.step]]",
@@ -150,7 +174,16 @@ impl<'c, 's> Compiler<'c, 's> {
                 }
                 table.finish()?;
                 for step in &steps {
-                    self.step(step, &step.table()?, Role::Task)?;
+                    let table = step.table()?;
+                    if let Some(within) = table.get("within") {
+                        return Err(within.error(
+                            "within is the time of a whole task and stands in its [[task]]; the time limit of a step is timeout",
+                        ));
+                    }
+                    self.step(step, &table, Role::Task)?;
+                }
+                for step in &mut self.steps[usize::from(first)..] {
+                    step.within_ns = within_ns;
                 }
                 // A named task is a span of its own.
                 if let Some(name) = name {
@@ -195,22 +228,21 @@ impl<'c, 's> Compiler<'c, 's> {
         let Compiled { template, closes } = self.template(table, method_name, &path)?;
         let fresh = std::mem::take(&mut self.texts.fresh);
         self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
-        let repeat = read_repeat(table)?;
         let expect = table.read("expect", read_expect)?;
         let expect = expect.unwrap_or_else(|| Expect {
             statuses: StatusSet::success(),
             rules: Vec::new(),
         });
-        for rule in &expect.rules {
+        let mut repeat = read_repeat(table, &expect)?;
+        let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
+        let of_poll = failed.flat_map(|failed| &failed.rules);
+        for rule in expect.rules.iter().chain(of_poll) {
             if let Rule::Equals(pointer, json) = rule {
-                let name = pointer.to_string().replace('/', ".");
-                self.texts
-                    .secrets
-                    .add_members(&format!("\"{name}\": {json}"));
+                self.texts.secrets.add_member(pointer.name(), json);
             }
         }
         let extract = self.extract(table)?;
-        let on_failure = self.on_failure(table, role, repeat.is_some(), &extract)?;
+        let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
         let pause = table.read("pause", |item| match read_wait(item)? {
             Wait::Pacing { .. } => {
                 Err(item.error("pacing goes from task to task; a pause is for example \"1s\""))
@@ -221,8 +253,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let Some(item) = table.get(key) else {
                 return Ok(Vec::new());
             };
-            let items = item.list().unwrap_or_else(|_| vec![item.clone()]);
-            let indices = items
+            let indices = one_or_several(&item)
                 .into_iter()
                 .map(|item| spans.at(item.text()?, end, item));
             indices.collect::<Result<Vec<u16>, ScenarioError>>()
@@ -242,7 +273,10 @@ impl<'c, 's> Compiler<'c, 's> {
                 0 => Err(item.error("a time limit of 0 lets no request finish")),
                 timeout_ns => Ok(timeout_ns),
             })?,
-            repeat,
+            within_ns: match role {
+                Role::Task => table.read("within", read_within)?,
+                Role::Start | Role::Stop => None,
+            },
             on_failure,
             idempotent: IDEMPOTENT.contains(&method_name),
             expecting: match method_name {
@@ -250,7 +284,8 @@ impl<'c, 's> Compiler<'c, 's> {
                 "CONNECT" => Expecting::Connect,
                 _ => Expecting::Body,
             },
-            keep: keep(&expect, &extract),
+            keep: keep(&expect, repeat.as_ref(), &extract),
+            repeat,
             begins: end("begins", 0, &mut self.spans)?,
             ends: end("ends", 1, &mut self.spans)?,
             expect,
@@ -271,6 +306,7 @@ impl<'c, 's> Compiler<'c, 's> {
         for (name, _, item) in item.table()?.entries() {
             let table = item.table()?;
             table.get("max");
+            let default = table.get("default");
             let json = table.get("json");
             let from = match (json, table.get("header")) {
                 (Some(item), None) => FoundIn::Json(read_pointer(&item)?),
@@ -280,8 +316,17 @@ impl<'c, 's> Compiler<'c, 's> {
             table.finish()?;
             let index = self.texts.variables.find(name);
             let index = index.ok_or_else(|| item.error("it has not been declared"))?;
+            let text = default.as_ref().map(Item::text_or_number).transpose()?;
+            if let Some(item) = default {
+                self.defaults.push(Fallback {
+                    step: self.steps.len(),
+                    extract: extracts.len(),
+                    item,
+                });
+            }
             extracts.push(Extract {
                 name: name.to_owned(),
+                default: text,
                 slot: self.texts.variables.get(index).slot,
                 from,
                 // What is asked of it is known when all steps have been read.
@@ -295,9 +340,10 @@ impl<'c, 's> Compiler<'c, 's> {
         &mut self,
         table: &Table<'s>,
         role: Role,
-        is_poll: bool,
+        mut repeat: Option<&mut Repeat>,
         extract: &[Extract],
     ) -> Result<OnFailure, ScenarioError> {
+        let is_poll = repeat.is_some();
         let (key, other) = match is_poll {
             true => ("on_give_up", "on_failure"),
             false => ("on_failure", "on_give_up"),
@@ -308,20 +354,21 @@ impl<'c, 's> Compiler<'c, 's> {
                 false => "it needs retry_every beside it, for example retry_every = \"1s\"; for a step that is not repeated, say on_failure",
             }));
         }
-        let wish = table.read(key, |item| match (item.text()?, role) {
-            ("go-on", _) => Ok(OnFailure::GoOn),
-            ("stop", _) => Ok(OnFailure::Stop),
-            ("end-task", Role::Task) => Ok(OnFailure::EndTask),
-            ("end-task", _) => {
-                Err(item
-                    .error("end-task is for steps of a [[task]]; here the user can go-on or stop"))
+        let mut wish = None;
+        let given = table.get(key);
+        for item in given.iter().flat_map(one_or_several) {
+            if item.text()? == "fail" {
+                let Some(repeat) = &mut repeat else {
+                    return Err(item.error("fail is for on_give_up: what fails here counts as a failure anyway; the user can go-on, stop, or in a task end-task"));
+                };
+                repeat.give_up_fails = true;
+            } else if wish
+                .replace(read_on_failure(&item, role, is_poll)?)
+                .is_some()
+            {
+                return Err(item.error("the user can do one thing; beside fail there is one of go-on, stop and end-task"));
             }
-            (other, _) => {
-                let near = did_you_mean(other, ["go-on", "stop", "end-task"]);
-                let reason = format!("unknown ending \"{other}\"{near} (go-on, stop, end-task)");
-                Err(item.error(reason))
-            }
-        })?;
+        }
         let on_failure = wish.unwrap_or(match role {
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
@@ -359,6 +406,38 @@ impl<'c, 's> Compiler<'c, 's> {
             hints,
         });
         self.metrics.len() as u16 - 1
+    }
+}
+
+/// What a user does after a failure, or when a poll has given up.
+fn read_on_failure(item: &Item<'_>, role: Role, is_poll: bool) -> Result<OnFailure, ScenarioError> {
+    match (item.text()?, role) {
+        ("go-on", _) => Ok(OnFailure::GoOn),
+        ("stop", _) => Ok(OnFailure::Stop),
+        ("end-task", Role::Task) => Ok(OnFailure::EndTask),
+        ("end-task", _) => {
+            Err(item.error("end-task is for steps of a [[task]]; here the user can go-on or stop"))
+        }
+        (other, _) => {
+            let endings = ["go-on", "stop", "end-task", "fail"];
+            let known = &endings[..endings.len() - usize::from(!is_poll)];
+            let near = did_you_mean(other, known.iter().copied());
+            let reason = format!("unknown ending \"{other}\"{near} ({})", known.join(", "));
+            Err(item.error(reason))
+        }
+    }
+}
+
+/// The elements of a list, or the item itself.
+fn one_or_several<'s>(item: &Item<'s>) -> Vec<Item<'s>> {
+    item.list().unwrap_or_else(|_| vec![item.clone()])
+}
+
+/// The time that a task has for all of its steps and pauses.
+fn read_within(item: &Item<'_>) -> Result<u64, ScenarioError> {
+    match read_duration(item)? {
+        0 => Err(item.error("a task that has no time can do nothing; write for example \"5s\"")),
+        within_ns => Ok(within_ns),
     }
 }
 

@@ -41,6 +41,12 @@ pub fn hint(own: &[(u16, String)], failure: Failure, status: u16) -> Option<&str
         (Failure::PipelineBroken, _) => {
             "what ends a connection fails all requests on it (--pipeline): see the other errors, or the server's limit of requests per connection"
         }
+        (Failure::GaveUp, _) => {
+            "the last answer within the poll's give_up_after still meant \"not yet\": what it waits for takes longer, or never comes"
+        }
+        (Failure::TaskTimeout, _) => {
+            "the task was not done within its time: see the slow steps, or give it more with within"
+        }
         _ => return None,
     })
 }

@@ -45,8 +45,10 @@ pub fn scenario(input: &[u8]) {
         api_key: Some("the-key".into()),
         env: &|name| (name == "TEAM").then(|| "load".to_owned()),
         read: &|name| match name {
-            "users.csv" => Ok(b"mail,n\nann@example.test,1\n\"bob \"\"b\"\"\",22\n".to_vec()),
-            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec()),
+            "users.csv" => Ok(b"mail,n\nann@example.test,1\n\"bob \"\"b\"\"\",22\n"
+                .to_vec()
+                .into()),
+            "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec().into()),
             _ => Err("No such file or directory".into()),
         },
         ..Context::plain("localhost:8000")

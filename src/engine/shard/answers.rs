@@ -100,10 +100,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
-        let connection = &self.pool.connections[slot as usize];
-        let id = connection.user;
+        let id = self.pool.connections[slot as usize].user;
         let scenario = &self.plan.scenario;
         let step = self.step_of(id);
+        let attempt = self.attempt(id, step);
+        let connection = &self.pool.connections[slot as usize];
         let received_bytes = connection.received_bytes;
         let reply = Reply {
             head: connection.decoder.head(),
@@ -111,7 +112,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         };
         let stride = scenario.variables.stride();
         let values = &mut self.variables[id as usize * stride..(id as usize + 1) * stride];
-        let (answer, outcome, unmet) = judge(step, status, reply, values);
+        let (answer, outcome, unmet) = judge(step, attempt, status, reply, values);
         if let Outcome::Failed { failure, .. } = outcome {
             // A server that was about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
             // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
@@ -236,9 +237,27 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// Whether a poll that counts as failed when it gives up does so should it be told "not yet" now.
+    fn attempt(&mut self, id: u32, step: &Step) -> Attempt {
+        let now_ns = self.progress.now_ns;
+        let counts = step.repeat.as_ref().is_some_and(|it| it.give_up_fails);
+        match counts && self.acting(id).is_last_attempt(step, now_ns) {
+            true => Attempt::Last,
+            false => Attempt::Other,
+        }
+    }
+
     /// A request has failed, and its user is on no slot any more.
     pub(super) fn fail(&mut self, id: u32, failure: Failure, detail: Detail) {
         let step = self.step_of(id);
+        let over_ns = self.task_over_ns(id);
+        let task_is_over = failure.is_of_time_limit()
+            && over_ns <= self.progress.now_ns
+            && over_ns == self.time_limit_ns(id);
+        let (failure, answer) = match task_is_over {
+            true => (Failure::TaskTimeout, Answer::TaskOver),
+            false => (failure, Answer::Failed),
+        };
         let scenario = &self.plan.scenario;
         let stride = scenario.variables.stride();
         let values = &self.variables[id as usize * stride..(id as usize + 1) * stride];
@@ -249,7 +268,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 example::of_detail(failure, detail, &secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };
-        let happening = self.conclude(id, Answer::Failed, outcome, 0, 0);
+        let happening = self.conclude(id, answer, outcome, 0, 0);
         self.go_on(id, happening);
     }
 
@@ -313,39 +332,51 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 }
 
+/// What "not yet" means as the answer to an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// The poll gives up with it, which counts as a failure.
+    Last,
+    /// Nothing but that.
+    Other,
+}
+
 /// What an answer means for the user and for the statistics, and what it lacks. What the step takes out of it is put
 /// among the user's values.
-fn judge<'s>(
-    step: &'s Step,
+fn judge<'u>(
+    step: &'u Step,
+    attempt: Attempt,
     status: u16,
-    reply: Reply<'_>,
+    reply: Reply<'u>,
     values: &mut [u8],
-) -> (Answer, Outcome, Option<Unmet<'s>>) {
+) -> (Answer, Outcome, Option<Unmet<'u>>) {
     let status_is_right = step.expect.statuses.contains(status);
-    let unmet = match status_is_right {
-        false => None,
-        true => step.expect.unmet(reply).or_else(|| {
-            let mut stored = step
-                .extract
-                .iter()
-                .map(|extract| extract.store(reply, values));
-            stored.find_map(Result::err)
-        }),
+    let kind = match status_is_right {
+        true => Failure::Expectation,
+        false => Failure::Status,
     };
-    if status_is_right && unmet.is_none() {
+    let failed = |failure| Outcome::Failed { failure, status };
+    let of_poll = step.repeat.as_ref().and_then(|it| it.failed.as_ref());
+    if let Some(met) = of_poll.and_then(|of_poll| of_poll.met(status, reply)) {
+        return (Answer::PollFailed, failed(kind), Some(met));
+    }
+    let unmet = step.expect.unmet(status, reply).or_else(|| {
+        let mut stored = step
+            .extract
+            .iter()
+            .map(|extract| extract.store(reply, values));
+        stored.find_map(Result::err)
+    });
+    if unmet.is_none() {
         return (Answer::Success, Outcome::Success { status }, None);
     }
     let means_not_yet = step
         .repeat
         .as_ref()
         .is_some_and(|repeat| status_is_right || repeat.not_yet.contains(status));
-    if means_not_yet {
-        return (Answer::NotYet, Outcome::NotYet { status }, unmet);
+    match (means_not_yet, attempt) {
+        (true, Attempt::Last) => (Answer::NotYet, failed(Failure::GaveUp), unmet),
+        (true, Attempt::Other) => (Answer::NotYet, Outcome::NotYet { status }, unmet),
+        (false, _) => (Answer::Failed, failed(kind), unmet),
     }
-    let failure = if status_is_right {
-        Failure::Expectation
-    } else {
-        Failure::Status
-    };
-    (Answer::Failed, Outcome::Failed { failure, status }, unmet)
 }

@@ -25,6 +25,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.recorder.on_span_begun(usize::from(*span));
         }
         seat.request = self.requests.begin(id, self.progress.now_ns);
+        // It is counted like one that found no connection in time.
+        if self.task_over_ns(id) <= self.progress.now_ns {
+            self.fail(id, Failure::TaskTimeout, Detail::None);
+            return;
+        }
         // Without one it stands in the line. Whether it waits there shows when it leaves: a slot may have room before
         // this turn is over.
         if let Some(slot) = self.pool.acquire(id) {
@@ -198,10 +203,19 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// When a user's request has taken too long, waiting line and connect included.
+    /// When a user's request has taken too long, waiting line and connect included, or its task has.
     pub(super) fn time_limit_ns(&self, id: u32) -> u64 {
         let timeout_ns = self.step_of(id).timeout_ns;
-        self.request(id).begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns)
+        let limit_ns = self.request(id).begun_ns + timeout_ns.unwrap_or(self.plan.timeout_ns);
+        limit_ns.min(self.task_over_ns(id))
+    }
+
+    /// When the task that a user is at has taken too long, if it has a time limit.
+    pub(super) fn task_over_ns(&self, id: u32) -> u64 {
+        match (self.step_of(id).within_ns, self.tallies.get(id as usize)) {
+            (Some(within_ns), Some(tally)) => tally.task_over_ns(within_ns),
+            _ => u64::MAX,
+        }
     }
 
     /// The request that a user has under way.

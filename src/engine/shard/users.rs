@@ -65,7 +65,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.counts.started += 1;
         }
-        let action = self.acting(id).on_arrival(due_ns);
+        let now_ns = self.progress.now_ns;
+        let action = self.acting(id).on_arrival(due_ns, now_ns);
         self.act(id, action.into());
     }
 
