@@ -335,3 +335,91 @@ fn nothing_that_a_server_sends_is_obeyed_by_a_terminal() {
         "{shown:?}"
     );
 }
+
+/// What a run of one step says whose requests are all answered so.
+fn said_of(answer: &'static [u8], of_step: &str, flags: &[&str]) -> String {
+    let (server, _) = listening(answer);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hints.toml");
+    let scenario = format!(
+        "name = \"x\"\nwait = \"0\"\napi_key_default = \"test-api-key\"\n[[task]]\nmethod = \"POST\"\npath = \"/x\"\n{of_step}"
+    );
+    std::fs::write(&path, scenario).expect("written");
+    let path = path.to_str().expect("UTF-8");
+    let url = server.url();
+    let arguments = [
+        &[path, "--host", &url, "-u", "1", "--iterations", "2"],
+        flags,
+    ]
+    .concat();
+    let (_, said) = record_of(&arguments, 1);
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_hint_speaks_of_what_the_step_really_sends() {
+    const UNAUTHORIZED: &[u8] = b"HTTP/1.1 401 U\r\nContent-Length: 0\r\n\r\n";
+    const UNSUPPORTED: &[u8] = b"HTTP/1.1 415 U\r\nContent-Length: 0\r\n\r\n";
+    const FOUND: &[u8] = b"HTTP/1.1 302 F\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n";
+    let key = "headers = { X-Key = \"{{api_key}}\" }\n";
+    let by_variable = "headers = { X-Key = \"<{{both}}>\" }\n[variables]\nkey = \"k-{{api_key}}\"\nboth = \"{{key}}\"\n";
+    for of_step in [key, by_variable] {
+        let said = said_of(UNAUTHORIZED, of_step, &["--api-key-env", "NO_SUCH_KEY"]);
+        assert!(
+            said.contains("the API key was refused: set NO_SUCH_KEY"),
+            "{said}"
+        );
+    }
+    for (answer, of_step, part) in [
+        (UNAUTHORIZED, "", "the step sends none"),
+        (
+            UNAUTHORIZED,
+            "headers = { Cookie = \"s=abcd\" }\n",
+            "look at Cookie, which the step sends",
+        ),
+        (
+            UNAUTHORIZED,
+            "query = { api_key = \"abcd\" }\n",
+            "in the path or query were refused",
+        ),
+        (
+            UNSUPPORTED,
+            "json = { a = 1 }\n",
+            "the step sends Content-Type: application/json",
+        ),
+        (
+            UNSUPPORTED,
+            "text = \"a\"\n",
+            "the step sends no Content-Type",
+        ),
+        (FOUND, "", "redirects are not followed"),
+    ] {
+        let said = said_of(answer, of_step, &[]);
+        assert!(said.contains(part) && !said.contains("OPSCORE"), "{said}");
+    }
+}
+
+#[test]
+fn a_failed_expectation_says_what_was_expected_and_gzip_is_named() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"state\":\"busy\"}";
+    let said = said_of(
+        answer,
+        "expect = { json = { \"/state\" = \"idle\" } }\n",
+        &[],
+    );
+    let expected = "FAILED: 2 of 2 POST /x: expected \"idle\" at /state, found \"busy\" (100 %)";
+    assert!(said.contains(expected), "{said}");
+    assert!(
+        said.contains(
+            "for example: 200 expected \"idle\" at /state, found \"busy\": {\"state\":\"busy\"}"
+        ),
+        "{said}"
+    );
+    let gzip =
+        b"HTTP/1.1 500 E\r\nContent-Length: 10\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
+    let said = said_of(gzip, "", &[]);
+    assert!(
+        said.contains("10 bytes of gzip, not shown; begins with 1f 8b 08"),
+        "{said}"
+    );
+}

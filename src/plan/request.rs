@@ -2,10 +2,12 @@
 
 use ::toml::de::DeValue;
 
-use crate::http::request::{Encoding, Part, Template};
+use crate::http::request::{Encoding, Part, Template, is_secret_field};
 
 use super::compile::read_file;
-use super::place::{ScenarioError, Source, did_you_mean};
+use super::members::{self, Author};
+use super::place::{ScenarioError, Source, did_you_mean, label};
+use super::scenario::{Carries, Credentials};
 use super::secrets::SEARCHED_BYTES_MAX;
 use super::step::Compiler;
 use super::text::{Site, check_holes, check_json, is_header_character, not_for_a_path};
@@ -70,6 +72,7 @@ pub(super) struct Compiled {
     pub template: Template,
     /// It says that it is the last one on its connection.
     pub closes: bool,
+    pub carries: Carries,
 }
 
 impl<'s> Compiler<'_, 's> {
@@ -104,6 +107,10 @@ impl<'s> Compiler<'_, 's> {
         let (body, content_type) = self.body(table)?;
         let fields = self.fields(table, content_type)?;
         let closes = fields.iter().any(says_close);
+        let carries = Carries {
+            credentials: self.credentials(&start_of(head.iter()), &fields),
+            content_type: value_of("content-type", &fields),
+        };
         for (name, value) in fields {
             head.push(literal(format!("{name}: ")));
             head.extend(value);
@@ -128,7 +135,22 @@ impl<'s> Compiler<'_, 's> {
                 "the request may become {bytes_max} bytes long, and 1 GiB is the most"
             )));
         }
-        Ok(Compiled { template, closes })
+        Ok(Compiled {
+            template,
+            closes,
+            carries,
+        })
+    }
+
+    /// The credentials of a request, with its request line and fields.
+    fn credentials(&self, line: &str, fields: &[Field]) -> Credentials {
+        let named = fields.iter().find(|(name, _)| is_secret_field(name));
+        match named {
+            _ if self.texts.has_api_key => Credentials::ApiKey(self.context.api_key_env.to_owned()),
+            Some((name, _)) => Credentials::Field(name.clone()),
+            None if members::mask(line, Author::Other) != line => Credentials::Target,
+            None => Credentials::None,
+        }
     }
 
     /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
@@ -322,12 +344,16 @@ fn field(name: &str, value: &str) -> Field {
 
 /// The field says that its request is the last one on its connection (RFC 9112 section 9.6).
 fn says_close((name, value): &Field) -> bool {
-    if !name.eq_ignore_ascii_case("connection") {
-        return false;
-    }
     let text = start_of(value.iter());
     let mut options = text.split(',');
-    options.any(|option| option.trim().eq_ignore_ascii_case("close"))
+    name.eq_ignore_ascii_case("connection")
+        && options.any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+fn value_of(name: &str, fields: &[Field]) -> Option<String> {
+    let mut fields = fields.iter();
+    let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| label(&start_of(value.iter())))
 }
 
 fn replace(fields: &mut Vec<Field>, field: Field) {

@@ -60,7 +60,7 @@ pub struct Scenario {
     pub fail_if: Vec<RuleText>,
     /// What must not be shown anywhere.
     pub secrets: Secrets,
-    /// The key was not given; the scenario's own default is used.
+    /// A step sends the key, which was not given; the scenario's own default is used.
     pub api_key_is_default: bool,
 }
 
@@ -159,6 +159,31 @@ pub struct MetricLabel {
     pub is_poll: bool,
     /// What a failure with this status most likely means, as far as the scenario knows.
     pub hints: Vec<(u16, String)>,
+    /// What its requests carry.
+    pub carries: Carries,
+}
+
+/// What a request carries that its server may refuse it for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carries {
+    /// Credentials.
+    pub credentials: Credentials,
+    /// The type of its body.
+    pub content_type: Option<String>,
+}
+
+/// Credentials of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// None that are known by their name.
+    #[default]
+    None,
+    /// The key that comes from this environment variable.
+    ApiKey(String),
+    /// Those of the scenario or the command line, in a field of this name.
+    Field(String),
+    /// In its path or query.
+    Target,
 }
 
 /// The load that a scenario is made for; flags come before it.

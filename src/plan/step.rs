@@ -224,8 +224,13 @@ impl<'c, 's> Compiler<'c, 's> {
         let path = table.need("path", "path = \"/health\"")?;
         let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         self.texts.fresh_bytes = 0;
+        self.texts.has_api_key = false;
         self.texts.present = format!("{method_name} {}", path.text()?);
-        let Compiled { template, closes } = self.template(table, method_name, &path)?;
+        let Compiled {
+            template,
+            closes,
+            carries,
+        } = self.template(table, method_name, &path)?;
         let fresh = std::mem::take(&mut self.texts.fresh);
         self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
         let expect = table.read("expect", read_expect)?;
@@ -260,7 +265,13 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         let hints = table.read("hints", read_hints)?.unwrap_or_default();
         let step = Step {
-            metric: self.metric(method_name, &name, repeat.is_some(), hints),
+            metric: self.metric(MetricLabel {
+                method: method_name.to_owned(),
+                name,
+                is_poll: repeat.is_some(),
+                hints,
+                carries,
+            }),
             shared_first: self.shared_count,
             template,
             closes,
@@ -385,26 +396,16 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 
     /// Steps with the same method and name are counted together.
-    fn metric(
-        &mut self,
-        method: &str,
-        name: &str,
-        is_poll: bool,
-        hints: Vec<(u16, String)>,
-    ) -> u16 {
-        let known = |label: &MetricLabel| label.method == method && label.name == name;
-        if let Some(index) = self.metrics.iter().position(known) {
-            self.metrics[index].is_poll |= is_poll;
+    fn metric(&mut self, label: MetricLabel) -> u16 {
+        let same = |known: &MetricLabel| known.method == label.method && known.name == label.name;
+        if let Some(index) = self.metrics.iter().position(same) {
+            let known = &mut self.metrics[index];
+            known.is_poll |= label.is_poll;
             // Of two hints at the same status the first is found.
-            self.metrics[index].hints.extend(hints);
+            known.hints.extend(label.hints);
             return index as u16;
         }
-        self.metrics.push(MetricLabel {
-            method: method.to_owned(),
-            name: name.to_owned(),
-            is_poll,
-            hints,
-        });
+        self.metrics.push(label);
         self.metrics.len() as u16 - 1
     }
 }

@@ -127,7 +127,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .example(usize::from(step.metric), failure, status, || {
                     let mut secrets = scenario.secrets_of_user(number, random, values);
                     step.add_secrets_of(reply, stride, &mut secrets);
-                    example::of_reply(status, unmet.as_ref(), reply.body, &secrets)
+                    example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
         }
         // What was announced is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).

@@ -9,11 +9,15 @@ pub use search::shown_level;
 
 use std::fmt::Write;
 
+use crate::metrics::outcome::Failure;
+
 use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
 use super::units::{bytes, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
 const WIDTH: usize = 100;
+/// Least width for what is shown of a body.
+const BODY_WIDTH_MIN: usize = 64;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
@@ -197,12 +201,16 @@ impl Console {
                 .iter()
                 .find(same)
                 .map_or(0, |step| step.requests);
-            let what = match error.status {
-                Some(status) => format!("answered {status}"),
-                None => format!("ended in {}", error.kind),
+            let what = match (error.status, &error.reason) {
+                // The status was right, or was not what mattered.
+                (Some(_), Some(reason)) if error.kind != Failure::Status.name() => {
+                    format!(": {reason}")
+                }
+                (Some(status), _) => format!(" answered {status}"),
+                (None, _) => format!(" ended in {}", error.kind),
             };
             let text = format!(
-                "FAILED: {} of {} {} {} {what} ({} %)",
+                "FAILED: {} of {} {} {}{what} ({} %)",
                 grouped(error.count),
                 grouped(requests),
                 error.method,
@@ -426,8 +434,8 @@ impl Console {
                 grouped(error.count)
             ));
             if !error.detail.is_empty() {
-                let detail = shortened(&error.detail, WIDTH - 27);
-                self.line(format!("{:>12}  for example: {detail}", ""));
+                let detail = with_whole_reason(error, WIDTH - 27);
+                self.wrapped(&format!("{:>12}  for example: ", ""), &detail);
             }
         }
     }
@@ -456,6 +464,15 @@ impl Console {
             self.wrapped("          ", &text);
         }
     }
+}
+
+/// An example cut to a width, but never within its reason: what is cut is the body behind it.
+fn with_whole_reason(error: &ErrorRecord, width: usize) -> String {
+    let reason = error.reason.as_deref().unwrap_or_default();
+    let end = error.detail.find(reason).map_or(0, |at| at + reason.len());
+    let (kept, body) = error.detail.split_at(end);
+    let room = width.saturating_sub(kept.chars().count());
+    format!("{kept}{}", shortened(body, room.max(BODY_WIDTH_MIN)))
 }
 
 /// A step's counts, and its times with failures and cut-offs.
@@ -554,11 +571,11 @@ fn sockets(run: &RunInfo) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::outcome::{Failure, Outcome};
+    use crate::metrics::outcome::Outcome;
     use crate::metrics::recorder::{Recorder, Times as Moments};
     use crate::metrics::series::Series;
     use crate::metrics::summary::Summary;
-    use crate::plan::scenario::MetricLabel;
+    use crate::plan::scenario::{Carries, MetricLabel};
     use crate::report::build::{self, RunTime};
     use crate::report::record::{Generator, LoadInfo, MachineInfo, VerdictRecord};
 
@@ -581,7 +598,7 @@ mod tests {
             };
             if index < failed {
                 recorder.example(0, failure, status, || {
-                    "500 {\"detail\":\"Internal Server Error\"}".into()
+                    "500 {\"detail\":\"Internal Server Error\"}".to_owned()
                 });
             }
             recorder.record(0, outcome, moments, 130, 301);
@@ -601,6 +618,7 @@ mod tests {
             name: WORKFLOW.into(),
             is_poll: false,
             hints: vec![(500, "a broken storage".into())],
+            carries: Carries::default(),
         };
         let run = RunInfo {
             version: "0".into(),
@@ -653,6 +671,31 @@ mod tests {
             open_at_load_end: 1,
         };
         build::record(run, &[label], &[], &summary, time, generator)
+    }
+
+    #[test]
+    fn a_failed_expectation_says_what_was_expected_and_its_reason_is_never_cut() {
+        let mut record = record(9, 3);
+        let reason = format!(
+            "expected \"{}\" at /state, found \"busy\"",
+            "idle".repeat(30)
+        );
+        let body = "x".repeat(300);
+        let error = &mut record.errors[0];
+        error.kind = Failure::Expectation.name().into();
+        error.status = Some(200);
+        error.detail = format!("200 {reason}: {body}");
+        error.reason = Some(reason.clone());
+        let text = plain(&record);
+        let expected = format!("FAILED: 3 of 9 POST {WORKFLOW}: {reason} (33.3 %)");
+        assert!(text.contains(&expected), "{text}");
+        // Wrapped at its blanks.
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains(&format!("for example: 200 {reason}: xxx")),
+            "{words}"
+        );
+        assert!(!text.contains(&body), "{text}");
     }
 
     fn plain(record: &Record) -> String {
