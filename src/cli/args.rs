@@ -431,11 +431,12 @@ pub struct SocketArgs {
 /// How the stand-in behaves, for `mock` and `run --mock`.
 #[derive(Debug, Args)]
 pub struct StandInArgs {
-    /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s
+    /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s;
+    /// 0: with its registration, as in the real service
     #[arg(
         long,
         value_name = "POLLS|TIME",
-        default_value = "2",
+        default_value = "0",
         help_heading = "Stand-in"
     )]
     pub mock_ready_after: String,

@@ -367,7 +367,12 @@ fn show(request: &Request, exchange: &Exchange) {
         let encoding = field(&exchange.head, "content-encoding");
         let for_terminal = std::io::stdout().is_terminal();
         if !exchange.body.is_empty() {
-            let body = shown_body(&exchange.body, report.body_bytes, encoding, secrets);
+            let body = shown_body(
+                &exchange.body,
+                report.body_bytes,
+                encoding.as_deref(),
+                secrets,
+            );
             say(if for_terminal { in_lines(&body) } else { body });
         }
         let is_shown_in_part = report.body_bytes > exchange.body.len() as u64;

@@ -12,7 +12,7 @@ use crate::plan::open::Arrivals;
 use crate::report::console::{Style, render};
 use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
-use crate::report::units::{bytes, grouped, three_digits};
+use crate::report::units::{bytes, counted, counted_to, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
@@ -82,22 +82,21 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         (Some(ns), None) => format!("for {}", duration::show(Duration::from_nanos(ns))),
         (Some(ns), Some(all)) => {
             let time = duration::show(Duration::from_nanos(ns));
-            format!("for {} iterations or {time}", grouped(all))
+            format!("for {} or {time}", counted(all, "iteration"))
         }
-        (None, Some(all)) => format!("for {} iterations", grouped(all)),
+        (None, Some(all)) => format!("for {}", counted(all, "iteration")),
         (None, None) => "until Ctrl-C".to_owned(),
     };
     let load = match &plan.open {
-        None => format!("{} users", grouped(plan.load.users_at_once())),
+        None => counted(plan.load.users_at_once(), "user"),
         Some(open) => format!(
-            "{} iterations/s{} by {} to {} users",
+            "{} iterations/s{} by {}",
             three_digits(open.rate_max),
             match open.arrivals {
                 Arrivals::Constant => "",
                 Arrivals::Poisson => " (Poisson)",
             },
-            grouped(open.users_ready),
-            grouped(open.users_max)
+            counted_to(open.users_ready, open.users_max, "user")
         ),
     };
     note(format_args!(
@@ -117,10 +116,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
 
 /// What the run is expected to take of memory, and what for.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
-    let counted = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", grouped(count as u64)),
-    };
+    let counted = |count: usize, what: &str| counted(count as u64, what);
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {}, figures {}, buffers {}, the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),

@@ -11,7 +11,7 @@ use crate::plan::random::Keyed;
 use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
 use crate::plan::{BUILTIN, FORMAT, duration};
-use crate::report::units::grouped;
+use crate::report::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
@@ -136,7 +136,7 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
         let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
         let _ = writeln!(text, "  {name:<40} {share:>8}{cells}");
     };
-    let titles = users.iter().map(|&n| format!("{} users", grouped(n)));
+    let titles = users.iter().map(|&n| counted(n, "user"));
     row("", "share", titles.collect());
     let rates = |requests: f64| {
         let rate = |&n: &u64| format!("{:.1}/s", n as f64 * requests / pass_s);

@@ -139,8 +139,9 @@ pub(super) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)
             true => format!("no scenario \"{name}\""),
             false => "there is no such scenario".to_owned(),
         };
+        let stop = if near.is_empty() { "." } else { "" };
         bail!(
-            "{called}{near} Built in: {}; or name a file ending in .toml",
+            "{called}{near}{stop} Built in: {}; or name a file ending in .toml",
             all.join(", ")
         );
     };

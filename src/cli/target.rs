@@ -39,9 +39,14 @@ impl Target {
             false => format!("http://{text}"),
         };
         let shown = shown(text);
-        let uri: Uri = with_scheme
-            .parse()
-            .with_context(|| format!("{flag} {shown} is not a URL; write http://localhost:8000"))?;
+        let uri: Uri = with_scheme.parse().with_context(|| {
+            match text.contains(char::is_whitespace) {
+                true => format!(
+                    "{flag} {shown} is not a URL: it has a blank, which a path or query has as %20"
+                ),
+                false => format!("{flag} {shown} is not a URL; write http://localhost:8000"),
+            }
+        })?;
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => bail!(
@@ -179,6 +184,7 @@ mod tests {
         check("https://localhost", Err("not TLS"));
         check("ftp://localhost", Err("the scheme is ftp"));
         check("http://", Err("--host http://"));
+        check("http://localhost/a b", Err("it has a blank"));
         check("http://local host", Err("is not a URL"));
         check("http://localhost:99999", Err("port"));
         check("http://localhost:0", Err("port 0"));

@@ -25,7 +25,7 @@ pub fn of_reply(
 ) -> Example {
     let shown = &reply.body[..reply.body.len().min(BYTES)];
     let encoding = response::field(reply.head, "content-encoding");
-    let body = instead_of(shown, body_bytes, encoding).unwrap_or_else(|| {
+    let body = instead_of(shown, body_bytes, encoding.as_deref()).unwrap_or_else(|| {
         let text = String::from_utf8_lossy(shown);
         match shown.len() < BYTES {
             true => secrets.mask(text.trim()),

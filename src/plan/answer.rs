@@ -45,7 +45,7 @@ pub(super) fn read_hints(item: &Item<'_>) -> Result<Vec<(u16, String)>, Scenario
     let mut hints = Vec::new();
     for (key, span, item) in item.table()?.entries() {
         match key.parse() {
-            Ok(status @ 100..=599) => hints.push((status, label(item.text()?))),
+            Ok(status @ 100..=999) => hints.push((status, label(item.text()?))),
             _ => {
                 let reason = format!("\"{key}\" is no status; write for example 404 = \"why\"");
                 return Err(item.source.error(span, reason));
@@ -108,7 +108,7 @@ fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
     }
     items
         .iter()
-        .map(|item| item.integer(200..=599).map(|status| status as u16))
+        .map(|item| item.integer(200..=999).map(|status| status as u16))
         .collect()
 }
 

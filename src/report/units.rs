@@ -50,6 +50,14 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
+/// A count that may grow, with its noun: `10 to 100 users`, `100 users` when it does not.
+pub fn counted_to(from: u64, to: u64, noun: &str) -> String {
+    match from == to {
+        true => counted(to, noun),
+        false => format!("{} to {}", grouped(from), counted(to, noun)),
+    }
+}
+
 /// Shortens a text in its middle to `width` characters.
 pub fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();
@@ -83,6 +91,15 @@ mod tests {
         assert_eq!(time(1_234_567.0), "1.23 s");
         assert_eq!(bytes(512), "512 B");
         assert_eq!(bytes(1_234_567), "1.23 MB");
+    }
+
+    #[test]
+    fn counts_have_their_nouns_in_the_right_number() {
+        assert_eq!(counted(1, "user"), "1 user");
+        assert_eq!(counted(0, "user"), "0 users");
+        assert_eq!(counted_to(10, 1_000, "user"), "10 to 1,000 users");
+        assert_eq!(counted_to(100, 100, "user"), "100 users");
+        assert_eq!(counted_to(1, 1, "user"), "1 user");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::record::{Record, RunInfo, StageRecord};
-use super::super::units::{grouped, three_digits};
+use super::super::units::{counted, counted_to, grouped, three_digits};
 use super::{Colour, Console};
 
 /// Points of a load that are shown.
@@ -16,13 +16,12 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
         false => "",
     };
     let mut text = match &run.load.open {
-        None => format!("{up_to}{} users", grouped(run.users)),
+        None => format!("{up_to}{}", counted(run.users, "user")),
         Some(open) => format!(
-            "{up_to}{} iterations/s ({}) by {} to {} users",
+            "{up_to}{} iterations/s ({}) by {}",
             three_digits(open.rate),
             open.arrivals,
-            grouped(open.users_ready),
-            grouped(run.users)
+            counted_to(open.users_ready, run.users, "user")
         ),
     };
     let stages: Vec<String> = match &run.load.open {
@@ -88,8 +87,8 @@ impl Console {
         for rule in &record.rules {
             let place = match (rule.from_s, rule.to_s, rule.users) {
                 (Some(from_s), Some(to_s), Some(users)) => format!(
-                    " from {from_s:.0} s to {to_s:.0} s, with {} users:",
-                    grouped(users)
+                    " from {from_s:.0} s to {to_s:.0} s, with {}:",
+                    counted(users, "user")
                 ),
                 _ => String::new(),
             };

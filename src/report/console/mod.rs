@@ -12,7 +12,7 @@ use std::fmt::Write;
 use crate::metrics::outcome::Failure;
 
 use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
-use super::units::{bytes, grouped, shortened, three_digits, time};
+use super::units::{bytes, counted, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
 const WIDTH: usize = 100;
@@ -131,16 +131,21 @@ impl Console {
             depth => format!(", pipeline {depth}"),
         };
         self.line(format!(
-            "  engine    {}, {} shard(s), connections {}{pipeline}, timeout {} s",
-            run.backend, run.shards, run.connections, run.timeout_s
+            "  engine    {}, {}, connections {}{pipeline}, timeout {} s",
+            run.backend,
+            counted(run.shards as u64, "shard"),
+            run.connections,
+            run.timeout_s
         ));
         if let Some(sockets) = sockets(run) {
             self.line(format!("  sockets   {sockets}"));
         }
         let machine = &run.machine;
         self.line(format!(
-            "  machine   {} core(s), {}, Linux {}",
-            machine.cores, machine.cpu, machine.kernel
+            "  machine   {}, {}, Linux {}",
+            counted(machine.cores as u64, "core"),
+            machine.cpu,
+            machine.kernel
         ));
         self.line(format!(
             "  lasted    {}; ended by {}",
@@ -372,10 +377,10 @@ impl Console {
                 _ => String::new(),
             };
             let text = format!(
-                "Readiness: {} users ready, {} gave up, {} polls{after}",
-                grouped(poll.users_ready),
+                "Readiness: {} ready, {} gave up, {}{after}",
+                counted(poll.users_ready, "user"),
                 grouped(poll.users_timed_out),
-                grouped(poll.attempts)
+                counted(poll.attempts, "poll")
             );
             self.line("");
             let text = match poll.users_timed_out {
