@@ -17,7 +17,7 @@ pub struct ScenarioError {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// The line it stands in.
+    /// The line it stands in, as it is: it is masked when it is shown.
     pub excerpt: String,
     /// What is wrong, and what would be right.
     pub reason: String,
@@ -27,26 +27,37 @@ impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = (self.line, self.column);
         writeln!(f, "{}:{line}:{column}: {}", self.origin, self.reason)?;
-        // Of a very long line the part around the place.
-        let begin = column.saturating_sub(EXCERPT_CHARACTERS / 2);
+        // Of a very long line the part around the place, which masking has moved.
+        let line_shown = shown_excerpt(&self.excerpt);
+        let until: String = self
+            .excerpt
+            .chars()
+            .take(column.saturating_sub(1))
+            .collect();
+        let place = shown_excerpt(&until).chars().count() + 1;
+        let begin = place.saturating_sub(EXCERPT_CHARACTERS / 2);
         let begin = if begin < EXCERPT_CHARACTERS / 2 {
             0
         } else {
             begin
         };
-        let excerpt: String = self
-            .excerpt
+        let excerpt: String = line_shown
             .chars()
             .skip(begin)
             .take(EXCERPT_CHARACTERS)
             .collect();
         let before = if begin > 0 { "... " } else { "" };
-        let after = match self.excerpt.chars().nth(begin + EXCERPT_CHARACTERS) {
+        let after = match line_shown.chars().nth(begin + EXCERPT_CHARACTERS) {
             Some(_) => " ...",
             None => "",
         };
         write!(f, "  {line} | {before}{excerpt}{after}")
     }
+}
+
+/// A line of a scenario, tabs as blanks.
+fn shown_excerpt(line: &str) -> String {
+    label(&line.replace('\t', " "))
 }
 
 impl std::error::Error for ScenarioError {}
@@ -71,7 +82,7 @@ impl Source<'_> {
             origin: self.origin.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            excerpt: label(&excerpt.replace('\t', " ")),
+            excerpt: excerpt.to_owned(),
             reason: label(&reason.into()),
         }
     }
