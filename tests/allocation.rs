@@ -152,6 +152,7 @@ const STEADY: &str = r#"
         json = { agentId = "{{id}}", user = "user-{{id}}" }
         [[task]]
         name = "rich"
+        within = "10s"
         [[task.step]]
         method = "POST"
         path = "/agent/{{id}}/state"

@@ -279,6 +279,14 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
             "iterations per second",
         ),
         (&["--mock", "--fail-if", "p99>250"], "write 250ms"),
+        (
+            &["--mock", "--fail-if", "p95<200ms"],
+            "give --fail-if 'p95>200ms', or --require 'p95<200ms'",
+        ),
+        (
+            &["--mock", "--require", "p95>200ms"],
+            "give --fail-if 'p95>200ms', or --require 'p95<200ms'",
+        ),
         (&["--mock", "--stop-when", "workflo.p99>1s"], "workflow"),
         (&["--mock", "--window", "0s"], "at least 1s"),
         (
@@ -391,7 +399,12 @@ fn files_of_a_scenario_may_be_named_pipes() {
     std::fs::write(&path, scenario).expect("it can be written");
     let path = path.to_str().expect("UTF-8");
     let url = server.url();
-    let output = run(&["run", path, "--host", &url, "-u", "2", "-t", "2s"]);
+    // A second reading of a named pipe would wait for ever.
+    let output = Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_opsurge")])
+        .args(["run", path, "--host", &url, "-u", "2", "-t", "2s"])
+        .output()
+        .expect("timeout is there");
     for feeder in feeders {
         feeder.join().expect("it was read");
     }
@@ -413,6 +426,14 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
         text(&output)
     };
     let said = run_in(&["scenarios", "check", "/dev/stdin"]);
+    // A file that is standard input is no pipe, and lies where it lies.
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, &scenario).expect("it can be written");
+    let stdin = std::fs::File::open(&path).expect("it is there");
+    let output = binary::opsurge(&["scenarios", "check", "/dev/stdin"])
+        .stdin(stdin)
+        .output();
+    assert_eq!(text(&output.expect("the binary starts")), said);
     assert!(said.contains("\"agentId\":\"ann-0\""), "{said}");
     let arguments = ["run", "/dev/stdin", "--mock", "-u", "2", "--wait", "5ms"];
     let said = run_in(&[&arguments[..], &["-t", "1s"]].concat());
@@ -435,5 +456,61 @@ fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
         "takes {{cart}}: the header X-Cart, else \"none\"",
     ] {
         assert!(said.contains(part), "{part} is not in: {said}");
+    }
+}
+
+#[test]
+fn rows_of_a_csv_file_are_counted_and_those_that_no_user_gets_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let path_text = path.to_str().expect("UTF-8").to_owned();
+    let scenario = |csv: &str| {
+        format!(
+            "name = \"mine\"\nload = {{ users = 3 }}\ncsv = {{ file = \"users.csv\"{csv} }}\n[[start]]\nmethod = \"GET\"\npath = \"/health\"\nquery = {{ who = \"{{{{csv.name}}}}\" }}\n"
+        )
+    };
+    let said = |csv: &str, rows: &str, arguments: &[&str], code| {
+        std::fs::write(&path, scenario(csv)).expect("it can be written");
+        std::fs::write(folder.path().join("users.csv"), rows).expect("it can be written");
+        let output = run(arguments);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let rows = "name,n\na,1\nb,2\nc,3\nd,4\ne,5\n";
+    let check = ["scenarios", "check", &path_text];
+    let checked = said("", rows, &check, 0);
+    assert!(
+        checked.contains("CSV file: 5 rows of name, n; one for each user, in turn\nwith 3 users, rows 4 to 5 of the CSV file are not used\n"),
+        "{checked}"
+    );
+    let drawn = said(", order = \"random\"", rows, &check, 0);
+    assert!(
+        drawn.contains("drawn for each user") && !drawn.contains("not used"),
+        "{drawn}"
+    );
+    let run_with = |users| ["run", &path_text, "--mock", "-t", "1s", "-u", users];
+    let note = "note: with 4 users, row 5 of the CSV file is not used";
+    assert!(said("", rows, &run_with("4"), 0).contains(note));
+    assert!(!said("", rows, &run_with("5"), 0).contains("not used"));
+    let other = rows.replace(',', ";");
+    let refused = said("", &other, &check, 2);
+    assert!(
+        refused.contains("mine.toml:3:16: users.csv: line 1:")
+            && refused.contains("say delimiter = \";\""),
+        "{refused}"
+    );
+    let taken = said(", delimiter = \";\"", &other, &check, 0);
+    assert!(taken.contains("GET /health?who=a HTTP/1.1"), "{taken}");
+    let refused = said(", delimiter = \"x\"", rows, &check, 2);
+    assert!(
+        refused.contains("a delimiter is one character"),
+        "{refused}"
+    );
+    let unclosed = "name,n\na,1\n\"b,2\nc,3\n";
+    for arguments in [&check[..], &run_with("4")] {
+        let refused = said("", unclosed, arguments, 2);
+        let reason = "users.csv: line 3: a quote is opened here and never closed";
+        assert!(refused.contains(reason), "{refused}");
     }
 }

@@ -126,9 +126,16 @@ fn check_round_trip(arguments: &[&str], code: i32) -> (Log, Record) {
     assert_eq!(output.status.code(), Some(code), "{said}");
     let named = format!("\nInterval log: {}\n", hdr.display());
     assert!(said.contains(&named), "{said}");
-    let log = read(&std::fs::read_to_string(&hdr).expect("written")).expect("a log");
+    let written = std::fs::read_to_string(&hdr).expect("written");
+    let log = read(&written).expect("a log");
     let record = std::fs::read_to_string(&json).expect("written");
     let record = Record::parse(&record).expect("a record");
+    let drain = record.series.iter().find(|sample| sample.is_drain);
+    let told = drain.map_or(String::new(), |sample| {
+        format!("#[The load ended at {:.3} s;", sample.t_s - sample.length_s)
+    });
+    assert_eq!(written.contains("#[The load ended"), drain.is_some());
+    assert!(written.contains(&told), "{told}");
     assert_eq!(log.cut_bytes, 0);
     check_same(&log, &record);
     (log, record)

@@ -2,10 +2,12 @@
 
 mod server;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::Network;
+use opsurge::metrics::latencies::Latencies;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::open::{Arrivals, Open, RatePoint};
@@ -422,4 +424,77 @@ fn whatever_the_network_does_every_arrival_is_accounted_for() {
             outcomes[0].lasted_ns
         );
     }
+}
+
+/// The slowest answers of all shards together, in ms.
+fn p99_ms(all: &[Outcomes]) -> f64 {
+    let mut response = Latencies::default();
+    for outcomes in all {
+        response += &outcomes.recorder.counts.steps[0].response;
+    }
+    response.percentile_us(99.0) / 1e3
+}
+
+#[test]
+fn users_connections_and_arrivals_that_do_not_divide_by_the_shards_starve_no_shard() {
+    // (rate, users, connections): what one shard carries easily, two shards have to carry as well.
+    for (rate, users, connections) in [
+        (110.0, 3, Connections::PerUser),
+        (110.0, 30, Connections::Shared { count: 3, depth: 1 }),
+        (200.0, 5, Connections::PerUser),
+    ] {
+        let mut plan = plan(ONE_STEP, constant(rate, users), 20);
+        plan.connections = connections;
+        let answer = |_: &Seen| Answer {
+            after_ns: 20 * MS,
+            ..Answer::new(200, "")
+        };
+        let one = p99_ms(&run_on(&plan, Network::calm(0), answer).0);
+        for shards in [2, 3] {
+            plan.shards = shards;
+            let (all, journal) = run_on(&plan, Network::calm(0), answer);
+            assert_eq!(
+                journal.len(),
+                20 * rate as usize,
+                "every arrival was served"
+            );
+            let many = p99_ms(&all);
+            assert!(many <= one + 21.0, "{plan:?}: {one} ms, {many} ms");
+        }
+    }
+}
+
+#[test]
+fn seats_of_users_that_leave_on_failure_are_taken_again_and_the_rate_holds() {
+    let text = "name = \"x\"\n[variables]\nid = \"{{uuid}}\"\n[[start]]\nmethod = \"POST\"\npath = \"/in\"\non_failure = \"stop\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/{{id}}\"\non_failure = \"stop\"\n";
+    let plan = plan(text, constant(100.0, 10), 20);
+    let mut served = 0;
+    let (outcomes, journal) = run(&plan, |seen| {
+        served += u64::from(seen.method == "GET");
+        let fails = seen.method == "GET" && served % 10 == 0;
+        Answer::new(if fails { 500 } else { 200 }, "")
+    });
+    let counts = outcomes.arrivals.expect("an open load");
+    assert_eq!((counts.due, counts.started), (2_000, 2_000));
+    let [start, task] = &outcomes.recorder.counts.steps[..] else {
+        panic!("two steps");
+    };
+    assert_eq!((task.requests, task.failures), (2_000, 200));
+    assert_eq!(outcomes.users_left, 200);
+    assert!((200..=210).contains(&start.requests), "{}", start.requests);
+    let paths: HashSet<&str> = journal.iter().map(|seen| seen.path.as_str()).collect();
+    assert!(paths.len() > 200, "those who come are other users");
+}
+
+#[test]
+fn users_that_fail_before_they_are_ready_come_again_after_a_second_and_not_at_once() {
+    let text = "name = \"x\"\n[[start]]\nmethod = \"POST\"\npath = \"/in\"\non_failure = \"stop\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+    let plan = plan(text, constant(100.0, 10), 20);
+    let (outcomes, journal) = run(&plan, |_| Answer::new(500, ""));
+    let counts = outcomes.arrivals.expect("an open load");
+    assert_eq!((counts.started, counts.never_begun), (0, counts.due));
+    // Ten users, once a second each, from the start to the end.
+    assert!((180..=240).contains(&journal.len()), "{}", journal.len());
 }

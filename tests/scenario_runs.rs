@@ -351,6 +351,36 @@ fn count(journal: &[Seen], method: &str) -> usize {
     journal.iter().filter(|seen| seen.method == method).count()
 }
 
+/// Who has been through the start does the stop steps, whenever the last start step was answered.
+#[test]
+fn users_whose_last_start_step_is_answered_in_the_drain_do_their_stop_steps() {
+    let text = r#"
+        name = "x"
+        [[start]]
+        method = "POST"
+        path = "/login"
+        [[task]]
+        method = "GET"
+        path = "/"
+        [[stop]]
+        method = "DELETE"
+        path = "/logout"
+    "#;
+    for (fails, logouts) in [(false, 6), (true, 6)] {
+        let plan = plan(text, None, Closed::at_rate(6, 6.0), 1);
+        let (outcomes, journal) = run(&plan, |seen: &Seen| match seen.method.as_str() {
+            // The run time is over before the first of these answers.
+            "POST" => Answer {
+                after_ns: 1_500 * MS,
+                ..Answer::new(if fails { 503 } else { 200 }, "")
+            },
+            _ => Answer::new(204, ""),
+        });
+        let counts = (count(&journal, "POST"), count(&journal, "DELETE"));
+        assert_eq!((counts, outcomes.users_at_end), ((6, logouts), 0));
+    }
+}
+
 #[test]
 fn values_out_of_answers_stay_with_their_user_and_reach_path_head_and_body() {
     let plan = plan(SHOP, None, Closed::at_rate(6, 1.0), 20);

@@ -690,6 +690,16 @@ fn how_a_poll_or_a_task_ends_is_said_without_contradiction() {
         (5, 14),
         "fail is for on_give_up",
     );
+    check_poll(
+        "not_yet = [404, 202]",
+        11,
+        "status 202 stands in expect too",
+    );
+    check_error(
+        "name = \"x\"\n[[task]]\nmethod = \"HEAD\"\npath = \"/\"\nexpect = { exists = [\"/a\"] }\n",
+        (3, 10),
+        "an answer to HEAD has no body",
+    );
     check_error(&with("within = 0"), (5, 10), "can do nothing");
     check_error(
         "name = \"x\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\nwithin = \"1s\"\n",
@@ -734,6 +744,12 @@ fn a_default_has_to_fit_where_its_value_is_put() {
         "",
         51,
         "the default of {{a}} is longer than its variable",
+    );
+    check(
+        "default = \"{{user}}\"",
+        "",
+        42,
+        "holes are not filled in a default",
     );
     check("default = true", "", 42, "expected a text in quotes");
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use binary::opsurge;
 use opsurge::analysis::breaking_point::{Growth, Search};
-use opsurge::analysis::criteria::{OPS_CORE_RULES, Rule};
+use opsurge::analysis::criteria::{OPS_CORE_RULES, Purpose, Rule, StepName};
 use opsurge::cli::hunt::{Course, Hunt};
 use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
@@ -65,13 +65,19 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
 }
 
 fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
-    let steps: Vec<(String, String)> = plan
-        .scenario
-        .metrics
-        .iter()
-        .map(|step| (step.method.clone(), step.name.clone()))
+    let metrics = plan.scenario.metrics.iter();
+    let steps: Vec<StepName> = metrics
+        .zip(plan.scenario.work_metrics())
+        .map(|(step, is_work)| StepName {
+            method: step.method.clone(),
+            name: step.name.clone(),
+            is_work,
+            is_poll: step.is_poll,
+        })
         .collect();
-    let rules = rules.iter().map(|text| Rule::parse(text, &steps));
+    let rules = rules
+        .iter()
+        .map(|text| Rule::parse(text, Purpose::Stop, &steps));
     Course {
         search,
         is_open: plan.open.is_some(),
@@ -275,6 +281,35 @@ fn a_service_that_stops_answering_is_not_taken_for_a_good_one() {
 }
 
 #[test]
+fn a_level_whose_latency_grows_within_its_window_does_not_hold() {
+    // From 45 users on a request takes 1 ms more for each second since then, whatever the limits of the rules are.
+    let plan = plan(ONE_STEP, Some("100ms"), Closed::steered(1_000), None);
+    let course = course(&plan, growing(20.0, 1_000.0, true), &OPS_CORE_RULES);
+    let mut connections = std::collections::HashSet::new();
+    let mut since_ns = None;
+    let answer = |seen: &Seen| {
+        connections.insert(seen.connection);
+        if connections.len() >= 45 {
+            since_ns.get_or_insert(seen.at_ns);
+        }
+        let slower_ns = since_ns.map_or(0, |since| (seen.at_ns - since) / 1_000);
+        Answer {
+            after_ns: MS + slower_ns,
+            ..Answer::new(200, "")
+        }
+    };
+    let found = hunt(&plan, &course, Vec::new(), 60 * SECOND_NS, answer);
+    let bad = found.levels.iter().find(|level| !level.good).expect("one");
+    assert_eq!(
+        (bad.level, bad.rule.as_deref()),
+        (45.0, Some("latency grows"))
+    );
+    assert!(bad.says.contains("grew within the window"), "{}", bad.says);
+    let mut lower = found.levels.iter().filter(|level| level.level < 45.0);
+    assert!(lower.all(|level| level.good));
+}
+
+#[test]
 fn an_interrupted_search_goes_on_where_it_was() {
     let text = builtin("workflow").expect("it is built in").text;
     let begin = || plan(text, Some("5s"), Closed::steered(5_000), None);
@@ -343,12 +378,17 @@ fn search(args: &[&str], code: i32) -> (Record, String) {
     (record, said)
 }
 
+const REGISTRATION: &str = r#"{"event_type": "REGISTER", "agent_details": {"agentId": "x", "agentName": "x",
+    "version": "1", "capabilities": [], "contactEndpoint": "http://x"}}"#;
+
 #[test]
 fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
     let (record, said) = search(
         &[
-            "--get",
-            "/v1/opscore/agent/x/state",
+            "--url",
+            "/v1/opscore/internal/agent/notify",
+            "--body",
+            REGISTRATION,
             "--rate",
             "--from",
             "100",
@@ -401,10 +441,139 @@ fn a_search_that_ends_too_early_has_not_gone_well() {
 }
 
 #[test]
+fn a_level_with_too_few_requests_to_judge_is_not_one_that_holds() {
+    let load = [
+        "--get", "/health", "--wait", "10s", "--from", "1", "--to", "2",
+    ];
+    let windows = ["--grow", "2x", "--every", "2s", "--settle", "1s"];
+    let (record, said) = search(&[&load[..], &windows].concat(), 1);
+    let found = record.search.expect("a search");
+    assert_eq!((found.last_good, found.sustainable_rps), (None, None));
+    assert!(found.ended.contains("give a longer --every"), "{said}");
+    assert!(found.levels.iter().all(|level| !level.judged));
+}
+
+#[test]
+fn a_rate_that_never_broke_is_a_lower_bound() {
+    let load = [
+        "--get", "/health", "--wait", "20ms", "--from", "2", "--to", "4",
+    ];
+    let windows = ["--grow", "2x", "--every", "2s", "--settle", "1s"];
+    let (record, said) = search(&[&load[..], &windows].concat(), 0);
+    let found = record.search.expect("a search");
+    assert_eq!((found.last_good, found.first_bad), (Some(4.0), None));
+    assert!(found.sustainable_rps_low.is_some() && found.sustainable_rps_high.is_none());
+    assert!(said.contains("SUSTAINABLE: >= "), "{said}");
+    assert!(record.passed && record.exit_code == 0);
+}
+
+#[test]
+fn a_step_that_never_works_ends_a_search_at_its_first_level() {
+    // Half of all requests are workflows, which the published server answers 500: no level says anything of load.
+    let load = [
+        "workflow",
+        "--mock-published-500",
+        "--mock-ready-after",
+        "0",
+    ];
+    let rest = [
+        "--wait", "20ms", "--pause", "0", "--from", "5", "--to", "40",
+    ];
+    let rules = [
+        "--every",
+        "2s",
+        "--settle",
+        "1s",
+        "--stop-when",
+        "errors>90%",
+    ];
+    let (record, said) = search(&[&load[..], &rest, &rules].concat(), 1);
+    let found = record.search.as_ref().expect("a search");
+    let sentence = "POST …/workflow failed every time from its first request (500)";
+    assert!(found.ended.contains(sentence), "{}", found.ended);
+    assert_eq!((found.levels.len(), found.last_good), (1, None));
+    assert_eq!(found.sustainable_rps, None);
+    assert!(!said.contains("SUSTAINABLE"), "{said}");
+    assert!(!record.passed && record.reasons[0].contains(sentence));
+}
+
+#[test]
+fn levels_of_another_search_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("first.json");
+    let file = path.to_str().expect("UTF-8");
+    let same = [
+        "search",
+        "--headless",
+        "--get",
+        "/health",
+        "--wait",
+        "20ms",
+        "--every",
+        "2s",
+        "--settle",
+        "1s",
+    ];
+    let begin = [
+        "--mock", "--from", "2", "--to", "40", "-t", "5s", "--json", file,
+    ];
+    let output = opsurge(&[&same[..], &begin].concat())
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(1), "it was ended early");
+    for (flags, part) in [
+        (
+            &["--host", "http://127.0.0.1:9"][..],
+            "same host: the embedded stand-in in the record, http://127.0.0.1:9 now",
+        ),
+        (
+            &["--mock", "--every", "3s"],
+            "same window: 2s in the record, 3s now",
+        ),
+        (
+            &["--mock", "--settle", "2s"],
+            "same settling time: 1s in the record, 2s now",
+        ),
+        (
+            &["--mock", "--wait", "30ms"],
+            "same wait: 20ms in the record, 30ms now",
+        ),
+        (
+            &["--mock", "--timeout", "5s"],
+            "same timeout: 30s in the record, 5s now",
+        ),
+        (
+            &["--mock", "--connections", "4"],
+            "same connections: per-user in the record, 4 now",
+        ),
+        (&["--mock", "--stop-when", "avg>1s"], "same rules: "),
+        (
+            &["--mock", "--rate"],
+            "same kind of level: users in the record, rate now",
+        ),
+    ] {
+        // A flag that is given twice counts as given last.
+        let kept = same.chunks(2).filter(|pair| !flags.contains(&pair[0]));
+        let kept: Vec<&str> = kept.flatten().copied().collect();
+        let output = opsurge(&[&kept[..], flags, &["--from", "2", "--resume", file]].concat())
+            .output()
+            .expect("it starts");
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {why}");
+        assert!(
+            why.contains(part) && why.contains("as it was"),
+            "{flags:?}: {why}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
 fn a_search_that_cannot_be_is_refused_before_anything_is_sent() {
     for (args, part) in [
         (&["--stage", "5:5s"][..], "makes its own levels"),
         (&["--iterations", "5"], "makes its own levels"),
+        (&["--require", "avg<1s"], "give --stop-when instead"),
         (&["--from", "10", "--to", "5"], "above the highest level"),
         (&["--from", "1.5"], "whole numbers of users"),
         (&["--grow", "0.5x"], "a factor above 1"),

@@ -56,7 +56,7 @@ fn users_are_divided_so_that_each_belongs_to_one_shard_and_none_has_two_more_tha
         assert_eq!(of_shard.iter().sum::<usize>() as u64, USERS);
         let mut came = HashSet::new();
         for (shard, &users) in of_shard.iter().enumerate() {
-            let mut changes = plan.load.changes(shard, shards);
+            let mut changes = plan.load.changes(plan.deal(), shard);
             let mut count = 0;
             while let Some(change) = changes.peek(&plan.load) {
                 assert!(came.insert(change.user), "user {} comes twice", change.user);

@@ -12,7 +12,7 @@ use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
-use server::{Server, check_sums};
+use server::{Answer, Server, check_sums};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const WORKFLOW: usize = 2;
@@ -239,4 +239,47 @@ fn refused_connections_are_counted_and_never_hammered() {
         "{} turns: a busy loop",
         outcomes.turns
     );
+}
+
+/// 161 requests a second are 161 a second, whatever the two that hang do.
+#[test]
+fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
+    let text = "name = \"x\"\nwait = \"100ms\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+    // The slowest answer, the drain that is asked for, and the one that there is.
+    for (slowest_s, given_s, drain_s) in
+        [(0, None, 5), (2, None, 6), (0, Some(1), 1), (12, None, 36)]
+    {
+        let mut plan = plan(10, "0", 20);
+        plan.scenario = compile("x.toml", text, &Context::plain("sim")).expect("it is valid");
+        plan.drain_ns = given_s.map(|s| s * SECOND_NS);
+        plan.timeout_ns = 60 * SECOND_NS;
+        let mut answered = 0;
+        let server = Server::new(|seen: &server::Seen| {
+            answered += 1;
+            Answer {
+                after_ns: match answered {
+                    1 => slowest_s * SECOND_NS,
+                    // Two of the last second's.
+                    _ if seen.at_ns > 19 * SECOND_NS && answered % 40 == 0 => 1_000 * SECOND_NS,
+                    _ => 0,
+                },
+                ..Answer::new(200, "")
+            }
+        });
+        let (outcomes, _) = server::run(&plan, 0, server, Network::calm(0), 1);
+        let step = &outcomes.recorder.counts.steps[0];
+        check_sums(std::slice::from_ref(step), 1);
+        let hung = step.unanswered();
+        assert!((1..=4).contains(&hung), "{hung}");
+        assert_eq!((step.failures, step.cut_off), (hung, 0));
+        assert_eq!(
+            step.in_load.requests,
+            step.requests - hung,
+            "none of the drain's"
+        );
+        assert_eq!(outcomes.load_to_ns, 20 * SECOND_NS);
+        assert_eq!(outcomes.lasted_ns, (20 + drain_s) * SECOND_NS);
+        assert_eq!(outcomes.open_at_load_end as u64, hung);
+        assert_eq!(step.bound_min_ns, step.failed.exact_ns().1);
+    }
 }

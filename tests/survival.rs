@@ -27,6 +27,8 @@ use server::{Answer, Answers, Seen, Server, check_sums};
 use watched::{SLEEP_NS_MAX, Watched};
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// What a run may last longer than its time and its drain.
+const SLACK_NS: u64 = 2 * SECOND_NS;
 const MS: u64 = 1_000_000;
 /// Seeds of an ordinary test run.
 const SEEDS: u64 = 250;
@@ -189,7 +191,7 @@ impl Story {
                 open,
                 run_time_ns,
                 timeout_ns: dice.pick(&[50 * MS, 400 * MS, 2 * SECOND_NS, 7 * SECOND_NS]),
-                drain_ns: None,
+                drain_ns: dice.pick(&[None, None, Some(0), Some(SECOND_NS)]),
                 seed,
                 connections,
                 shards,
@@ -226,8 +228,8 @@ impl Story {
         by_time_ns.into_iter().chain(by_order_ns).min()
     }
 
-    /// When it has to be over, likewise.
-    fn over_ns(&self, from_ns: u64) -> Option<u64> {
+    /// When it has to be over, likewise, with so slow an answer among those that came.
+    fn over_ns(&self, from_ns: u64, slowest_ns: u64) -> Option<u64> {
         let late_ns = 2 * self.late_ns();
         let stops = self
             .orders
@@ -236,7 +238,7 @@ impl Story {
         let stop_ns = stops.map(|(at_ns, _)| at_ns + SLEEP_NS_MAX);
         let drained_ns = self
             .end_ns(from_ns)
-            .map(|end_ns| end_ns + self.plan.timeout_ns + 2 * SECOND_NS);
+            .map(|end_ns| end_ns + self.plan.drain_ns(slowest_ns) + SLACK_NS);
         let over_ns = stop_ns.into_iter().chain(drained_ns).min()?;
         Some(over_ns + late_ns)
     }
@@ -395,12 +397,11 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     let moody = &watched.inner.service.answers;
     check_truth(plan, &outcomes, moody);
     check_innocence(&outcomes, watched.inner.faults(), moody);
-    let depth = plan.connections.depth() as u64;
     check_blame(
+        plan,
         &outcomes,
         watched.inner.faults(),
         moody.bodies_on_head,
-        depth,
     );
     let complaints = [&moody.inner.complaints, &moody.inner.ops_core.complaints];
     assert!(
@@ -470,7 +471,9 @@ fn check_time(story: &Story, outcomes: &Outcomes) {
             "begun after the end"
         );
     }
-    match story.over_ns(from_ns) {
+    let steps = outcomes.recorder.counts.steps.iter();
+    let slowest_ns = steps.map(|step| step.service.exact_ns().2).max();
+    match story.over_ns(from_ns, slowest_ns.unwrap_or(0)) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
         None => assert_eq!(
             outcomes.ended,
@@ -561,6 +564,7 @@ fn check_innocence(outcomes: &Outcomes, fired: &Faults, moody: &Moody<Services>)
                 | Failure::PipelineBroken
                 | Failure::GaveUp
                 | Failure::TaskTimeout
+                | Failure::Unanswered
         );
         assert!(is_fair, "{error:?} although nothing was wrong");
     }
@@ -568,7 +572,9 @@ fn check_innocence(outcomes: &Outcomes, fired: &Faults, moody: &Moody<Services>)
 
 /// Failures of some kinds have one cause each, and are not more than it fired.
 /// A connection that cannot be opened fails up to `depth` requests.
-fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64, depth: u64) {
+fn check_blame(plan: &Plan, outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
+    let depth = plan.connections.depth() as u64;
+    let has_stop_steps = !plan.scenario.stop.is_empty();
     let counted = |failure: Failure| -> u64 {
         let steps = outcomes.recorder.counts.steps.iter();
         let errors = steps.flat_map(|step| &step.errors);
@@ -591,6 +597,13 @@ fn check_blame(outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64, depth: 
     assert!(
         broken == 0 || depth > 1,
         "{broken} broken without a pipeline"
+    );
+    // Stop steps begin after the load's end.
+    let unanswered = counted(Failure::Unanswered);
+    let open = outcomes.open_at_load_end as u64;
+    assert!(
+        has_stop_steps || unanswered <= open,
+        "{unanswered} unanswered, {open} open"
     );
     let invalid = counted(Failure::InvalidResponse);
     let causes = caused(&[Fault::Garble, Fault::Surplus]) + bodies_on_head;

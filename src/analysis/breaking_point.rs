@@ -9,6 +9,8 @@
 //! Nothing is remembered between calls: the whole path is gone through again over the measurements, so that a search
 //! goes on from its record, and with a finer resolution uses what a coarser one measured.
 
+use super::student::t_95;
+
 /// Measurements in one search; at a minute each this is more than three hours.
 pub const MEASUREMENTS_MAX: usize = 200;
 /// Halvings below a first level that is bad; the last is a thousandth of it.
@@ -27,8 +29,6 @@ const OVERTURNED_MAX: usize = 2;
 const NOT_BELIEVABLE_MAX: usize = 2;
 /// Levels are the same when they differ by less: a decimal text may bring a number back one bit off.
 const SAME_LEVEL_SHARE: f64 = 1e-9;
-/// Quantile of the normal distribution for 95 %.
-const NORMAL_95: f64 = 1.96;
 
 const _: () = assert!(AT_LEVEL_MAX % 2 == 1 && AT_LEVEL_MAX >= LEAD_AT_ENDS);
 
@@ -359,32 +359,36 @@ fn is_same(one: f64, other: f64) -> bool {
 pub struct Rate {
     /// The estimate.
     pub rps: f64,
-    /// It is hardly lower than this.
-    pub low: f64,
-    /// It is hardly higher than this.
-    pub high: f64,
+    /// It is hardly lower than this; none when one second tells nothing of their spread.
+    pub low: Option<f64>,
+    /// It is hardly higher than this; none when that is not known, since nothing broke: `rps` is a lower bound then.
+    pub high: Option<f64>,
 }
 
 /// The sustainable rate, from the seconds of the last good level's windows and what was still answered without failure
-/// per second at the first bad level. None for fewer than two seconds, which tell nothing of their spread.
+/// per second at the first bad level, if there is one. None without any second.
 ///
-/// The estimate is the mean over the seconds. Its lower bound is 1.96 standard errors below (95 % of a normal
-/// distribution; the standard error is the standard deviation over n - 1, by the root of n). Its upper bound is as far
-/// above, or the first bad level's rate where that is higher: the server did answer that much, so its capacity lies
-/// somewhere up to there. Seconds that depend on each other, as under a slow oscillation, spread the mean more than this.
+/// The estimate is the mean over the seconds. Its lower bound is as many standard errors below as Student's t distribution
+/// has for 95 % and n - 1 degrees of freedom. Its upper bound is as far above, or the first bad level's rate where that is
+/// higher: the server did answer that much, so its capacity lies somewhere up to there. Seconds that depend on each other,
+/// as under a slow oscillation, spread the mean more than this.
 pub fn sustainable(per_second_good: &[f64], rps_first_bad: Option<f64>) -> Option<Rate> {
-    if per_second_good.len() < 2 {
+    if per_second_good.is_empty() {
         return None;
     }
     let count = per_second_good.len() as f64;
     let rps = per_second_good.iter().sum::<f64>() / count;
+    if per_second_good.len() == 1 {
+        let (low, high) = (None, None);
+        return Some(Rate { rps, low, high });
+    }
     let squares: f64 = per_second_good.iter().map(|one| (one - rps).powi(2)).sum();
     let standard_error = (squares / (count - 1.0) / count).sqrt();
-    let above = rps + NORMAL_95 * standard_error;
+    let half_width = t_95(per_second_good.len() - 1) * standard_error;
     Some(Rate {
         rps,
-        low: (rps - NORMAL_95 * standard_error).max(0.0),
-        high: rps_first_bad.map_or(above, |bad| above.max(bad)),
+        low: Some((rps - half_width).max(0.0)),
+        high: rps_first_bad.map(|bad| (rps + half_width).max(bad)),
     })
 }
 
@@ -794,18 +798,43 @@ mod tests {
     #[test]
     fn the_sustainable_rate_has_its_uncertainty() {
         let seconds = [98.0, 102.0, 100.0, 96.0, 104.0];
-        // Standard deviation sqrt(10), standard error sqrt(2).
-        let spread = 1.96 * 2.0_f64.sqrt();
-        let rate = sustainable(&seconds, None).expect("five seconds");
+        // Standard deviation sqrt(10), standard error sqrt(2), four degrees of freedom.
+        let spread = 2.7764 * 2.0_f64.sqrt();
+        let rate = sustainable(&seconds, Some(20.0)).expect("five seconds");
         assert_eq!(rate.rps, 100.0);
-        assert!((rate.low - (100.0 - spread)).abs() < 1e-9, "{rate:?}");
-        assert!((rate.high - (100.0 + spread)).abs() < 1e-9, "{rate:?}");
-        let rate_of = |bad| sustainable(&seconds, Some(bad)).expect("five seconds").high;
-        assert_eq!((rate_of(130.0), rate_of(20.0)), (130.0, rate.high));
-        assert_eq!(sustainable(&[100.0], Some(90.0)), None);
-        assert_eq!(
-            sustainable(&[0.0, 9.0], None).map(|rate| rate.low),
-            Some(0.0)
-        );
+        let is_near = |found: Option<f64>, expected: f64| {
+            let found = found.expect("a bound");
+            assert!((found - expected).abs() < 1e-3, "{rate:?}");
+        };
+        is_near(rate.low, 100.0 - spread);
+        is_near(rate.high, 100.0 + spread);
+        let high = sustainable(&seconds, Some(130.0))
+            .expect("five seconds")
+            .high;
+        assert_eq!(high, Some(130.0));
+        // Nothing broke: there is no upper bound.
+        let bound = sustainable(&seconds, None).expect("five seconds");
+        assert_eq!((bound.low, bound.high), (rate.low, None));
+        let one = sustainable(&[100.0], Some(90.0)).expect("a second");
+        assert_eq!((one.rps, one.low, one.high), (100.0, None, None));
+        assert_eq!(sustainable(&[], None), None);
+        let low = sustainable(&[0.0, 9.0], None).and_then(|rate| rate.low);
+        assert_eq!(low, Some(0.0));
+    }
+
+    #[test]
+    fn intervals_of_few_seconds_cover_the_truth_as_often_as_they_say() {
+        for count in [2, 3, 5, 15] {
+            let mut covered = 0;
+            for seed in 0..2_000 {
+                let mut state = seed;
+                // Sums of twelve even draws are all but normally distributed.
+                let mut normal = || (0..12).map(|_| random(&mut state)).sum::<f64>() - 6.0;
+                let seconds: Vec<f64> = (0..count).map(|_| 100.0 + 5.0 * normal()).collect();
+                let rate = sustainable(&seconds, Some(0.0)).expect("seconds");
+                covered += usize::from(rate.low <= Some(100.0) && rate.high >= Some(100.0));
+            }
+            assert!((1_870..=1_930).contains(&covered), "{count}: {covered}");
+        }
     }
 }

@@ -40,11 +40,16 @@ pub enum Command {
     /// One run goes from level to level: ramp, --settle, then a window of --every that is judged by itself. Levels are
     /// users, or with --rate iterations per second. They grow while they are good; what is bad or in doubt is measured
     /// again, two of three decide. A level is bad when a rule of --stop-when is broken (default: the scenario's own, or any
-    /// step's average above 2 s, or more than 5 % failures), and with --rate also when iterations pile up.
+    /// step's average above 2 s, or more than 5 % failures), when response times grow throughout its window (its last third
+    /// 1.5 times its first), and with --rate also when iterations pile up.
+    ///
+    /// The sustained rate is given with its 95 % interval, and as a lower bound (>=) when no level was bad. --resume takes
+    /// levels of the same search only: same target, rules, windows, waits, connections and timeout.
     ///
     /// Of run's flags, -u and --to bound the levels or, with --rate, the users; -t ends the search; -r is the ramp between
-    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level
-    /// held, or it ended too early.
+    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held, or it
+    /// ended too early, too few requests came to judge it, or a step failed every time from its first request on. Failed
+    /// requests by themselves do not change it.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
     /// Send one request and show what came back
@@ -201,13 +206,29 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
 
-    /// End the run as soon as a window shows this, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'; measures:
-    /// avg, p50 ... p99.99, max, rps, errors; of all requests, of a step, or of any step: '*.p99>1s'
+    /// End the run as soon as a window shows this, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
+    ///
+    /// A rule is [STEP.]MEASURE OP VALUE and says what is bad. Measures: avg, p50 ... p99.99, max (times), rps, errors (share
+    /// of requests that failed), gave-up (share of polls that gave up). Without STEP it judges the steps of the work loop
+    /// together, with * each of them by itself ('*.p99>1s'), with any unambiguous part of a step's name that step. Start and
+    /// stop steps are judged only by their own name; --fail-if and --require then look at the whole run. < is for rps alone.
+    ///
+    /// Requests that are still open count in times at their age, as a lower bound. Fewer than 10 requests in a window are too
+    /// few to judge. Ending the run is no failure: the exit code is that of what it did until then; add --fail-if for one.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub stop_when: Vec<String>,
-    /// Fail (exit code 1) when a level of the load, taken as a whole, shows this, e.g. --fail-if 'p99>250ms'
+    /// Fail (exit code 4) when a level of the load, taken as a whole, shows this, e.g. --fail-if 'p99>250ms'
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub fail_if: Vec<String>,
+    /// Fail (exit code 4) unless this holds in each level of the load, taken as a whole, e.g. --require 'p95<200ms' or
+    /// --require 'rps>=500'
+    ///
+    /// What no level had enough requests to show is broken too.
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub require: Vec<String>,
+    /// Fail (exit code 5) when the verdict of the run is not VALID
+    #[arg(long, help_heading = "Rules")]
+    pub require_valid: bool,
     /// Length of the windows that --stop-when judges, one after the other
     #[arg(
         long,
@@ -285,7 +306,7 @@ pub struct RunArgs {
     /// Of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
-    /// Exit code when requests failed, as in Locust
+    /// Exit code when requests failed, as in Locust; a broken rule keeps its own
     #[arg(
         long,
         value_name = "CODE",

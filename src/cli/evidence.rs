@@ -5,6 +5,7 @@ use crate::engine::{Ended, Run};
 use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
+use crate::plan::Connections;
 use crate::plan::open::Arrivals;
 use crate::report::build::{self, RunTime, times};
 use crate::report::record::{
@@ -147,10 +148,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
             Backend::Auto | Backend::Uring => "io_uring",
         }
         .into(),
-        connections: match plan.connections.shared() {
-            None => "per-user".into(),
-            Some(count) => count.to_string(),
-        },
+        connections: connections_shown(plan.connections),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
@@ -194,11 +192,7 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
                     after_s: seconds(stage.after_ns),
                 })
                 .collect(),
-            arrivals: match open.arrivals {
-                Arrivals::Constant => "constant",
-                Arrivals::Poisson => "poisson",
-            }
-            .into(),
+            arrivals: arrivals_shown(open.arrivals).into(),
             users_ready: open.users_ready,
             from_s: seconds(ran.load_from_ns),
             due: counts.due,
@@ -213,6 +207,22 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
         }),
         wait: plan.scenario.wait.to_string(),
         iterations: plan.load.iterations,
+    }
+}
+
+/// Connections as records hold them.
+pub(super) fn connections_shown(connections: Connections) -> String {
+    match connections.shared() {
+        None => "per-user".into(),
+        Some(count) => count.to_string(),
+    }
+}
+
+/// Arrivals as records hold them.
+pub(super) fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "poisson",
     }
 }
 

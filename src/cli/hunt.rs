@@ -9,6 +9,8 @@ use std::fmt;
 
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
+use crate::analysis::failing::Failing;
+use crate::analysis::trend::growth;
 use crate::analysis::verdict::{Status, judge_second};
 use crate::engine::Second;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
@@ -16,7 +18,7 @@ use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
 use crate::report::record::{LevelRecord, SearchRecord};
-use crate::report::units::{grouped, three_digits};
+use crate::report::units::{grouped, three_digits, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
@@ -70,7 +72,9 @@ pub struct Hunt<'p> {
     /// The level that was set last.
     set: f64,
     arrivals: ArrivalsSoFar,
-    in_flight: u64,
+    failing: Failing,
+    /// Steps that failed every time until a level was judged, by metric: that ended the search.
+    always_failed: Vec<usize>,
 }
 
 enum Stage {
@@ -90,6 +94,8 @@ struct Measuring {
     before: ArrivalsSoFar,
     halves: [Window; 2],
     good_by_second: Vec<f64>,
+    /// Mean response times of the seconds in which something ended, in microseconds.
+    mean_us_by_second: Vec<f64>,
     working_ns: u64,
 }
 
@@ -103,7 +109,8 @@ impl<'p> Hunt<'p> {
             stage: Stage::Over,
             set: 0.0,
             arrivals: ArrivalsSoFar::default(),
-            in_flight: 0,
+            failing: Failing::new(plan.scenario.metrics.len()),
+            always_failed: Vec::new(),
         }
     }
 
@@ -141,6 +148,7 @@ impl<'p> Hunt<'p> {
             before: ArrivalsSoFar::default(),
             halves: [Window::new(steps), Window::new(steps)],
             good_by_second: Vec::new(),
+            mean_us_by_second: Vec::new(),
             working_ns: 0,
         }));
         is_set
@@ -148,6 +156,7 @@ impl<'p> Hunt<'p> {
 
     /// Takes a second of the run; whether the search is over.
     pub fn on_second(&mut self, second: &Second<'_>) -> bool {
+        self.failing.add(second.interval);
         let Some(zero_ns) = second.load_from_ns else {
             return false;
         };
@@ -158,7 +167,6 @@ impl<'p> Hunt<'p> {
         let now_ns = second.now_ns.saturating_sub(zero_ns).max(end_ns);
         // What is decided now begins with the second after next, so that every shard has seen it by then.
         let next_ns = (now_ns + 1).next_multiple_of(SECOND_NS) + SECOND_NS;
-        let in_flight = std::mem::replace(&mut self.in_flight, second.interval.in_flight);
         let arrivals = std::mem::replace(&mut self.arrivals, second.interval.arrivals);
         match &mut self.stage {
             Stage::Over => return true,
@@ -174,7 +182,7 @@ impl<'p> Hunt<'p> {
                     if measuring.good_by_second.is_empty() {
                         measuring.before = arrivals;
                     }
-                    measuring.add(begin_ns, end_ns, second.interval, in_flight);
+                    measuring.add(begin_ns, end_ns, second.interval);
                 }
                 if end_ns >= measuring.to_ns {
                     return self.judge(zero_ns, next_ns);
@@ -192,6 +200,10 @@ impl<'p> Hunt<'p> {
         let level = self.record(&measuring, zero_ns);
         let was_good = level.good;
         self.levels.push(level);
+        self.always_failed = self.failing.always();
+        if !self.always_failed.is_empty() {
+            return true;
+        }
         let Next::Measure(next) = self.next() else {
             return true;
         };
@@ -230,6 +242,7 @@ impl<'p> Hunt<'p> {
             p99_us: response.p99,
             max_us: response.max,
             good: verdict.broken.is_none(),
+            judged: verdict.is_judged,
             noisy: verdict.is_near || halves[0] != halves[1],
             believable: judge_second(busy) == Status::Valid,
             rule: verdict.broken,
@@ -238,7 +251,8 @@ impl<'p> Hunt<'p> {
         }
     }
 
-    /// The first rule that is broken, else that an open load's iterations pile up, else what the rules found.
+    /// The first rule that is broken, else that an open load's iterations pile up, else that latency grows, else what the
+    /// rules found.
     fn verdict(&self, window: &Window, measuring: &Measuring) -> LevelVerdict {
         let rules = self.course.rules.iter();
         let findings: Vec<(&Rule, Finding)> =
@@ -247,11 +261,22 @@ impl<'p> Hunt<'p> {
             true => measuring.piled(self.arrivals),
             false => Piled::default(),
         };
+        let is_judged = findings.iter().any(|(_, finding)| finding.value.is_some());
+        let grown = growth(&measuring.mean_us_by_second);
         let is_near = findings.iter().any(|(_, finding)| finding.near) || piled.is_near();
-        let (broken, says) = match findings.iter().find(|(_, finding)| finding.broken) {
-            Some((rule, finding)) => (Some(rule.text.clone()), rule.show(finding)),
-            None if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
-            None => {
+        let broken = findings.iter().find(|(_, finding)| finding.broken);
+        let (broken, says) = match (broken, grown) {
+            (Some((rule, finding)), _) => (Some(rule.text.clone()), rule.show(finding)),
+            (None, _) if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
+            (None, Some(growth)) => {
+                let says = format!(
+                    "the mean response time grew within the window, from {} in its first third to {} in its last",
+                    time(growth.from),
+                    time(growth.to)
+                );
+                (Some("latency grows".into()), says)
+            }
+            (None, None) => {
                 let says = findings.iter().map(|(rule, finding)| rule.show(finding));
                 (None, says.collect::<Vec<_>>().join("; "))
             }
@@ -260,12 +285,19 @@ impl<'p> Hunt<'p> {
             broken,
             says,
             is_near,
+            is_judged,
         }
     }
 
     /// Nothing is left to be measured.
     pub fn is_over(&self) -> bool {
         matches!(self.next(), Next::Done(_))
+    }
+
+    /// Steps that failed every time from their first request on, by metric: what they break says nothing about load, so
+    /// that they end the search.
+    pub fn always_failed(&self) -> &[usize] {
+        &self.always_failed
     }
 
     /// What was measured, in order.
@@ -277,6 +309,10 @@ impl<'p> Hunt<'p> {
     pub fn found(&self) -> SearchRecord {
         let unit = self.course.unit();
         let (last_good, first_bad, ended) = match self.next() {
+            _ if !self.always_failed.is_empty() => {
+                let ended = "not found: a step failed every time from its first request";
+                (None, None, ended.into())
+            }
             Next::Measure(_) => {
                 let good = self.levels.iter().filter(|level| level.good);
                 let last_good = good.map(|level| level.level).reduce(f64::max);
@@ -336,6 +372,18 @@ impl<'p> Hunt<'p> {
                 ),
             ),
         };
+        let is_last_good = |level: &&LevelRecord| level.good && Some(level.level) == last_good;
+        let mut at_last_good = self.levels.iter().filter(is_last_good);
+        let (last_good, ended) = match last_good {
+            Some(level) if !at_last_good.any(|level| level.judged) => (
+                None,
+                format!(
+                    "not found: too few requests came in the window at {} {unit} to judge it; give a longer --every",
+                    shown_level(level)
+                ),
+            ),
+            _ => (last_good, ended),
+        };
         let good_seconds: Vec<f64> = self
             .levels
             .iter()
@@ -360,9 +408,11 @@ impl<'p> Hunt<'p> {
             levels: self.levels.clone(),
             last_good,
             first_bad,
+            window_s: self.course.window_ns as f64 / 1e9,
+            settle_s: self.course.settle_ns as f64 / 1e9,
             sustainable_rps: rate.as_ref().map(|rate| rate.rps),
-            sustainable_rps_low: rate.as_ref().map(|rate| rate.low),
-            sustainable_rps_high: rate.as_ref().map(|rate| rate.high),
+            sustainable_rps_low: rate.as_ref().and_then(|rate| rate.low),
+            sustainable_rps_high: rate.as_ref().and_then(|rate| rate.high),
             ended,
         }
     }
@@ -372,6 +422,7 @@ struct LevelVerdict {
     broken: Option<String>,
     says: String,
     is_near: bool,
+    is_judged: bool,
 }
 
 /// Iterations of an open load that have piled up in a window.
@@ -409,12 +460,15 @@ impl fmt::Display for Piled {
 }
 
 impl Measuring {
-    fn add(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval, in_flight: u64) {
+    fn add(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval) {
         let middle_ns = self.from_ns + (self.to_ns - self.from_ns) / 2;
         let half = usize::from(begin_ns >= middle_ns);
         let length_ns = end_ns - begin_ns;
-        self.halves[half].add(interval, length_ns, in_flight);
+        self.halves[half].add(interval, length_ns);
         let all = interval.all();
+        if !all.response.is_empty() {
+            self.mean_us_by_second.push(all.response.mean_us());
+        }
         let good = (all.requests - all.failures) as f64;
         self.good_by_second
             .push(good * SECOND_NS as f64 / length_ns.max(1) as f64);

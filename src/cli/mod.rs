@@ -2,6 +2,7 @@
 
 pub mod args;
 mod cores;
+mod ending;
 mod evidence;
 mod faults;
 pub mod hunt;

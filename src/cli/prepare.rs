@@ -10,7 +10,7 @@ use crate::mock::Mock;
 use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
 use crate::report::hdr::IntervalLog;
-use crate::report::units::{bytes, grouped};
+use crate::report::units::{bytes, counted, grouped};
 use crate::report::{csv, files};
 use crate::watch::{self, Ticks, throttled_us};
 
@@ -93,10 +93,15 @@ impl Prepared {
         let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
         let mut cores = share_out(&allowed, wishes.shards, args.mock, users);
-        // A shard without a connection could do nothing.
-        if let Some(count) = connections.shared() {
-            cores.shards.truncate(count);
+        // A shard without a user or a connection could do nothing.
+        let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
+        if wishes.shards > Some(shards_max) && !args.quiet {
+            note(format_args!(
+                "note: {}, since there are no more users or connections to share out",
+                counted(shards_max as u64, "shard")
+            ));
         }
+        cores.shards.truncate(shards_max);
         let stand_in = wishes.start_stand_in(args, &cores)?;
         let target = match &stand_in {
             Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {

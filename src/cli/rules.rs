@@ -1,62 +1,133 @@
 //! The rules of a run: read against its scenario and its load, and their findings put into its record.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
-use crate::analysis::windows::{Case, Purpose, Referee, settled};
-use crate::plan::scenario::Scenario;
-use crate::report::record::RuleRecord;
+use crate::analysis::criteria::{Purpose, Rule, StepName, labels};
+use crate::analysis::windows::{Case, Referee, settled};
+use crate::plan::scenario::{RuleText, Scenario};
+use crate::report::record::{Record, RuleRecord};
 
 use super::wishes::{Load, Wishes};
 
-/// Who judges the run, by what it was asked to judge.
+/// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
+pub(super) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
+    let steps = step_names(scenario);
+    if given.is_empty() {
+        let own = match purpose {
+            Purpose::Stop => &scenario.stop_when,
+            Purpose::Fail => &scenario.fail_if,
+            Purpose::Require => &scenario.require,
+        };
+        let read = |rule: &RuleText| {
+            Rule::parse(&rule.text, purpose, &steps).map_err(|reason| rule.error(reason).into())
+        };
+        return own.iter().map(read).collect();
+    }
+    let rules = given.iter().map(|text| Rule::parse(text, purpose, &steps));
+    rules
+        .collect::<Result<_, _>>()
+        .map_err(|reason| anyhow!("{} {reason}", purpose.flag()))
+}
+
+/// The scenario's steps as rules name them.
+pub(super) fn step_names(scenario: &Scenario) -> Vec<StepName> {
+    let metrics = scenario.metrics.iter().zip(scenario.work_metrics());
+    metrics
+        .map(|(metric, is_work)| StepName {
+            method: metric.method.clone(),
+            name: metric.name.clone(),
+            is_work,
+            is_poll: metric.is_poll,
+        })
+        .collect()
+}
+
+/// Judges the run, by what it was asked to judge.
 pub(super) fn referee(wishes: &Wishes<'_>, scenario: &Scenario, load: &Load) -> Result<Referee> {
-    let stop = wishes.stop_rules(scenario)?;
-    let fail = wishes.fail_rules(scenario)?;
+    let rules = wishes.rules(scenario)?;
     let levels = match &load.open {
         Some(open) => open.levels(),
         None => load.closed.levels(),
     };
     let settle_ns = wishes.settle.map(|settle| settle.as_nanos() as u64);
     let stretches = settled(&levels, load.run_time_ns, settle_ns);
-    let are_asked_for = !(wishes.stop_when.is_empty() && wishes.fail_if.is_empty());
-    if stretches.is_empty() && are_asked_for {
+    if stretches.is_empty() && wishes.has_rules() {
         bail!(
-            "--stop-when and --fail-if judge what comes after the ramp and --settle, and the run ends before: give a longer --run-time or a shorter --settle"
+            "--stop-when, --fail-if and --require judge what comes after the ramp and --settle, and the run ends before: give a longer --run-time or a shorter --settle"
         );
     }
     let window_ns = wishes.window.as_nanos() as u64;
     let steps = scenario.metrics.len();
-    Ok(Referee::new(stretches, window_ns, stop, fail, steps))
+    Ok(Referee::new(stretches, window_ns, rules, steps))
 }
 
-/// What the rules said; the load began `load_from_ns` after the run's start.
-pub(super) fn records(referee: Referee, load_from_ns: u64) -> Vec<RuleRecord> {
+/// Puts what the rules said into the record; the load began `load_from_ns` after the run's start.
+pub(super) fn put_into(record: &mut Record, referee: Referee, load_from_ns: u64) {
     let cases = referee.finish();
-    cases
+    let rules = cases
         .iter()
-        .map(|case| record(case, load_from_ns))
-        .collect()
+        .map(|case| rule_record(case, record, load_from_ns));
+    record.rules = rules.collect();
 }
 
-fn record(case: &Case, load_from_ns: u64) -> RuleRecord {
+fn rule_record(case: &Case, record: &Record, load_from_ns: u64) -> RuleRecord {
     let decided = case.decided.as_ref();
     let at_s = |ns: u64| (load_from_ns + ns) as f64 / 1e9;
-    RuleRecord {
-        kind: match case.purpose {
-            Purpose::Stop => "stop-when",
-            Purpose::Fail => "fail-if",
+    let always_failed = decided.map_or(&[][..], |judged| &judged.always_failed);
+    let names = always_failed.iter().map(|&step| {
+        let step = always_failed_shown(record, step, case.rule.label(step));
+        match decided.is_some_and(|judged| judged.without_them) {
+            true => format!("{step}; the rule is broken without it too"),
+            false => format!("{step}: this break says nothing about load"),
         }
-        .into(),
+    });
+    let names: Vec<String> = names.collect();
+    RuleRecord {
+        kind: case.rule.purpose.flag().trim_start_matches('-').into(),
         rule: case.rule.text.clone(),
-        broken: decided.is_some_and(|judged| judged.finding.broken),
+        broken: case.is_broken(),
         windows: case.windows,
         from_s: decided.map(|judged| at_s(judged.from_ns)),
         to_s: decided.map(|judged| at_s(judged.to_ns)),
         users: decided.map(|judged| judged.users),
         value: decided.and_then(|judged| judged.finding.value),
-        says: match decided {
-            Some(judged) => case.rule.show(&judged.finding),
-            None => "never judged: the run ended before a window was full".into(),
+        says: match (decided, case.rule.purpose) {
+            (Some(judged), _) => case.rule.show(&judged.finding),
+            (None, Purpose::Require) => {
+                "never judged, so it was not shown to hold: the run ended before a window was full"
+                    .into()
+            }
+            (None, _) => "never judged: the run ended before a window was full".into(),
         },
+        note: (!names.is_empty()).then(|| names.join("; ")),
     }
+}
+
+/// `POST …/workflow failed every time from its first request (500)`, with what its failures were.
+fn always_failed_shown(record: &Record, step: usize, label: &str) -> String {
+    let step = &record.steps[step];
+    let errors = record.errors.iter();
+    let of_step = errors.filter(|error| error.method == step.method && error.name == step.name);
+    let causes = of_step.map(|error| match error.status {
+        Some(status) => status.to_string(),
+        None => error.kind.clone(),
+    });
+    let mut causes: Vec<String> = causes.collect();
+    causes.dedup();
+    format!(
+        "{label} failed every time from its first request ({})",
+        causes.join(", ")
+    )
+}
+
+/// Why a search ends at its first level, when these steps, by metric, have failed every time.
+pub(super) fn search_ended_by(record: &Record, steps: &[StepName], always: &[usize]) -> String {
+    let labels = labels(steps);
+    let steps = always
+        .iter()
+        .map(|&step| always_failed_shown(record, step, &labels[step]));
+    format!(
+        "not found: {}: a break would say nothing about load; mend that first, or search with a scenario without it",
+        steps.collect::<Vec<_>>().join("; ")
+    )
 }

@@ -7,21 +7,26 @@ use anyhow::Result;
 
 use crate::analysis::windows::Referee;
 use crate::engine::{Footprint, Order, Second};
-use crate::plan::duration;
+use crate::plan::load::Closed;
 use crate::plan::open::Arrivals;
+use crate::plan::{Plan, duration};
 use crate::report::console::{Style, render};
 use crate::report::hdr::{IntervalLog, Stretch};
 use crate::report::record::Record;
-use crate::report::units::{bytes, counted, counted_to, three_digits};
+use crate::report::units::{bytes, counted, grouped, range, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
+use super::ending::Facts;
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
+use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
 use super::{Exit, cannot, note};
 
+/// Users that come within this are those that a run begins with.
+const FIRST_NS: u64 = 1_000_000_000;
 /// Width of the live line.
 const LIVE_WIDTH: usize = 100;
 
@@ -49,26 +54,21 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let carried = carried?;
     let load_from_ns = carried.ran.load_from_ns;
     let mut record = evidence::record(prepared, &wishes, &carried);
-    record.rules = rules::records(referee, load_from_ns);
-    report(args, &record, log)?;
-    // A run without a single outcome has measured nothing, and cannot have gone well.
-    let has_failed = record.totals.failures > 0 || record.totals.requests == 0;
-    let is_bad = has_failed || record.rules.iter().any(|rule| rule.broken);
-    Ok(match is_bad {
-        _ if carried.interrupted => Exit::INTERRUPTED,
-        false => Exit::OK,
-        true => Exit(args.exit_code_on_error),
-    })
+    rules::put_into(&mut record, referee, load_from_ns);
+    let ending = Facts::of(&record, args, carried.interrupted).ending();
+    ending.put_into(&mut record);
+    ending.exit(report(args, &record, log))
 }
 
 /// Shows a second to those who judge; whether the run is to end.
 fn look(referee: &mut Referee, second: &Second<'_>) -> bool {
-    let Some(from_ns) = second.load_from_ns else {
-        return false;
-    };
+    let from_ns = second.load_from_ns.unwrap_or(u64::MAX);
     match second.begin_ns.checked_sub(from_ns) {
         Some(begin_ns) => referee.on_second(begin_ns, second.end_ns - from_ns, second.interval),
-        None => false,
+        None => {
+            referee.on_preparation(second.interval);
+            false
+        }
     }
 }
 
@@ -88,7 +88,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         (None, None) => "until Ctrl-C".to_owned(),
     };
     let load = match &plan.open {
-        None => counted(plan.load.users_at_once(), "user"),
+        None => closed(&plan.load, wishes.spawn_rate),
         Some(open) => format!(
             "{} iterations/s{} by {}",
             three_digits(open.rate_max),
@@ -96,7 +96,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
                 Arrivals::Constant => "",
                 Arrivals::Poisson => " (Poisson)",
             },
-            counted_to(open.users_ready, open.users_max, "user")
+            range(open.users_ready, open.users_max)
         ),
     };
     note(format_args!(
@@ -110,20 +110,49 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         },
         plan.seed
     ));
+    if let Some(text) = unfinished_ramp(plan) {
+        note(text);
+    }
     note(memory_line(&prepared.footprint, prepared.program_bytes));
     notes(args, wishes, prepared);
 }
 
+/// `50 users, 10 per second`, or `300 to 5,000 users` when the load begins with fewer.
+fn closed(load: &Closed, spawn_rate: Option<f64>) -> String {
+    let users = load.users_at_once();
+    let rate = spawn_rate.map_or(String::new(), |rate| {
+        format!(", {} per second", three_digits(rate))
+    });
+    match (spawn_rate, load.users_at(FIRST_NS).min(users)) {
+        (None, first) if first > 0 => range(first, users),
+        _ => counted(users, "user") + &rate,
+    }
+}
+
+/// A run that ends before all of its users have come says so beforehand.
+fn unfinished_ramp(plan: &Plan) -> Option<String> {
+    let (end_ns, users) = (plan.run_time_ns?, plan.load.users_at_once());
+    let come = plan.load.users_at(end_ns);
+    let is_cut = plan.load.settled_ns() >= end_ns && come < users && plan.open.is_none();
+    is_cut.then(|| {
+        format!(
+            "note: the run ends before the ramp, which takes {}: {} of {} will be there at its end",
+            duration::show(Duration::from_nanos(plan.load.settled_ns())),
+            grouped(come),
+            counted(users, "user"),
+        )
+    })
+}
+
 /// What the run is expected to take of memory, and what for.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
-    let counted = |count: usize, what: &str| counted(count as u64, what);
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {}, figures {}, buffers {}, the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
-        counted(footprint.users, "user"),
+        counted(footprint.users as u64, "user"),
         footprint.of_user,
         footprint.of_variables,
-        counted(footprint.connections, "connection"),
+        counted(footprint.connections as u64, "connection"),
         bytes(footprint.of_connections as u64),
         bytes(footprint.figures as u64),
         bytes(footprint.buffers as u64),
@@ -139,6 +168,13 @@ pub(super) fn notes(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
             "note: the environment variable {} is not set; using the scenario's default key",
             wishes.api_key_env
         ));
+    }
+    let plan = &prepared.plan;
+    // Who comes to a seat that another user has left takes a row of its own.
+    let takes_seats_again = plan.retakes_seats() || plan.load.may_shrink();
+    let rows_left = plan.scenario.feeder.rows_left(plan.users_max());
+    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+        note(format_args!("note: {}", rows_left_shown(&left)));
     }
     let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
     if !args.mock && proxies.iter().any(|name| std::env::var_os(name).is_some()) {

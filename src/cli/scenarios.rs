@@ -1,11 +1,14 @@
 //! `opsurge scenarios`: what comes with the program, and what a scenario will send.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
+use crate::analysis::criteria::Purpose;
 use crate::plan::compile::{Context, compile};
+use crate::plan::feeder::Order;
 use crate::plan::place::in_one_line;
 use crate::plan::random::Keyed;
 use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
@@ -15,8 +18,7 @@ use crate::report::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
-use super::wishes;
-use super::{Exit, say};
+use super::{Exit, rules, say, wishes};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
@@ -54,12 +56,14 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 ..Context::plain("localhost:8000")
             };
             let scenario = compile(&source.origin, &source.text, &context)?;
-            let stop = wishes::rules("--stop-when", &[], &scenario.stop_when, &scenario)?;
-            let fail = wishes::rules("--fail-if", &[], &scenario.fail_if, &scenario)?;
             let mut text = describe(&scenario);
-            for (what, rules) in [("ends", stop), ("fails", fail)] {
-                for rule in rules {
-                    let _ = writeln!(text, "{what} a run: {}", rule.text);
+            for (purpose, what) in [
+                (Purpose::Stop, "ends a run"),
+                (Purpose::Fail, "fails a run"),
+                (Purpose::Require, "has to hold"),
+            ] {
+                for rule in rules::parse(purpose, &[], &scenario)? {
+                    let _ = writeln!(text, "{what}: {}", rule.text);
                 }
             }
             say(text.trim_end());
@@ -72,6 +76,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 fn describe(scenario: &Scenario) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
+    describe_rows(scenario, &mut text);
     for index in scenario.start.clone() {
         describe_step(scenario, index, "start", &mut text);
     }
@@ -104,6 +109,47 @@ fn describe(scenario: &Scenario) -> String {
         let _ = writeln!(text, "measured as a whole: {span}");
     }
     text
+}
+
+/// The rows of the CSV file, if there is one, and those that the scenario's own load leaves.
+fn describe_rows(scenario: &Scenario, text: &mut String) {
+    let feeder = &scenario.feeder;
+    if feeder.columns().is_empty() {
+        return;
+    }
+    let rows = match feeder.rows() {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as u64)),
+    };
+    let order = match feeder.order() {
+        Order::InTurn => "one for each user, in turn",
+        Order::Random => "drawn for each user",
+    };
+    let columns = feeder.columns().join(", ");
+    let _ = writeln!(text, "CSV file: {rows} of {columns}; {order}");
+    let stages = scenario.load.points();
+    let users = stages.iter().map(|point| point.users);
+    let users = users.chain(scenario.load.users).max();
+    if let Some(left) = users.and_then(|users| feeder.rows_left(users)) {
+        let _ = writeln!(text, "{}", rows_left_shown(&left));
+    }
+}
+
+/// Which rows no user gets.
+pub(super) fn rows_left_shown(left: &RangeInclusive<u64>) -> String {
+    let users = match left.start() - 1 {
+        1 => "1 user".to_owned(),
+        users => format!("{} users", grouped(users)),
+    };
+    let rows = match left.start() == left.end() {
+        true => format!("row {} of the CSV file is", grouped(*left.end())),
+        false => format!(
+            "rows {} to {} of the CSV file are",
+            grouped(*left.start()),
+            grouped(*left.end())
+        ),
+    };
+    format!("with {users}, {rows} not used")
 }
 
 /// How often each request is made by so many users, at most: as if every answer came at once.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::breaking_point::{Growth, Search};
-use crate::analysis::criteria::OPS_CORE_RULES;
+use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
 use crate::engine::Order;
 use crate::plan::duration;
 use crate::plan::load::Closed;
@@ -18,12 +18,13 @@ use crate::report::units::{three_digits, time as shown_time};
 use crate::report::{csv, files};
 
 use super::args::{RunArgs, SearchArgs};
+use super::ending::Facts;
 use super::evidence;
 use super::hunt::{Course, Hunt};
 use super::prepare::{Prepared, check_files, compile_first};
 use super::run::{Progress, notes, report};
-use super::wishes::{Load, Wishes, per_second, rules as rules_of, time};
-use super::{Exit, note};
+use super::wishes::{Load, Wishes, per_second, time};
+use super::{Exit, note, rules};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const FROM_USERS: f64 = 10.0;
@@ -47,18 +48,24 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     refuse_what_does_not_fit(&args.run)?;
     let (scenario, somewhere) = compile_first(&wishes)?;
     let course = course(args, &wishes, &scenario)?;
-    let resumed = resume(args, &course, &scenario)?;
+    let load = load(&course, &wishes, &scenario)?;
+    let resumed = resume(args, &wishes, &course, &load, &scenario)?;
     check_files(&args.run)?;
     if let Some(prefix) = &args.run.csv {
         files::check_writable(&csv::search_path(prefix), "--csv")?;
     }
-    let load = load(&course, &wishes, &scenario)?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
     if !args.run.quiet {
         announce(&course, &prepared);
         notes(&args.run, &wishes, &prepared);
+        let scenario = &prepared.plan.scenario;
+        if !(scenario.fail_if.is_empty() && scenario.require.is_empty()) {
+            note(
+                "note: the scenario's fail_if and require judge runs only; a search judges its levels by stop_when",
+            );
+        }
     }
     let mut log = None;
     let mut progress = Progress::new(&args.run);
@@ -90,16 +97,24 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
         );
     };
     let carried = carried?;
-    let found = hunt.found();
+    let mut found = hunt.found();
     let is_found = hunt.is_over() && found.last_good.is_some();
+    let always_failed = hunt.always_failed().to_vec();
+    drop(hunt);
+    let names = rules::step_names(&prepared.plan.scenario);
     let mut record = evidence::record(prepared, &wishes, &carried);
+    if !always_failed.is_empty() {
+        found.ended = rules::search_ended_by(&record, &names, &always_failed);
+    }
+    let ended = found.ended.clone();
     record.search = Some(found);
-    report(&args.run, &record, log)?;
-    Ok(match carried.interrupted {
-        true => Exit::INTERRUPTED,
-        false if is_found => Exit::OK,
-        false => Exit::FAILED,
-    })
+    let facts = Facts {
+        not_found: (!is_found).then_some(ended),
+        ..Facts::of(&record, &args.run, carried.interrupted)
+    };
+    let ending = facts.ending();
+    ending.put_into(&mut record);
+    ending.exit(report(&args.run, &record, log))
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
@@ -111,6 +126,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         ),
         (args.iterations.is_some(), "--iterations", "--every"),
         (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
+        (!args.require.is_empty(), "--require", "--stop-when"),
     ] {
         if is_given {
             bail!(
@@ -180,10 +196,10 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
     }
     let settle = wishes.settle.unwrap_or(SETTLE.min(every / 2));
-    let mut rules = wishes.stop_rules(scenario)?;
+    let mut rules = rules::parse(Purpose::Stop, wishes.stop_when, scenario)?;
     if rules.is_empty() {
         let ops_cores = OPS_CORE_RULES.map(str::to_owned);
-        rules = rules_of("--stop-when", &ops_cores, &[], scenario)?;
+        rules = rules::parse(Purpose::Stop, &ops_cores, scenario)?;
     }
     Ok(Course {
         search: Search {
@@ -246,8 +262,14 @@ fn share(text: &str) -> Result<f64> {
     }
 }
 
-/// The levels of an interrupted search.
-fn resume(args: &SearchArgs, course: &Course, scenario: &Scenario) -> Result<Vec<LevelRecord>> {
+/// The levels of an interrupted search, which have to be levels of the same search.
+fn resume(
+    args: &SearchArgs,
+    wishes: &Wishes<'_>,
+    course: &Course,
+    load: &Load,
+    scenario: &Scenario,
+) -> Result<Vec<LevelRecord>> {
     let Some(path) = &args.resume else {
         return Ok(Vec::new());
     };
@@ -257,15 +279,83 @@ fn resume(args: &SearchArgs, course: &Course, scenario: &Scenario) -> Result<Vec
     let Some(search) = record.search else {
         bail!("--resume {shown}: that is the record of a run, not of a search");
     };
+    const MOCK: &str = "the embedded stand-in";
     let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
-    for (what, then, now) in [
-        ("scenario", record.run.scenario, scenario.name.clone()),
-        ("kind of level", search.level_is, course.level_is().into()),
-        ("rules", search.rules.join(", "), rules.join(", ")),
+    let run = record.run;
+    let seconds = |s: f64| duration::show(Duration::from_secs_f64(s));
+    let in_ns = |ns: u64| duration::show(Duration::from_nanos(ns));
+    let users_max = match &load.open {
+        Some(open) => open.users_max,
+        None => load.closed.users_at_once(),
+    };
+    let connections = evidence::connections_shown(wishes.connections(users_max));
+    let arrivals = load
+        .open
+        .as_ref()
+        .map(|open| evidence::arrivals_shown(open.arrivals));
+    for (what, flag, then, now) in [
+        ("scenario", "", run.scenario, scenario.name.clone()),
+        (
+            "host",
+            "--host",
+            record.stand_in.map_or(run.host, |_| MOCK.into()),
+            wishes
+                .target
+                .as_ref()
+                .map_or(MOCK.into(), |target| target.url.clone()),
+        ),
+        (
+            "kind of level",
+            "--rate",
+            search.level_is,
+            course.level_is().into(),
+        ),
+        (
+            "rules",
+            "--stop-when",
+            search.rules.join(", "),
+            rules.join(", "),
+        ),
+        (
+            "window",
+            "--every",
+            seconds(search.window_s),
+            in_ns(course.window_ns),
+        ),
+        (
+            "settling time",
+            "--settle",
+            seconds(search.settle_s),
+            in_ns(course.settle_ns),
+        ),
+        ("wait", "--wait", run.load.wait, scenario.wait.to_string()),
+        (
+            "arrivals",
+            "--arrivals",
+            run.load.open.map_or(String::new(), |open| open.arrivals),
+            arrivals.unwrap_or_default().into(),
+        ),
+        ("connections", "--connections", run.connections, connections),
+        (
+            "pipeline",
+            "--pipeline",
+            run.pipeline.to_string(),
+            wishes.pipeline.to_string(),
+        ),
+        (
+            "timeout",
+            "--timeout",
+            seconds(run.timeout_s),
+            duration::show(wishes.timeout),
+        ),
     ] {
         if then != now {
+            let cure = match flag {
+                "" => "name the same again".to_owned(),
+                _ => format!("give {flag} as it was"),
+            };
             bail!(
-                "--resume {shown}: its {what} was {then}, and is {now} now; give the same flags again"
+                "--resume {shown}: not the same {what}: {then} in the record, {now} now; levels of two searches do not go together: {cure}, or begin a new search"
             );
         }
     }
@@ -308,6 +398,7 @@ fn tell(level: &LevelRecord, course: &Course) {
         shown_level(level.level),
         course.unit(),
         match (level.good, level.noisy) {
+            (true, _) if !level.judged => "too few requests to judge",
             (true, false) => "good",
             (true, true) => "good, but noisy",
             (false, _) => "bad",

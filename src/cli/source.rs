@@ -83,7 +83,9 @@ impl Source {
     /// A file when it looks like one, else a built-in scenario.
     pub fn named(name: &str) -> Result<Self> {
         let path = Path::new(name);
-        if !name.ends_with(".toml") && !name.contains('/') && !path.is_file() {
+        // A pipe is one too.
+        let is_file = path.metadata().is_ok_and(|it| !it.is_dir());
+        if !name.ends_with(".toml") && !name.contains('/') && !is_file {
             let (name, text) = text_of_builtin(name)?;
             return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }
@@ -93,12 +95,7 @@ impl Source {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
         })?;
-        // A pipe (`<(...)`, `/dev/stdin`) lies in no folder of the user's.
-        let folder = match path.is_file() {
-            true => path.parent().unwrap_or(Path::new("")),
-            false => Path::new("."),
-        };
-        Ok(Self::new(name, text, folder))
+        Ok(Self::new(name, text, &folder_of(path)))
     }
 
     /// A file that the scenario names, relative to its own place; read once. The error is the reason.
@@ -126,6 +123,19 @@ pub(super) fn parse_header(text: &str) -> Result<(String, String)> {
         "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
     )?;
     Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+/// Where a scenario lies. A pipe (`<(...)`, `/dev/stdin`) is in no folder of the user's, but what one of these names may
+/// be a file.
+fn folder_of(path: &Path) -> PathBuf {
+    let target = match path.starts_with("/dev") || path.starts_with("/proc") {
+        true => path.canonicalize().unwrap_or_default(),
+        false => path.to_owned(),
+    };
+    match target.parent().filter(|_| target.is_file()) {
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from("."),
+    }
 }
 
 /// Name and text of a built-in scenario.

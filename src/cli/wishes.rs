@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::analysis::criteria::Rule;
+use crate::analysis::criteria::{Purpose, Rule};
 use crate::mock::Mock;
 use crate::plan::compile::{Context as Compile, RATE_MAX, compile, parse_rate_stage, parse_stage};
 use crate::plan::load::{Closed, Point};
 use crate::plan::open::{Arrivals, Open, RatePoint};
-use crate::plan::scenario::{RuleText, Scenario};
+use crate::plan::scenario::Scenario;
 use crate::plan::wait::Wait;
 use crate::plan::{Connections, PIPELINE_MAX, duration};
 use crate::report::units::grouped;
@@ -21,7 +21,7 @@ use super::prepare::connections_allowed;
 use super::sockets::Connecting;
 use super::source::{Source, parse_header};
 use super::target::Target;
-use super::{cannot, mock};
+use super::{cannot, mock, rules};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -65,6 +65,7 @@ pub(super) struct Wishes<'a> {
     pub spins: bool,
     pub stop_when: &'a [String],
     pub fail_if: &'a [String],
+    pub require: &'a [String],
     pub window: Duration,
     pub settle: Option<Duration>,
     pub wait: Option<Wait>,
@@ -180,6 +181,7 @@ impl<'a> Wishes<'a> {
             spins: is_open && !args.no_spin,
             stop_when: &args.stop_when,
             fail_if: &args.fail_if,
+            require: &args.require,
             window,
             settle: time("--settle", args.settle.as_deref())?,
             timeout,
@@ -342,14 +344,23 @@ impl<'a> Wishes<'a> {
         })
     }
 
-    /// What ends the run: the flags, else the scenario's own.
-    pub fn stop_rules(&self, scenario: &Scenario) -> Result<Vec<Rule>> {
-        rules("--stop-when", self.stop_when, &scenario.stop_when, scenario)
+    /// All rules: of each flag those given, else the scenario's own.
+    pub fn rules(&self, scenario: &Scenario) -> Result<Vec<Rule>> {
+        let mut rules = Vec::new();
+        for (purpose, given) in [
+            (Purpose::Stop, self.stop_when),
+            (Purpose::Fail, self.fail_if),
+            (Purpose::Require, self.require),
+        ] {
+            rules.extend(rules::parse(purpose, given, scenario)?);
+        }
+        Ok(rules)
     }
 
-    /// What fails the run, likewise.
-    pub fn fail_rules(&self, scenario: &Scenario) -> Result<Vec<Rule>> {
-        rules("--fail-if", self.fail_if, &scenario.fail_if, scenario)
+    /// Some flag gives a rule.
+    pub fn has_rules(&self) -> bool {
+        let flags = [self.stop_when, self.fail_if, self.require];
+        flags.iter().any(|given| !given.is_empty())
     }
 
     /// Starts the stand-in, when it is wanted.
@@ -363,29 +374,6 @@ impl<'a> Wishes<'a> {
         config.cores.clone_from(&cores.stand_in);
         cannot(Mock::start(&config).context("the stand-in cannot be started")).map(Some)
     }
-}
-
-/// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
-pub(super) fn rules(
-    flag: &str,
-    given: &[String],
-    own: &[RuleText],
-    scenario: &Scenario,
-) -> Result<Vec<Rule>> {
-    let steps = scenario.metrics.iter();
-    let steps: Vec<(String, String)> = steps
-        .map(|step| (step.method.clone(), step.name.clone()))
-        .collect();
-    if given.is_empty() {
-        let read = |rule: &RuleText| {
-            Rule::parse(&rule.text, &steps).map_err(|reason| rule.error(reason).into())
-        };
-        return own.iter().map(read).collect();
-    }
-    let rules = given.iter().map(|text| Rule::parse(text, &steps));
-    rules
-        .collect::<Result<_, _>>()
-        .map_err(|reason| anyhow!("{flag} {reason}"))
 }
 
 /// The name of the key's variable as a message may repeat it: what is not written like one may be the key itself.

@@ -62,7 +62,7 @@ impl ArrivalsOf {
         let line_max = ((of_shard * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
         let users_max = plan.users_of_shard(shard);
         Self {
-            schedule: open.schedule(Keyed::new(plan.seed), shard, plan.shards),
+            schedule: open.schedule(Keyed::new(plan.seed), plan.deal(), shard),
             from_ns: None,
             said_ready: false,
             resting: VecDeque::with_capacity(users_max),

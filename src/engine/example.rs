@@ -56,6 +56,9 @@ pub fn of_unanswered(phase: Phase, drain_ns: u64) -> String {
 /// What is known of a request that got no answer.
 pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String {
     match detail {
+        Detail::None if failure == Failure::TaskTimeout => {
+            "the time of its task was over before it was sent".into()
+        }
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         // Its first bytes are shown, and they may be cut within a secret.

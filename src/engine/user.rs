@@ -204,6 +204,11 @@ impl User {
         matches!(self.stage, Stage::Stop | Stage::Gone)
     }
 
+    /// The plan wants fewer users, or the run is over.
+    pub fn was_told_to_leave(&self) -> bool {
+        self.leaving != Leaving::No
+    }
+
     /// It is done for good.
     pub fn has_left(&self) -> bool {
         self.stage == Stage::Gone
@@ -244,15 +249,23 @@ impl Tally {
         }
     }
 
-    /// When a task is over that has this time from its beginning on, if it is the present one.
-    pub fn task_over_ns(&self, within_ns: u64) -> u64 {
-        self.pass_since_ns + within_ns
+    /// It has done all its passes of the work loop.
+    pub fn is_done(&self) -> bool {
+        self.passes_left == 0
     }
 
     fn on_pass_over(&mut self) {
         if self.passes_left != u32::MAX {
             self.passes_left -= 1;
         }
+    }
+}
+
+/// When the task is over that a user is at with this step; never, if it has no time limit.
+pub fn task_over_ns(step: &Step, tally: Option<&Tally>) -> u64 {
+    match (step.within_ns, tally) {
+        (Some(within_ns), Some(tally)) => tally.pass_since_ns + within_ns,
+        _ => u64::MAX,
     }
 }
 
@@ -285,12 +298,8 @@ impl<'u> Acting<'u> {
         action
     }
 
-    /// When the task of the present step is over, if that is not left to its steps.
-    pub fn task_over_ns(&self, step: &Step) -> u64 {
-        match (step.within_ns, &self.tally) {
-            (Some(within_ns), Some(tally)) => tally.task_over_ns(within_ns),
-            _ => u64::MAX,
-        }
+    fn task_over_ns(&self, step: &Step) -> u64 {
+        task_over_ns(step, self.tally.as_deref())
     }
 
     /// Its poll gives up, should the attempt under way end now without what it waits for: no other one begins before
@@ -355,6 +364,19 @@ impl<'u> Acting<'u> {
             }),
             _ => None,
         };
+        let goes_on = match answer {
+            Answer::Success => true,
+            Answer::PollFailed => step.on_failure == OnFailure::GoOn,
+            Answer::NotYet | Answer::Failed => {
+                let is_over = step.repeat.is_none() || gives_up;
+                is_over && step.on_failure == OnFailure::GoOn
+            }
+            Answer::TaskOver => false,
+        };
+        if leaves && goes_on && self.is_last_of_start() {
+            // It has been through the start: it does the stop steps too.
+            self.user.stage = Stage::Between;
+        }
         let action = match (answer, &step.repeat) {
             _ if leaves => self.go_away(done_ns),
             (Answer::NotYet | Answer::Failed, Some(repeat)) => {
@@ -369,6 +391,11 @@ impl<'u> Acting<'u> {
         };
         let action = self.wait_for(action, done_ns);
         Move { action, poll }
+    }
+
+    fn is_last_of_start(&self) -> bool {
+        let is_last = self.user.step + 1 == self.script.scenario.start.end;
+        self.user.stage == Stage::Start && is_last
     }
 
     /// The next attempt of a poll, or the end of its patience, which the user waits for either way.
@@ -449,9 +476,7 @@ impl<'u> Acting<'u> {
     }
 
     fn has_no_pass_left(&self) -> bool {
-        self.tally
-            .as_ref()
-            .is_some_and(|tally| tally.passes_left == 0)
+        self.tally.as_ref().is_some_and(|tally| tally.is_done())
     }
 
     /// To a step of a stage that has steps.

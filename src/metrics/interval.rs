@@ -49,6 +49,12 @@ pub struct StepInterval {
     pub body_bytes: u64,
     /// Response times of all of them, failures included, and of what was cut off at the end.
     pub response: Latencies,
+    /// Least of them that is only a lower bound: of requests that went unanswered, were cut off, or never begun.
+    pub bound_min_ns: Option<u64>,
+    /// Polls that got the awaited answer.
+    pub polls_ready: u64,
+    /// Polls that gave up.
+    pub polls_gave_up: u64,
     /// Ages, since they were due, of the requests that were open at the interval's end. A later interval's replace them.
     pub open: Latencies,
 }
@@ -80,6 +86,9 @@ impl Interval {
             step.failures = 0;
             step.body_bytes = 0;
             step.response.clear();
+            step.bound_min_ns = None;
+            step.polls_ready = 0;
+            step.polls_gave_up = 0;
             step.open.clear();
         }
     }
@@ -100,6 +109,10 @@ impl AddAssign<&Self> for StepInterval {
         self.failures += other.failures;
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
+        let bounds = [self.bound_min_ns, other.bound_min_ns];
+        self.bound_min_ns = bounds.into_iter().flatten().min();
+        self.polls_ready += other.polls_ready;
+        self.polls_gave_up += other.polls_gave_up;
         self.open += &other.open;
     }
 }

@@ -274,8 +274,7 @@ impl Recorder {
 
     /// The drain is over, and a request has no answer: a failure, at its age.
     pub fn unanswered(&mut self, step: usize, times: Times) {
-        let counts = &mut self.counts.steps[step];
-        counts.bound_min_ns = counts.bound_min_ns.min(times.response_ns());
+        self.note_bound(step, times.response_ns());
         let failure = Failure::Unanswered;
         self.record(step, Outcome::Failed { failure, status: 0 }, times, 0, 0);
     }
@@ -294,21 +293,30 @@ impl Recorder {
 
     /// A time that would have been longer.
     fn bound(&mut self, step: usize, times: Times) {
-        let counts = &mut self.counts.steps[step];
         let age_ns = times.response_ns();
-        counts.bound_min_ns = counts.bound_min_ns.min(age_ns);
-        counts.failed.record(age_ns);
+        self.note_bound(step, age_ns);
+        self.counts.steps[step].failed.record(age_ns);
         self.interval.steps[step].response.record(age_ns);
+    }
+
+    /// An age among the times that is only a lower bound.
+    fn note_bound(&mut self, step: usize, age_ns: u64) {
+        let counts = &mut self.counts.steps[step];
+        counts.bound_min_ns = counts.bound_min_ns.min(age_ns);
+        let bound = &mut self.interval.steps[step].bound_min_ns;
+        *bound = Some(bound.map_or(age_ns, |least| least.min(age_ns)));
     }
 
     /// A poll got its answer.
     pub fn on_ready(&mut self, step: usize, after_ns: u64) {
         self.counts.steps[step].ready.record(after_ns);
+        self.interval.steps[step].polls_ready += 1;
     }
 
     /// A poll ran out of patience.
     pub fn on_gave_up(&mut self, step: usize) {
         self.counts.steps[step].gave_up += 1;
+        self.interval.steps[step].polls_gave_up += 1;
     }
 
     /// The first step of a span is due.

@@ -96,6 +96,7 @@ impl StepSample {
             open: Latencies::default(),
             response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)
                 .expect("packed by this module"),
+            ..StepInterval::default()
         }
     }
 }

@@ -141,8 +141,15 @@ pub(super) fn read_repeat(
             every.error("it needs give_up_after beside it, for example give_up_after = \"15s\"")
         );
     };
-    let not_yet = not_yet.as_ref().map(read_statuses).transpose()?;
+    let place = not_yet;
+    let not_yet = place.as_ref().map(read_statuses).transpose()?;
     let not_yet = not_yet.unwrap_or_default();
+    let both = not_yet.iter().find(|it| expect.statuses.contains(*it));
+    if let (Some(place), Some(status)) = (place, both) {
+        return Err(place.error(format!(
+            "status {status} stands in expect too (default: 2xx), where it ends the poll; say there which status does, for example expect = {{ status = [200] }}"
+        )));
+    }
     let failed = failed.map(|item| read_failed(&item, expect, &not_yet));
     Ok(Some(Repeat {
         every_ns,

@@ -7,7 +7,7 @@ use ::toml::de::DeTable;
 use crate::http::request::Shared;
 
 use super::duration;
-use super::feeder::{Feeder, Order};
+use super::feeder::{self, Feeder, Order};
 use super::load::{Point, Staircase};
 use super::open::RatePoint;
 use super::place::{ScenarioError, Source, did_you_mean, label};
@@ -111,6 +111,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
     let fail_if = root.read("fail_if", read_rules)?.unwrap_or_default();
+    let require = root.read("require", read_rules)?.unwrap_or_default();
 
     root.finish()?;
     if start.is_empty() && tasks.is_empty() {
@@ -141,6 +142,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         load,
         stop_when,
         fail_if,
+        require,
         secrets: compiler.texts.secrets,
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
     })
@@ -157,10 +159,22 @@ fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, Scenari
             Err(item.error(format!("unknown order \"{other}\"{near}")))
         }
     })?;
+    let delimiter = table.read("delimiter", read_delimiter)?;
     table.finish()?;
     let bytes = read_file(&file, context)?;
-    Feeder::parse(&bytes, order.unwrap_or_default())
+    let delimiter = delimiter.unwrap_or(feeder::DELIMITER);
+    Feeder::parse(&bytes, order.unwrap_or_default(), delimiter)
         .map_err(|reason| file.error(format!("{}: {reason}", file.text().unwrap_or_default())))
+}
+
+fn read_delimiter(item: &Item<'_>) -> Result<u8, ScenarioError> {
+    match item.text()?.as_bytes() {
+        b"tab" => Ok(b'\t'),
+        &[byte] if byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
+        _ => Err(item.error(
+            "a delimiter is one character that is neither letter, digit, blank nor quote: for example \";\", or \"\\t\" for a tab",
+        )),
+    }
 }
 
 /// The contents of a file that the scenario names.

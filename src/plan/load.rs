@@ -3,6 +3,7 @@
 //! The number of users is a line through points. User n is there while the line is above n, so that the one who came
 //! last leaves first; when the line comes up again, another user takes its place.
 
+use super::deal::Deal;
 use super::pieces::Pieces;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -186,6 +187,27 @@ impl Closed {
         levels
     }
 
+    /// How many users have come by a time and not been told to leave. That of the end itself is not there any more.
+    pub fn users_at(&self, at_ns: u64) -> u64 {
+        let begun = self.pieces.fixed.iter();
+        let begun = begun.take_while(|piece| piece.begin_ns < at_ns);
+        begun.last().map_or(0, |piece| {
+            let all = piece.to.abs_diff(piece.from);
+            let (mut done, mut open) = (0, all);
+            while done < open {
+                let middle = done + (open - done) / 2;
+                match piece.change(middle).at_ns < at_ns {
+                    true => done = middle + 1,
+                    false => open = middle,
+                }
+            }
+            match piece.to > piece.from {
+                true => piece.from + done,
+                false => piece.from - done,
+            }
+        })
+    }
+
     /// How many users there can be at once: no more than there are iterations to do.
     pub fn users_at_once(&self) -> u64 {
         self.iterations
@@ -208,10 +230,10 @@ impl Closed {
     }
 
     /// Who comes and goes among the users of one shard, in order of time.
-    pub fn changes(&self, shard: usize, shards: usize) -> Changes {
+    pub fn changes(&self, deal: Deal, shard: usize) -> Changes {
         Changes {
-            shard: shard as u64,
-            shards: shards as u64,
+            deal,
+            shard,
             piece: 0,
             nth: 0,
         }
@@ -241,8 +263,8 @@ const STEPS_MAX: usize = 20_000;
 /// Where one shard stands among the changes of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes {
-    shard: u64,
-    shards: u64,
+    deal: Deal,
+    shard: usize,
     piece: usize,
     nth: u64,
 }
@@ -258,7 +280,7 @@ impl Changes {
                 continue;
             }
             let change = piece.change(self.nth);
-            let is_ours = change.user % self.shards == self.shard;
+            let is_ours = self.deal.shard_of(change.user) == self.shard;
             // Its share of the iterations is none.
             let has_nothing_to_do = load.iterations_of(change.user) == Some(0);
             if is_ours && !has_nothing_to_do {
@@ -279,7 +301,7 @@ mod tests {
     use super::*;
 
     fn changes(load: &Closed, shard: usize, shards: usize) -> Vec<Change> {
-        let mut changes = load.changes(shard, shards);
+        let mut changes = load.changes(Deal::new(load.users, load.users, shards), shard);
         let mut all = Vec::new();
         while let Some(change) = changes.peek(load) {
             all.push(change);
@@ -377,12 +399,26 @@ mod tests {
     }
 
     #[test]
+    fn how_many_users_there_are_is_known_beforehand() {
+        let load = points(&[(100, 10), (100, 5), (20, 10), (60, 0), (60, 5)]);
+        let all = changes(&load, 0, 1);
+        for at_s in [0.0, 0.5, 5.05, 9.95, 12.0, 20.05, 24.95, 25.5, 30.0] {
+            let expected = users_at(&all, at_s) as u64;
+            assert_eq!(load.users_at((at_s * 1e9) as u64), expected, "{at_s}");
+        }
+        // Two a second: the second one comes with the end of the first half second.
+        let ramp = Closed::at_rate(10, 2.0);
+        let of = [1, 500_000_000, 500_000_001, 60 * SECOND_NS];
+        assert_eq!(of.map(|at_ns| ramp.users_at(at_ns)), [1, 1, 2, 10]);
+    }
+
+    #[test]
     fn a_steered_load_follows_what_is_decided_while_it_runs() {
         let load = Closed::steered(100);
         for shards in [1, 3] {
-            assert!((0..shards).all(|shard| load.changes(shard, shards).peek(&load).is_none()));
+            assert!((0..shards).all(|shard| changes(&load, shard, shards).is_empty()));
         }
-        let mut first_of_three = load.changes(0, 3);
+        let mut first_of_three = load.changes(Deal::new(100, 100, 3), 0);
         assert_eq!(first_of_three.peek(&load), None);
         assert!(load.steer(SECOND_NS, SECOND_NS, 6));
         let next = first_of_three.peek(&load).expect("it is decided");

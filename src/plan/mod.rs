@@ -2,12 +2,13 @@
 //!
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`], `step`, `request`, `answer` and
 //! `spans` (TOML text -> model, with [`place`] for what is said of a wrong one, `toml` and `text` for its values),
-//! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `pieces`),
+//! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `pieces`), [`deal`],
 //! [`random`], [`duration`], [`secrets`] and [`members`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 mod answer;
 pub mod compile;
+pub mod deal;
 pub mod duration;
 pub mod expect;
 pub mod feeder;
@@ -29,9 +30,10 @@ pub mod value;
 pub mod variables;
 pub mod wait;
 
+use deal::Deal;
 use load::Closed;
 use open::Open;
-use scenario::Scenario;
+use scenario::{OnFailure, Scenario};
 use socket2::SockAddr;
 use wait::Wait;
 
@@ -120,24 +122,32 @@ impl Plan {
     /// More is to be kept of each user than where it is: passes to count, a pace or a deadline to keep, or lives in a seat.
     pub fn keeps_tallies(&self) -> bool {
         let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
-        is_paced
-            || self.scenario.has_deadlines
-            || self.load.iterations.is_some()
-            || self.load.may_shrink()
+        let seats_change = self.load.may_shrink() || self.retakes_seats();
+        is_paced || self.scenario.has_deadlines || self.load.iterations.is_some() || seats_change
     }
 
-    /// How many users a shard has: user n belongs to shard n modulo the number of shards.
+    /// Another user takes the seat of one that has left because a step had failed: the rate of an open load is to hold.
+    pub fn retakes_seats(&self) -> bool {
+        let mut steps = self.scenario.steps.iter();
+        self.open.is_some() && steps.any(|step| step.on_failure == OnFailure::Stop)
+    }
+
+    /// How users and connections are dealt to the shards.
+    pub fn deal(&self) -> Deal {
+        let users = self.users_max();
+        let connections = self.connections.shared();
+        let connections = connections.map_or(users, |count| count as u64);
+        Deal::new(users, connections, self.shards)
+    }
+
+    /// How many users a shard has.
     pub fn users_of_shard(&self, shard: usize) -> usize {
-        share(self.users_max() as usize, self.shards, shard)
+        self.deal().users_of(shard)
     }
 
-    /// How many connections a shard may have; at least one where it has users.
+    /// How many connections a shard may have.
     pub fn slots_of_shard(&self, shard: usize) -> usize {
-        let users = self.users_of_shard(shard);
-        match self.connections.shared() {
-            None => users,
-            Some(count) => share(count, self.shards, shard).max(1).min(users),
-        }
+        self.deal().connections_of(shard)
     }
 
     /// The number of a shard's first connection, counted over all shards.
@@ -163,10 +173,6 @@ impl Plan {
         let drain_ns = self.drain_ns.unwrap_or(DRAIN_NS.max(by_slowest_ns));
         drain_ns.min(timeout_ns)
     }
-}
-
-fn share(all: usize, shards: usize, shard: usize) -> usize {
-    all / shards + usize::from(shard < all % shards)
 }
 
 /// A scenario that comes with the program.

@@ -7,12 +7,15 @@
 //!    distribution, where they lie in it evenly; that is a Poisson process of rate 1, and the line bends it to its rate.
 //! 4. Each shard takes its part of them; what all of them together are does not depend on how many shards there are.
 
+use super::deal::Deal;
 use super::pieces::Pieces;
 use super::random::{Keyed, Stream};
 
 const SECOND_NS: f64 = 1e9;
 /// Expected arrivals in a block of a Poisson process.
 const BLOCK: f64 = 32.0;
+/// Bits of a draw that are left beside a position: they say whose arrival it is.
+const OWNER_BITS: u32 = 11;
 /// A block has more arrivals than this once in 10^40 times.
 const BLOCK_ARRIVALS_MAX: usize = 160;
 
@@ -207,18 +210,20 @@ impl Open {
     }
 
     /// The arrivals of one shard, in order.
-    pub fn schedule(&self, random: Keyed, shard: usize, shards: usize) -> Schedule {
+    pub fn schedule(&self, random: Keyed, deal: Deal, shard: usize) -> Schedule {
         let mut schedule = Schedule {
             random,
-            shard: shard as u64,
-            shards: shards as u64,
-            next: shard as u64,
+            deal,
+            shard,
+            owners: self.users_max.min(1 << OWNER_BITS),
+            next: deal.first_arrival(shard).unwrap_or_default(),
+            has_some: deal.first_arrival(shard).is_some(),
             piece: 0,
             block: 0,
             positions: Vec::with_capacity(BLOCK_ARRIVALS_MAX),
             cumulative: cumulative_poisson(),
         };
-        if self.arrivals == Arrivals::Poisson {
+        if self.arrivals == Arrivals::Poisson && schedule.has_some {
             schedule.fill_block();
         }
         schedule
@@ -229,10 +234,14 @@ impl Open {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     random: Keyed,
-    shard: u64,
-    shards: u64,
+    deal: Deal,
+    shard: usize,
+    /// Poisson arrivals: users among whom the owner of each is drawn, all of them or the first ones of very many.
+    owners: u64,
     /// Constant arrivals: the next one's number.
     next: u64,
+    /// The shard has users, and so arrivals.
+    has_some: bool,
     /// A piece of the load's line that all arrivals before have passed, or are in.
     piece: usize,
     /// Poisson arrivals: the block after the present one.
@@ -246,7 +255,8 @@ pub struct Schedule {
 impl Schedule {
     /// When the next arrival is due, after the first one's zero; `None` when none comes any more.
     pub fn peek(&self, open: &Open) -> Option<u64> {
-        open.due_ns(self.count(open.arrivals), self.piece)
+        let count = self.has_some.then(|| self.count(open.arrivals));
+        open.due_ns(count?, self.piece)
     }
 
     /// How many iterations are due by the next arrival.
@@ -263,7 +273,7 @@ impl Schedule {
     /// Goes on behind it.
     pub fn advance(&mut self, open: &Open) {
         self.piece = open.piece_of(self.count(open.arrivals), self.piece);
-        self.next += self.shards;
+        self.next = self.deal.arrival_after(self.next, self.shard);
         if open.arrivals == Arrivals::Poisson {
             self.positions.pop();
             if self.positions.is_empty() {
@@ -282,9 +292,13 @@ impl Schedule {
             let arrivals = self.cumulative.partition_point(|&below| below <= chance);
             // The bits that a position does not use say whose arrival it is: chosen at random, and not in turn, each
             // shard's own arrivals are a Poisson process too.
+            let owner = |draw: &u64| {
+                let bits = draw & ((1 << OWNER_BITS) - 1);
+                self.deal.shard_of((bits * self.owners) >> OWNER_BITS)
+            };
             let ours = (1..=arrivals as u64)
                 .map(draw)
-                .filter(|draw| ((draw & 0x7ff) * self.shards) >> 11 == self.shard);
+                .filter(|draw| owner(draw) == self.shard);
             self.positions.extend(ours.map(even));
             self.positions.sort_unstable_by(|a, b| b.total_cmp(a));
             self.block += 1;
@@ -316,13 +330,21 @@ mod tests {
             rate,
             after_ns: after_s * S,
         });
-        Open::new(rate, &points.collect::<Vec<_>>(), arrivals, 1, 1)
+        Open::new(rate, &points.collect::<Vec<_>>(), arrivals, 840, 840)
+    }
+
+    fn deal(open: &Open, shards: usize) -> Deal {
+        Deal::new(open.users_max, open.users_max, shards)
     }
 
     fn times(open: &Open, seed: u64, shards: usize, count: usize) -> Vec<u64> {
         let mut all = Vec::new();
         for shard in 0..shards {
-            let mut schedule = open.schedule(Keyed::new(seed), shard, shards);
+            let mut schedule = open.schedule(
+                Keyed::new(seed),
+                Deal::new(open.users_max, open.users_max, shards),
+                shard,
+            );
             let mut of_shard = Vec::new();
             while let Some(at_ns) = schedule.peek(open).filter(|_| of_shard.len() < count) {
                 of_shard.push(at_ns);
@@ -381,9 +403,9 @@ mod tests {
     #[test]
     fn a_steered_rate_follows_what_is_decided_while_it_runs() {
         for shards in [1usize, 3] {
-            let load = Open::steered(100.0, Arrivals::Constant, 1, 1);
+            let load = Open::steered(100.0, Arrivals::Constant, 840, 840);
             let mut schedules: Vec<Schedule> = (0..shards)
-                .map(|shard| load.schedule(Keyed::new(1), shard, shards))
+                .map(|shard| load.schedule(Keyed::new(1), deal(&load, shards), shard))
                 .collect();
             let mut due_before = |ns: u64| -> Vec<u64> {
                 let mut due = Vec::new();
@@ -433,7 +455,7 @@ mod tests {
         assert!(are_exponential(&times(&load, 11, 1, 1_001), 1e6));
         for shards in [1, 4] {
             let refused = (0..100).filter(|&seed| {
-                let mut schedule = load.schedule(Keyed::new(seed), 0, shards);
+                let mut schedule = load.schedule(Keyed::new(seed), deal(&load, shards), 0);
                 let mut own = Vec::new();
                 while own.len() < 1_001 {
                     own.push(schedule.peek(&load).expect("it goes on"));

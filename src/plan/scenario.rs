@@ -58,6 +58,8 @@ pub struct Scenario {
     pub stop_when: Vec<RuleText>,
     /// What fails a run.
     pub fail_if: Vec<RuleText>,
+    /// What has to hold in a run.
+    pub require: Vec<RuleText>,
     /// What must not be shown anywhere.
     pub secrets: Secrets,
     /// A step sends the key, which was not given; the scenario's own default is used.
@@ -238,6 +240,18 @@ impl Scenario {
             }
         }
         unreachable!("the draw is below the sum of the weights")
+    }
+
+    /// By metric: requests of the work loop are counted under it. A scenario without tasks has no work loop; then all
+    /// of its steps are what it does.
+    pub fn work_metrics(&self) -> Vec<bool> {
+        let mut is_work = vec![self.tasks.is_empty(); self.metrics.len()];
+        for task in &self.tasks {
+            for index in task.steps.clone() {
+                is_work[usize::from(self.steps[usize::from(index)].metric)] = true;
+            }
+        }
+        is_work
     }
 
     /// This step of a task is its last. Tasks lie one behind the other.

@@ -248,6 +248,12 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
+        let keep = keep(&expect, repeat.as_ref(), &extract);
+        if method_name == "HEAD" && keep.body_bytes > 0 {
+            return Err(method.error(
+                "an answer to HEAD has no body (RFC 9110 section 9.3.2), and something in it is asked for; only status and headers can be",
+            ));
+        }
         let pause = table.read("pause", |item| match read_wait(item)? {
             Wait::Pacing { .. } => {
                 Err(item.error("pacing goes from task to task; a pause is for example \"1s\""))
@@ -295,7 +301,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 "CONNECT" => Expecting::Connect,
                 _ => Expecting::Body,
             },
-            keep: keep(&expect, repeat.as_ref(), &extract),
+            keep,
             repeat,
             begins: end("begins", 0, &mut self.spans)?,
             ends: end("ends", 1, &mut self.spans)?,
@@ -328,6 +334,9 @@ impl<'c, 's> Compiler<'c, 's> {
             let index = self.texts.variables.find(name);
             let index = index.ok_or_else(|| item.error("it has not been declared"))?;
             let text = default.as_ref().map(Item::text_or_number).transpose()?;
+            if let (Some(item), true) = (&default, text.iter().any(|it| it.contains("{{"))) {
+                return Err(item.error("holes are not filled in a default; it is a text"));
+            }
             if let Some(item) = default {
                 self.defaults.push(Fallback {
                     step: self.steps.len(),

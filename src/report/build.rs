@@ -45,6 +45,9 @@ pub fn record(
     Record {
         schema: SCHEMA.into(),
         run,
+        passed: true,
+        exit_code: 0,
+        reasons: Vec::new(),
         totals: Totals {
             drain_s: time.drain_ns as f64 / 1e9,
             open_at_load_end: time.open_at_load_end,

@@ -45,6 +45,8 @@ pub struct IntervalLog {
     serializer: V2DeflateSerializer,
     /// In whole seconds of the run; 0 before its head has been written.
     whole_bytes: u64,
+    /// It has said where the load ended.
+    has_drain: bool,
     /// Why it ends before the run does.
     failure: Option<String>,
 }
@@ -75,6 +77,7 @@ impl IntervalLog {
             tags: tags(labels),
             serializer: V2DeflateSerializer::new(),
             whole_bytes: 0,
+            has_drain: false,
             failure: None,
         })
     }
@@ -133,6 +136,13 @@ impl IntervalLog {
         // It began with the divisor, which the head of the file has told already.
         let told = rows.iter().position(|byte| *byte == b'\n');
         rows.drain(..told.map_or(0, |end| end + 1));
+        if stretch.interval.is_drain && !std::mem::replace(&mut self.has_drain, true) {
+            let comment = format!(
+                "#[The load ended at {:.3} s; what follows is from waiting for open requests]\n",
+                begin.as_secs_f64()
+            );
+            rows.splice(..0, comment.into_bytes());
+        }
         if self.whole_bytes == 0 {
             let mut head = self.head(stretch.started_at)?;
             head.append(&mut rows);

@@ -15,6 +15,13 @@ pub struct Record {
     pub schema: String,
     /// What was done.
     pub run: RunInfo,
+    /// All was well: no request failed, no rule of `--fail-if` and `--require` was broken, and nothing else was in the
+    /// way. `--exit-code-on-error` does not change it.
+    pub passed: bool,
+    /// Exit code of the command, as far as it was known when the record was written.
+    pub exit_code: u8,
+    /// Why it did not pass, and which rules could not be judged.
+    pub reasons: Vec<String>,
     /// Everything added up.
     pub totals: Totals,
     /// By method and name.
@@ -146,13 +153,13 @@ pub struct RateStageRecord {
 /// A rule, and the window in which it was broken, or came nearest to it last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleRecord {
-    /// `stop-when` or `fail-if`.
+    /// `stop-when`, `fail-if` or `require`.
     pub kind: String,
     /// As it was given.
     pub rule: String,
-    /// What it forbids was seen.
+    /// What is bad was seen, or what has to hold did not, or was not shown to.
     pub broken: bool,
-    /// Windows that it judged.
+    /// Windows that it judged; those with too little to judge are not counted.
     pub windows: u64,
     /// Begin of the window that decided, since the start.
     pub from_s: Option<f64>,
@@ -164,6 +171,8 @@ pub struct RuleRecord {
     pub value: Option<f64>,
     /// The same in words.
     pub says: String,
+    /// Of a broken rule: steps that failed every time from their first request on.
+    pub note: Option<String>,
 }
 
 /// A search for the breaking point.
@@ -179,11 +188,15 @@ pub struct SearchRecord {
     pub last_good: Option<f64>,
     /// Lowest level that did not.
     pub first_bad: Option<f64>,
+    /// Length of a level's window, as asked for.
+    pub window_s: f64,
+    /// From the end of a level's ramp to its window.
+    pub settle_s: f64,
     /// Requests per second answered without failure at `last_good`.
     pub sustainable_rps: Option<f64>,
-    /// It is at least this.
+    /// It is at least this (95 %).
     pub sustainable_rps_low: Option<f64>,
-    /// It is at most this.
+    /// It is at most this (95 %); `null` when no level broke, so that `sustainable_rps` is a lower bound.
     pub sustainable_rps_high: Option<f64>,
     /// How the search ended, in words.
     pub ended: String,
@@ -214,8 +227,10 @@ pub struct LevelRecord {
     pub p99_us: Option<f64>,
     /// Greatest.
     pub max_us: Option<f64>,
-    /// No rule was broken.
+    /// No rule was broken, nothing piled up, and latency did not grow.
     pub good: bool,
+    /// Enough ended in the window for some rule to judge it.
+    pub judged: bool,
     /// Near the limit, or the halves of the window disagree.
     pub noisy: bool,
     /// The generator was not the limit.

@@ -50,11 +50,11 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
-/// A count that may grow, with its noun: `10 to 100 users`, `100 users` when it does not.
-pub fn counted_to(from: u64, to: u64, noun: &str) -> String {
+/// A number of users, or from one number to another: `20 users`, `20 to 200 users`.
+pub fn range(from: u64, to: u64) -> String {
     match from == to {
-        true => counted(to, noun),
-        false => format!("{} to {}", grouped(from), counted(to, noun)),
+        true => counted(to, "user"),
+        false => format!("{} to {}", grouped(from), counted(to, "user")),
     }
 }
 
@@ -97,9 +97,9 @@ mod tests {
     fn counts_have_their_nouns_in_the_right_number() {
         assert_eq!(counted(1, "user"), "1 user");
         assert_eq!(counted(0, "user"), "0 users");
-        assert_eq!(counted_to(10, 1_000, "user"), "10 to 1,000 users");
-        assert_eq!(counted_to(100, 100, "user"), "100 users");
-        assert_eq!(counted_to(1, 1, "user"), "1 user");
+        assert_eq!(range(10, 1_000), "10 to 1,000 users");
+        assert_eq!(range(100, 100), "100 users");
+        assert_eq!(range(1, 1), "1 user");
     }
 
     #[test]

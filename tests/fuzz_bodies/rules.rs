@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use opsurge::analysis::criteria::{Rule, Window};
+use opsurge::analysis::criteria::{Purpose, Rule, StepName, Window};
 use opsurge::metrics::interval::Interval;
 
 /// Steps as a plan may have them: names that share their end, points and spaces in names, one that is like a measure.
@@ -26,32 +26,52 @@ pub fn rules(input: &[u8]) {
     static WINDOWS: OnceLock<[Vec<Window>; 3]> = OnceLock::new();
     let windows = WINDOWS.get_or_init(|| PLANS.map(|plan| windows(plan.len())));
     for (plan, windows) in PLANS.iter().zip(windows) {
-        let owned = |(method, name): &(&str, &str)| ((*method).to_owned(), (*name).to_owned());
-        let steps: Vec<(String, String)> = plan.iter().map(owned).collect();
-        let rule = match Rule::parse(text, &steps) {
-            Ok(rule) => rule,
-            Err(reason) => {
-                assert!(reason.starts_with("rule \""), "{reason}");
-                continue;
+        let steps: Vec<StepName> = plan.iter().enumerate().map(step).collect();
+        for purpose in [Purpose::Stop, Purpose::Fail, Purpose::Require] {
+            let rule = match Rule::parse(text, purpose, &steps) {
+                Ok(rule) => rule,
+                Err(reason) => {
+                    assert!(reason.starts_with("rule \""), "{reason}");
+                    continue;
+                }
+            };
+            let again = Rule::parse(&rule.text, purpose, &steps);
+            assert_eq!(again.as_ref(), Ok(&rule));
+            for window in windows {
+                look(&rule, window, steps.len());
             }
-        };
-        let again = Rule::parse(&rule.text, &steps);
-        assert_eq!(again.as_ref(), Ok(&rule));
-        for window in windows {
-            let finding = rule.judge(window);
-            assert_eq!(rule.judge(window), finding);
-            assert!(finding.value.is_none_or(f64::is_finite), "{finding:?}");
-            assert!(finding.value.is_some() || !finding.broken, "{finding:?}");
-            assert!(finding.step.is_none_or(|step| step < steps.len()));
-            let said = rule.show(&finding);
-            assert!(said.contains("limit") && said.contains(" of "), "{said}");
         }
     }
 }
 
-/// None at all, some of each, too few to judge, all failed, nothing but what is under way, as long as they get.
+/// The last but one is polled, the first is no part of the work loop.
+fn step((at, (method, name)): (usize, &(&str, &str))) -> StepName {
+    StepName {
+        method: (*method).to_owned(),
+        name: (*name).to_owned(),
+        is_work: at > 0,
+        is_poll: at == 3,
+    }
+}
+
+fn look(rule: &Rule, window: &Window, steps: usize) {
+    let finding = rule.judge(window);
+    assert_eq!(rule.judge(window), finding);
+    assert!(finding.value.is_none_or(f64::is_finite), "{finding:?}");
+    assert!(finding.value.is_some() || !finding.broken, "{finding:?}");
+    assert!(finding.step.is_none_or(|step| step < steps));
+    let said = rule.show(&finding);
+    assert!(said.contains("limit") && said.contains(" of "), "{said}");
+    let nothing = rule.judge_without(window, rule.steps());
+    assert!(
+        nothing.value.is_none_or(|value| value == 0.0),
+        "{nothing:?}"
+    );
+}
+
+/// None at all, some of each, too few to judge, all failed, nothing but what is open, as long as they get.
 fn windows(steps: usize) -> Vec<Window> {
-    let window = |requests: u64, failures: u64, ns: u64, length_ns: u64, in_flight: u64| {
+    let window = |requests: u64, failures: u64, ns: u64, length_ns: u64, open: u64| {
         let mut interval = Interval::new(steps);
         for (nth, step) in interval.steps.iter_mut().enumerate() {
             step.requests = requests + nth as u64;
@@ -59,9 +79,13 @@ fn windows(steps: usize) -> Vec<Window> {
             for _ in 0..step.requests {
                 step.response.record(ns * (1 + nth as u64));
             }
+            for _ in 0..open {
+                step.open.record(length_ns);
+            }
+            (step.polls_ready, step.polls_gave_up) = (requests, failures);
         }
         let mut window = Window::new(steps);
-        window.add(&interval, length_ns, in_flight);
+        window.add(&interval, length_ns);
         window
     };
     const SECOND_NS: u64 = 1_000_000_000;
@@ -83,6 +107,8 @@ pub fn examples() -> Vec<Vec<u8>> {
         "*.p99.9 >= 250ms",
         "notify.p95>1s",
         "POST /v1/opscore/agent/[id]/state.avg<1.5m",
+        "gave-up>5%",
+        "a b.gave-up<=1%",
         "/v1.1/a b.max<=10us",
         "p99.p50>1h",
         "rps<500/s",

@@ -80,33 +80,25 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// The drain is over: what still has no answer has failed.
-    pub(super) fn give_up_on_open(&mut self) {
+    /// What still has no answer: it was cut short by an order, or the drain is over and it has failed.
+    fn end_open(&mut self, order: Order) {
         let open: Vec<u32> = self.requests.users().collect();
         for id in open {
             let times = self.times(id);
             let metric = usize::from(self.step_of(id).metric);
-            let drain_ns = self.progress.drain_ns;
-            let (failure, phase) = (Failure::Unanswered, self.request(id).phase);
-            self.recorder.example(metric, failure, 0, || {
-                example::of_unanswered(phase, drain_ns)
-            });
-            self.recorder.unanswered(metric, times);
-            self.take_off_at_end(id);
+            match order {
+                Order::StopNow => self.recorder.cut_off(metric, times),
+                Order::Run | Order::Drain => {
+                    let drain_ns = self.progress.drain_ns;
+                    let (failure, phase) = (Failure::Unanswered, self.request(id).phase);
+                    let say = || example::of_unanswered(phase, drain_ns);
+                    self.recorder.example(metric, failure, 0, say);
+                    self.recorder.unanswered(metric, times);
+                }
+            }
+            self.progress.last_done_ns = times.done_ns;
+            self.end_request(id);
         }
-    }
-
-    fn cut_off(&mut self, id: u32) {
-        let times = self.times(id);
-        let metric = usize::from(self.step_of(id).metric);
-        self.recorder.cut_off(metric, times);
-        self.take_off_at_end(id);
-    }
-
-    /// A request ends with the run. Nothing is opened or sent any more.
-    fn take_off_at_end(&mut self, id: u32) {
-        self.progress.last_done_ns = self.progress.now_ns;
-        self.end_request(id);
     }
 
     /// A second of the run is over.
@@ -163,15 +155,14 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    pub(super) fn finish(mut self, mut on_interval: OnInterval<'_>) -> (Outcomes, D) {
+    pub(super) fn finish(mut self, order: Order, mut on_interval: OnInterval<'_>) -> (Outcomes, D) {
         self.progress.waited_in_line += self.pool.line().count() as u64;
         if !self.progress.draining {
             self.progress.load_end_ns = self.progress.now_ns;
             self.recorder.on_load_ended();
         }
         self.take_stock();
-        let cut_off: Vec<u32> = self.requests.users().collect();
-        cut_off.into_iter().for_each(|id| self.cut_off(id));
+        self.end_open(order);
         if self.progress.now_ns > self.progress.interval_from_ns || self.recorder.has_counted() {
             let last = Handover {
                 is_last: true,

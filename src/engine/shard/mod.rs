@@ -18,6 +18,7 @@ use crate::http::request::SHARED_MAX;
 use crate::io::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert};
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Recorder;
+use crate::plan::deal::Numbers;
 use crate::plan::load::{Change, Changes};
 use crate::plan::random::Keyed;
 use crate::plan::{Connections, Plan};
@@ -36,6 +37,9 @@ const WOKEN_MAX: usize = EVENTS_MAX;
 pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// Length of an interval sample.
 pub(super) const INTERVAL_NS: u64 = 1_000_000_000;
+/// How long a seat of an open load stays empty when its user failed before it was ready: users that fail at once must
+/// not come again and again without a pause.
+const SEAT_EMPTY_NS: u64 = 1_000_000_000;
 /// A user is in the middle of no span.
 const NO_SPAN: u64 = u64::MAX;
 
@@ -69,6 +73,8 @@ pub struct Shard<'p, D> {
     plan: &'p Plan,
     /// Which of the plan's shards this is.
     index: usize,
+    /// The numbers of its users in the whole run.
+    numbers: Numbers,
     /// Connections of the shards before this one.
     slots_before: usize,
     driver: D,
@@ -118,7 +124,7 @@ struct Seat {
     user: User,
     /// The place of its request, else `NO_REQUEST`.
     request: u32,
-    /// The plan wants another user here as soon as this one has left.
+    /// Another user comes here: as soon as this one has left, or, when it has, when its timer fires.
     comes_again: bool,
     /// Of an open load: it has not been ready for an arrival yet.
     prepares: bool,
@@ -215,7 +221,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Sizes everything that the run will need.
     pub fn new(plan: &'p Plan, index: usize, driver: D) -> Self {
         let users_max = plan.users_of_shard(index);
-        let mut changes = plan.load.changes(index, plan.shards);
+        let mut changes = plan.load.changes(plan.deal(), index);
         let next_change = changes.peek(&plan.load);
         let scenario = &plan.scenario;
         let slots = plan.slots_of_shard(index);
@@ -226,6 +232,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Self {
             plan,
             index,
+            numbers: plan.deal().numbers(index),
             slots_before: plan.slots_before_shard(index),
             driver,
             pool,
@@ -318,11 +325,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.expire_due();
             let done = self.progress.in_flight == 0
                 && (self.all_finished() || (self.progress.draining && !self.has_last_steps()));
-            if done || order == Order::StopNow {
-                break;
-            }
-            if now_ns >= drained_by_ns {
-                self.give_up_on_open();
+            if done || now_ns >= drained_by_ns || order == Order::StopNow {
                 break;
             }
             let bound_ns = match self.progress.draining {
@@ -336,7 +339,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.end_second(&mut on_interval);
             }
         }
-        self.finish(on_interval)
+        self.finish(control.order(), on_interval)
     }
 
     /// When nothing more is started.

@@ -3,6 +3,7 @@
 use crate::engine::connection::{Detail, NO_TIMER, State};
 use crate::engine::example;
 use crate::engine::requests::{NO_REQUEST, Phase, Request};
+use crate::engine::user::task_over_ns;
 use crate::http::request::{Cuts, Values};
 use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, INSERTS_MAX, Insert};
@@ -212,10 +213,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// When the task that a user is at has taken too long, if it has a time limit.
     pub(super) fn task_over_ns(&self, id: u32) -> u64 {
-        match (self.step_of(id).within_ns, self.tallies.get(id as usize)) {
-            (Some(within_ns), Some(tally)) => tally.task_over_ns(within_ns),
-            _ => u64::MAX,
-        }
+        task_over_ns(self.step_of(id), self.tallies.get(id as usize))
     }
 
     /// The request that a user has under way.

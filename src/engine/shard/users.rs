@@ -8,7 +8,7 @@ use crate::plan::random::Stream;
 use crate::plan::scenario::{Step, StepIndex};
 use crate::plan::value::Origin;
 
-use super::{NO_SPAN, Seat, Shard, WOKEN_MAX};
+use super::{NO_SPAN, SEAT_EMPTY_NS, Seat, Shard, WOKEN_MAX};
 
 impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn next_change_ns(&self) -> Option<u64> {
@@ -24,7 +24,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         for _ in 0..WOKEN_MAX {
             match (self.next_change, self.next_change_ns()) {
                 (Some(change), Some(at_ns)) if at_ns <= self.progress.now_ns => {
-                    let id = (change.user / self.plan.shards as u64) as u32;
+                    let id = self.plan.deal().place_of(change.user);
                     match change.comes {
                         true => self.on_coming(id, at_ns),
                         false => self.on_going(id),
@@ -170,8 +170,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_finished(&mut self, id: u32) {
         self.progress.finished += 1;
+        let was_preparing = std::mem::replace(&mut self.users[id as usize].prepares, false);
         if let Some(arrivals) = &mut self.arrivals
-            && std::mem::replace(&mut self.users[id as usize].prepares, false)
+            && was_preparing
         {
             arrivals.preparing -= 1;
         }
@@ -181,9 +182,25 @@ impl<'p, D: Driver> Shard<'p, D> {
         {
             self.drop_connection(slot);
         }
-        if self.users[id as usize].comes_again && !self.progress.draining {
-            self.spawn(id, self.progress.now_ns, self.lives(id) + 1);
+        if self.progress.draining {
+            return;
         }
+        let has_failed = self.left_on_failure(id);
+        self.progress.users_left += u64::from(has_failed);
+        let seat = &mut self.users[id as usize];
+        seat.comes_again |= has_failed && self.plan.retakes_seats();
+        match seat.comes_again {
+            true if was_preparing => self.timers.set(id, self.progress.now_ns + SEAT_EMPTY_NS),
+            true => self.spawn(id, self.progress.now_ns, self.lives(id) + 1),
+            false => {}
+        }
+    }
+
+    /// A user that has left was not told to, and had something left to do.
+    fn left_on_failure(&self, id: u32) -> bool {
+        let is_done = self.plan.scenario.tasks.is_empty()
+            || self.tallies.get(id as usize).is_some_and(Tally::is_done);
+        !is_done && !self.users[id as usize].user.was_told_to_leave()
     }
 
     /// How many users had this one's seat before.
@@ -194,8 +211,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The number in the whole run of the user that had a seat after so many others.
     pub(super) fn number(&self, id: u32, lives: u32) -> u64 {
-        let first = u64::from(id) * self.plan.shards as u64 + self.index as u64;
-        first + u64::from(lives) * self.plan.users_max()
+        self.numbers.of(id) + u64::from(lives) * self.plan.users_max()
     }
 
     /// A user with all that it acts by.
@@ -265,6 +281,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         let slots = self.pool.connections.len() as u32;
         if id < users_max {
             if self.progress.draining && !self.has_last_steps() {
+                return;
+            }
+            let seat = &self.users[id as usize];
+            if seat.user.has_left() {
+                self.spawn(id, self.progress.now_ns, self.lives(id) + 1);
                 return;
             }
             let next = self.acting(id).next(user::Happening::Woken);

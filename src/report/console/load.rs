@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::record::{Record, RunInfo, StageRecord};
-use super::super::units::{counted, counted_to, grouped, three_digits};
+use super::super::units::{counted, grouped, range, three_digits};
 use super::{Colour, Console};
 
 /// Points of a load that are shown.
@@ -16,12 +16,16 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
         false => "",
     };
     let mut text = match &run.load.open {
-        None => format!("{up_to}{}", counted(run.users, "user")),
+        None if run.users_peak < run.users && !is_search => {
+            let came = grouped(run.users_peak);
+            format!("{came} of {} came", counted(run.users, "user"))
+        }
+        None => up_to.to_owned() + &counted(run.users, "user"),
         Some(open) => format!(
             "{up_to}{} iterations/s ({}) by {}",
             three_digits(open.rate),
             open.arrivals,
-            counted_to(open.users_ready, run.users, "user")
+            range(open.users_ready, run.users)
         ),
     };
     let stages: Vec<String> = match &run.load.open {
@@ -94,7 +98,7 @@ impl Console {
             };
             let lead = match (rule.broken, rule.windows) {
                 (true, _) => self.paint(Colour::Red, "BROKEN:"),
-                (false, 0) => self.paint(Colour::Yellow, "NOT JUDGED:"),
+                (false, 0) => self.paint(Colour::Red, "NOT JUDGED:"),
                 (false, _) => self.paint(Colour::Green, "KEPT:"),
             };
             let windows = match rule.windows {
@@ -107,6 +111,9 @@ impl Console {
                 rule.kind, rule.rule, rule.says
             );
             self.wrapped(&format!("{lead} "), &text);
+            if let Some(note) = &rule.note {
+                self.wrapped("         ", note);
+            }
         }
     }
 }

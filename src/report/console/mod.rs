@@ -207,6 +207,9 @@ impl Console {
                 .find(same)
                 .map_or(0, |step| step.requests);
             let what = match (error.status, &error.reason) {
+                (Some(status), _) if error.kind == Failure::GaveUp.name() => {
+                    format!(" gave up with {status}")
+                }
                 // The status was right, or was not what mattered.
                 (Some(_), Some(reason)) if error.kind != Failure::Status.name() => {
                     format!(": {reason}")

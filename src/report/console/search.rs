@@ -23,17 +23,8 @@ impl Console {
         if let Some(first) = first_bad(search) {
             self.wrapped("         ", &format!("where {}", first.says));
         }
-        if let (Some(rps), Some(low), Some(high)) = (
-            search.sustainable_rps,
-            search.sustainable_rps_low,
-            search.sustainable_rps_high,
-        ) {
-            self.line(format!(
-                "SUSTAINABLE: {} requests/s without failure ({} to {})",
-                three_digits(rps),
-                three_digits(low),
-                three_digits(high)
-            ));
+        if let Some(text) = sustainable(search) {
+            self.wrapped("SUSTAINABLE: ", &text);
         }
         self.line("");
         self.line(format!(
@@ -66,6 +57,21 @@ impl Console {
     }
 }
 
+/// The rate with its interval; a lower bound where no level broke.
+fn sustainable(search: &SearchRecord) -> Option<String> {
+    let rps = three_digits(search.sustainable_rps?);
+    let what = "requests/s without failure";
+    let (low, high) = (search.sustainable_rps_low, search.sustainable_rps_high);
+    Some(match (low.map(three_digits), high.map(three_digits)) {
+        (Some(low), Some(high)) => format!("{rps} {what} ({low} to {high})"),
+        (None, Some(_)) => format!("{rps} {what}"),
+        (Some(low), None) => format!(
+            ">= {rps} {what} ({low} or more): a lower bound, for no level above the last good one was bad"
+        ),
+        (None, None) => format!(">= {rps} {what}"),
+    })
+}
+
 fn first_bad(search: &SearchRecord) -> Option<&LevelRecord> {
     let first_bad = search.first_bad?;
     let mut levels = search.levels.iter();
@@ -75,6 +81,7 @@ fn first_bad(search: &SearchRecord) -> Option<&LevelRecord> {
 fn verdict(level: &LevelRecord) -> &'static str {
     match (level.believable, level.good, level.noisy) {
         (false, _, _) => "generator!",
+        (true, true, _) if !level.judged => "too few",
         (true, true, false) => "good",
         (true, true, true) => "good?",
         (true, false, false) => "bad",

@@ -1,0 +1,112 @@
+//! Steps by name: which ones a rule means, and how they are called in a finding.
+
+/// A step as rules see it, in the order of the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepName {
+    /// Method.
+    pub method: String,
+    /// Name, without ids.
+    pub name: String,
+    /// It belongs to the work loop: rules without a step judge it.
+    pub is_work: bool,
+    /// It is polled, so that it can give up.
+    pub is_poll: bool,
+}
+
+/// Which steps a rule judges, by metric.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scope {
+    /// These together.
+    All(Vec<usize>),
+    /// Each of these by itself; the worst decides.
+    Any(Vec<usize>),
+    /// One.
+    Step(usize),
+}
+
+impl Scope {
+    pub fn steps(&self) -> &[usize] {
+        match self {
+            Self::All(steps) | Self::Any(steps) => steps,
+            Self::Step(step) => std::slice::from_ref(step),
+        }
+    }
+}
+
+impl StepName {
+    fn in_full(&self) -> String {
+        format!("{} {}", self.method, self.name)
+    }
+}
+
+/// The one step that a text means: its name, `METHOD name`, the last segment of its name, or any part of `METHOD name`
+/// that no other step shares.
+pub(super) fn find(text: &str, steps: &[StepName]) -> Result<usize, String> {
+    let is_meant: [fn(&StepName, &str) -> bool; 4] = [
+        |step, text| step.in_full() == text,
+        |step, text| step.name == text,
+        |step, text| last_segment(&step.name) == text,
+        |step, text| step.in_full().contains(text),
+    ];
+    for is_meant in is_meant {
+        let found: Vec<usize> = (0..steps.len())
+            .filter(|&index| is_meant(&steps[index], text))
+            .collect();
+        match found[..] {
+            [] => {}
+            [one] => return Ok(one),
+            _ => {
+                let names = found.iter().map(|&index| steps[index].in_full());
+                let names = names.collect::<Vec<_>>().join("\", \"");
+                return Err(format!(
+                    "\"{text}\" could be any of \"{names}\"; write one of these in full"
+                ));
+            }
+        }
+    }
+    let full_names: Vec<String> = steps.iter().map(StepName::in_full).collect();
+    let names = steps
+        .iter()
+        .flat_map(|step| [last_segment(&step.name), &step.name]);
+    let near = did_you_mean(text, names.chain(full_names.iter().map(String::as_str)));
+    let known = full_names.join("\", \"");
+    Err(format!(
+        "there is no step \"{text}\"{near}; there are \"{known}\""
+    ))
+}
+
+fn last_segment(name: &str) -> &str {
+    name.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(name)
+}
+
+/// How steps are called in what is said of them: `POST …/workflow` where that is one step only, else the full name.
+pub fn labels(steps: &[StepName]) -> Vec<String> {
+    let short = |step: &StepName| match last_segment(&step.name) {
+        last if step.name.matches('/').count() > 1 => format!("{} …/{last}", step.method),
+        _ => step.in_full(),
+    };
+    let all: Vec<String> = steps.iter().map(short).collect();
+    let is_unique = |label: &String| all.iter().filter(|other| *other == label).count() == 1;
+    all.iter()
+        .zip(steps)
+        .map(|(label, step)| match is_unique(label) {
+            true => label.clone(),
+            false => step.in_full(),
+        })
+        .collect()
+}
+
+/// The known name that is most like a text, whatever its case, put as a question.
+pub(super) fn did_you_mean<'n>(text: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let lower = text.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &lower);
+    match known.into_iter().map(|name| (distance(name), name)).min() {
+        Some((distance, name)) if distance <= 1 + name.len() / 2 => {
+            format!("; did you mean \"{name}\"?")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Which shard has what: connections, users and an open load's arrivals, dealt so that every shard has its share of each.
+//!
+//! 1. Connection c belongs to shard c mod shards. Where each user has its own, there are as many as users.
+//! 2. User n uses connections of the shard of connection n mod connections: with 3 connections on two shards, the shard
+//!    with two of them has two thirds of the users.
+//! 3. Arrival i is user i mod users's, as far as the shard goes: a shard with two thirds of the users gets two thirds of
+//!    the arrivals, evenly spaced.
+//!
+//! What a user does depends on its number alone, so that a seed means the same on any number of shards.
+
+/// How a plan's users and connections are dealt to its shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deal {
+    // INVARIANT: 1 <= connections <= users, unless there are no users; shards >= 1.
+    users: u64,
+    connections: u64,
+    shards: u64,
+}
+
+impl Deal {
+    /// Deals so many users and connections; connections that no user could use at once are left out.
+    pub fn new(users: u64, connections: u64, shards: usize) -> Self {
+        Self {
+            users,
+            connections: connections.clamp(1, users.max(1)),
+            shards: shards.max(1) as u64,
+        }
+    }
+
+    /// The shard of a user.
+    pub fn shard_of(self, user: u64) -> usize {
+        (user % self.connections % self.shards) as usize
+    }
+
+    /// How many connections a shard has.
+    pub fn connections_of(self, shard: usize) -> usize {
+        match self.users {
+            0 => 0,
+            _ => self.dealt(self.connections, shard) as usize,
+        }
+    }
+
+    /// How many users a shard has.
+    pub fn users_of(self, shard: usize) -> usize {
+        let rounds = self.users / self.connections;
+        let rest = self.users % self.connections;
+        let of_rounds = rounds * self.dealt(self.connections, shard);
+        (of_rounds + self.dealt(rest, shard)) as usize
+    }
+
+    /// A user's place among those of its shard.
+    pub fn place_of(self, user: u64) -> u32 {
+        let (round, within) = (user / self.connections, user % self.connections);
+        let shard = (within % self.shards) as usize;
+        (round * self.dealt(self.connections, shard) + within / self.shards) as u32
+    }
+
+    /// The first arrival of a shard, and [`Deal::arrival_after`] the others; none for a shard without a connection.
+    pub fn first_arrival(self, shard: usize) -> Option<u64> {
+        let has_some = (shard as u64) < self.connections.min(self.users);
+        has_some.then(|| self.arrival_from(0, shard as u64))
+    }
+
+    /// The arrival of a shard after one of its arrivals.
+    pub fn arrival_after(self, arrival: u64, shard: usize) -> u64 {
+        let (user, within) = self.position(arrival);
+        let next = self.shards;
+        match within + next < self.connections && user + next < self.users {
+            true => arrival + next,
+            false => self.arrival_from(arrival + self.round_left(arrival), shard as u64),
+        }
+    }
+
+    /// The first arrival of a shard, which has some, from the beginning of a round on.
+    fn arrival_from(self, mut round: u64, shard: u64) -> u64 {
+        // The last round of all users may be too short for the shard to be in it.
+        while self.round_left(round) <= shard {
+            round += self.round_left(round);
+        }
+        round + shard
+    }
+
+    /// How many arrivals there are from this one on to the end of its round over the connections.
+    fn round_left(self, arrival: u64) -> u64 {
+        let (user, within) = self.position(arrival);
+        (self.connections - within).min(self.users - user)
+    }
+
+    /// User and connection of an arrival.
+    fn position(self, arrival: u64) -> (u64, u64) {
+        let user = arrival % self.users;
+        (user, user % self.connections)
+    }
+
+    /// A shard's part of so many that are dealt in turn.
+    fn dealt(self, count: u64, shard: usize) -> u64 {
+        count / self.shards + u64::from((shard as u64) < count % self.shards)
+    }
+
+    /// Numbers of a shard's users by their place, without a division by 64-bit numbers.
+    pub fn numbers(self, shard: usize) -> Numbers {
+        Numbers {
+            connections_of_shard: self.dealt(self.connections, shard).max(1) as u32,
+            connections: self.connections,
+            shards: self.shards,
+            shard: shard as u64,
+        }
+    }
+}
+
+/// The numbers of one shard's users in the whole run.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers {
+    connections_of_shard: u32,
+    connections: u64,
+    shards: u64,
+    shard: u64,
+}
+
+impl Numbers {
+    /// The number of the user at a place.
+    #[inline]
+    pub fn of(self, place: u32) -> u64 {
+        let (round, within) = (
+            place / self.connections_of_shard,
+            place % self.connections_of_shard,
+        );
+        u64::from(round) * self.connections + u64::from(within) * self.shards + self.shard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Users, connections and shards of many plans, drawn.
+    fn deals() -> Vec<(u64, u64, usize)> {
+        let mut seed = 3u64;
+        let mut next = |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            1 + seed % below
+        };
+        let drawn = (0..400).map(|_| {
+            let users = next(300);
+            let connections = next(users + 5);
+            (users, connections, next(connections.min(users)) as usize)
+        });
+        let named = [(3, 3, 2), (30, 3, 2), (2, 2, 2), (31, 3, 2), (1, 1, 1)];
+        named.into_iter().chain(drawn).collect()
+    }
+
+    #[test]
+    fn every_user_has_one_place_on_one_shard() {
+        for (users, connections, shards) in deals() {
+            let deal = Deal::new(users, connections, shards);
+            let mut places = vec![0; shards];
+            for user in 0..users {
+                let shard = deal.shard_of(user);
+                assert_eq!(deal.place_of(user), places[shard], "{deal:?} {user}");
+                assert_eq!(deal.numbers(shard).of(places[shard]), user, "{deal:?}");
+                places[shard] += 1;
+            }
+            for (shard, users) in places.into_iter().enumerate() {
+                assert_eq!(deal.users_of(shard), users as usize, "{deal:?} {shard}");
+            }
+        }
+    }
+
+    /// Users per connection and arrivals per user of every shard differ by no more than one round of the cards.
+    #[test]
+    fn no_shard_has_more_load_per_user_or_users_per_connection_than_rounding_allows() {
+        for (users, connections, shards) in deals() {
+            let deal = Deal::new(users, connections, shards);
+            let connections = connections.min(users);
+            let arrivals_all = 7 * users + users / 2;
+            let mut seen = 0;
+            for shard in 0..shards {
+                let has = (
+                    deal.users_of(shard) as u64,
+                    deal.connections_of(shard) as u64,
+                );
+                let (least, most) = (users / connections, users.div_ceil(connections));
+                assert!((least * has.1..=most * has.1).contains(&has.0), "{deal:?}");
+                let mut arrivals = 0;
+                let mut at = deal.first_arrival(shard).expect("it has a connection");
+                while at < arrivals_all {
+                    assert_eq!(deal.shard_of(at % users), shard, "{deal:?} {at}");
+                    arrivals += 1;
+                    at = deal.arrival_after(at, shard);
+                }
+                assert!((7 * has.0..=8 * has.0).contains(&arrivals), "{deal:?}");
+                seen += arrivals;
+            }
+            assert_eq!(
+                seen, arrivals_all,
+                "every arrival is some shard's: {deal:?}"
+            );
+        }
+    }
+}
