@@ -22,7 +22,7 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | [`cli`] | what the user typed, carried out: one file per command | all below |
-//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `plan`, `http`, `io`, `metrics` |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared; each second judged when it is complete | `plan`, `http`, `io`, `metrics`, `analysis`, `watch` |
 //! | [`report`] | record -> console, CSV, JSON; the live line and the interval log, while the run lasts | `plan`, `analysis`, `metrics`, `watch` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |
@@ -66,7 +66,8 @@
 //! - **service**, **response**, **client** time: submitted to answered, due to answered, due to submitted.
 //! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure. **cut off**: it had not.
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
-//! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run is to be believed, and why.
+//! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
+//! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!
 //! # Reading order
 //!

@@ -371,3 +371,19 @@ fn there_are_never_more_shards_than_users_or_connections() {
         }
     }
 }
+
+#[test]
+fn a_server_that_stops_answering_is_no_progress_with_the_rates_until_then() {
+    let server = hangs_after(60);
+    let (record, said) = record_on(&server, "-u 2 --wait 100ms -t 10s --timeout 4s", 1);
+    let verdict = &record.generator.verdict;
+    assert_eq!(verdict.status, "NO-PROGRESS", "{said}");
+    let reason = &verdict.reasons[0];
+    assert!(reason.starts_with("no answer from "), "{reason}");
+    assert!(reason.contains(" on, with 2 requests open"), "{reason}");
+    assert!(reason.contains("/s, p99 "), "{reason}");
+    assert!(said.contains("VERDICT: NO-PROGRESS"), "{said}");
+    let silent = record.series.iter().filter(|s| s.verdict == "NO-PROGRESS");
+    assert!(silent.count() >= 1, "{said}");
+    assert!(record.totals.failures > 0, "{said}");
+}

@@ -287,7 +287,7 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
             &["--mock", "--require", "p95>200ms"],
             "give --fail-if 'p95>200ms', or --require 'p95<200ms'",
         ),
-        (&["--mock", "--stop-when", "workflo.p99>1s"], "workflow"),
+        (&["--mock", "--stop-when", "workflwo.p99>1s"], "workflow"),
         (&["--mock", "--window", "0s"], "at least 1s"),
         (
             &[

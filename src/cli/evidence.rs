@@ -1,12 +1,12 @@
 //! What was measured, and on what: the parts of a record that only the command knows.
 
-use crate::analysis::verdict::{Evidence, Status, judge, judge_second};
+use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
 use crate::engine::{Ended, Run};
 use crate::io::{Backend, cpu, socket};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
-use crate::plan::Connections;
 use crate::plan::open::Arrivals;
+use crate::plan::{Connections, Plan};
 use crate::report::build::{self, RunTime, times};
 use crate::report::record::{
     Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
@@ -31,7 +31,7 @@ pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried)
             drain_ns: ran.drain_ns,
             open_at_load_end: ran.open_at_load_end,
         },
-        generator(carried, prepared.cores_shared, prepared.plan.is_steered()),
+        generator(&prepared, ran),
     );
     match prepared.stand_in {
         Some(stand_in) => {
@@ -42,13 +42,13 @@ pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried)
     }
 }
 
-fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generator {
-    let ran = &carried.ran;
-    let (mut client, mut response) = <(Latencies, Latencies)>::default();
+fn generator(prepared: &Prepared, ran: &Run) -> Generator {
+    let (mut client, mut response, mut service) = <(Latencies, Latencies, Latencies)>::default();
     let (mut requests, mut client_limits) = (0, 0);
     for step in &ran.summary.counts.steps {
         client += &step.client;
         response += &step.response;
+        service += &step.service;
         requests += step.requests;
         let limits = step
             .errors
@@ -57,35 +57,27 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
         client_limits += limits.map(|error| error.count).sum::<u64>();
     }
     let turns = &ran.summary.counts.turns;
-    let samples = ran.summary.series.samples();
-    let too_busy = samples.iter().filter(|sample| {
-        let busy = sample.working_ns as f64 / sample.length_ns.max(1) as f64;
-        judge_second(busy) != Status::Valid
-    });
-    let arrivals = ran.arrivals.unwrap_or_default();
+    let watched = &ran.watched;
     let verdict = judge(&Evidence {
-        seconds: samples.len() as u64,
-        seconds_too_busy: too_busy.count() as u64,
-        shards_busy: ran.shards.iter().map(|shard| shard.busy).collect(),
+        watched: watched.clone(),
+        silence: watched.silence(
+            ran.load_from_ns + ran.load_ns,
+            (service.percentile_us(99.0) * 1e3) as u64,
+        ),
+        busiest: ran
+            .shards
+            .iter()
+            .map(|shard| shard.busy)
+            .fold(0.0, f64::max),
         turn_p99_us: turns.percentile_us(99.0),
         client_p99_us: client.percentile_us(99.0),
         response_p99_us: response.percentile_us(99.0),
         overflows: ran.overflows,
         requests,
         waited_in_line: ran.waited_in_line,
-        is_search,
-        due: arrivals.due,
-        never_begun: arrivals.dropped + arrivals.never_begun,
-        waited_for_user: arrivals.waited,
-        steal_share: carried.steal_share,
-        core_waited_share: ran
-            .shards
-            .iter()
-            .filter_map(|shard| shard.waited)
-            .reduce(f64::max),
-        throttled_us: carried.throttled_us.unwrap_or(0),
-        stopped_ns_max: ran.stopped_ns_max,
-        cores_shared,
+        is_search: prepared.plan.is_steered(),
+        arrivals: due_arrivals(&prepared.plan, ran),
+        cores_shared: prepared.cores_shared,
         client_limits,
         debug_build: cfg!(debug_assertions),
     });
@@ -111,6 +103,19 @@ fn generator(carried: &Carried, cores_shared: bool, is_search: bool) -> Generato
             status: verdict.status.name().into(),
             reasons: verdict.reasons,
         },
+    }
+}
+
+fn due_arrivals(plan: &Plan, ran: &Run) -> DueArrivals {
+    let counts = ran.arrivals.unwrap_or_default();
+    DueArrivals {
+        due: counts.due,
+        never_begun: counts.dropped + counts.never_begun,
+        waited: counts.waited,
+        rate: counts.due as f64 / seconds(ran.load_ns).max(1e-9),
+        iteration_s: ran.watched.iteration_s(),
+        users_max: plan.users_max(),
+        users_left: ran.users_left,
     }
 }
 

@@ -10,10 +10,11 @@ use std::fmt;
 use crate::analysis::breaking_point::{End, Measured, Next, Search, sustainable};
 use crate::analysis::criteria::{Finding, Rule, Window};
 use crate::analysis::failing::Failing;
+use crate::analysis::seconds::judge_seconds;
 use crate::analysis::trend::growth;
-use crate::analysis::verdict::{Status, judge_second};
 use crate::engine::Second;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
+use crate::metrics::seconds::{Seconds, Status};
 use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
@@ -96,7 +97,8 @@ struct Measuring {
     good_by_second: Vec<f64>,
     /// Mean response times of the seconds in which something ended, in microseconds.
     mean_us_by_second: Vec<f64>,
-    working_ns: u64,
+    /// Its seconds, by how far each is to be believed.
+    judged: Seconds,
 }
 
 impl<'p> Hunt<'p> {
@@ -149,7 +151,7 @@ impl<'p> Hunt<'p> {
             halves: [Window::new(steps), Window::new(steps)],
             good_by_second: Vec::new(),
             mean_us_by_second: Vec::new(),
-            working_ns: 0,
+            judged: Seconds::default(),
         }));
         is_set
     }
@@ -225,7 +227,6 @@ impl<'p> Hunt<'p> {
         let halves = measuring.halves.each_ref();
         let halves =
             halves.map(|half| self.course.rules.iter().any(|rule| rule.judge(half).broken));
-        let busy = measuring.working_ns as f64 / whole.length_ns.max(1) as f64;
         let all = whole.all();
         let window_s = whole.length_ns as f64 / 1e9;
         let response = build::times(&all.response);
@@ -244,7 +245,7 @@ impl<'p> Hunt<'p> {
             good: verdict.broken.is_none(),
             judged: verdict.is_judged,
             noisy: verdict.is_near || halves[0] != halves[1],
-            believable: judge_second(busy) == Status::Valid,
+            believable: judge_seconds(&measuring.judged) != Status::GeneratorLimited,
             rule: verdict.broken,
             says: verdict.says,
             histogram: build::packed(&all.response),
@@ -472,7 +473,7 @@ impl Measuring {
         let good = (all.requests - all.failures) as f64;
         self.good_by_second
             .push(good * SECOND_NS as f64 / length_ns.max(1) as f64);
-        self.working_ns += interval.working_ns;
+        self.judged += &interval.judged;
     }
 
     fn whole(&self) -> Window {

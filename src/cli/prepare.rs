@@ -12,7 +12,7 @@ use crate::plan::scenario::Scenario;
 use crate::report::hdr::IntervalLog;
 use crate::report::units::{bytes, counted, grouped};
 use crate::report::{csv, files};
-use crate::watch::{self, Ticks, throttled_us};
+use crate::watch;
 
 use super::args::RunArgs;
 use super::cores::share_out;
@@ -71,13 +71,9 @@ pub(super) struct Prepared {
     pub cores_allowed: usize,
 }
 
-/// What a run left behind, and what the machine did meanwhile.
+/// What a run left behind.
 pub(super) struct Carried {
     pub ran: Run,
-    /// Share of the machine's time that others got, if known.
-    pub steal_share: Option<f64>,
-    /// Time in which a quota of CPU time kept this process from running, in microseconds, if known.
-    pub throttled_us: Option<u64>,
     /// A signal has come.
     pub interrupted: bool,
 }
@@ -171,22 +167,14 @@ impl Prepared {
 
     /// Runs the plan to its end, or to that of its `control`, or of a signal.
     pub fn carry_out(&self, on_second: &mut dyn FnMut(&Second<'_>)) -> Result<Carried> {
-        let (ticks, throttled) = (Ticks::read(), throttled_us());
         let ran = cannot(engine::run(
             &self.plan,
             &self.setup,
             &self.control,
             on_second,
         ))?;
-        let steal_share = ticks
-            .zip(Ticks::read())
-            .map(|(before, after)| after.steal_share_since(before));
         Ok(Carried {
             ran,
-            steal_share,
-            throttled_us: throttled
-                .zip(throttled_us())
-                .map(|(before, after)| after.saturating_sub(before)),
             interrupted: self.signals.interrupted(),
         })
     }

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
+use crate::analysis::seconds::Watched;
+use crate::io::cpu::CoreClock;
 use crate::metrics::interval::Interval;
 use crate::metrics::series::Series;
 use crate::plan::Plan;
+use crate::watch::Hindrances;
 
 use super::shard::{Handover, OnInterval};
 
@@ -33,8 +36,12 @@ pub struct Second<'i> {
     pub started_at: SystemTime,
 }
 
-/// Who is told each second.
+/// Who is told each second, and judges it.
 pub(super) struct Watch<'w> {
+    pub watched: Watched,
+    pub hindrances: Hindrances,
+    /// The load goes where the service is too slow.
+    pub is_search: bool,
     pub started_at: SystemTime,
     pub load_from_ns: &'w dyn Fn() -> Option<u64>,
     pub now_ns: &'w dyn Fn() -> u64,
@@ -42,12 +49,22 @@ pub(super) struct Watch<'w> {
 }
 
 impl Watch<'_> {
-    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &Interval) {
+    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &mut Interval) {
+        let load_from_ns = (self.load_from_ns)();
+        let is_load = !interval.is_drain && load_from_ns.is_some_and(|from_ns| begin_ns >= from_ns);
+        let hindered = self.hindrances.since();
+        interval.judged = self.watched.on_second(
+            (begin_ns, end_ns),
+            (is_load, self.is_search),
+            interval,
+            hindered.steal_share,
+            hindered.throttled_us.unwrap_or(0),
+        );
         (self.on_second)(&Second {
             begin_ns,
             end_ns,
             interval,
-            load_from_ns: (self.load_from_ns)(),
+            load_from_ns,
             now_ns: (self.now_ns)(),
             started_at: self.started_at,
         });
@@ -55,6 +72,10 @@ impl Watch<'_> {
 }
 
 /// What a shard says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each shard and second; in a box it would be allocated by the shard"
+)]
 enum Message {
     /// An interval has ended, at a time counted from the start.
     Ended {
@@ -167,10 +188,13 @@ impl Collector {
                 .first_entry()
                 .filter(|entry| *entry.key() <= complete)
             {
-                let Pending { end_ns, interval } = entry.remove();
+                let Pending {
+                    end_ns,
+                    mut interval,
+                } = entry.remove();
                 // A shard may have noticed the end of the load in the second before this one.
                 let end_ns = end_ns.max(series.end_ns());
-                watch.tell(series.end_ns(), end_ns, &interval);
+                watch.tell(series.end_ns(), end_ns, &mut interval);
                 series.push(end_ns, &interval);
             }
         }
@@ -185,8 +209,8 @@ impl Port {
         self.spare = intervals.collect();
     }
 
-    /// What the shard calls at each interval's end.
-    pub fn into_on_interval(mut self) -> OnInterval<'static> {
+    /// What the shard calls at each interval's end; `clock` is its thread's.
+    pub fn into_on_interval(mut self, clock: &CoreClock) -> OnInterval<'_> {
         Box::new(move |handover: Handover, recorder| {
             let empty = match handover.is_last {
                 // Nothing is counted after it.
@@ -196,6 +220,9 @@ impl Port {
             let Some(empty) = empty else {
                 return;
             };
+            if let Some(time) = clock.elapsed() {
+                recorder.on_core_time(time.ran_ns, time.waited_ns);
+            }
             let ended = Message::Ended {
                 shard: self.shard,
                 second: (handover.second, handover.is_drain),

@@ -23,8 +23,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::analysis::seconds::Watched;
 use crate::io::clock::Clock;
-use crate::io::cpu::{self, CpuTime};
+use crate::io::cpu::{self, CoreClock, CpuTime};
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
@@ -32,6 +33,7 @@ use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
+use crate::watch::Hindrances;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;
@@ -145,8 +147,8 @@ pub struct Run {
     pub users_peak: u64,
     /// Users that left because a step had failed, while the load lasted.
     pub users_left: u64,
-    /// Longest time that a shard ran later than it wanted to, or worked without a look at the clock.
-    pub stopped_ns_max: u64,
+    /// What was found second by second.
+    pub watched: Watched,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
@@ -233,6 +235,9 @@ pub fn run_on<D: Driver>(
         };
         let now_ns = || gate.since_start_ns();
         let mut watch = Watch {
+            watched: Watched::default(),
+            hindrances: Hindrances::start(),
+            is_search: plan.is_steered(),
             started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,
@@ -246,7 +251,7 @@ pub fn run_on<D: Driver>(
                 .map_err(|_| anyhow!("a shard has panicked; this is a defect of opsurge"))?;
             finished.push(outcome?);
         }
-        Ok(add_up(plan, series, finished, started_at))
+        Ok(add_up(plan, series, watch.watched, finished, started_at))
     })
 }
 
@@ -351,16 +356,15 @@ fn drive<D: Driver>(
     let start = gate.pass(shard.is_ok());
     let shard = shard?;
     let start = start.ok_or_else(|| anyhow!("another shard could not be set up"))?;
-    let (before, waited_before) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
-    let (outcomes, driver) = shard.run(start, control, port.into_on_interval());
-    let (after, waited_after) = (CpuTime::of_this_thread(), cpu::waited_for_core_ns());
+    let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
+    let (outcomes, driver) = shard.run(start, control, port.into_on_interval(&clock));
+    let after = CpuTime::of_this_thread();
     drop(driver);
     let used = CpuTime {
         user_ns: after.user_ns - before.user_ns,
         system_ns: after.system_ns - before.system_ns,
     };
-    let waited = waited_before.zip(waited_after);
-    let waited_ns = waited.map(|(before, after)| after.saturating_sub(before));
+    let waited_ns = clock.elapsed().map(|time| time.waited_ns);
     Ok((outcomes, used, waited_ns))
 }
 
@@ -371,11 +375,17 @@ struct Finished {
     outcomes: Outcomes,
 }
 
-fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: SystemTime) -> Run {
+fn add_up(
+    plan: &Plan,
+    series: Series,
+    watched: Watched,
+    finished: Vec<Finished>,
+    started_at: SystemTime,
+) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
     let mut shards = Vec::new();
-    let (mut lasted_ns, mut load_to_ns, mut stopped_ns_max) = (0, 0, 0);
+    let (mut lasted_ns, mut load_to_ns) = (0, 0);
     let (mut waited_in_line, mut overflows) = (0, 0);
     let (mut users_peak, mut users_left, mut open_at_load_end) = (0, 0, 0);
     let mut ended = Ended::NobodyLeft;
@@ -398,7 +408,6 @@ fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: Syst
         users_peak += outcomes.users_peak as u64;
         users_left += outcomes.users_left;
         open_at_load_end += outcomes.open_at_load_end as u64;
-        stopped_ns_max = stopped_ns_max.max(outcomes.stopped_ns_max);
         waited_in_line += outcomes.waited_in_line;
         overflows += outcomes.overflows;
         if let Some(counts) = outcomes.arrivals {
@@ -418,7 +427,7 @@ fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: Syst
         ended,
         users_peak,
         users_left,
-        stopped_ns_max,
+        watched,
         waited_in_line,
         overflows,
         arrivals,

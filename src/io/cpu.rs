@@ -1,6 +1,8 @@
 //! Cores, pinning, CPU clocks and the descriptor limit: what is asked of the machine once, before the start.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
@@ -37,11 +39,55 @@ pub struct CpuTime {
     pub system_ns: u64,
 }
 
-/// Time that the calling thread was ready to run and others had its core, in nanoseconds since it began (the second
-/// field of schedstat, sched-stats.rst); `None` where the kernel does not count it.
-pub fn waited_for_core_ns() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().nth(1)?.parse().ok()
+/// The scheduler's account of one thread.
+#[derive(Debug)]
+pub struct CoreClock {
+    /// Kept open: it is read once a second, in the thread that is measured. `None` where the kernel keeps no account.
+    schedstat: Option<File>,
+    zero: CoreTime,
+}
+
+/// What a thread had of its core, in nanoseconds. The kernel brings it up to date when the thread is switched, and with
+/// each tick of its own (1 to 10 ms).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreTime {
+    /// It ran.
+    pub ran_ns: u64,
+    /// It was ready to run and others had its core.
+    pub waited_ns: u64,
+}
+
+impl CoreClock {
+    /// The calling thread's, which begins now.
+    pub fn of_this_thread() -> Self {
+        let mut clock = Self {
+            schedstat: File::open("/proc/thread-self/schedstat").ok(),
+            zero: CoreTime::default(),
+        };
+        clock.zero = clock.read().unwrap_or_default();
+        clock
+    }
+
+    /// Since the clock began, whichever thread asks; `None` where the kernel does not count.
+    pub fn elapsed(&self) -> Option<CoreTime> {
+        let now = self.read()?;
+        Some(CoreTime {
+            ran_ns: now.ran_ns.saturating_sub(self.zero.ran_ns),
+            waited_ns: now.waited_ns.saturating_sub(self.zero.waited_ns),
+        })
+    }
+
+    /// `139827 74370 12`: time on the core, time waited for it, turns (sched-stats.rst).
+    fn read(&self) -> Option<CoreTime> {
+        let mut bytes = [0; 96];
+        let count = self.schedstat.as_ref()?.read_at(&mut bytes, 0).ok()?;
+        let text = std::str::from_utf8(&bytes[..count]).ok()?;
+        let mut fields = text.split_whitespace().map(|field| field.parse().ok());
+        Some(CoreTime {
+            ran_ns: fields.next()??,
+            waited_ns: fields.next()??,
+        })
+    }
 }
 
 impl CpuTime {

@@ -2,7 +2,9 @@
 
 use std::ops::AddAssign;
 
+use super::effort::Effort;
 use super::latencies::Latencies;
+use super::seconds::Seconds;
 
 /// What happened in a stretch of time.
 #[derive(Clone, Debug)]
@@ -17,8 +19,12 @@ pub struct Interval {
     pub oldest_ns: u64,
     /// Of an open load: how its arrivals stood at its end.
     pub arrivals: ArrivalsSoFar,
-    /// Time that the shard was not asleep; of several shards, the busiest one's.
+    /// Time that the shard worked; of several shards, the busiest one's.
     pub working_ns: u64,
+    /// How the shards got on.
+    pub effort: Effort,
+    /// How far it is to be believed: nothing before it is complete.
+    pub judged: Seconds,
     /// By metric.
     pub steps: Vec<StepInterval>,
 }
@@ -45,6 +51,8 @@ pub struct StepInterval {
     pub requests: u64,
     /// Failed.
     pub failures: u64,
+    /// Answered by the server, as expected or not: a timeout or a broken connection is no answer.
+    pub answers: u64,
     /// Bytes of answers' bodies.
     pub body_bytes: u64,
     /// Response times of all of them, failures included, and of what was cut off at the end.
@@ -69,6 +77,8 @@ impl Interval {
             oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
+            effort: Effort::default(),
+            judged: Seconds::default(),
             steps: vec![StepInterval::default(); steps],
         }
     }
@@ -81,9 +91,12 @@ impl Interval {
         self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
         self.working_ns = 0;
+        self.effort = Effort::default();
+        self.judged = Seconds::default();
         for step in &mut self.steps {
             step.requests = 0;
             step.failures = 0;
+            step.answers = 0;
             step.body_bytes = 0;
             step.response.clear();
             step.bound_min_ns = None;
@@ -107,6 +120,7 @@ impl AddAssign<&Self> for StepInterval {
     fn add_assign(&mut self, other: &Self) {
         self.requests += other.requests;
         self.failures += other.failures;
+        self.answers += other.answers;
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
         let bounds = [self.bound_min_ns, other.bound_min_ns];
@@ -135,6 +149,8 @@ impl AddAssign<&Self> for Interval {
         self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;
         self.working_ns = self.working_ns.max(other.working_ns);
+        self.effort += other.effort;
+        self.judged += &other.judged;
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }

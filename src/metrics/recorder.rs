@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use super::effort::LATE_NS;
 use super::interval::{ArrivalsSoFar, Interval};
 use super::latencies::Latencies;
 use super::outcome::{Failure, Outcome};
@@ -16,6 +17,10 @@ const EXAMPLES_MAX: usize = 256;
 pub struct Recorder {
     start_ns: u64,
     interval: Interval,
+    /// The scheduler's account up to the present interval: ran, waited.
+    core_time_ns: (u64, u64),
+    /// Requests that waited in line up to the present interval.
+    waited_in_line: u64,
     /// What is added up over shards at the end.
     pub counts: Counts,
 }
@@ -159,6 +164,10 @@ impl Times {
     fn response_ns(self) -> u64 {
         self.done_ns.saturating_sub(self.intended_ns)
     }
+
+    fn client_ns(self) -> u64 {
+        self.submitted_ns.saturating_sub(self.intended_ns)
+    }
 }
 
 impl Recorder {
@@ -167,6 +176,8 @@ impl Recorder {
         Self {
             start_ns,
             interval: Interval::new(steps),
+            core_time_ns: (0, 0),
+            waited_in_line: 0,
             counts: Counts::new(steps, spans),
         }
     }
@@ -206,6 +217,8 @@ impl Recorder {
         let counts = &mut self.counts.steps[step];
         let interval = &mut self.interval.steps[step];
         let response_ns = times.response_ns();
+        let client_ns = times.client_ns();
+        self.interval.effort.late += u64::from(client_ns > LATE_NS);
         counts.requests += 1;
         counts.body_bytes += body_bytes;
         counts.bytes_received += received_bytes;
@@ -218,9 +231,7 @@ impl Recorder {
                     .service
                     .record(times.done_ns.saturating_sub(times.submitted_ns));
                 counts.response.record(response_ns);
-                counts
-                    .client
-                    .record(times.submitted_ns.saturating_sub(times.intended_ns));
+                counts.client.record(client_ns);
                 status
             }
             Outcome::Failed { failure, status } => {
@@ -232,8 +243,10 @@ impl Recorder {
                 status
             }
         };
+        let is_answer = u64::from(status > 0);
+        interval.answers += is_answer;
         if let Some(count) = counts.statuses.get_mut(usize::from(status)) {
-            *count += u64::from(status > 0);
+            *count += is_answer;
         }
     }
 
@@ -332,13 +345,42 @@ impl Recorder {
     /// A connection was opened.
     pub fn on_connected(&mut self, took_ns: u64) {
         self.counts.connects.record(took_ns);
+        self.interval.effort.slow_connects += u64::from(took_ns > LATE_NS);
     }
 
-    /// A turn of the loop is over.
+    /// A turn of the loop is over: it worked so long, and then woke so much later than it wanted to.
     #[inline]
-    pub fn on_turn(&mut self, ns: u64) {
+    pub fn on_turn(&mut self, ns: u64, woke_late_ns: u64) {
         self.counts.turns.record(ns);
         self.interval.working_ns += ns;
+        let effort = &mut self.interval.effort;
+        effort.turn_ns_max = effort.turn_ns_max.max(ns);
+        effort.stopped_ns_max = effort.stopped_ns_max.max(woke_late_ns);
+    }
+
+    /// A turn of the loop only looked at the clock.
+    #[inline]
+    pub fn on_spun(&mut self, ns: u64) {
+        self.interval.effort.spun_ns += ns;
+    }
+
+    /// Since the run began, the shard's thread has run so long, and has waited so long for its core: told at the end of
+    /// each interval.
+    pub fn on_core_time(&mut self, ran_ns: u64, waited_ns: u64) {
+        let (ran_before_ns, waited_before_ns) = self.core_time_ns;
+        self.core_time_ns = (ran_ns, waited_ns);
+        let interval = &mut self.interval;
+        interval.working_ns = interval.effort.settle(
+            interval.working_ns,
+            ran_ns.saturating_sub(ran_before_ns),
+            waited_ns.saturating_sub(waited_before_ns),
+        );
+    }
+
+    /// Since the run began, so many requests have waited in line for a connection.
+    pub fn set_waited_in_line(&mut self, waited: u64) {
+        self.interval.effort.waited_in_line += waited - self.waited_in_line;
+        self.waited_in_line = waited;
     }
 
     /// How things stand at the end of an interval. [`Recorder::open`] follows for each request under way.

@@ -1,6 +1,8 @@
 //! The run second by second, packed into memory that does not grow with its length.
 
+use super::effort::{CoreWait, Effort};
 use super::interval::Interval;
+use super::seconds::Seconds;
 use super::summary::{Sample, StepSample};
 
 /// Most samples in a series: a day at one second would be 86,400 of them.
@@ -79,6 +81,8 @@ impl Series {
             is_drain: interval.is_drain,
             users: interval.users,
             working_ns: interval.working_ns,
+            effort: interval.effort,
+            judged: interval.judged,
             steps: interval.steps.iter().map(StepSample::pack).collect(),
         };
         if sample.length_ns < SAMPLE_NS_MIN && !self.is_empty() {
@@ -168,6 +172,57 @@ impl Reader<'_> {
     }
 }
 
+impl Effort {
+    const FIELDS: usize = 8;
+
+    fn fields(&self) -> [u64; Self::FIELDS] {
+        let Self {
+            turn_ns_max,
+            stopped_ns_max,
+            core,
+            spun_ns,
+            late,
+            waited_in_line,
+            slow_connects,
+        } = *self;
+        [
+            turn_ns_max,
+            stopped_ns_max,
+            core.waited_ns,
+            core.wanted_ns,
+            spun_ns,
+            late,
+            waited_in_line,
+            slow_connects,
+        ]
+    }
+
+    fn from_fields(fields: [u64; Self::FIELDS]) -> Self {
+        let [
+            turn_ns_max,
+            stopped_ns_max,
+            waited_ns,
+            wanted_ns,
+            spun_ns,
+            late,
+            waited_in_line,
+            slow_connects,
+        ] = fields;
+        Self {
+            turn_ns_max,
+            stopped_ns_max,
+            core: CoreWait {
+                waited_ns,
+                wanted_ns,
+            },
+            spun_ns,
+            late,
+            waited_in_line,
+            slow_connects,
+        }
+    }
+}
+
 impl Sample {
     /// Its own size in bytes first, then the fields.
     fn to_bytes(&self) -> Vec<u8> {
@@ -180,13 +235,15 @@ impl Sample {
             self.users,
             self.working_ns,
         ];
-        for field in head.into_iter().chain([self.steps.len() as u64]) {
+        let effort = self.effort.fields();
+        let head = head.into_iter().chain(effort).chain(self.judged.0);
+        for field in head.chain([self.steps.len() as u64]) {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
         for step in &self.steps {
             let (sum_ns, min_ns, max_ns) = step.exact_ns;
             bytes.extend_from_slice(&sum_ns.to_le_bytes());
-            let counts = [step.requests, step.failures, step.body_bytes];
+            let counts = [step.requests, step.failures, step.answers, step.body_bytes];
             let rest = [min_ns, max_ns, step.response_v2.len() as u64];
             for field in counts.into_iter().chain(rest) {
                 bytes.extend_from_slice(&field.to_le_bytes());
@@ -200,15 +257,25 @@ impl Sample {
 
     fn read(reader: &mut Reader<'_>) -> Self {
         let _size = reader.u64();
-        let [end_ns, length_ns, is_drain, users, working_ns, steps] =
-            [(); 6].map(|()| reader.u64());
+        let [end_ns, length_ns, is_drain, users, working_ns] = [(); 5].map(|()| reader.u64());
+        let effort = Effort::from_fields([(); Effort::FIELDS].map(|()| reader.u64()));
+        let judged = Seconds(Seconds::default().0.map(|_| reader.u64()));
+        let steps = reader.u64();
         let steps = (0..steps).map(|_| {
             let sum_ns = reader.u128();
-            let [requests, failures, body_bytes, min_ns, max_ns, size] =
-                [(); 6].map(|()| reader.u64());
+            let [
+                requests,
+                failures,
+                answers,
+                body_bytes,
+                min_ns,
+                max_ns,
+                size,
+            ] = [(); 7].map(|()| reader.u64());
             StepSample {
                 requests,
                 failures,
+                answers,
                 body_bytes,
                 response_v2: reader.take(size as usize).to_vec(),
                 exact_ns: (sum_ns, min_ns, max_ns),
@@ -220,6 +287,8 @@ impl Sample {
             is_drain: is_drain != 0,
             users,
             working_ns,
+            effort,
+            judged,
             steps: steps.collect(),
         }
     }

@@ -1,8 +1,10 @@
 //! All shards added up, and the samples of which the run in time is made.
 
+use super::effort::Effort;
 use super::interval::StepInterval;
 use super::latencies::Latencies;
 use super::recorder::Counts;
+use super::seconds::Seconds;
 use super::series::Series;
 
 /// What a run measured.
@@ -25,8 +27,12 @@ pub struct Sample {
     pub is_drain: bool,
     /// Users at its end.
     pub users: u64,
-    /// Time that the busiest shard was not asleep.
+    /// Time that the busiest shard worked.
     pub working_ns: u64,
+    /// How the shards got on.
+    pub effort: Effort,
+    /// Its seconds, by how far each is to be believed.
+    pub judged: Seconds,
     /// By metric.
     pub steps: Vec<StepSample>,
 }
@@ -38,6 +44,8 @@ pub struct StepSample {
     pub requests: u64,
     /// Failed.
     pub failures: u64,
+    /// Answered by the server, as expected or not.
+    pub answers: u64,
     /// Of answers' bodies.
     pub body_bytes: u64,
     /// Response times, failures and cut-offs included: HdrHistogram V2, deflated.
@@ -54,12 +62,17 @@ impl Sample {
             sum += &second.unpack();
             StepSample::pack(&sum)
         });
+        let (mut effort, mut judged) = (self.effort, self.judged);
+        effort += later.effort;
+        judged += &later.judged;
         Self {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
             is_drain: later.is_drain,
             users: later.users,
             working_ns: self.working_ns + later.working_ns,
+            effort,
+            judged,
             steps: joined.collect(),
         }
     }
@@ -80,6 +93,7 @@ impl StepSample {
         Self {
             requests: step.requests,
             failures: step.failures,
+            answers: step.answers,
             body_bytes: step.body_bytes,
             response_v2: step.response.to_v2_deflate(),
             exact_ns: step.response.exact_ns(),
@@ -92,6 +106,7 @@ impl StepSample {
         StepInterval {
             requests: self.requests,
             failures: self.failures,
+            answers: self.answers,
             body_bytes: self.body_bytes,
             open: Latencies::default(),
             response: Latencies::from_v2_deflate(&self.response_v2, sum_ns, min_ns, max_ns)

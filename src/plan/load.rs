@@ -402,7 +402,7 @@ mod tests {
     fn how_many_users_there_are_is_known_beforehand() {
         let load = points(&[(100, 10), (100, 5), (20, 10), (60, 0), (60, 5)]);
         let all = changes(&load, 0, 1);
-        for at_s in [0.0, 0.5, 5.05, 9.95, 12.0, 20.05, 24.95, 25.5, 30.0] {
+        for at_s in [0.05, 0.55, 5.05, 9.95, 12.05, 20.07, 24.97, 25.51, 30.0] {
             let expected = users_at(&all, at_s) as u64;
             assert_eq!(load.users_at((at_s * 1e9) as u64), expected, "{at_s}");
         }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::analysis::verdict::judge_second;
+use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, InLoad, StepCounts};
+use crate::metrics::seconds::{Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::plan::scenario::MetricLabel;
 
@@ -253,7 +254,12 @@ fn sample_record(sample: &Sample) -> SampleRecord {
         p99_us: response.p99,
         max_us: response.max,
         busy,
-        verdict: Some(judge_second(busy).name().into()),
+        core_waited: sample.effort.core.share(),
+        turn_us_max: sample.effort.turn_ns_max as f64 / 1e3,
+        stopped_us_max: sample.effort.stopped_ns_max as f64 / 1e3,
+        late: sample.effort.late,
+        verdict: judge_seconds(&sample.judged).name().into(),
+        seconds: seconds_by_verdict(&sample.judged),
         steps: sample
             .steps
             .iter()
@@ -271,6 +277,14 @@ fn sample_record(sample: &Sample) -> SampleRecord {
             })
             .collect(),
     }
+}
+
+fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
+    let by_status = Status::ALL.map(|status| (status.name().to_owned(), judged[status]));
+    by_status
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 /// Back from a sample's packed histogram.

@@ -533,10 +533,21 @@ pub struct SampleRecord {
     pub p99_us: Option<f64>,
     /// Exact.
     pub max_us: Option<f64>,
-    /// Share of it in which the busiest shard was not asleep, 0 to 1.
+    /// Share of it in which the busiest shard worked, 0 to 1.
     pub busy: f64,
-    /// How far this stretch is to be believed, by that.
-    pub verdict: Option<String>,
+    /// Of the time that a shard wanted to run, the share in which others had its core, 0 to 1: the worst second's and
+    /// shard's.
+    pub core_waited: f64,
+    /// Longest turn of a shard's own work.
+    pub turn_us_max: f64,
+    /// Longest time that a shard did not run although it was to.
+    pub stopped_us_max: f64,
+    /// Requests with an outcome that had left more than 1 ms after they were due.
+    pub late: u64,
+    /// How far this stretch is to be believed: the gravest of `seconds` with more than 5 % of them.
+    pub verdict: String,
+    /// Its seconds by verdict, each judged by itself. A rest of less than half a second is none.
+    pub seconds: BTreeMap<String, u64>,
     /// By step, in the order of [`Record::steps`].
     pub steps: Vec<StepSampleRecord>,
 }

@@ -3,6 +3,7 @@
 mod memory;
 
 use std::fs;
+use std::path::PathBuf;
 
 pub use memory::free_bytes;
 
@@ -33,14 +34,14 @@ impl Machine {
 
 /// The machine's time since it started, in ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ticks {
+struct Ticks {
     all: u64,
     steal: u64,
 }
 
 impl Ticks {
     /// As they stand now; `None` where /proc does not tell.
-    pub fn read() -> Option<Self> {
+    fn read() -> Option<Self> {
         Self::parse(&fs::read_to_string("/proc/stat").ok()?)
     }
 
@@ -59,30 +60,85 @@ impl Ticks {
     }
 
     /// Share of the time since `before` that the hypervisor gave to others, 0 to 1.
-    pub fn steal_share_since(self, before: Self) -> f64 {
+    fn steal_share_since(self, before: Self) -> f64 {
         let all = self.all.saturating_sub(before.all).max(1);
         self.steal.saturating_sub(before.steal) as f64 / all as f64
     }
 }
 
-/// Time in which this process's control group was not allowed to run because its quota of CPU time was used up, in
-/// microseconds; `None` where no control group tells. Version 2 counts it in `throttled_usec` (cgroup-v2.rst, "CPU
-/// Interface Files"), version 1 in `throttled_time`, in nanoseconds (sched-bwc.rst).
-pub fn throttled_us() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let places = groups.lines().filter_map(|line| {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, path) = rest.split_once(':')?;
-        let is_cpu = controllers.split(',').any(|name| name == "cpu");
-        (controllers.is_empty() || is_cpu).then_some((controllers, path))
-    });
-    // Inside a container the path is that of the host, and the root is the container's own group.
-    let places = places.flat_map(|(controllers, path)| [(controllers, path), (controllers, "/")]);
-    let stats = places.filter_map(|(controllers, path)| {
-        let path = path.trim_end_matches('/');
-        fs::read_to_string(format!("/sys/fs/cgroup/{controllers}{path}/cpu.stat")).ok()
-    });
-    stats.filter_map(|stat| parse_throttled_us(&stat)).next()
+/// Asked once a second: what kept this machine and this process from running since the last time.
+#[derive(Debug)]
+pub struct Hindrances {
+    ticks: Option<Ticks>,
+    quota: Option<Quota>,
+}
+
+/// What kept this machine and this process from running.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hindered {
+    /// Share of the machine's time that the hypervisor gave to others, 0 to 1, where it is known.
+    pub steal_share: Option<f64>,
+    /// Time in which the quota of CPU time was used up, in microseconds, where there is one.
+    pub throttled_us: Option<u64>,
+}
+
+impl Hindrances {
+    /// Begins now.
+    pub fn start() -> Self {
+        Self {
+            ticks: Ticks::read(),
+            quota: Quota::find(),
+        }
+    }
+
+    /// Since the last call, or the start.
+    pub fn since(&mut self) -> Hindered {
+        let ticks = Ticks::read();
+        let before = std::mem::replace(&mut self.ticks, ticks);
+        let both = before.zip(ticks);
+        Hindered {
+            steal_share: both.map(|(before, now)| now.steal_share_since(before)),
+            throttled_us: self.quota.as_mut().and_then(Quota::since),
+        }
+    }
+}
+
+/// The control group whose quota of CPU time holds this process.
+#[derive(Debug)]
+struct Quota {
+    stat: PathBuf,
+    throttled_us: u64,
+}
+
+impl Quota {
+    /// `None` where no control group tells. Version 2 counts the time in which it was not allowed to run in
+    /// `throttled_usec` (cgroup-v2.rst, "CPU Interface Files"), version 1 in `throttled_time`, in nanoseconds
+    /// (sched-bwc.rst).
+    fn find() -> Option<Self> {
+        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let places = groups.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            let is_cpu = controllers.split(',').any(|name| name == "cpu");
+            (controllers.is_empty() || is_cpu).then_some((controllers, path))
+        });
+        // Inside a container the path is that of the host, and the root is the container's own group.
+        let places =
+            places.flat_map(|(controllers, path)| [(controllers, path), (controllers, "/")]);
+        let mut quotas = places.filter_map(|(controllers, path)| {
+            let path = path.trim_end_matches('/');
+            let stat = PathBuf::from(format!("/sys/fs/cgroup/{controllers}{path}/cpu.stat"));
+            let throttled_us = parse_throttled_us(&fs::read_to_string(&stat).ok()?)?;
+            Some(Self { stat, throttled_us })
+        });
+        quotas.next()
+    }
+
+    fn since(&mut self) -> Option<u64> {
+        let now_us = parse_throttled_us(&fs::read_to_string(&self.stat).ok()?)?;
+        let before_us = std::mem::replace(&mut self.throttled_us, now_us);
+        Some(now_us.saturating_sub(before_us))
+    }
 }
 
 fn parse_throttled_us(stat: &str) -> Option<u64> {

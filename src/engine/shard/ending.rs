@@ -131,6 +131,8 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Notes how things stand.
     fn take_stock(&mut self) {
+        let waited = self.progress.waited_in_line;
+        self.recorder.set_waited_in_line(waited);
         let active = self.active_users();
         let arrivals = self.arrivals.as_ref();
         self.recorder.set_standing(Standing {
@@ -178,7 +180,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         let outcomes = Outcomes {
             arrivals: self.arrivals.as_ref().map(|arrivals| arrivals.counts),
             spun_ns: self.progress.spun_ns,
-            stopped_ns_max: self.progress.stopped_ns_max,
             working_ns: self.progress.working_ns,
             load_from_ns: since_start_ns(load_from_ns),
             load_to_ns: since_start_ns(self.progress.load_end_ns),

@@ -170,7 +170,6 @@ struct Progress {
     interval_from_ns: u64,
     next_interval_ns: u64,
     working_ns: u64,
-    stopped_ns_max: u64,
     spun_ns: u64,
     turns: u64,
     waited_in_line: u64,
@@ -187,8 +186,6 @@ pub struct Outcomes {
     pub arrivals: Option<ArrivalCounts>,
     /// Of the working time of the thread: looking at the clock until a moment had come.
     pub spun_ns: u64,
-    /// Longest time that it ran later than it wanted to, or worked without a look at the clock.
-    pub stopped_ns_max: u64,
     /// Time spent working, that is not asleep in the kernel.
     pub working_ns: u64,
     /// When the load began, counted from the start: 0, or when the first arrival of an open load was due.
@@ -278,7 +275,6 @@ impl<'p, D: Driver> Shard<'p, D> {
                 interval_from_ns: 0,
                 next_interval_ns: INTERVAL_NS,
                 working_ns: 0,
-                stopped_ns_max: 0,
                 spun_ns: 0,
                 turns: 0,
                 waited_in_line: 0,
@@ -406,7 +402,9 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.submitted.clear();
         if spins && !had_work && events.is_empty() {
-            self.progress.spun_ns += turn.reaped_ns.saturating_sub(self.progress.now_ns);
+            let spun_ns = turn.reaped_ns.saturating_sub(self.progress.now_ns);
+            self.recorder.on_spun(spun_ns);
+            self.progress.spun_ns += spun_ns;
             self.progress.now_ns = turn.reaped_ns;
             return;
         }
@@ -414,9 +412,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let late_ns = turn
             .reaped_ns
             .saturating_sub(deadline_ns.max(turn.idle_from_ns));
-        let stopped_ns = late_ns.max(worked_ns);
-        self.progress.stopped_ns_max = self.progress.stopped_ns_max.max(stopped_ns);
-        self.recorder.on_turn(worked_ns);
+        self.recorder.on_turn(worked_ns, late_ns);
         self.progress.working_ns += worked_ns;
         self.progress.turns += 1;
         self.progress.now_ns = turn.reaped_ns;

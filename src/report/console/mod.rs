@@ -10,6 +10,7 @@ pub use search::shown_level;
 use std::fmt::Write;
 
 use crate::metrics::outcome::Failure;
+use crate::metrics::seconds::Status;
 
 use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
 use super::units::{bytes, counted, grouped, shortened, three_digits, time};
@@ -46,8 +47,21 @@ pub fn render(record: &Record, style: Style) -> String {
     if !style.quiet {
         out.header(record);
     }
-    out.verdict(record);
-    out.failures(record);
+    // A failure that names its cause stands above a doubt; a doubt above everything else; belief is said in a line.
+    let is_valid = record.generator.verdict.status == Status::Valid.name();
+    let (causes, others): (Vec<&ErrorRecord>, Vec<&ErrorRecord>) = record
+        .errors
+        .iter()
+        .partition(|error| names_its_cause(error));
+    out.failures(record, &causes);
+    if !is_valid {
+        out.verdict(record);
+    }
+    out.outcomes(record);
+    out.failures(record, &others);
+    if is_valid {
+        out.verdict(record);
+    }
     out.arrivals(record);
     out.rules(record);
     if let Some(search) = &record.search {
@@ -162,9 +176,9 @@ impl Console {
 
     fn verdict(&mut self, record: &Record) {
         let verdict = &record.generator.verdict;
-        let colour = match verdict.status.as_str() {
-            "VALID" => Colour::Green,
-            _ => Colour::Yellow,
+        let colour = match verdict.status == Status::Valid.name() {
+            true => Colour::Green,
+            false => Colour::Yellow,
         };
         let status = self.paint(colour, &verdict.status);
         let mut reasons = verdict.reasons.iter();
@@ -175,8 +189,8 @@ impl Console {
         }
     }
 
-    /// One loud line for each step and cause, right under the verdict.
-    fn failures(&mut self, record: &Record) {
+    /// What a run without failures came to, or without any outcome.
+    fn outcomes(&mut self, record: &Record) {
         let totals = &record.totals;
         if totals.requests == 0 {
             let nothing = self.paint(Colour::Red, "nothing was measured");
@@ -197,9 +211,12 @@ impl Console {
                 "REQUESTS: {} - {none}{cut_off}",
                 grouped(totals.requests)
             ));
-            return;
         }
-        for error in &record.errors {
+    }
+
+    /// One loud line for each step and cause.
+    fn failures(&mut self, record: &Record, errors: &[&ErrorRecord]) {
+        for error in errors {
             let same = |step: &&StepRecord| step.method == error.method && step.name == error.name;
             let requests = record
                 .steps
@@ -543,6 +560,17 @@ fn ended_by(word: &str) -> &str {
     }
 }
 
+/// A wrong key, a refused connection. That no answer came in time says nothing about why.
+fn names_its_cause(error: &ErrorRecord) -> bool {
+    let no_answer = [
+        Failure::Timeout,
+        Failure::WaitTimeout,
+        Failure::ConnectTimeout,
+        Failure::Unanswered,
+    ];
+    error.hint.is_some() && no_answer.iter().all(|failure| failure.name() != error.kind)
+}
+
 fn last_part(name: &str) -> &str {
     name.rsplit('/')
         .find(|part| !part.is_empty())
@@ -715,7 +743,7 @@ mod tests {
     }
 
     #[test]
-    fn a_500_stands_under_the_verdict_with_its_share_and_its_cause() {
+    fn a_500_stands_above_the_verdict_with_its_share_and_its_cause() {
         let text = plain(&record(200, 50));
         let lines: Vec<&str> = text.lines().collect();
         let verdict = lines
@@ -726,12 +754,48 @@ mod tests {
             .iter()
             .position(|line| line.starts_with("FAILED: 50 of 200 POST"))
             .expect("a failure");
-        assert!(failed > verdict && failed < verdict + 4, "{text}");
+        assert!(failed < verdict && failed + 3 > verdict, "{text}");
         assert!(text.contains("answered 500 (25.0 %)"), "{text}");
         assert!(
             text.contains("for example: 500 {\"detail\":\"Internal Server Error\"}"),
             "{text}"
         );
+    }
+
+    /// The lines that say what to think of the run, by their first word, in order.
+    fn order(record: &Record) -> Vec<String> {
+        let text = plain(record);
+        let words = text.lines().filter_map(|line| line.split_once(": "));
+        let known = ["FAILED", "VERDICT", "REQUESTS"];
+        words
+            .filter(|(word, _)| known.contains(word))
+            .map(|(word, _)| word.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_doubt_opens_the_report_unless_a_failure_names_its_cause_and_belief_closes_it() {
+        let mut with_cause = record(200, 50);
+        assert_eq!(order(&with_cause), ["FAILED", "VERDICT"]);
+        assert_eq!(order(&record(200, 0)), ["REQUESTS", "VERDICT"]);
+        let mut without_cause = with_cause.clone();
+        without_cause.errors[0].hint = None;
+        assert_eq!(order(&without_cause), ["FAILED", "VERDICT"]);
+        let mut timed_out = with_cause.clone();
+        timed_out.errors[0].kind = Failure::Timeout.name().into();
+        let mut calm = record(200, 0);
+        for doubted in [
+            &mut with_cause,
+            &mut without_cause,
+            &mut timed_out,
+            &mut calm,
+        ] {
+            doubted.generator.verdict.status = "GENERATOR-LIMITED".into();
+        }
+        assert_eq!(order(&with_cause), ["FAILED", "VERDICT"]);
+        assert_eq!(order(&without_cause), ["VERDICT", "FAILED"]);
+        assert_eq!(order(&timed_out), ["VERDICT", "FAILED"]);
+        assert_eq!(order(&calm), ["VERDICT", "REQUESTS"]);
     }
 
     #[test]
