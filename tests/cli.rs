@@ -14,7 +14,17 @@ use opsurge::report::record::Record;
 #[test]
 fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {
     let arguments = [
-        "--mock", "--users", "20", "--wait", "0", "--pause", "0", "-t", "4s",
+        "--mock",
+        "--users",
+        "20",
+        "--wait",
+        "0",
+        "--pause",
+        "0",
+        "-t",
+        "4s",
+        "--mock-ready-after",
+        "2",
     ];
     let (record, said) = record_of(&arguments, 0);
     check_sums(&record);
@@ -43,6 +53,97 @@ fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {
     assert!(record.steps[2].requests > 1_000);
     assert_eq!(record.polls[0].users_ready, 20);
     assert_eq!(record.run.ended_by, "time");
+}
+
+#[test]
+fn an_agent_of_the_stand_in_is_ready_at_its_registration_as_in_the_real_service() {
+    let quick = [
+        "--mock", "-u", "30", "-r", "1000", "--pause", "0", "-t", "1s",
+    ];
+    for (scenario, step) in [("workflow", 1), ("state-updates", 1), ("mixed", 2)] {
+        let arguments = [&[scenario, "--wait", "1ms..5ms"], &quick[..]].concat();
+        let (record, said) = record_of(&arguments, 0);
+        let statuses = &record.steps[step].statuses;
+        assert_eq!(record.steps[step].method, "GET");
+        assert_eq!(
+            statuses.keys().collect::<Vec<_>>(),
+            ["200"],
+            "{scenario}: {said}"
+        );
+        assert!(statuses["200"] >= 30 || scenario == "mixed", "{statuses:?}");
+    }
+}
+
+#[test]
+fn counts_and_their_nouns_agree() {
+    let one = [
+        "--mock",
+        "minimal",
+        "-u",
+        "1",
+        "--iterations",
+        "1",
+        "--shards",
+        "1",
+        "--wait",
+        "0",
+    ];
+    let (_, said) = record_of(&one, 0);
+    for part in [
+        "with 1 user on",
+        "for 1 iteration,",
+        "load      1 user,",
+        ", 1 shard, connections",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("(s)"), "{said}");
+    let open = [
+        "--mock", "minimal", "--rate", "20", "-u", "7", "-t", "300ms",
+    ];
+    let (_, said) = record_of(&open, 0);
+    assert!(
+        said.contains(" by 7 users on") && !said.contains("7 to 7"),
+        "{said}"
+    );
+    let unknown = text(&run(&["run", "No Such!", "--mock"]));
+    assert!(
+        unknown.contains("there is no such scenario. Built in: "),
+        "{unknown}"
+    );
+    let near = text(&run(&["run", "mixd", "--mock"]));
+    assert!(
+        near.contains("did you mean \"mixed\"? Built in: "),
+        "{near}"
+    );
+}
+
+#[test]
+fn a_status_of_no_class_is_counted_and_shown() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            std::thread::spawn(move || {
+                let mut request = [0; 1024];
+                while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                    let answer = b"HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nno";
+                    std::io::Write::write_all(&mut stream, answer).expect("it listens");
+                }
+            });
+        }
+    });
+    let (record, said) = record_of(&["--get", &url, "-u", "1", "--iterations", "5"], 1);
+    assert_eq!(
+        record.steps[0].statuses,
+        BTreeMap::from([("799".into(), 5)])
+    );
+    assert_eq!((record.totals.failures, record.totals.retried), (5, 0));
+    assert!(said.contains("FAILED: 5 of 5 GET / answered 799"), "{said}");
+    assert!(said.contains("HTTP defines no such status"), "{said}");
+    let output = text(&run(&["request", &url]));
+    assert!(output.contains("status 799, 2 bytes of body"), "{output}");
 }
 
 #[test]

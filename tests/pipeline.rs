@@ -177,6 +177,31 @@ fn a_batch_is_one_piece_and_its_answers_may_be_one_too() {
 }
 
 #[test]
+fn a_request_that_says_close_is_the_last_on_its_connection_whatever_the_server_says() {
+    let mut plan = plan("GET", 4, 3);
+    let text = "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{sequence}}\"\n[headers]\nConnection = \"close\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/{{n}}\"";
+    plan.scenario =
+        compile("x.toml", text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
+    // It keeps its side open; with the second script it closes in the same moment.
+    for closes in [false, true] {
+        let told = Told::new(&plan, move |lines, _| {
+            let mut replies = vec![Reply::Bytes(0, answers(lines))];
+            replies.extend(closes.then_some(Reply::Close(0)));
+            replies
+        });
+        let pieces: [(u32, &[&str]); 4] = [
+            (1, &["GET /0"]),
+            (2, &["GET /1"]),
+            (3, &["GET /2"]),
+            (4, &["GET /3"]),
+        ];
+        told.check(&["4 200"], 0, &pieces);
+        assert_eq!(told.outcomes.recorder.counts.connects.count(), 4);
+    }
+}
+
+#[test]
 fn a_batch_with_more_long_stretches_than_one_send_carries_goes_out_in_parts() {
     let mut plan = plan("POST", 5, 5);
     // Three long stretches in each, around values that are not; seven fit into one send.

@@ -491,7 +491,7 @@ fn an_answer_without_the_value_is_a_failure_that_says_so() {
     };
     assert_eq!(error.failure.name(), "expectation");
     assert_eq!(
-        error.example,
+        error.example.said,
         "200 without {{token}}: the value at /session/token is not there: {\"session\":{}}"
     );
 }
@@ -831,7 +831,7 @@ fn errors_of(step: &StepCounts) -> BTreeMap<(&'static str, u16), (u64, &str)> {
     errors
         .map(|error| {
             let kind = (error.failure.name(), error.status);
-            (kind, (error.count, error.example.as_str()))
+            (kind, (error.count, error.example.said.as_str()))
         })
         .collect()
 }

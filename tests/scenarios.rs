@@ -83,9 +83,14 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     check_error(&with("json = \"{\""), (5, 9), "not JSON");
     check_error(&with("json = {}\ntext = \"\""), (6, 8), "not both");
     check_error(
-        &with("headers = { Host = \"a\" }"),
+        &with("headers = { Content-Length = \"7\" }"),
         (5, 13),
-        "set by opsurge itself",
+        "opsurge counts it",
+    );
+    check_error(
+        &with("headers = { Connection = \"{{choice close|keep-alive}}\" }"),
+        (5, 26),
+        "the same for all requests",
     );
     check_error(
         &with("headers = { X = \"{{env.NOPE}}\" }"),

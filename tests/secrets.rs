@@ -1,5 +1,6 @@
 //! Row 21 of `../shared/faults.md`: a canary given in every way in which a secret can be given is found in no file and no
-//! output of any command, at the highest log level, however a server writes it when it sends it back.
+//! output of any command, at the highest log level, however a server writes it when it sends it back; and so is one that
+//! only a server, a row of a CSV file, or a member's name makes a secret.
 
 mod binary;
 mod raw;
@@ -157,11 +158,14 @@ fn echo(peer: &mut Peer) {
             return;
         }
         let (status, before) = match path {
-            "/ok" => (200, String::new()),
+            "/ok" | "/login" => (200, String::new()),
             _ if path.ends_with("/long") => (401, "x".repeat(245)),
             _ => (401, String::new()),
         };
-        let body = format!("{before}{form} {}", request.text);
+        let body = match path {
+            "/login" => format!("{{\"data\": {{\"id\": \"{}\"}}}}", forms[4]),
+            _ => format!("{before}{form} {}", request.text),
+        };
         let fields = format!(
             "X-Echo: {form}\r\nLocation: http://me:{form}@127.0.0.1/?q={form}\r\nSet-Cookie: s={form}\r\n"
         );
@@ -235,6 +239,154 @@ fn a_run_shows_no_secret_whatever_the_server_sends_back() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let output = place.run(&["run", "--mock", "-u", "3", "-t", "500ms", "--wait", "0"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+/// A scenario in which the canary is nowhere but where `from` brings it from, a task for each form of answer. A step that
+/// succeeds and one whose expectation fails see it too.
+fn scenario_with_secret_from(from: &str, place: &Place) -> String {
+    let json = CANARY.replace('\\', "\\\\").replace('"', "\\\"");
+    let encoded = percent_encoded(false, "-._~");
+    let csv = format!("name,word\nann,\"{}\"\n", CANARY.replace('"', "\"\""));
+    std::fs::write(place.path("users.toml"), csv).expect("written");
+    let (before, path, of_step) = match from {
+        "an answer" => (
+            "[[start]]\nmethod = \"POST\"\npath = \"/login\"\nextract = { ticket = { json = \"/data/id\" } }\n",
+            String::new(),
+            "headers = { X-Other = \"{{ticket}}\" }".to_owned(),
+        ),
+        "a row" => (
+            "[csv]\nfile = \"users.toml\"\n",
+            String::new(),
+            "text = \"{{csv.word}}\"".to_owned(),
+        ),
+        "a member of JSON" => (
+            "",
+            String::new(),
+            format!("json = '{{\"user\": {{\"password\": \"{json}\"}}}}'"),
+        ),
+        "a member of a form" => (
+            "",
+            String::new(),
+            format!("form = {{ client_secret = '{CANARY}' }}"),
+        ),
+        "a query" => ("", format!("?a=1&api_key={encoded}"), String::new()),
+        "a member of a query" => (
+            "",
+            String::new(),
+            format!("query = {{ access_key = '{CANARY}' }}"),
+        ),
+        "a field" => (
+            "",
+            String::new(),
+            format!("headers = {{ Cookie = 'theme=dark; s={CANARY}' }}"),
+        ),
+        other => panic!("{other}"),
+    };
+    let mut text = format!(
+        "name = \"secret from {from}\"\nwait = \"2ms\"\nload = {{ users = 3, run_time = \"700ms\" }}\n{before}"
+    );
+    let numbers = (0..forms().len()).map(|number| number.to_string());
+    for end in numbers.chain(["ok", "raw", "long"].map(str::to_owned)) {
+        let (at, more) = match end.as_str() {
+            "ok" => ("/ok", "expect = { exists = [\"/no/such\"] }\n"),
+            "raw" => ("/v/raw", ""),
+            "long" => ("/v/long", ""),
+            _ => ("/v/", ""),
+        };
+        let at = if at == "/v/" {
+            format!("/v/{end}")
+        } else {
+            at.to_owned()
+        };
+        text += &format!("[[task]]\nmethod = \"POST\"\npath = \"{at}{path}\"\n{of_step}\n{more}");
+    }
+    let path = place.path("secret.toml");
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn a_run_shows_no_secret_wherever_it_has_it_from() {
+    let server = RawServer::start(echo);
+    let url = server.url();
+    for from in [
+        "an answer",
+        "a row",
+        "a member of JSON",
+        "a member of a form",
+        "a query",
+        "a member of a query",
+        "a field",
+    ] {
+        let place = Place::new();
+        let scenario = scenario_with_secret_from(from, &place);
+        let output = place.say(&["scenarios", "check", &scenario]);
+        assert_eq!(output.status.code(), Some(0), "{from}: {}", text(&output));
+        let output = place.run(&["run", &scenario, "--host", &url]);
+        assert_eq!(output.status.code(), Some(1), "{from}: {}", text(&output));
+        place.has_reports();
+        let said = text(&output);
+        assert!(said.contains("***"), "{from}: {said}");
+        let failing = ["search", &scenario, "--host", &url, "-t", "10s"];
+        let levels = ["--from", "2", "--to", "2", "--every", "1s", "--settle", "0"];
+        place.run(&[&failing[..], &levels].concat());
+        // Wrong in a line that has it: the line is shown.
+        let whole = std::fs::read_to_string(&scenario).expect("it is there");
+        for (sound, faulty) in [
+            ("\nheaders = {", "\nheaderz = {"),
+            ("json = '{", "json = '{{{what"),
+            ("form = {", "form = 1 {"),
+            ("path = \"/v/0", "path = \"v/0"),
+            ("query = {", "queri = {"),
+            ("/v/1", "/v /1"),
+        ] {
+            std::fs::write(&scenario, whole.replacen(sound, faulty, 1)).expect("written");
+            place.say(&["scenarios", "check", &scenario]);
+            place.say(&["run", &scenario, "--host", "127.0.0.1:1"]);
+        }
+    }
+}
+
+#[test]
+fn a_url_and_a_body_are_shown_without_the_secrets_in_them() {
+    let server = RawServer::start(echo);
+    let place = Place::new();
+    let json = CANARY.replace('\\', "\\\\").replace('"', "\\\"");
+    let encoded = percent_encoded(false, "-._~");
+    let body = format!("{{\"user\": \"me\", \"password\": \"{json}\"}}");
+    let broken = format!("{{\"user\": {{{{what}}}}, \"password\": \"{json}\"}}");
+    let quick = ["-t", "100ms", "-u", "2", "--wait", "20ms"];
+    for end in ["0", "1", "4", "9", "long", "ok", "raw"] {
+        let url = format!("{}/{end}", server.url());
+        let with_query = format!("{url}?a=1&api_key={encoded}&b=2");
+        let path = format!("/{end}?token={encoded}");
+        let host = server.url();
+        for arguments in [
+            &["run", "--get", &with_query][..],
+            &["run", "--get", &path, "--host", &host],
+            &["run", "--url", &url, "--body", &body],
+        ] {
+            let output = place.run(&[arguments, &quick].concat());
+            let expected = if end == "ok" { 0 } else { 1 };
+            assert_eq!(output.status.code(), Some(expected), "{}", text(&output));
+            place.has_reports();
+        }
+        for arguments in [
+            &["request", &with_query][..],
+            &["request", &with_query, "--json"],
+            &["request", &url, "--body", &body],
+            // Refused, and the place is shown.
+            &["run", "--url", &url, "--body", &broken],
+            &["run", "--get", &path],
+            &["run", "--get", &with_query, "--mock"],
+            &["run", "--host", &with_query],
+            &["request", &format!("{with_query}#{{}} x")],
+            &["run", "--get", &format!("{with_query}&c=^|")],
+            &["run", "--get", &format!("{with_query} x")],
+        ] {
+            place.say(arguments);
+        }
+    }
 }
 
 #[test]

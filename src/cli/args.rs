@@ -125,7 +125,8 @@ pub struct RunArgs {
         help_heading = "Target"
     )]
     pub api_key_env: String,
-    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated
+    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated, with one name too. {{holes}} are filled;
+    /// Host names a virtual host; 'Connection: close' means a connection for each request
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
     pub headers: Vec<String>,
     /// Of how connections are made.
@@ -360,7 +361,7 @@ pub struct RequestArgs {
     /// Method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// Header, e.g. --header 'Accept: text/plain'; may be repeated
+    /// Header, e.g. --header 'Accept: text/plain'; may be repeated, with one name too. {{holes}} are filled as in run
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
     /// Body: text, or @FILE
@@ -451,11 +452,12 @@ pub struct SocketArgs {
 /// How the stand-in behaves, for `mock` and `run --mock`.
 #[derive(Debug, Args)]
 pub struct StandInArgs {
-    /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s
+    /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s;
+    /// 0: with its registration, as in the real service
     #[arg(
         long,
         value_name = "POLLS|TIME",
-        default_value = "2",
+        default_value = "0",
         help_heading = "Stand-in"
     )]
     pub mock_ready_after: String,

@@ -9,7 +9,7 @@ use crate::engine::{Control, Order};
 use crate::io::{cpu, socket};
 use crate::mock::{Capacity, Mock, MockConfig, Ready, Runtime};
 use crate::plan::duration;
-use crate::report::units::grouped;
+use crate::report::units::{counted, grouped};
 
 use super::args::{MockArgs, StandInArgs};
 use super::signals::{Announce, Signals};
@@ -47,12 +47,13 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let control = std::sync::Arc::new(Control::default());
     let signals = Signals::listen(control.clone(), Announce::Nothing)?;
     say(format_args!(
-        "Ops-Core stand-in at {} ({}, {threads} thread(s)); Ctrl-C ends it",
+        "Ops-Core stand-in at {} ({}, {}); Ctrl-C ends it",
         match listen.is_unix() {
             true => place,
             false => format!("http://{}", stand_in.address()),
         },
-        stand_in.runtime()
+        stand_in.runtime(),
+        counted(threads as u64, "thread")
     ));
     let began = Instant::now();
     let is_over = || run_time.is_some_and(|run_time| began.elapsed() >= run_time);
@@ -62,9 +63,9 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     signals.on_run_over();
     let counts = stand_in.stop();
     say(format_args!(
-        "{} connections, {} agents",
-        grouped(counts.connections),
-        grouped(counts.agents)
+        "{}, {}",
+        counted(counts.connections, "connection"),
+        counted(counts.agents, "agent")
     ));
     for ((method, route, status), count) in &counts.answers {
         say(format_args!(

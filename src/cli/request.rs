@@ -1,18 +1,18 @@
 //! `opsurge request`: one request through the engine's own driver, connection and decoder, shown in full.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::io::IsTerminal;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use http::{HeaderName, HeaderValue, Method};
+use anyhow::{Context, Result};
 use serde::Serialize;
 use socket2::SockAddr;
 
 use crate::engine::connection::{Connection, Detail, Happening, State};
 use crate::engine::example;
+use crate::http::body::instead_of;
 use crate::http::buffers::Buffers;
-use crate::http::request::is_secret_field;
-use crate::http::response::{Expecting, Keep};
+use crate::http::request::{Cuts, Shared, Values, is_secret_field};
+use crate::http::response::{Expecting, Keep, field};
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
@@ -20,20 +20,29 @@ use crate::io::{
     Backend, ConnectionId, Dialer, Driver, DriverConfig, Event, Insert, Io, Sockets, probe,
 };
 use crate::metrics::outcome::Failure;
+use crate::plan::compile::{Context as Compile, compile};
 use crate::plan::duration;
+use crate::plan::place::{in_lines, in_one_line};
 use crate::plan::secrets::Secrets;
+use crate::report::units::grouped;
 
 use super::args::RequestArgs;
 use super::sockets::Connecting;
+use super::source::{Source, parse_header};
 use super::target::Target;
 use super::{Exit, cannot, say};
 
+/// Environment variable of `{{api_key}}`.
+const API_KEY_ENV: &str = "OPSCORE_API_KEY";
+/// Whose request is sent: that of the first user.
+const USER: u64 = 0;
 /// How long a connection is watched after its answer: with what comes then it would not be used again.
 const WATCH_NS: u64 = 50_000_000;
 /// Bytes of a body that are shown.
 const SHOWN_BODY_BYTES: usize = 64 * 1024;
-/// Bytes of the stream kept to show its head.
-const SHOWN_HEAD_BYTES: usize = 64 * 1024;
+/// Bytes of the stream kept to show the interim heads (1xx) in it, and how many of those are shown.
+const SHOWN_INTERIM_BYTES: usize = 64 * 1024;
+const SHOWN_INTERIM_HEADS: usize = 8;
 /// What `--json` prints. `outcome` is `ok` for any complete answer, else the kind of failure.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -49,7 +58,10 @@ struct Report {
 /// A finished exchange, with the bytes to be shown.
 struct Exchange {
     report: Report,
+    /// The first bytes that came: the interim heads, if there were any.
     stream: Vec<u8>,
+    /// The head of the final answer.
+    head: Vec<u8>,
     body: Vec<u8>,
 }
 
@@ -91,87 +103,67 @@ fn addresses_of(target: &Target, connecting: &Connecting) -> Result<Vec<SockAddr
 
 /// A request as bytes, and what the decoder has to know of it.
 struct Request {
-    head: Vec<u8>,
-    /// Sent from where it lies: it may be large.
-    body: Arc<Vec<u8>>,
+    /// What is made anew of each request: the head, and the body but for its long stretches.
+    rendered: Vec<u8>,
+    /// The long stretches, sent from where they lie, and their places.
+    shared: Vec<Shared>,
+    inserts: Vec<Insert>,
     expecting: Expecting,
+    /// It says that it is the last one on its connection.
+    closes: bool,
     secrets: Secrets,
 }
 
 impl Request {
+    /// The request that `run --url` sends first: the same checks, fields and holes.
     fn from_args(args: &RequestArgs, target: &Target) -> Result<Self> {
-        let body = args.body.as_deref().map(read_body).transpose()?;
-        let method = match (&args.method, &body) {
-            (Some(method), _) => method.clone(),
-            (None, Some(_)) => "POST".into(),
-            (None, None) => "GET".into(),
+        let method = args.method.as_deref();
+        if let Some(method) = method {
+            http::Method::from_bytes(method.as_bytes())
+                .with_context(|| format!("-X {method} is not a method (RFC 9110 section 9.1)"))?;
+        }
+        let source = Source::of_url("the URL", method, &target.path, args.body.as_deref());
+        let headers = args.headers.iter().map(|header| parse_header(header));
+        let headers: Vec<(String, String)> = headers.collect::<Result<_>>()?;
+        let context = Compile {
+            headers: &headers,
+            any_method: true,
+            api_key: std::env::var(API_KEY_ENV)
+                .ok()
+                .filter(|key| !key.is_empty()),
+            env: &|name| std::env::var(name).ok(),
+            read: &|name| source.read(name),
+            ..Compile::plain(&target.authority)
         };
-        let method = Method::from_bytes(method.as_bytes())
-            .with_context(|| format!("-X {method} is not a method (RFC 9110 section 9.1)"))?;
-        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
-        for header in &args.headers {
-            fields.push(parse_header(header)?);
-        }
-        let has = |name: &str| fields.iter().any(|(given, _)| given == name);
-        let mut head = format!("{method} {} HTTP/1.1\r\n", target.path);
-        if !has("host") {
-            head += &format!("Host: {}\r\n", target.authority);
-        }
-        if !has("user-agent") {
-            head += concat!("User-Agent: opsurge/", env!("CARGO_PKG_VERSION"), "\r\n");
-        }
-        let mut bytes = head.into_bytes();
-        for (name, value) in &fields {
-            bytes.extend_from_slice(name.as_str().as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.extend_from_slice(b"\r\n");
-        }
-        let length = body.as_ref().map_or(0, Vec::len);
-        let sends_body = body.is_some() || method == Method::POST || method == Method::PUT;
-        if sends_body && !has("content-length") {
-            bytes.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        let expecting = match method {
-            Method::HEAD => Expecting::Head,
-            Method::CONNECT => Expecting::Connect,
-            _ => Expecting::Body,
+        let scenario = compile(&source.origin, &source.text, &context)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+        let wall_ns = now.unwrap_or_default().as_nanos() as u64;
+        let (user, fresh) = scenario.first_values(0, USER, seed, wall_ns);
+        let step = &scenario.steps[0];
+        let mut rendered = vec![0; step.template.bytes_max()];
+        let mut cuts = Cuts::default();
+        let values = Values {
+            user: &user,
+            fresh: &fresh,
         };
-        let mut secrets = Secrets::default();
-        for (name, value) in &fields {
-            secrets.add_field(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
-        }
+        let length = step.template.render(values, &mut rendered, &mut cuts);
+        rendered.truncate(length);
+        let shared = step.template.shared().to_vec();
+        let inserts = cuts[..shared.len()].iter().enumerate();
         Ok(Self {
-            head: bytes,
-            body: Arc::new(body.unwrap_or_default()),
-            expecting,
-            secrets,
+            rendered,
+            inserts: inserts.map(|(shared, &at)| Insert { at, shared }).collect(),
+            shared,
+            expecting: step.expecting,
+            closes: step.closes,
+            secrets: scenario.secrets.clone(),
         })
     }
-}
 
-/// `NAME: VALUE` -> a field, checked (RFC 9110 section 5).
-///
-/// # Errors
-/// With the reason; the value is not repeated, it may be a secret.
-pub(super) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue)> {
-    let Some((name, value)) = text.split_once(':') else {
-        bail!("--header takes 'NAME: VALUE', with a colon between the two");
-    };
-    let name = HeaderName::from_bytes(name.trim().as_bytes()).context(
-        "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
-    )?;
-    let value = HeaderValue::from_str(value.trim()).with_context(|| {
-        format!("--header {name}: the value has a character that no field may have")
-    })?;
-    Ok((name, value))
-}
-
-fn read_body(text: &str) -> Result<Vec<u8>> {
-    match text.strip_prefix('@') {
-        None => Ok(text.as_bytes().to_vec()),
-        Some(path) => std::fs::read(path).with_context(|| format!("--body @{path} cannot be read")),
+    fn bytes(&self) -> usize {
+        let shared = self.shared.iter().map(|shared| shared.len());
+        self.rendered.len() + shared.sum::<usize>()
     }
 }
 
@@ -186,8 +178,8 @@ fn exchange_on(
         addresses,
         sockets,
         slots: 1,
-        rendered_bytes_max: request.head.len(),
-        shared: vec![Arc::clone(&request.body)],
+        rendered_bytes_max: request.rendered.len(),
+        shared: request.shared.clone(),
     };
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
     let clock = Clock::start();
@@ -231,7 +223,7 @@ fn exchange<D: Driver>(
                 }
                 continue;
             }
-            let room = SHOWN_HEAD_BYTES.saturating_sub(stream.len());
+            let room = SHOWN_INTERIM_BYTES.saturating_sub(stream.len());
             stream.extend_from_slice(&bytes[..bytes.len().min(room)]);
             let sending = driver.is_sending(event.connection);
             let happening = connection.on(event.io, bytes, sending, &mut buffers);
@@ -241,15 +233,19 @@ fn exchange<D: Driver>(
             match happening {
                 Happening::StillReading => {}
                 Happening::Opened => {
-                    let head_bytes = request.head.len();
-                    connection.on_submitted(1, head_bytes + request.body.len());
-                    connection.await_answer(request.expecting, Keep::body(SHOWN_BODY_BYTES));
-                    driver.send_buffer()[..head_bytes].copy_from_slice(&request.head);
-                    let body = Insert {
-                        at: head_bytes,
-                        shared: 0,
+                    let rendered = request.rendered.len();
+                    let keep = Keep {
+                        head: true,
+                        body_bytes: SHOWN_BODY_BYTES,
                     };
-                    driver.submit_send_around(id_of(&connection), head_bytes, &[body]);
+                    connection.on_submitted(1, request.bytes());
+                    connection.await_answer(request.expecting, keep);
+                    driver.send_buffer()[..rendered].copy_from_slice(&request.rendered);
+                    let id = id_of(&connection);
+                    match &request.inserts[..] {
+                        [] => driver.submit_send(id, rendered),
+                        inserts => driver.submit_send_around(id, rendered, inserts),
+                    }
                 }
                 Happening::Failed(..)
                     if connection.state == State::Connecting && route + 1 < routes =>
@@ -276,11 +272,14 @@ fn exchange<D: Driver>(
         }
     };
     let mut report = report(end, &connection, reaped_ns - begun_ns, &request.secrets);
-    report.reusable =
-        report.reusable && !followed && stays_quiet(&mut driver, id_of(&connection), reaped_ns);
+    report.reusable = report.reusable
+        && !request.closes
+        && !followed
+        && stays_quiet(&mut driver, id_of(&connection), reaped_ns);
     Exchange {
         report,
         stream,
+        head: connection.decoder.head().to_vec(),
         body: connection.decoder.body().to_vec(),
     }
 }
@@ -343,26 +342,47 @@ fn report(end: Happening, connection: &Connection, elapsed_ns: u64, secrets: &Se
 
 fn show(request: &Request, exchange: &Exchange) {
     let report = &exchange.report;
-    for line in head_lines(&request.head, &request.secrets) {
+    let secrets = &request.secrets;
+    for line in head_lines(&request.rendered, secrets) {
         say(format_args!("> {line}"));
     }
     say("");
     if report.status.is_some() {
-        for line in head_lines(&exchange.stream, &request.secrets) {
+        let interim = heads(&exchange.stream).take(report.interim as usize);
+        for head in interim.take(SHOWN_INTERIM_HEADS) {
+            head_lines(head, secrets)
+                .iter()
+                .for_each(|line| say(format_args!("< {line}")));
+            say("<");
+        }
+        let more = u64::from(report.interim).saturating_sub(SHOWN_INTERIM_HEADS as u64);
+        if more > 0 {
+            say(format_args!(
+                "… and {} more interim answers (1xx)",
+                grouped(more)
+            ));
+        }
+        for line in head_lines(&exchange.head, secrets) {
             say(format_args!("< {line}"));
         }
         say("");
+        let encoding = field(&exchange.head, "content-encoding");
+        let for_terminal = std::io::stdout().is_terminal();
         if !exchange.body.is_empty() {
-            // A server may repeat what it was sent.
-            let body = String::from_utf8_lossy(&exchange.body);
-            let is_whole = report.body_bytes == exchange.body.len() as u64;
-            say(match is_whole {
-                true => request.secrets.mask(&body),
-                false => request.secrets.mask_cut(&body),
-            });
+            let body = shown_body(
+                &exchange.body,
+                report.body_bytes,
+                encoding.as_deref(),
+                secrets,
+            );
+            say(if for_terminal { in_lines(&body) } else { body });
         }
-        if report.body_bytes > exchange.body.len() as u64 {
-            say(format_args!("… {} bytes in all", report.body_bytes));
+        let is_shown_in_part = report.body_bytes > exchange.body.len() as u64;
+        if is_shown_in_part {
+            say(format_args!(
+                "… {} bytes in all",
+                grouped(report.body_bytes)
+            ));
         }
     }
     let elapsed_ms = report.elapsed_us / 1_000.0;
@@ -374,7 +394,7 @@ fn show(request: &Request, exchange: &Exchange) {
         (None, status) => say(format_args!(
             "status {}, {} bytes of body, {elapsed_ms:.3} ms with connect, connection {}",
             status.unwrap_or_default(),
-            report.body_bytes,
+            grouped(report.body_bytes),
             if report.reusable {
                 "reusable"
             } else {
@@ -384,15 +404,70 @@ fn show(request: &Request, exchange: &Exchange) {
     }
 }
 
-/// The lines of a head up to the empty one, secrets masked.
+/// A body as it is shown: what is no text is only named. A server may repeat what it was sent.
+fn shown_body(body: &[u8], bytes: u64, encoding: Option<&[u8]>, secrets: &Secrets) -> String {
+    if let Some(said) = instead_of(body, bytes, encoding) {
+        return said;
+    }
+    let text = String::from_utf8_lossy(body);
+    match bytes == body.len() as u64 {
+        true => secrets.mask(&text),
+        false => secrets.mask_cut(&text),
+    }
+}
+
+/// The whole heads that a stream begins with, one after the other.
+fn heads(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = stream;
+    std::iter::from_fn(move || {
+        // A line may end in LF alone (RFC 9112 section 2.2).
+        let ends = [&b"\n\r\n"[..], b"\n\n"];
+        let end = |end: &&[u8]| {
+            rest.windows(end.len())
+                .position(|it| it == *end)
+                .map(|at| at + end.len())
+        };
+        let (head, after) = rest.split_at(ends.iter().filter_map(end).min()?);
+        rest = after;
+        Some(head)
+    })
+}
+
+/// The lines of a head up to the empty one: secrets masked, what a terminal would obey escaped.
 fn head_lines(bytes: &[u8], secrets: &Secrets) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    text.split("\r\n")
+    let head = heads(bytes).next().unwrap_or(bytes);
+    let text = String::from_utf8_lossy(head);
+    text.lines()
         .take_while(|line| !line.is_empty())
         .map(|line| match line.split_once(':') {
             Some((name, _)) if is_secret_field(name) => format!("{}: ***", secrets.mask(name)),
             // A server may repeat a secret anywhere, and a long head is cut anywhere.
             _ => secrets.mask_cut(line),
         })
+        .map(|line| in_one_line(&line))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_cut_where_they_end() {
+        let stream = b"HTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 100 C\n\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\n\nx";
+        let found: Vec<&[u8]> = heads(stream).take(3).collect();
+        assert!(found[0].ends_with(b"Link: a\r\n\r\n") && found[1] == b"HTTP/1.1 100 C\n\n");
+        let lines = head_lines(found[2], &Secrets::default());
+        assert_eq!(lines, ["HTTP/1.1 200 OK", "A: b"]);
+        assert_eq!(heads(b"HTTP/1.1 200").count(), 0);
+    }
+
+    #[test]
+    fn nothing_of_a_head_is_obeyed_by_a_terminal() {
+        let lines = head_lines(
+            b"HTTP/1.1 200 \x1b[2J\r\nX: \xc2\x9b31m\x08\r\n\r\n",
+            &Secrets::default(),
+        );
+        assert_eq!(lines, [r"HTTP/1.1 200 \u{1b}[2J", r"X: \u{9b}31m\u{8}"]);
+    }
 }

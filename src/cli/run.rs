@@ -83,9 +83,9 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         (Some(ns), None) => format!("for {}", duration::show(Duration::from_nanos(ns))),
         (Some(ns), Some(all)) => {
             let time = duration::show(Duration::from_nanos(ns));
-            format!("for {} iterations or {time}", grouped(all))
+            format!("for {} or {time}", counted(all, "iteration"))
         }
-        (None, Some(all)) => format!("for {} iterations", grouped(all)),
+        (None, Some(all)) => format!("for {}", counted(all, "iteration")),
         (None, None) => "until Ctrl-C".to_owned(),
     };
     let load = match &plan.open {

@@ -9,10 +9,12 @@ use anyhow::Result;
 use crate::analysis::criteria::Purpose;
 use crate::plan::compile::{Context, compile};
 use crate::plan::feeder::Order;
+use crate::plan::place::in_one_line;
+use crate::plan::random::Keyed;
 use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
 use crate::plan::wait::Wait;
 use crate::plan::{BUILTIN, FORMAT, duration};
-use crate::report::units::grouped;
+use crate::report::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};
@@ -22,6 +24,9 @@ use super::{Exit, rules, say, wishes};
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
 /// Most numbers of users that rates are shown for, beside each other.
 const COLUMNS_MAX: usize = 4;
+/// Whose requests are shown, and of which run.
+const USER_SHOWN: u64 = 0;
+const SEED_SHOWN: u64 = 0;
 /// Bytes of a request that are shown.
 const SHOWN_BYTES: usize = 4_096;
 
@@ -177,7 +182,7 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
         let cells: String = cells.iter().map(|cell| format!("{cell:>16}")).collect();
         let _ = writeln!(text, "  {name:<40} {share:>8}{cells}");
     };
-    let titles = users.iter().map(|&n| format!("{} users", grouped(n)));
+    let titles = users.iter().map(|&n| counted(n, "user"));
     row("", "share", titles.collect());
     let rates = |requests: f64| {
         let rate = |&n: &u64| format!("{:.1}/s", n as f64 * requests / pass_s);
@@ -270,17 +275,23 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall_ns = now.unwrap_or_default().as_nanos() as u64;
-    let request = scenario.first_request(index, 0, 0, wall_ns);
-    let shown = String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).into_owned();
-    let shown = scenario.secrets.mask(&shown);
-    let (request_line, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
-    // What answers bring stands there percent-encoded.
-    let names = scenario.variables.names();
-    let request_line = names.fold(request_line.to_owned(), |line, name| {
-        line.replace(&format!("%3C{name}%3E"), &format!("<{name}>"))
+    let request = scenario.first_request(index, USER_SHOWN, SEED_SHOWN, wall_ns);
+    let shown =
+        String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).replace('\r', "");
+    // What answers bring stands there as `<name>`, percent-encoded in a path: a hole, which is no secret.
+    let names: Vec<&str> = scenario.variables.names().collect();
+    let with_holes = names.iter().fold(shown, |text, name| {
+        let text = text.replace(&format!("%3C{name}%3E"), &format!("{{{{{name}}}}}"));
+        text.replace(&format!("<{name}>"), &format!("{{{{{name}}}}}"))
     });
+    let secrets = scenario.secrets_of_row(USER_SHOWN, Keyed::new(SEED_SHOWN));
+    let masked = secrets.mask_own(&with_holes);
+    let shown = names.iter().fold(masked, |text, name| {
+        text.replace(&format!("{{{{{name}}}}}"), &format!("<{name}>"))
+    });
+    let (request_line, rest) = shown.split_once('\n').unwrap_or((&shown, ""));
     for line in request_line.lines().chain(rest.trim_end().lines()) {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", in_one_line(line));
     }
     if request.len() > SHOWN_BYTES {
         let rest = (request.len() - SHOWN_BYTES) as u64;

@@ -59,13 +59,16 @@ impl Source {
                 )
             }
         };
-        let method = match (method, &args.body) {
-            (Some(method), _) => method,
-            (None, Some(_)) => "POST",
-            (None, None) => "GET",
-        };
-        let text = of_one_step(method, &path, args.body.as_deref());
-        Ok((Self::new(flag, text, Path::new(".")), target))
+        Ok((
+            Self::of_url(flag, method, &path, args.body.as_deref()),
+            target,
+        ))
+    }
+
+    /// A scenario of one step.
+    pub fn of_url(origin: &str, method: Option<&str>, path: &str, body: Option<&str>) -> Self {
+        let method = method.unwrap_or(if body.is_some() { "POST" } else { "GET" });
+        Self::new(origin, of_one_step(method, path, body), Path::new("."))
     }
 
     fn new(origin: &str, text: String, folder: &Path) -> Self {
@@ -107,6 +110,21 @@ impl Source {
     }
 }
 
+/// `NAME: VALUE` -> a field's name and value as typed. What they may be is checked where they are compiled.
+///
+/// # Errors
+/// With the reason; nothing is repeated, it may be a secret.
+pub(super) fn parse_header(text: &str) -> Result<(String, String)> {
+    let Some((name, value)) = text.split_once(':') else {
+        bail!("--header takes 'NAME: VALUE', with a colon between the two");
+    };
+    let name = name.trim();
+    http::HeaderName::from_bytes(name.as_bytes()).context(
+        "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
+    )?;
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
 /// Where a scenario lies. A pipe (`<(...)`, `/dev/stdin`) is in no folder of the user's, but what one of these names may
 /// be a file.
 fn folder_of(path: &Path) -> PathBuf {
@@ -131,8 +149,9 @@ pub(super) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)
             true => format!("no scenario \"{name}\""),
             false => "there is no such scenario".to_owned(),
         };
+        let stop = if near.is_empty() { "." } else { "" };
         bail!(
-            "{called}{near} Built in: {}; or name a file ending in .toml",
+            "{called}{near}{stop} Built in: {}; or name a file ending in .toml",
             all.join(", ")
         );
     };

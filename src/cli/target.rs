@@ -7,6 +7,8 @@ use http::Uri;
 use socket2::SockAddr;
 
 use crate::io::socket;
+use crate::plan::members::{self, Author};
+use crate::plan::place::in_one_line;
 
 /// Time that the trial connections may take before a run is called off.
 pub(super) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
@@ -37,9 +39,14 @@ impl Target {
             false => format!("http://{text}"),
         };
         let shown = shown(text);
-        let uri: Uri = with_scheme
-            .parse()
-            .with_context(|| format!("{flag} {shown} is not a URL; write http://localhost:8000"))?;
+        let uri: Uri = with_scheme.parse().with_context(|| {
+            match text.contains(char::is_whitespace) {
+                true => format!(
+                    "{flag} {shown} is not a URL: it has a blank, which a path or query has as %20"
+                ),
+                false => format!("{flag} {shown} is not a URL; write http://localhost:8000"),
+            }
+        })?;
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => bail!(
@@ -111,12 +118,13 @@ impl Target {
     }
 }
 
-/// A URL, or what was typed in the place of one, as an error may repeat it: without credentials, and no further than to
-/// its first space, as in a header that was meant for `--header`.
+/// A URL, or what was typed in the place of one, as an error may repeat it: without credentials in it or its query, and
+/// no further than to its first space, as in a header that was meant for `--header`.
 pub(super) fn shown(text: &str) -> String {
+    let text = in_one_line(&members::mask(text, Author::Other));
     let (scheme, rest) = match text.find("://") {
         Some(at) => text.split_at(at + 3),
-        None => ("", text),
+        None => ("", &text[..]),
     };
     // A password may have any character, so its end is the last @.
     let (hidden, rest) = match rest.rfind('@') {
@@ -176,6 +184,7 @@ mod tests {
         check("https://localhost", Err("not TLS"));
         check("ftp://localhost", Err("the scheme is ftp"));
         check("http://", Err("--host http://"));
+        check("http://localhost/a b", Err("it has a blank"));
         check("http://local host", Err("is not a URL"));
         check("http://localhost:99999", Err("port"));
         check("http://localhost:0", Err("port 0"));

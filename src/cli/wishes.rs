@@ -18,9 +18,8 @@ use crate::report::units::grouped;
 use super::args::{ArrivalsChoice, RunArgs};
 use super::cores::Cores;
 use super::prepare::connections_allowed;
-use super::request::parse_header;
 use super::sockets::Connecting;
-use super::source::Source;
+use super::source::{Source, parse_header};
 use super::target::Target;
 use super::{cannot, mock, rules};
 
@@ -98,9 +97,7 @@ impl<'a> Wishes<'a> {
         };
         let mut headers = Vec::new();
         for header in &args.headers {
-            let (name, value) = parse_header(header)?;
-            let value = value.to_str().context("--header: the value is not ASCII")?;
-            headers.push((name.to_string(), value.to_owned()));
+            headers.push(parse_header(header)?);
         }
         let run_time = time("--run-time", args.run_time.as_deref())?;
         if run_time == Some(Duration::ZERO) {
@@ -218,6 +215,7 @@ impl<'a> Wishes<'a> {
             headers: &self.headers,
             wait: self.wait,
             pause: self.pause,
+            any_method: false,
         };
         Ok(compile(&self.source.origin, &self.source.text, &context)?)
     }

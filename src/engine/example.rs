@@ -1,8 +1,10 @@
 //! The one example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
+use crate::http::body::instead_of;
 use crate::http::response::{self, Invalid};
 use crate::metrics::outcome::Failure;
-use crate::plan::expect::Unmet;
+use crate::metrics::recorder::Example;
+use crate::plan::expect::{Reply, Unmet};
 use crate::plan::place::in_one_line;
 use crate::plan::scenario::{Scenario, Step};
 use crate::plan::secrets::Secrets;
@@ -24,22 +26,32 @@ pub fn body_bytes_max(scenario: &Scenario) -> usize {
     steps.map(body_bytes_of).max().unwrap_or(BYTES)
 }
 
-/// What the server said along with an unexpected status, or instead of the expected content.
-pub fn of_reply(status: u16, unmet: Option<&Unmet<'_>>, body: &[u8], secrets: &Secrets) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
-    let text = match body.len() < BYTES {
-        true => secrets.mask(text.trim()),
-        false => secrets.mask_cut(text.trim()),
+/// Why an answer counts as a failure, and what it said: the status, the reason, then the body as far as there is room.
+/// `body_bytes` is the length of the whole body.
+pub fn of_reply(
+    status: u16,
+    unmet: Option<&Unmet<'_>>,
+    reply: Reply<'_>,
+    body_bytes: u64,
+    secrets: &Secrets,
+) -> Example {
+    let shown = &reply.body[..reply.body.len().min(BYTES)];
+    let encoding = response::field(reply.head, "content-encoding");
+    let body = instead_of(shown, body_bytes, encoding.as_deref()).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(shown);
+        match shown.len() < BYTES {
+            true => secrets.mask(text.trim()),
+            false => secrets.mask_cut(text.trim()),
+        }
+    });
+    let reason = unmet.map(|unmet| in_one_line(&unmet.said(secrets)));
+    let said = match (&reason, in_one_line(&body)) {
+        (None, body) if body.is_empty() => format!("{status} with an empty body"),
+        (None, body) => format!("{status} {body}"),
+        (Some(reason), body) if body.is_empty() => format!("{status} {reason}: the body is empty"),
+        (Some(reason), body) => format!("{status} {reason}: {body}"),
     };
-    let lack = unmet.map_or_else(String::new, |unmet| format!(" {}:", unmet.said(secrets)));
-    if text.is_empty() {
-        return match unmet {
-            None => format!("{status} with an empty body"),
-            Some(_) => format!("{status}{lack} the body is empty"),
-        };
-    }
-    let escaped = in_one_line(&text);
-    format!("{status}{lack} {escaped}")
+    Example { reason, said }
 }
 
 /// What is known of a request that was open when the load ended, and had no answer when the drain did.

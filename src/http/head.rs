@@ -1,5 +1,6 @@
 //! The head of a response -> status, framing and whether the connection may be used again.
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Response, Status};
@@ -54,7 +55,8 @@ pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, 
         return Err(Invalid::HeadTooLong);
     }
     let status = response.code.unwrap_or_default();
-    if !(100..=599).contains(&status) {
+    // From 600 on a status is of no class that HTTP defines, and an answer all the same (RFC 9110 section 15).
+    if !(100..=999).contains(&status) {
         return Err(Invalid::Status);
     }
     let mut fields = Fields::default();
@@ -96,15 +98,25 @@ fn parser() -> ParserConfig {
     config
 }
 
-/// The value of the first field of this name in a complete head, without the blanks around it.
-pub(super) fn field<'h>(head: &'h [u8], name: &str) -> Option<&'h [u8]> {
+/// The value of the first field of this name in a complete head, without the blanks around it; where it was folded over
+/// several lines, they are joined by a space (RFC 9112 section 5.2).
+pub(super) fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
     let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let mut response = Response::new(&mut []);
     let parsed = parser().parse_response_with_uninit_headers(&mut response, head, &mut storage);
     parsed.ok()?;
     let named = |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
     let found = response.headers.iter().find(named)?;
-    Some(found.value.trim_ascii())
+    let value = found.value.trim_ascii();
+    if !value.contains(&b'\n') {
+        return Some(Cow::Borrowed(value));
+    }
+    let lines: Vec<&[u8]> = value
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .collect();
+    Some(Cow::Owned(lines.join(&b' ')))
 }
 
 impl Fields {
@@ -160,4 +172,21 @@ fn number(digits: &[u8]) -> Option<u64> {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
         sum.checked_mul(10)?.checked_add(u64::from(digit))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folded_field_is_one_line() {
+        let head =
+            b"HTTP/1.1 200 OK\r\nA: b\r\nX-Id:  one\r\n  two\r\n\t three \r\nB: \r\n c\r\n\r\n";
+        let found =
+            |name| field(head, name).map(|value| String::from_utf8_lossy(&value).into_owned());
+        assert_eq!(found("x-id").as_deref(), Some("one two three"));
+        assert_eq!(found("A").as_deref(), Some("b"));
+        assert_eq!(found("B").as_deref(), Some("c"));
+        assert_eq!(found("C"), None);
+    }
 }

@@ -406,13 +406,73 @@ pub fn write_decimal(mut number: u64, out: &mut [u8]) -> usize {
     count
 }
 
-/// Whether a field of this name brings a secret: credentials, a key, a token, a session.
+/// Whether a field, or a member of a query, a form or JSON, of this name brings a secret: credentials, a key, a token, a
+/// session. Letters' case, and what stands between words, make no difference.
 pub fn is_secret_field(name: &str) -> bool {
-    const PARTS: [&str; 7] = [
-        "auth", "cookie", "key", "token", "secret", "passw", "session",
+    const PARTS: [&str; 11] = [
+        "cookie",
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "passcode",
+        "session",
+        "credential",
+        "signature",
+        "jwt",
+        "csrf",
     ];
-    let name = name.to_ascii_lowercase();
-    PARTS.iter().any(|part| name.contains(part))
+    /// Keys that open nothing.
+    const PLAIN_KEYS: [&str; 8] = [
+        "sort",
+        "primary",
+        "foreign",
+        "partition",
+        "public",
+        "cache",
+        "idempotency",
+        "surrogate",
+    ];
+    const WORDS: [&str; 6] = ["pwd", "pin", "otp", "sig", "sid", "bearer"];
+    // Of words of every script these are the letters that ours have.
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = plain.to_ascii_lowercase();
+    if PARTS.iter().any(|part| plain.contains(part)) {
+        return !plain.contains("tokeniz");
+    }
+    // Authors write, and do not authorize.
+    let is_auth = |(at, _): (usize, &str)| {
+        let rest = &plain[at..];
+        !rest.starts_with("author") || rest.starts_with("authori")
+    };
+    if plain.match_indices("auth").any(is_auth) {
+        return true;
+    }
+    let words = words_of(name);
+    let is_key = |word: &String| word.ends_with("key") || word.ends_with("keys");
+    let is_plain_key = PLAIN_KEYS
+        .iter()
+        .any(|plain_key| plain.starts_with(plain_key));
+    words.iter().any(|word| WORDS.contains(&word.as_str()))
+        || (words.iter().any(is_key) && !is_plain_key)
+}
+
+/// The words of a name in small letters: `apiKey_id` has three.
+fn words_of(name: &str) -> Vec<String> {
+    let mut spaced = String::with_capacity(2 * name.len());
+    let mut was_small = false;
+    for character in name.chars() {
+        if was_small && character.is_ascii_uppercase() {
+            spaced.push(' ');
+        }
+        was_small = character.is_ascii_lowercase() || character.is_ascii_digit();
+        spaced.push(if character.is_ascii_alphanumeric() {
+            character.to_ascii_lowercase()
+        } else {
+            ' '
+        });
+    }
+    spaced.split_whitespace().map(str::to_owned).collect()
 }
 
 /// What is secret in such a field's value: the whole, and what a server may repeat of it alone, which is the part
@@ -582,10 +642,37 @@ mod tests {
             "X-Api-Key",
             "X-Auth-Token",
             "X-Session",
+            "Proxy-Authenticate",
+            "X-Amz-Signature",
+            "api_key",
+            "apikey",
+            "accessKey",
+            "key",
+            "private_key",
+            "passwd",
+            "passphrase",
+            "db_pwd",
+            "client-secret",
+            "credentials",
+            "oauth_verifier",
+            "sessionId",
         ] {
             assert!(is_secret_field(name), "{name}");
         }
-        for name in ["Accept", "X-Team", "Content-Type", "User-Agent"] {
+        for name in [
+            "Accept",
+            "X-Team",
+            "Content-Type",
+            "User-Agent",
+            "author",
+            "authors",
+            "keyboard",
+            "sort_key",
+            "Idempotency-Key",
+            "shipping",
+            "signal",
+            "tokenizer",
+        ] {
             assert!(!is_secret_field(name), "{name}");
         }
         let of = |value| secrets_of_field(value).collect::<Vec<_>>();

@@ -7,8 +7,8 @@ use super::interval::{ArrivalsSoFar, Interval};
 use super::latencies::{Latencies, Size};
 use super::outcome::{Failure, Outcome};
 
-/// Statuses are below this.
-const STATUSES: usize = 600;
+/// Statuses are below this: they have three digits (RFC 9110 section 15).
+const STATUSES: usize = 1_000;
 /// Most kinds of error with an example that one shard keeps.
 const EXAMPLES_MAX: usize = 256;
 
@@ -130,8 +130,23 @@ pub struct ErrorCount {
     pub first_ns: u64,
     /// Last one, since the start.
     pub last_ns: u64,
-    /// What one of them said.
-    pub example: String,
+    /// What is known of one of them.
+    pub example: Example,
+}
+
+/// What is known of one failed request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Example {
+    /// What was expected of its answer and not found, if that is why it failed; `said` has it too.
+    pub reason: Option<String>,
+    /// All of it.
+    pub said: String,
+}
+
+impl From<String> for Example {
+    fn from(said: String) -> Self {
+        Self { reason: None, said }
+    }
 }
 
 /// The three moments of a request, on the shard's clock.
@@ -236,18 +251,18 @@ impl Recorder {
     }
 
     /// What a failed request said; the first of its kind and status is kept. Before its [`Recorder::record`].
-    pub fn example(
+    pub fn example<E: Into<Example>>(
         &mut self,
         step: usize,
         failure: Failure,
         status: u16,
-        say: impl FnOnce() -> String,
+        say: impl FnOnce() -> E,
     ) {
         let counts = &mut self.counts.steps[step];
         let bounded = counts.errors.len() < EXAMPLES_MAX;
         let error = counts.error(failure, status);
-        if error.example.is_empty() && bounded {
-            error.example = say();
+        if error.example.said.is_empty() && bounded {
+            error.example = say().into();
         }
     }
 
@@ -508,7 +523,7 @@ impl StepCounts {
                 count: 0,
                 first_ns: u64::MAX,
                 last_ns: 0,
-                example: String::new(),
+                example: Example::default(),
             });
             self.errors.len() - 1
         });
@@ -560,7 +575,7 @@ impl AddAssign<&Self> for StepCounts {
             error.count += more.count;
             error.first_ns = error.first_ns.min(more.first_ns);
             error.last_ns = error.last_ns.max(more.last_ns);
-            if error.example.is_empty() {
+            if error.example.said.is_empty() {
                 error.example.clone_from(&more.example);
             }
         }
@@ -616,7 +631,7 @@ mod tests {
         for (done_ns, text) in [(2_000_000, "first"), (9_000_000, "second")] {
             recorder.on_started(0);
             let (failure, status) = (Failure::Status, 500);
-            recorder.example(0, failure, status, || text.into());
+            recorder.example(0, failure, status, || text.to_owned());
             let outcome = Outcome::Failed { failure, status };
             recorder.record(0, outcome, times(0, 0, done_ns), 0, 0);
         }
@@ -630,7 +645,7 @@ mod tests {
             (error.count, error.first_ns, error.last_ns),
             (2, 1_999_000, 8_999_000)
         );
-        assert_eq!(error.example, "first");
+        assert_eq!(error.example.said, "first");
         assert_eq!(step.statuses[500], 2);
     }
 

@@ -67,7 +67,7 @@ impl Default for MockConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             cores: Vec::new(),
             api_key: "test-api-key".into(),
-            ready: Ready::AfterPolls(2),
+            ready: Ready::AfterPolls(0),
             published_500: false,
             runtime: Runtime::Auto,
             capacity: None,

@@ -4,7 +4,7 @@ use crate::http::response::Keep;
 
 use super::compile::read_duration;
 use super::expect::{Expect, Extract, FoundIn, PollFailure, Rule, StatusSet};
-use super::place::{ScenarioError, did_you_mean};
+use super::place::{ScenarioError, did_you_mean, label};
 use super::pointer::Pointer;
 use super::scenario::{BODY_BYTES_KEPT, Repeat};
 use super::toml::{Item, Table};
@@ -45,7 +45,7 @@ pub(super) fn read_hints(item: &Item<'_>) -> Result<Vec<(u16, String)>, Scenario
     let mut hints = Vec::new();
     for (key, span, item) in item.table()?.entries() {
         match key.parse() {
-            Ok(status @ 100..=599) => hints.push((status, item.text()?.to_owned())),
+            Ok(status @ 100..=999) => hints.push((status, label(item.text()?))),
             _ => {
                 let reason = format!("\"{key}\" is no status; write for example 404 = \"why\"");
                 return Err(item.source.error(span, reason));
@@ -108,7 +108,7 @@ fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
     }
     items
         .iter()
-        .map(|item| item.integer(200..=599).map(|status| status as u16))
+        .map(|item| item.integer(200..=999).map(|status| status as u16))
         .collect()
 }
 

@@ -10,9 +10,9 @@ use super::duration;
 use super::feeder::{self, Feeder, Order};
 use super::load::{Point, Staircase};
 use super::open::RatePoint;
-use super::place::{ScenarioError, Source, did_you_mean};
+use super::place::{ScenarioError, Source, did_you_mean, label};
 use super::request::read_headers;
-use super::scenario::{LoadDefaults, RuleText, Scenario};
+use super::scenario::{Credentials, LoadDefaults, MetricLabel, RuleText, Scenario};
 use super::secrets::Secrets;
 use super::step::{Compiler, names_of_extracted};
 use super::text::{Holes, Texts, check_name};
@@ -40,8 +40,10 @@ pub struct Context<'c> {
     pub env: &'c dyn Fn(&str) -> Option<String>,
     /// Gives the contents of a file that the scenario names, the same ones each time; the error is the reason.
     pub read: &'c dyn Fn(&str) -> Result<Shared, String>,
-    /// Fields for every request, from the command line; checked.
+    /// Fields for every request, from the command line: names as typed, and values, with holes.
     pub headers: &'c [(String, String)],
+    /// Methods beside those that a scenario can have are allowed.
+    pub any_method: bool,
     /// Instead of the scenario's wait.
     pub wait: Option<Wait>,
     /// Instead of the pauses after steps.
@@ -59,6 +61,7 @@ impl<'c> Context<'c> {
             env: &|_| None,
             read: &|_| Err("files are not read here".into()),
             headers: &[],
+            any_method: false,
             wait: None,
             pause: None,
         }
@@ -94,6 +97,8 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         fresh: Vec::new(),
         fresh_bytes: 0,
         secrets: Secrets::default(),
+        has_api_key: false,
+        with_api_key: Vec::new(),
     };
     let start = root.read("start", Item::list)?.unwrap_or_default();
     let tasks = root.read("task", Item::list)?.unwrap_or_default();
@@ -116,9 +121,12 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
     let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
     let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
+    let is_with_key =
+        |label: &MetricLabel| matches!(label.carries.credentials, Credentials::ApiKey(_));
+    let has_key = compiler.metrics.iter().any(is_with_key);
     Ok(Scenario {
-        name,
-        about: about.to_owned(),
+        name: label(&name),
+        about: label(about),
         has_own_timeouts: has_timeouts || has_deadlines,
         has_deadlines,
         steps: compiler.steps,
@@ -136,7 +144,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         fail_if,
         require,
         secrets: compiler.texts.secrets,
-        api_key_is_default: context.api_key.is_none() && key_default.is_some(),
+        api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
     })
 }
 
@@ -188,8 +196,12 @@ fn read_variables(root: &Table<'_>, texts: &mut Texts<'_>) -> Result<(), Scenari
         if item.text()?.len() > VARIABLE_BYTES_MAX {
             return Err(item.error("a variable is at most 4,096 bytes long"));
         }
+        texts.has_api_key = false;
         let parts = texts.variable(&item)?;
         texts.variables.add(name, parts, &texts.feeder);
+        if texts.has_api_key {
+            texts.with_api_key.extend(texts.variables.find(name));
+        }
         let added = texts.variables.find(name).map(|at| texts.variables.get(at));
         if added.is_some_and(|added| added.slot.bytes_max > usize::from(u16::MAX)) {
             return Err(item.error("with what its holes bring it may be longer than 65,535 bytes"));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use crate::http::request::Slot;
+use crate::http::request::{Slot, is_secret_field};
 use crate::http::response::field;
 
 use super::pointer::{Found, Pointer, without_mark};
@@ -149,6 +149,7 @@ fn find<'b>(pointer: &Pointer, body: &'b [u8]) -> Option<Found<'b>> {
 /// The value at a pointer, shortened; or why there is none. Both as the end of a sentence.
 fn found_at(pointer: &Pointer, reply: Reply<'_>, secrets: &Secrets) -> Result<String, String> {
     match pointer.find(reply.body) {
+        Ok(Some(_)) if is_secret_field(pointer.name()) => Ok(", found another".to_owned()),
         Ok(Some(found)) => Ok(format!(", found {}", shown(found.raw(), secrets))),
         Ok(None) => Err("which is not there".to_owned()),
         Err(error) => Err(format!("but {}", what_is_no_json(reply, &error, secrets))),
@@ -157,13 +158,13 @@ fn found_at(pointer: &Pointer, reply: Reply<'_>, secrets: &Secrets) -> Result<St
 
 /// What a body is that is no JSON.
 fn what_is_no_json(reply: Reply<'_>, error: &serde_json::Error, secrets: &Secrets) -> String {
-    let encoding = field(reply.head, "Content-Encoding").filter(|value| *value != b"identity");
+    let encoding = field(reply.head, "Content-Encoding").filter(|value| **value != *b"identity");
     let body = without_mark(reply.body);
     let compressed = |how: &str| {
         format!("the body is {how}, and opsurge does not decompress; leave Accept-Encoding out")
     };
     if let Some(encoding) = encoding {
-        let encoding = shown(&String::from_utf8_lossy(encoding), secrets);
+        let encoding = shown(&String::from_utf8_lossy(&encoding), secrets);
         return compressed(&format!("compressed (Content-Encoding: {encoding})"));
     }
     match body {
@@ -241,9 +242,12 @@ impl Extract {
             why: Why::Extract(self, why),
             reply,
         };
-        let json;
+        let (json, folded);
         let found = match &self.from {
-            FoundIn::Header(name) => field(reply.head, name),
+            FoundIn::Header(name) => {
+                folded = field(reply.head, name);
+                folded.as_deref()
+            }
             FoundIn::Json(pointer) => match pointer.find(reply.body) {
                 Err(_) => return Err(unmet(NotTaken::Missing)),
                 Ok(None) => None,
@@ -342,7 +346,7 @@ impl fmt::Display for FoundIn {
 
 /// A set of status codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusSet([u64; 10]);
+pub struct StatusSet([u64; 16]);
 
 impl StatusSet {
     /// 200 to 299.
@@ -372,7 +376,7 @@ impl StatusSet {
 impl fmt::Display for StatusSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = Vec::new();
-        for hundred in (0..600).step_by(100) {
+        for hundred in (0..1_000).step_by(100) {
             let held: Vec<u16> = self.iter().filter(|s| s / 100 * 100 == hundred).collect();
             match held.len() {
                 100 => names.push(format!("{}xx", hundred / 100)),
@@ -388,10 +392,10 @@ impl fmt::Display for StatusSet {
 }
 
 impl FromIterator<u16> for StatusSet {
-    /// Statuses from 600 on do not exist and are left out.
+    /// Statuses from 1,000 on do not exist and are left out.
     fn from_iter<I: IntoIterator<Item = u16>>(statuses: I) -> Self {
         let mut set = Self::default();
-        for status in statuses.into_iter().filter(|&status| status < 600) {
+        for status in statuses.into_iter().filter(|&status| status < 1_000) {
             set.0[usize::from(status / 64)] |= 1 << (status % 64);
         }
         set
@@ -746,11 +750,11 @@ mod tests {
 
     #[test]
     fn a_status_set_holds_what_was_put_in() {
-        let set: StatusSet = [200, 202, 404, 599].into_iter().collect();
+        let set: StatusSet = [200, 202, 404, 599, 999].into_iter().collect();
         for status in 0..1_100 {
             assert_eq!(
                 set.contains(status),
-                [200, 202, 404, 599].contains(&status),
+                [200, 202, 404, 599, 999].contains(&status),
                 "{status}"
             );
         }

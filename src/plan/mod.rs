@@ -3,7 +3,7 @@
 //! Reading order: [`Plan`] here, [`scenario`] and [`expect`] (the model), [`compile`], `step`, `request`, `answer` and
 //! `spans` (TOML text -> model, with [`place`] for what is said of a wrong one, `toml` and `text` for its values),
 //! [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`load`] and [`open`] (with `pieces`), [`deal`],
-//! [`random`], [`duration`], [`secrets`].
+//! [`random`], [`duration`], [`secrets`] and [`members`].
 //! The built-in scenarios are files of the format that users write, in `builtin/`.
 
 mod answer;
@@ -13,6 +13,7 @@ pub mod duration;
 pub mod expect;
 pub mod feeder;
 pub mod load;
+pub mod members;
 pub mod open;
 mod pieces;
 pub mod place;

@@ -54,6 +54,11 @@ impl Pointer {
         })
     }
 
+    /// The name of the member that it points at; empty for the whole text.
+    pub fn name(&self) -> &str {
+        self.tokens.last().map_or("", String::as_str)
+    }
+
     /// The value that it points at, `None` when there is none.
     ///
     /// # Errors

@@ -1,15 +1,29 @@
 //! A step's request, read: path, query, fields and body become a template.
 
-use crate::http::request::{Encoding, Part, Template};
+use ::toml::de::DeValue;
+
+use crate::http::request::{Encoding, Part, Template, is_secret_field};
 
 use super::compile::read_file;
-use super::place::{ScenarioError, did_you_mean};
+use super::members::{self, Author};
+use super::place::{ScenarioError, Source, did_you_mean, label};
+use super::scenario::{Carries, Credentials};
+use super::secrets::SEARCHED_BYTES_MAX;
 use super::step::Compiler;
 use super::text::{Site, check_holes, check_json, is_header_character, not_for_a_path};
 use super::toml::{Item, Table};
 
-/// Fields that the template itself decides.
-const OWN_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+/// What a field is refused with whose value opsurge has to decide.
+const NOT_FOR_A_USER: [(&str, &str); 2] = [
+    (
+        "content-length",
+        "Content-Length is the length of the body, and opsurge counts it; a wrong one would make the rest of the body the next request",
+    ),
+    (
+        "transfer-encoding",
+        "opsurge sends a body with its length and in no transfer coding; leave Transfer-Encoding out",
+    ),
+];
 /// Longest body from a file.
 const FILE_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Longest request without its shared stretches, with the longest values: each one that is under way has a buffer of
@@ -28,8 +42,8 @@ pub(super) fn read_headers<'s>(item: &Item<'s>) -> Result<Headers<'s>, ScenarioE
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             return error(format!("\"{name}\" is not a field name"));
         }
-        if OWN_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
-            return error(format!("{name} is set by opsurge itself"));
+        if let Some(reason) = refused(name) {
+            return error(reason.to_owned());
         }
         if headers
             .iter()
@@ -45,6 +59,22 @@ pub(super) fn read_headers<'s>(item: &Item<'s>) -> Result<Headers<'s>, ScenarioE
     Ok(headers)
 }
 
+/// Why a field of this name is not for a user to give, if it is not.
+fn refused(name: &str) -> Option<&'static str> {
+    let found = NOT_FOR_A_USER
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, reason)| *reason)
+}
+
+/// A step's request, compiled.
+pub(super) struct Compiled {
+    pub template: Template,
+    /// It says that it is the last one on its connection.
+    pub closes: bool,
+    pub carries: Carries,
+}
+
 impl<'s> Compiler<'_, 's> {
     /// The request of a step.
     pub(super) fn template(
@@ -52,7 +82,7 @@ impl<'s> Compiler<'_, 's> {
         table: &Table<'s>,
         method: &str,
         path: &Item<'s>,
-    ) -> Result<Template, ScenarioError> {
+    ) -> Result<Compiled, ScenarioError> {
         let target = path.text()?;
         if !target.starts_with('/') {
             return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
@@ -73,17 +103,25 @@ impl<'s> Compiler<'_, 's> {
             let first = if target.contains('?') { '&' } else { '?' };
             head.extend(self.pairs(&query, first)?);
         }
-        head.push(literal(format!(
-            " HTTP/1.1\r\nHost: {}\r\n",
-            self.context.authority
-        )));
+        head.push(literal(" HTTP/1.1\r\n".to_owned()));
         let (body, content_type) = self.body(table)?;
         let fields = self.fields(table, content_type)?;
-        head.extend(fields);
+        let closes = fields.iter().any(says_close);
+        let carries = Carries {
+            credentials: self.credentials(&start_of(head.iter()), &fields),
+            content_type: value_of("content-type", &fields),
+        };
+        for (name, value) in fields {
+            head.push(literal(format!("{name}: ")));
+            head.extend(value);
+            head.push(literal("\r\n".to_owned()));
+        }
         let body = match (body, method) {
             (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
             (body, _) => body,
         };
+        let secret_text = start_of(head.iter().chain(body.iter().flatten()));
+        self.texts.secrets.add_members(&secret_text);
         let template = Template::new(head, body);
         if template.bytes_max() > RENDERED_BYTES_MAX {
             return Err(path.error(format!(
@@ -97,7 +135,22 @@ impl<'s> Compiler<'_, 's> {
                 "the request may become {bytes_max} bytes long, and 1 GiB is the most"
             )));
         }
-        Ok(template)
+        Ok(Compiled {
+            template,
+            closes,
+            carries,
+        })
+    }
+
+    /// The credentials of a request, with its request line and fields.
+    fn credentials(&self, line: &str, fields: &[Field]) -> Credentials {
+        let named = fields.iter().find(|(name, _)| is_secret_field(name));
+        match named {
+            _ if self.texts.has_api_key => Credentials::ApiKey(self.context.api_key_env.to_owned()),
+            Some((name, _)) => Credentials::Field(name.clone()),
+            None if members::mask(line, Author::Other) != line => Credentials::Target,
+            None => Credentials::None,
+        }
     }
 
     /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
@@ -126,14 +179,17 @@ impl<'s> Compiler<'_, 's> {
     }
 
     /// The fields of a step: the program's own, the scenario's without those dropped, the step's, the command line's.
-    /// A later one replaces an earlier one of the same name.
+    /// A later one replaces an earlier one of the same name; of the command line's those of one name all stay.
     fn fields(
         &mut self,
         table: &Table<'s>,
         content_type: Option<&str>,
-    ) -> Result<Vec<Part>, ScenarioError> {
+    ) -> Result<Vec<Field>, ScenarioError> {
         let user_agent = concat!("opsurge/", env!("CARGO_PKG_VERSION"));
-        let mut fields = vec![field("User-Agent", user_agent)];
+        let mut fields = vec![
+            field("Host", self.context.authority),
+            field("User-Agent", user_agent),
+        ];
         if let Some(content_type) = content_type {
             fields.push(field("Content-Type", content_type));
         }
@@ -159,20 +215,32 @@ impl<'s> Compiler<'_, 's> {
             let value = self.field(name, &item)?;
             replace(&mut fields, value);
         }
-        for (name, value) in self.context.headers {
-            self.texts.secrets.add_field(name, value);
-            replace(&mut fields, field(name, value));
+        for (nth, (name, value)) in self.context.headers.iter().enumerate() {
+            let before = &self.context.headers[..nth];
+            let is_repeated = before.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+            let line = format!("{name}: {value}");
+            let source = Source {
+                origin: "--header",
+                text: &line,
+            };
+            let text = DeValue::String(value.into());
+            let item = Item::of_text(source, line.len() - value.len()..line.len(), &text);
+            if let Some(reason) = refused(name) {
+                return Err(item.error(reason));
+            }
+            if is_repeated && name.eq_ignore_ascii_case("host") {
+                return Err(item.error("a request has one Host (RFC 9112 section 3.2)"));
+            }
+            let field = self.field(name, &item)?;
+            match is_repeated {
+                false => replace(&mut fields, field),
+                true => fields.push(field),
+            }
         }
-        let mut parts = Vec::new();
-        for (name, value) in fields {
-            parts.push(Part::Literal(format!("{name}: ").into_bytes()));
-            parts.extend(value);
-            parts.push(Part::Literal(b"\r\n".to_vec()));
-        }
-        Ok(parts)
+        Ok(fields)
     }
 
-    fn field(&mut self, name: &str, item: &Item<'s>) -> Result<Field, ScenarioError> {
+    fn field(&mut self, name: &str, item: &Item<'_>) -> Result<Field, ScenarioError> {
         let text = item.text()?;
         if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
             return Err(item.error(format!("a header cannot have the character {wrong:?}")));
@@ -181,7 +249,15 @@ impl<'s> Compiler<'_, 's> {
         if !text.contains("{{") {
             self.texts.secrets.add_field(name, text);
         }
-        Ok((name.to_owned(), self.texts.step(item, text, Site::Header)?))
+        let value = self.texts.step(item, text, Site::Header)?;
+        let is_fixed = value.iter().all(|part| matches!(part, Part::Literal(_)));
+        // Whether the connection is used again has to be known before the run.
+        if name.eq_ignore_ascii_case("connection") && !is_fixed {
+            return Err(item.error(
+                "Connection is the same for all requests of a step; write for example \"close\"",
+            ));
+        }
+        Ok((name.to_owned(), value))
     }
 
     /// A step's body and its type.
@@ -240,6 +316,23 @@ impl<'s> Compiler<'_, 's> {
     }
 }
 
+/// The start of what parts make together, `{{}}` for each value.
+fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
+    let mut text = Vec::new();
+    for part in parts {
+        let room = SEARCHED_BYTES_MAX.saturating_sub(text.len());
+        text.extend_from_slice(match part {
+            Part::Literal(bytes) => &bytes[..bytes.len().min(room)],
+            Part::Kept(bytes) => &bytes[..bytes.len().min(room)],
+            Part::Value(..) => b"{{}}",
+        });
+        if room == 0 {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 type Field = (String, Vec<Part>);
 
 fn field(name: &str, value: &str) -> Field {
@@ -247,6 +340,20 @@ fn field(name: &str, value: &str) -> Field {
         name.to_owned(),
         vec![Part::Literal(value.as_bytes().to_vec())],
     )
+}
+
+/// The field says that its request is the last one on its connection (RFC 9112 section 9.6).
+fn says_close((name, value): &Field) -> bool {
+    let text = start_of(value.iter());
+    let mut options = text.split(',');
+    name.eq_ignore_ascii_case("connection")
+        && options.any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+fn value_of(name: &str, fields: &[Field]) -> Option<String> {
+    let mut fields = fields.iter();
+    let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| label(&start_of(value.iter())))
 }
 
 fn replace(fields: &mut Vec<Field>, field: Field) {

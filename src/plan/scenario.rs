@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
-use super::expect::{Expect, Extract, PollFailure, StatusSet};
+use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
 use super::feeder::Feeder;
 use super::load::{Point, Staircase};
-use super::place::{ScenarioError, in_one_line};
+use super::place::{ScenarioError, label};
 use super::random::{Keyed, Stream, below};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
@@ -62,7 +62,7 @@ pub struct Scenario {
     pub require: Vec<RuleText>,
     /// What must not be shown anywhere.
     pub secrets: Secrets,
-    /// The key was not given; the scenario's own default is used.
+    /// A step sends the key, which was not given; the scenario's own default is used.
     pub api_key_is_default: bool,
 }
 
@@ -73,6 +73,8 @@ pub struct Step {
     pub metric: u16,
     /// The request.
     pub template: Template,
+    /// It says that it is the last request on its connection.
+    pub closes: bool,
     /// Index of the first of its shared stretches in [`Scenario::shared`].
     pub shared_first: u32,
     /// Values that are made anew for each request.
@@ -159,6 +161,31 @@ pub struct MetricLabel {
     pub is_poll: bool,
     /// What a failure with this status most likely means, as far as the scenario knows.
     pub hints: Vec<(u16, String)>,
+    /// What its requests carry.
+    pub carries: Carries,
+}
+
+/// What a request carries that its server may refuse it for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carries {
+    /// Credentials.
+    pub credentials: Credentials,
+    /// The type of its body.
+    pub content_type: Option<String>,
+}
+
+/// Credentials of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// None that are known by their name.
+    #[default]
+    None,
+    /// The key that comes from this environment variable.
+    ApiKey(String),
+    /// Those of the scenario or the command line, in a field of this name.
+    Field(String),
+    /// In its path or query.
+    Target,
 }
 
 /// The load that a scenario is made for; flags come before it.
@@ -195,7 +222,7 @@ impl RuleText {
     /// What is wrong with it, at its place.
     pub fn error(&self, reason: String) -> ScenarioError {
         ScenarioError {
-            reason: in_one_line(&reason),
+            reason: label(&reason),
             ..self.place.clone()
         }
     }
@@ -238,7 +265,22 @@ impl Scenario {
 
     /// The request that a user sends when a step is its first, with nothing taken out of answers but `<name>`.
     pub fn first_request(&self, index: StepIndex, user: u64, seed: u64, wall_ns: u64) -> Vec<u8> {
-        let step = &self.steps[usize::from(index)];
+        let (user, fresh) = self.first_values(index, user, seed, wall_ns);
+        let template = &self.steps[usize::from(index)].template;
+        template.whole(Values {
+            user: &user,
+            fresh: &fresh,
+        })
+    }
+
+    /// The values of that request: those of its user, and its own.
+    pub fn first_values(
+        &self,
+        index: StepIndex,
+        user: u64,
+        seed: u64,
+        wall_ns: u64,
+    ) -> (Vec<u8>, Vec<u8>) {
         let origin = |stream, text| Origin {
             random: Keyed::new(seed),
             user,
@@ -253,11 +295,32 @@ impl Scenario {
             .fill(&origin(Stream::Variable, 0), &mut values);
         self.variables.show_extracted(&mut values);
         let mut fresh = vec![0; self.fresh_stride];
-        step.refresh(&origin(Stream::Request, 1), &mut fresh);
-        step.template.whole(Values {
-            user: &values,
-            fresh: &fresh,
-        })
+        self.steps[usize::from(index)].refresh(&origin(Stream::Request, 1), &mut fresh);
+        (values, fresh)
+    }
+
+    /// What must not be shown with a request of a user: what it has out of answers, and [`Scenario::secrets_of_row`]. It
+    /// allocates: for the few requests that are shown.
+    pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
+        let mut secrets = self.secrets_of_row(user, random);
+        for slot in self.variables.extracted() {
+            secrets.add(&String::from_utf8_lossy(slot.text(values)));
+        }
+        secrets
+    }
+
+    /// The scenario's secrets, and a user's row of the CSV file.
+    pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
+        let mut secrets = self.secrets.clone();
+        let columns = self.feeder.columns().len();
+        let row = (columns > 0).then(|| self.feeder.row_of(user, random));
+        for (row, column) in row
+            .into_iter()
+            .flat_map(|row| (0..columns).map(move |column| (row, column)))
+        {
+            secrets.add(&String::from_utf8_lossy(self.feeder.text(row, column)));
+        }
+        secrets
     }
 
     /// Mean length of a pass of the work loop, its pauses included, when every request takes `request_ns`.
@@ -305,6 +368,16 @@ impl LoadDefaults {
 }
 
 impl Step {
+    /// Adds what the step would take out of an answer: it may be secret before it is anybody's.
+    pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
+        let mut values = vec![0; stride];
+        for extract in &self.extract {
+            if extract.store(reply, &mut values).is_ok() {
+                secrets.add(&String::from_utf8_lossy(extract.slot.text(&values)));
+            }
+        }
+    }
+
     /// Makes the values of one request; `origin` says whose and which.
     #[inline]
     pub fn refresh(&self, origin: &Origin<'_>, values: &mut [u8]) {

@@ -1,9 +1,11 @@
-//! Texts that must not be shown anywhere, however they are written.
+//! Texts that must not be shown anywhere, however they are written; and with them the values of members whose name says
+//! that they are secret ([`members`]).
 //!
 //! 1. A secret is looked for character by character, each in any form in which servers write it: as it is,
 //!    percent-encoded, escaped as in JSON or HTML.
 //! 2. Where a character has several forms, all are followed at once, so that no choice has to be taken back.
-//! 3. At each place the longest secret found is masked: the rest of one is never left because a part of it is another.
+//! 3. At each place the longest secret found is masked, and what reaches beyond it from a place within: the rest of one
+//!    is never left because a part of it is another, or because another ends in it.
 //! 4. Base64 has no characters: what every text that holds the secret has in common, in each of the three
 //!    alignments, is looked for as one more secret.
 
@@ -12,13 +14,19 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
 
 use crate::http::request::{is_secret_field, secrets_of_field};
+
+use super::members::{self, Author};
 
 /// Shortest text that is treated as a secret, in characters.
 const SECRET_CHARS_MIN: usize = 4;
 /// Shortest piece of base64 that is treated as one: below, it may well be ordinary text.
 const BASE64_CHARS_MIN: usize = 8;
+
+/// Bytes of a request's text in which secrets are looked for by the names of its members.
+pub const SEARCHED_BYTES_MAX: usize = 64 * 1024;
 
 /// Texts that must not be shown anywhere.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -63,6 +71,20 @@ impl Secrets {
         }
     }
 
+    /// Adds the values of members of a text whose name says that they are secret.
+    pub fn add_members(&mut self, text: &str) {
+        for secret in members::secrets_in(text) {
+            secrets_of_field(&secret).for_each(|secret| self.add(secret));
+        }
+    }
+
+    /// Adds a member's value, if its name says that it is secret.
+    pub fn add_member(&mut self, name: &str, json: &Json) {
+        if let (true, Json::String(text)) = (is_secret_field(name), json) {
+            self.add(text);
+        }
+    }
+
     fn push(&mut self, secret: String) {
         if !self.0.contains(&secret) {
             self.0.push(secret);
@@ -71,13 +93,19 @@ impl Secrets {
 
     /// The text without them.
     pub fn mask(&self, text: &str) -> String {
-        self.masked(text, false)
+        members::mask(&self.masked(text, false), Author::Other)
     }
 
     /// The text without them, and without the beginning of one at its end, where the text was cut.
     pub fn mask_cut(&self, text: &str) -> String {
         // A character that was cut in two has become this one.
-        self.masked(text.trim_end_matches('\u{fffd}'), true)
+        let masked = self.masked(text.trim_end_matches('\u{fffd}'), true);
+        members::mask(&masked, Author::Other)
+    }
+
+    /// A text of the scenario's author without them; its holes stay.
+    pub fn mask_own(&self, text: &str) -> String {
+        members::mask(&self.masked(text, false), Author::Scenario)
     }
 
     fn masked(&self, text: &str, is_cut: bool) -> String {
@@ -91,27 +119,28 @@ impl Secrets {
         let by_character = |secret: &String| secret.chars().map(|c| &forms[&c][..]).collect();
         let secrets: Vec<Vec<&[String]>> = self.0.iter().map(by_character).collect();
         let mut masked = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(next) = rest.chars().next() {
+        // How far the secrets found so far reach: one may begin within another and end behind it.
+        let mut end = 0;
+        for (at, next) in text.char_indices() {
             let mut whole = 0;
             let mut is_begun = false;
             for secret in &secrets {
-                match at(rest, secret) {
+                match found_at(&text[at..], secret) {
                     Found::Nothing => {}
                     Found::Whole(bytes) => whole = whole.max(bytes),
                     Found::Begun => is_begun = true,
                 }
             }
-            if is_begun && is_cut {
+            let is_secret = whole > 0 || (is_begun && is_cut);
+            if is_secret && at >= end {
                 masked += "***";
+            }
+            if is_begun && is_cut {
                 break;
             }
-            if whole > 0 {
-                masked += "***";
-                rest = &rest[whole..];
-            } else {
+            end = end.max(if whole > 0 { at + whole } else { 0 });
+            if at >= end {
                 masked.push(next);
-                rest = &rest[next.len_utf8()..];
             }
         }
         masked
@@ -125,7 +154,7 @@ impl fmt::Debug for Secrets {
 }
 
 /// What of a secret stands at the beginning of a text.
-fn at(text: &str, secret: &[&[String]]) -> Found {
+fn found_at(text: &str, secret: &[&[String]]) -> Found {
     // Nearly every place of a text is none, and is left without an allocation.
     if !secret[0].iter().any(|form| begins(text, form)) {
         return Found::Nothing;
@@ -260,6 +289,11 @@ mod tests {
         assert_eq!(secrets.mask_cut("pass\"w&r\\\\d/\u{fffd}"), "***");
         secrets.add_field("Authorization", "Bearer t0ken");
         assert_eq!(secrets.mask("Bearer t0ken, t0ken"), "***, ***");
+        // One that begins within another.
+        secrets.add("abcdef");
+        secrets.add("defghi");
+        assert_eq!(secrets.mask("<abcdefghi> abcdefabcdef"), "<***> ******");
+        assert_eq!(secrets.mask_cut("<abcdefgh"), "<***");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Names of what is measured as a whole, and the steps that it begins and ends with.
 
-use super::place::{ScenarioError, did_you_mean};
+use super::place::{ScenarioError, did_you_mean, label};
 use super::toml::Item;
 
 /// Most names of a scenario.
@@ -12,7 +12,7 @@ pub(super) struct Spans<'s>(Vec<(&'s str, [Option<Item<'s>>; 2])>);
 
 impl<'s> Spans<'s> {
     pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, _)| (*name).to_owned()).collect()
+        self.0.iter().map(|(name, _)| label(name)).collect()
     }
 
     /// The index of a span of which one end (0 begins, 1 ends) is found now.

@@ -7,9 +7,9 @@ use crate::http::response::Expecting;
 
 use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
 use super::compile::{Context, read_duration, read_wait};
-use super::expect::{Expect, Extract, FoundIn, StatusSet};
-use super::place::{ScenarioError, did_you_mean};
-use super::request::Headers;
+use super::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use super::place::{ScenarioError, did_you_mean, label};
+use super::request::{Compiled, Headers};
 use super::scenario::{MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
 use super::spans::Spans;
 use super::text::{Texts, check_name};
@@ -216,16 +216,21 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let method = table.need("method", "method = \"GET\"")?;
         let method_name = method.text()?;
-        if !METHODS.contains(&method_name) {
+        if !METHODS.contains(&method_name) && !self.context.any_method {
             let upper = method_name.to_ascii_uppercase();
             let near = did_you_mean(&upper, METHODS);
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
         }
         let path = table.need("path", "path = \"/health\"")?;
-        let name = table.read("name", Item::text)?.unwrap_or(path.text()?);
+        let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         self.texts.fresh_bytes = 0;
+        self.texts.has_api_key = false;
         self.texts.present = format!("{method_name} {}", path.text()?);
-        let template = self.template(table, method_name, &path)?;
+        let Compiled {
+            template,
+            closes,
+            carries,
+        } = self.template(table, method_name, &path)?;
         let fresh = std::mem::take(&mut self.texts.fresh);
         self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
         let expect = table.read("expect", read_expect)?;
@@ -234,6 +239,13 @@ impl<'c, 's> Compiler<'c, 's> {
             rules: Vec::new(),
         });
         let mut repeat = read_repeat(table, &expect)?;
+        let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
+        let of_poll = failed.flat_map(|failed| &failed.rules);
+        for rule in expect.rules.iter().chain(of_poll) {
+            if let Rule::Equals(pointer, json) = rule {
+                self.texts.secrets.add_member(pointer.name(), json);
+            }
+        }
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
         let keep = keep(&expect, repeat.as_ref(), &extract);
@@ -259,9 +271,16 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         let hints = table.read("hints", read_hints)?.unwrap_or_default();
         let step = Step {
-            metric: self.metric(method_name, name, repeat.is_some(), hints),
+            metric: self.metric(MetricLabel {
+                method: method_name.to_owned(),
+                name,
+                is_poll: repeat.is_some(),
+                hints,
+                carries,
+            }),
             shared_first: self.shared_count,
             template,
+            closes,
             fresh,
             pause: match (pause, self.context.pause) {
                 (Some(_), Some(instead)) => instead,
@@ -279,6 +298,7 @@ impl<'c, 's> Compiler<'c, 's> {
             idempotent: IDEMPOTENT.contains(&method_name),
             expecting: match method_name {
                 "HEAD" => Expecting::Head,
+                "CONNECT" => Expecting::Connect,
                 _ => Expecting::Body,
             },
             keep,
@@ -385,26 +405,16 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 
     /// Steps with the same method and name are counted together.
-    fn metric(
-        &mut self,
-        method: &str,
-        name: &str,
-        is_poll: bool,
-        hints: Vec<(u16, String)>,
-    ) -> u16 {
-        let known = |label: &MetricLabel| label.method == method && label.name == name;
-        if let Some(index) = self.metrics.iter().position(known) {
-            self.metrics[index].is_poll |= is_poll;
+    fn metric(&mut self, label: MetricLabel) -> u16 {
+        let same = |known: &MetricLabel| known.method == label.method && known.name == label.name;
+        if let Some(index) = self.metrics.iter().position(same) {
+            let known = &mut self.metrics[index];
+            known.is_poll |= label.is_poll;
             // Of two hints at the same status the first is found.
-            self.metrics[index].hints.extend(hints);
+            known.hints.extend(label.hints);
             return index as u16;
         }
-        self.metrics.push(MetricLabel {
-            method: method.to_owned(),
-            name: name.to_owned(),
-            is_poll,
-            hints,
-        });
+        self.metrics.push(label);
         self.metrics.len() as u16 - 1
     }
 }

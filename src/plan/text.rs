@@ -51,6 +51,10 @@ pub(super) struct Texts<'c> {
     pub fresh: Vec<Fresh>,
     pub fresh_bytes: usize,
     pub secrets: Secrets,
+    /// The API key stands in what was read since this was last set to false.
+    pub has_api_key: bool,
+    /// The variables that it stands in.
+    pub with_api_key: Vec<usize>,
 }
 
 /// Where a text is put, which decides what characters it may bring.
@@ -111,7 +115,10 @@ impl Texts<'_> {
                 ));
             }
             (Some(value), _) => value,
-            (None, Some(other)) => return Ok(variables::Part::Variable(other)),
+            (None, Some(other)) => {
+                self.has_api_key |= self.with_api_key.contains(&other);
+                return Ok(variables::Part::Variable(other));
+            }
             (None, None) if self.later.iter().any(|later| later == hole) => {
                 return Err(item.error(format!(
                     "{{{{{hole}}}}} is not known yet here: a variable is made of those above it, before its user's first request; move it up, or put a value of extract into the step itself"
@@ -161,6 +168,7 @@ impl Texts<'_> {
             return self.fresh(item, value, encoding);
         }
         if let Some(index) = self.variables.find(hole) {
+            self.has_api_key |= self.with_api_key.contains(&index);
             let encoding = self.check_variable(item, index, site, bare)?;
             let slot = self.variables.get(index).slot;
             return Ok(Part::Value(Place::User(slot), encoding));
@@ -263,6 +271,7 @@ impl Texts<'_> {
     /// The value of a hole that is the same for all users: it is taken for a secret.
     fn fixed_value(&mut self, item: &Item<'_>, hole: &str) -> Result<String, ScenarioError> {
         let value = if hole == "api_key" {
+            self.has_api_key = true;
             let env = self.holes.api_key_env;
             self.holes.api_key.clone().ok_or_else(|| {
                 item.error(format!(

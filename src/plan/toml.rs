@@ -101,6 +101,15 @@ impl<'s> Item<'s> {
         }
     }
 
+    /// A value that stands in no file: `span` is its place in the source's text.
+    pub fn of_text(source: Source<'s>, span: Range<usize>, value: &'s DeValue<'s>) -> Self {
+        Self {
+            source,
+            span,
+            value,
+        }
+    }
+
     pub fn error(&self, reason: impl Into<String>) -> ScenarioError {
         self.source.error(self.span.clone(), reason)
     }

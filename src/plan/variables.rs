@@ -130,6 +130,15 @@ impl Variables {
         self.variables.iter().map(|variable| variable.name.as_str())
     }
 
+    /// Where the values out of answers lie.
+    pub fn extracted(&self) -> impl Iterator<Item = Slot> {
+        let extracted = |variable: &&Variable| matches!(variable.source, Source::Extracted(_));
+        self.variables
+            .iter()
+            .filter(extracted)
+            .map(|variable| variable.slot)
+    }
+
     /// Puts `<name>` where values out of answers will be, as far as there is room.
     pub fn show_extracted(&self, values: &mut [u8]) {
         for variable in &self.variables {

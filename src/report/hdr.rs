@@ -273,6 +273,7 @@ mod tests {
             name: name.into(),
             is_poll: false,
             hints: Vec::new(),
+            carries: crate::plan::scenario::Carries::default(),
         }
     }
 

@@ -448,7 +448,10 @@ pub struct ErrorRecord {
     pub kind: String,
     /// Status, when there was an answer.
     pub status: Option<u16>,
-    /// What one of them said.
+    /// What was expected of the answer of one of them and not found, if that is why it failed.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What is known of it: status, reason, and the beginning of the body.
     pub detail: String,
     /// The likely cause, where it is known.
     pub hint: Option<String>,

@@ -94,6 +94,15 @@ mod tests {
     }
 
     #[test]
+    fn counts_have_their_nouns_in_the_right_number() {
+        assert_eq!(counted(1, "user"), "1 user");
+        assert_eq!(counted(0, "user"), "0 users");
+        assert_eq!(range(10, 1_000), "10 to 1,000 users");
+        assert_eq!(range(100, 100), "100 users");
+        assert_eq!(range(1, 1), "1 user");
+    }
+
+    #[test]
     fn long_names_lose_their_middle() {
         assert_eq!(
             shortened("/v1/opscore/agent/[id]/state", 12),

@@ -123,12 +123,17 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let secrets = &scenario.secrets;
+            let (number, random) = (self.number(id, self.lives(id)), self.random);
+            let values = &self.variables[id as usize * stride..(id as usize + 1) * stride];
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    example::of_reply(status, unmet.as_ref(), reply.body, secrets)
+                    let mut secrets = scenario.secrets_of_user(number, random, values);
+                    step.add_secrets_of(reply, stride, &mut secrets);
+                    example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
         }
+        // What was announced is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
+        let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_taken(reusable, &mut self.buffers);
         let goes_on = reusable && connection.awaited > 0;
@@ -256,10 +261,14 @@ impl<'p, D: Driver> Shard<'p, D> {
             true => (Failure::TaskTimeout, Answer::TaskOver),
             false => (failure, Answer::Failed),
         };
-        let secrets = &self.plan.scenario.secrets;
+        let scenario = &self.plan.scenario;
+        let stride = scenario.variables.stride();
+        let values = &self.variables[id as usize * stride..(id as usize + 1) * stride];
+        let (number, random) = (self.number(id, self.lives(id)), self.random);
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
-                example::of_detail(failure, detail, secrets)
+                let secrets = scenario.secrets_of_user(number, random, values);
+                example::of_detail(failure, detail, &secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };
         let happening = self.conclude(id, answer, outcome, 0, 0);

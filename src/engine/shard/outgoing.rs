@@ -113,6 +113,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             rendered = end;
             longest = longest.max(request_bytes);
             count += 1;
+            // The server reads nothing behind it.
+            if step.closes {
+                break;
+            }
         }
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_submitted(count as u8, longest);

@@ -91,8 +91,8 @@ impl Console {
         for rule in &record.rules {
             let place = match (rule.from_s, rule.to_s, rule.users) {
                 (Some(from_s), Some(to_s), Some(users)) => format!(
-                    " from {from_s:.0} s to {to_s:.0} s, with {} users:",
-                    grouped(users)
+                    " from {from_s:.0} s to {to_s:.0} s, with {}:",
+                    counted(users, "user")
                 ),
                 _ => String::new(),
             };

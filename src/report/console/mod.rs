@@ -13,10 +13,12 @@ use crate::metrics::outcome::Failure;
 use crate::metrics::seconds::Status;
 
 use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
-use super::units::{bytes, grouped, shortened, three_digits, time};
+use super::units::{bytes, counted, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
 const WIDTH: usize = 100;
+/// Least width for what is shown of a body.
+const BODY_WIDTH_MIN: usize = 64;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
@@ -144,16 +146,21 @@ impl Console {
             depth => format!(", pipeline {depth}"),
         };
         self.line(format!(
-            "  engine    {}, {} shard(s), connections {}{pipeline}, timeout {} s",
-            run.backend, run.shards, run.connections, run.timeout_s
+            "  engine    {}, {}, connections {}{pipeline}, timeout {} s",
+            run.backend,
+            counted(run.shards as u64, "shard"),
+            run.connections,
+            run.timeout_s
         ));
         if let Some(sockets) = sockets(run) {
             self.line(format!("  sockets   {sockets}"));
         }
         let machine = &run.machine;
         self.line(format!(
-            "  machine   {} core(s), {}, Linux {}",
-            machine.cores, machine.cpu, machine.kernel
+            "  machine   {}, {}, Linux {}",
+            counted(machine.cores as u64, "core"),
+            machine.cpu,
+            machine.kernel
         ));
         self.line(format!(
             "  lasted    {}; ended by {}",
@@ -225,15 +232,19 @@ impl Console {
                 .iter()
                 .find(same)
                 .map_or(0, |step| step.requests);
-            let what = match error.status {
-                Some(status) if error.kind == Failure::GaveUp.name() => {
-                    format!("gave up with {status}")
+            let what = match (error.status, &error.reason) {
+                (Some(status), _) if error.kind == Failure::GaveUp.name() => {
+                    format!(" gave up with {status}")
                 }
-                Some(status) => format!("answered {status}"),
-                None => format!("ended in {}", error.kind),
+                // The status was right, or was not what mattered.
+                (Some(_), Some(reason)) if error.kind != Failure::Status.name() => {
+                    format!(": {reason}")
+                }
+                (Some(status), _) => format!(" answered {status}"),
+                (None, _) => format!(" ended in {}", error.kind),
             };
             let text = format!(
-                "FAILED: {} of {} {} {} {what} ({} %)",
+                "FAILED: {} of {} {} {}{what} ({} %)",
                 grouped(error.count),
                 grouped(requests),
                 error.method,
@@ -395,10 +406,10 @@ impl Console {
                 _ => String::new(),
             };
             let text = format!(
-                "Readiness: {} users ready, {} gave up, {} polls{after}",
-                grouped(poll.users_ready),
+                "Readiness: {} ready, {} gave up, {}{after}",
+                counted(poll.users_ready, "user"),
                 grouped(poll.users_timed_out),
-                grouped(poll.attempts)
+                counted(poll.attempts, "poll")
             );
             self.line("");
             let text = match poll.users_timed_out {
@@ -457,8 +468,8 @@ impl Console {
                 grouped(error.count)
             ));
             if !error.detail.is_empty() {
-                let detail = shortened(&error.detail, WIDTH - 27);
-                self.line(format!("{:>12}  for example: {detail}", ""));
+                let detail = with_whole_reason(error, WIDTH - 27);
+                self.wrapped(&format!("{:>12}  for example: ", ""), &detail);
             }
         }
     }
@@ -487,6 +498,15 @@ impl Console {
             self.wrapped("          ", &text);
         }
     }
+}
+
+/// An example cut to a width, but never within its reason: what is cut is the body behind it.
+fn with_whole_reason(error: &ErrorRecord, width: usize) -> String {
+    let reason = error.reason.as_deref().unwrap_or_default();
+    let end = error.detail.find(reason).map_or(0, |at| at + reason.len());
+    let (kept, body) = error.detail.split_at(end);
+    let room = width.saturating_sub(kept.chars().count());
+    format!("{kept}{}", shortened(body, room.max(BODY_WIDTH_MIN)))
 }
 
 /// A step's counts, and its times with failures and cut-offs.
@@ -600,7 +620,7 @@ mod tests {
     use crate::metrics::recorder::{Recorder, Times as Moments};
     use crate::metrics::series::Series;
     use crate::metrics::summary::Summary;
-    use crate::plan::scenario::MetricLabel;
+    use crate::plan::scenario::{Carries, MetricLabel};
     use crate::report::build::{self, RunTime};
     use crate::report::record::{Generator, LoadInfo, MachineInfo, VerdictRecord};
 
@@ -623,7 +643,7 @@ mod tests {
             };
             if index < failed {
                 recorder.example(0, failure, status, || {
-                    "500 {\"detail\":\"Internal Server Error\"}".into()
+                    "500 {\"detail\":\"Internal Server Error\"}".to_owned()
                 });
             }
             recorder.record(0, outcome, moments, 130, 301);
@@ -643,6 +663,7 @@ mod tests {
             name: WORKFLOW.into(),
             is_poll: false,
             hints: vec![(500, "a broken storage".into())],
+            carries: Carries::default(),
         };
         let run = RunInfo {
             version: "0".into(),
@@ -696,6 +717,31 @@ mod tests {
             open_at_load_end: 1,
         };
         build::record(run, &[label], &[], &summary, time, generator)
+    }
+
+    #[test]
+    fn a_failed_expectation_says_what_was_expected_and_its_reason_is_never_cut() {
+        let mut record = record(9, 3);
+        let reason = format!(
+            "expected \"{}\" at /state, found \"busy\"",
+            "idle".repeat(30)
+        );
+        let body = "x".repeat(300);
+        let error = &mut record.errors[0];
+        error.kind = Failure::Expectation.name().into();
+        error.status = Some(200);
+        error.detail = format!("200 {reason}: {body}");
+        error.reason = Some(reason.clone());
+        let text = plain(&record);
+        let expected = format!("FAILED: 3 of 9 POST {WORKFLOW}: {reason} (33.3 %)");
+        assert!(text.contains(&expected), "{text}");
+        // Wrapped at its blanks.
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains(&format!("for example: 200 {reason}: xxx")),
+            "{words}"
+        );
+        assert!(!text.contains(&body), "{text}");
     }
 
     fn plain(record: &Record) -> String {
