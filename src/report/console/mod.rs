@@ -18,7 +18,7 @@ use super::units::{bytes, counted, grouped, shortened, three_digits, time};
 /// Width that everything fits into.
 const WIDTH: usize = 100;
 /// Least width for what is shown of a body.
-const BODY_WIDTH_MIN: usize = 64;
+const BODY_WIDTH_MIN: usize = 80;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
