@@ -7,5 +7,4 @@ pub mod buffers;
 mod chunked;
 mod head;
 pub mod request;
-
 pub mod response;
