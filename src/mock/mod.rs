@@ -18,7 +18,6 @@ mod server;
 mod unix;
 mod workers;
 
-pub use server::CONNECTION_BYTES;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -35,6 +34,7 @@ use faults::Faults;
 pub use faults::{Fault, FaultPlan, Spell};
 use held::Holds;
 use ops_core::OpsCore;
+pub use server::CONNECTION_BYTES;
 use unix::SocketFile;
 use workers::Workers;
 
