@@ -65,7 +65,7 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     check_error(
         &with("expect = { status = [20] }"),
         (5, 22),
-        "from 200 to 599",
+        "from 200 to 999",
     );
     check_error(&with("expect = { status = [] }"), (5, 21), "empty");
     check_error(
