@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::engine::{self, Control, Footprint, Part, Run, Second, Setup};
 use crate::io::{Backend, CLOSING_MAX, Sockets, cpu, descriptors, probe, socket};
-use crate::mock::Mock;
+use crate::mock::{self, Mock};
 use crate::plan::Plan;
 use crate::plan::scenario::Scenario;
 use crate::report::files;
@@ -136,7 +136,8 @@ impl Prepared {
         cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
         let sockets = wishes.connecting.sockets.clone();
         let backend = cannot(choose_backend(args.io.into(), &plan, &sockets, args.quiet))?;
-        let footprint = Footprint::of(&plan, backend);
+        let of_target = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
+        let footprint = Footprint::of(&plan, backend, of_target);
         let program_bytes = cpu::resident_bytes();
         cannot(check_memory(&footprint, watch::free_bytes()))?;
         let control = Arc::new(Control::default());
@@ -282,6 +283,13 @@ fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
             "buffers to send from and receive into".into(),
             "give fewer --shards or a shorter --pipeline",
         ),
+        Part::StandIn => (
+            format!(
+                "the stand-in's ends of {}",
+                counted(footprint.connections as u64, "connection")
+            ),
+            "give fewer --connections or the --host of a stand-in of its own (opsurge mock)",
+        ),
     };
     bail!(
         "about {} of memory are needed, most of it ({}) for {what}, and {} are free; {cure}, or this process more \
@@ -316,6 +324,7 @@ mod tests {
         figures: 1_000_000,
         figures_max: 9_000_000,
         buffers: 2_000_000,
+        stand_in: 0,
     };
 
     /// What a refusal blames, and what it advises.
@@ -361,6 +370,12 @@ mod tests {
         };
         let blame = "400 MB) for the figures of 1,000 named steps";
         check_refused(&many_steps, blame, "fewer --shards, or steps");
+        let stand_in = Footprint {
+            stand_in: 20_000_000,
+            ..SMALL
+        };
+        let blame = "20.0 MB) for the stand-in's ends of 20 connections";
+        check_refused(&stand_in, blame, "fewer --connections or the --host");
         let blame = "2.00 MB) for buffers";
         check_refused(
             &SMALL,

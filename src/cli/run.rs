@@ -148,7 +148,7 @@ fn unfinished_ramp(plan: &Plan) -> Option<String> {
 /// What the run is expected to take of memory, and what for.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
     format!(
-        "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {}, the program {}); {} if all wait at once",
+        "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
         counted(footprint.users as u64, "user"),
         footprint.of_user,
@@ -160,6 +160,10 @@ fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
         bytes(footprint.figures as u64),
         bytes(footprint.figures_max as u64),
         bytes(footprint.buffers as u64),
+        match footprint.stand_in {
+            0 => String::new(),
+            taken => format!(" the stand-in {},", bytes(taken as u64)),
+        },
         bytes(program_bytes),
         bytes(footprint.at_worst() as u64 + program_bytes),
     )

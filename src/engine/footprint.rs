@@ -38,6 +38,8 @@ pub enum Part {
     Figures,
     /// What is sent from and received into.
     Buffers,
+    /// The stand-in's ends of the connections.
+    StandIn,
 }
 
 /// What a plan will take, in bytes.
@@ -65,11 +67,13 @@ pub struct Footprint {
     pub figures_max: usize,
     /// What the drivers send from and receive into, and their rings.
     pub buffers: usize,
+    /// What a stand-in in the same process takes for its ends of the connections.
+    pub stand_in: usize,
 }
 
 impl Footprint {
-    /// Of a plan that is run on this driver.
-    pub fn of(plan: &Plan, backend: Backend) -> Self {
+    /// Of a plan that is run on this driver. A target in the same process takes so many bytes for each connection.
+    pub fn of(plan: &Plan, backend: Backend, of_target: usize) -> Self {
         let scenario = &plan.scenario;
         let (steps, spans) = (scenario.metrics.len(), scenario.spans.len());
         let users = (0..plan.shards).map(|shard| plan.users_of_shard(shard));
@@ -97,6 +101,7 @@ impl Footprint {
             connections,
             of_connections: connections * of_connection,
             of_answers_max: connections * of_answer,
+            stand_in: connections * of_target,
             steps,
             figures: figures.bytes_usual(),
             figures_max: figures.bytes_max(),
@@ -123,13 +128,14 @@ impl Footprint {
         largest.expect("there are parts")
     }
 
-    fn parts(&self) -> [(Part, usize); 5] {
+    fn parts(&self) -> [(Part, usize); 6] {
         [
             (Part::Users, self.users * self.of_user),
             (Part::Variables, self.users * self.of_variables),
             (Part::Connections, self.of_connections),
             (Part::Figures, self.figures),
             (Part::Buffers, self.buffers),
+            (Part::StandIn, self.stand_in),
         ]
     }
 

@@ -18,6 +18,7 @@ mod server;
 mod unix;
 mod workers;
 
+pub use server::CONNECTION_BYTES;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -25,6 +25,10 @@ use super::request::{self, Read};
 /// Pause after a connection could not be accepted.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 pub(super) const READ_BYTES: usize = 16 * 1024;
+/// Where its answers are put together.
+const ANSWER_BYTES: usize = 1_024;
+/// What the stand-in takes for each connection: it is read into one buffer, and taken apart in another.
+pub const CONNECTION_BYTES: usize = 2 * READ_BYTES + ANSWER_BYTES;
 
 /// Whether this process may have a ring.
 pub(super) fn has_uring() -> bool {
@@ -283,7 +287,7 @@ pub(super) fn log_end(result: io::Result<()>) {
 async fn converse(stream: &mut Stream, service: &OpsCore) -> io::Result<()> {
     let mut scratch = Vec::with_capacity(READ_BYTES);
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Vec::with_capacity(ANSWER_BYTES);
     loop {
         if stream.read(&mut scratch, &mut buffer).await? == 0 {
             return Ok(());
