@@ -40,7 +40,10 @@
 //! - After start-up the hot path does not allocate (`tests/allocation.rs`), lock, format or log.
 //! - All drivers yield the same happenings for the same bytes; a stale completion never reaches a new connection.
 //! - Every request is counted exactly once: `sent = requests + cut_off` at the end, plus `in flight` before.
-//! - No latency is ever invented (no back-fill), and none is left out: timeouts and cut-offs count at their age.
+//! - No latency is ever invented (no back-fill), and none is left out: timeouts, unanswered requests and cut-offs count at
+//!   their age.
+//! - A run that went wrong never looks well: not in the exit code, the verdict, the rules or the rates.
+//! - Every run ends within its time, its drain and two seconds, and leaves a record; a third signal always ends the process.
 //! - Metrics are keyed by step, never by URL. Memory does not grow with the length of a run.
 //! - Reports are functions of the record alone; the interval log, which must outlive a kill, is the exception.
 //! - Secrets never reach a log, an error message, a record or a report.
@@ -64,7 +67,10 @@
 //! - **level**: a stretch of constant load. **window**: the part of it that is judged, after it has settled.
 //! - **rule**: what a window must not show. **search**: the run that goes from level to level until one breaks a rule.
 //! - **service**, **response**, **client** time: submitted to answered, due to answered, due to submitted.
-//! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure. **cut off**: it had not.
+//! - **outcome**: how a request ended: success, "not yet" (of a poll), or a kind of failure.
+//! - **load time**: from the start, or an open load's first arrival, until nothing more is begun; rates are over it.
+//!   **drain**: the wait after it for open requests. **unanswered**: a failure, for want of an answer by its end. **cut off**:
+//!   ended without an outcome, by a second signal or a shard's death.
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
 //! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
 //! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.

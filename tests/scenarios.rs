@@ -41,7 +41,7 @@ fn check_error(text: &str, place: (usize, usize), reason: &str) {
 #[test]
 fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     let with = |line: &str| format!("{STEP}{line}\n");
-    for key in ["40", "4o4", "600"] {
+    for key in ["40", "4o4", "1000"] {
         let hints = format!("hints = {{ {key} = \"x\" }}");
         check_error(&with(&hints), (5, 11), "is no status");
     }
@@ -65,7 +65,7 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     check_error(
         &with("expect = { status = [20] }"),
         (5, 22),
-        "from 200 to 599",
+        "from 200 to 999",
     );
     check_error(&with("expect = { status = [] }"), (5, 21), "empty");
     check_error(
