@@ -78,7 +78,7 @@ def complaint(name, code, text, record):
         with open(record) as file:
             told = json.load(file)
         totals = told["totals"]
-        late = sum(poll["users_timed_out"] for poll in told.get("polls", []))
+        late = sum(poll["gave_up"] for poll in told.get("polls", []))
         if totals["requests"] == 0 or totals["failures"] or late:
             return f"its record: {totals['requests']} requests, {totals['failures']} failures"
     if name.startswith("wrk") and (found := re.search(r"(Non-2xx.*|Socket errors: .*)", text)):

@@ -51,7 +51,7 @@ fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {
         BTreeMap::from([("200".into(), 40), ("404".into(), 20)])
     );
     assert!(record.steps[2].requests > 1_000);
-    assert_eq!(record.polls[0].users_ready, 20);
+    assert_eq!(record.polls[0].ready, 20);
     assert_eq!(record.run.ended_by, "time");
 }
 

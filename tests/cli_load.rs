@@ -349,7 +349,7 @@ fn a_run_that_every_user_has_left_did_not_end_by_time() {
 #[test]
 fn users_that_did_not_come_are_said_before_and_after() {
     let (record, said) = record_of("--get /health -u 10 -r 2 -t 900ms --wait 10ms", 0);
-    assert_eq!((record.run.users, record.run.users_peak), (10, 2));
+    assert_eq!((record.run.users, record.run.users_came), (10, 2));
     let before = "the run ends before the ramp, which takes 5s: 2 of 10 users will be there";
     assert!(said.contains(before), "{said}");
     assert!(said.contains("  load      2 of 10 users came"), "{said}");

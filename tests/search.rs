@@ -278,6 +278,14 @@ fn a_service_that_stops_answering_is_not_taken_for_a_good_one() {
     assert_eq!(found.last_good, Some(30.0), "{}", found.ended);
     assert!(found.first_bad.is_some_and(|bad| bad <= 45.0));
     assert!(found.ended.contains("does not recover"), "{}", found.ended);
+    assert!(found.ended.contains("the server stopped answering"));
+    let silent = found.levels.iter().find(|level| level.level == 45.0);
+    let silent = silent.expect("it was measured");
+    assert_eq!(
+        (silent.rule.as_deref(), silent.judged),
+        (Some("no answer"), true)
+    );
+    assert_eq!(found.sustainable_rps_high, None, "a lower bound");
 }
 
 #[test]

@@ -4,9 +4,11 @@ mod ops_core;
 mod server;
 
 use ops_core::OpsCore;
-use opsurge::engine::Ended;
-use opsurge::engine::shard::Outcomes;
+use opsurge::engine::shard::{Handover, Outcomes};
+use opsurge::engine::{Control, Ended};
 use opsurge::io::sim::{Network, Sim};
+use opsurge::metrics::interval::Interval;
+use opsurge::metrics::recorder::Recorder;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
@@ -324,4 +326,27 @@ fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
         assert_eq!(outcomes.open_at_load_end as u64, hung);
         assert_eq!(step.bound_min_ns, step.failed.exact_ns().1);
     }
+}
+
+/// A request that went unanswered has ended: in the last interval it is a failure, and not open beside it.
+#[test]
+fn what_went_unanswered_is_not_open_as_well() {
+    let plan = plan(10, "0", 5);
+    let lossy = Network {
+        lose: 1.0,
+        ..Network::calm(1_000)
+    };
+    let server = Server::new(OpsCore::new(0, 0));
+    let sim = server::sim(&plan, 0, server, lossy, 1);
+    let mut last = None;
+    let on_interval = Box::new(|handover: Handover, recorder: &mut Recorder| {
+        let interval = recorder.swap_interval(Interval::new(3));
+        if handover.is_last {
+            last = Some(interval);
+        }
+    });
+    server::drive(&plan, 0, sim, &Control::default(), on_interval);
+    let last = last.expect("a last interval");
+    assert_eq!((last.steps[0].failures, last.in_flight), (10, 0));
+    assert!(last.steps.iter().all(|step| step.open.is_empty()));
 }

@@ -471,9 +471,7 @@ fn check_time(story: &Story, outcomes: &Outcomes) {
             "begun after the end"
         );
     }
-    let steps = outcomes.recorder.counts.steps.iter();
-    let slowest_ns = steps.map(|step| step.service.exact_ns().2).max();
-    match story.over_ns(from_ns, slowest_ns.unwrap_or(0)) {
+    match story.over_ns(from_ns, outcomes.recorder.slowest_ns()) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
         None => assert_eq!(
             outcomes.ended,

@@ -209,6 +209,12 @@ pub struct Watched {
     under_way_ns: f64,
 }
 
+/// The gravest status of what was found in a second.
+fn status_of(found: &[(Cause, f64)]) -> Status {
+    let statuses = found.iter().map(|(cause, _)| cause.status());
+    statuses.min().unwrap_or(Status::Valid)
+}
+
 impl Watched {
     /// Takes the next second and says how far it is to be believed. `is_load` as long as something new is begun;
     /// `is_search` for a load that goes where the service is too slow.
@@ -239,6 +245,8 @@ impl Watched {
             self.under_way_ns += interval.arrivals.under_way as f64 * length_ns as f64;
             self.silences
                 .on_second((begin_ns, end_ns), interval.in_flight, answers, &all);
+        } else if interval.is_drain {
+            self.silences.on_drain(end_ns, answers);
         }
         let due = interval.arrivals.due.saturating_sub(before.due);
         let dropped = interval.arrivals.dropped.saturating_sub(before.dropped);
@@ -260,17 +268,22 @@ impl Watched {
         if is_load && self.silences.is_silent() {
             found.push((Cause::Silent, 0.0));
         }
-        self.count(length_ns, effort.late, &found)
-    }
-
-    fn count(&mut self, length_ns: u64, late: u64, found: &[(Cause, f64)]) -> Seconds {
         // A second is a second; a stop makes it longer, and what is left over at the end is none.
         let seconds = match length_ns < STRETCH_NS_MIN && self.judged.count() > 0 {
             true => return Seconds::default(),
             false => ((length_ns + SECOND_NS / 2) / SECOND_NS).max(1),
         };
-        let statuses = found.iter().map(|(cause, _)| cause.status());
-        let status = statuses.min().unwrap_or(Status::Valid);
+        // Seconds before and after the load are marked in the series, and say nothing of the run.
+        if is_load {
+            self.count(seconds, effort.late, &found);
+        }
+        let mut judged = Seconds::default();
+        judged[status_of(&found)] = seconds;
+        judged
+    }
+
+    fn count(&mut self, seconds: u64, late: u64, found: &[(Cause, f64)]) {
+        let status = status_of(found);
         if status == Status::GeneratorLimited {
             self.late_by_itself += late;
         }
@@ -284,10 +297,7 @@ impl Watched {
             known.seconds += seconds;
             known.worst = known.worst.max(figure);
         }
-        let mut judged = Seconds::default();
-        judged[status] = seconds;
-        self.judged += &judged;
-        judged
+        self.judged[status] += seconds;
     }
 
     /// How often a cause was found.

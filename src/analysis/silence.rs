@@ -39,6 +39,10 @@ pub(super) struct Silences {
     responses: Latencies,
     /// Nothing has come since then: begin, end so far, requests open.
     current: Option<(u64, u64, u64)>,
+    /// Nothing came in the drain until then.
+    drained_to_ns: Option<u64>,
+    /// An answer came in the drain.
+    has_drained: bool,
     /// The longest one that has ended.
     ended: Option<Silence>,
 }
@@ -60,7 +64,7 @@ impl Silences {
             self.current = Some((from_ns, end_ns, in_flight));
             return;
         }
-        if let Some(silence) = self.current_until(begin_ns) {
+        if let Some(silence) = self.current_until(begin_ns, begin_ns) {
             let length_ns = |silence: &Silence| silence.to_ns.unwrap_or(0) - silence.from_ns;
             let is_longest = self
                 .ended
@@ -75,8 +79,17 @@ impl Silences {
         self.responses += responses;
     }
 
-    /// The present stretch, if it is a silence, as one that has ended at a moment.
-    fn current_until(&self, to_ns: u64) -> Option<Silence> {
+    /// Takes a second of the drain: a silence of the load goes on in it, but none begins, since nothing more is asked.
+    pub fn on_drain(&mut self, end_ns: u64, answers: u64) {
+        self.has_drained |= answers > 0;
+        if !self.has_drained {
+            self.drained_to_ns = Some(end_ns);
+        }
+    }
+
+    /// The present stretch, if it is a silence, as one that has ended at a moment; requests were begun in it until
+    /// `asked_to_ns`.
+    fn current_until(&self, to_ns: u64, asked_to_ns: u64) -> Option<Silence> {
         let (from_ns, _, open) = self.current?;
         let load_ns = from_ns - self.load_from_ns?;
         let silence = Silence {
@@ -89,7 +102,7 @@ impl Silences {
         let length_ns = to_ns.saturating_sub(from_ns);
         let missed = silence
             .answers_per_s
-            .map(|rate| rate * length_ns as f64 / 1e9);
+            .map(|rate| rate * asked_to_ns.saturating_sub(from_ns) as f64 / 1e9);
         let is_long = length_ns >= SILENCE_NS_MIN.max(P99_TIMES * silence.p99_ns);
         (is_long && missed.is_none_or(|missed| missed >= MISSED_MIN)).then_some(silence)
     }
@@ -97,15 +110,16 @@ impl Silences {
     /// Nothing has come for long.
     pub fn is_silent(&self) -> bool {
         let end_ns = self.current.map_or(0, |(_, end_ns, _)| end_ns);
-        self.current_until(end_ns).is_some()
+        self.current_until(end_ns, end_ns).is_some()
     }
 
     /// The one that lasted to the end of the load, else the longest one that `service_p99_ns` (of the whole run) does not
     /// explain.
     pub fn worst(&self, load_end_ns: u64, service_p99_ns: u64) -> Option<Silence> {
         let last = self.current.and_then(|(_, end_ns, _)| {
-            let to_ns = end_ns.min(load_end_ns);
-            self.current_until(to_ns)
+            let asked_to_ns = end_ns.min(load_end_ns);
+            let to_ns = self.drained_to_ns.unwrap_or(asked_to_ns);
+            self.current_until(to_ns, asked_to_ns)
         });
         if let Some(last) = last {
             return Some(Silence {

@@ -137,10 +137,13 @@ impl Findings {
                 show(silence.p99_ns as f64 / 1e3)
             )
         });
-        let open = silence.open;
+        let open = match silence.open {
+            1 => "1 request".to_owned(),
+            open => format!("{open} requests"),
+        };
         let reason = match (silence.to_ns, until_then) {
             (None, Some(until_then)) => format!(
-                "no answer from {} on, with {open} requests open at the end; {until_then}: the server hung, and what is measured after that is how long it was waited for; look at its log at that time",
+                "no answer from {} on, with {open} open at the end; {until_then}: the server hung, and what is measured after that is how long it was waited for; look at its log at that time",
                 at(silence.from_ns)
             ),
             (Some(to_ns), Some(until_then)) => format!(
@@ -149,7 +152,7 @@ impl Findings {
                 at(to_ns)
             ),
             (_, None) => format!(
-                "no answer at all, with {open} requests open at the end: the server accepts connections and does not answer; try one request (opsurge request)"
+                "no answer at all, with {open} open at the end: the server accepts connections and does not answer; try one request (opsurge request)"
             ),
         };
         self.push(Status::NoProgress, reason);
@@ -264,6 +267,12 @@ impl Findings {
                 "the users waited for a server that did not answer".into()
             }
             _ if is_own => "the generator itself was the limit (see above)".into(),
+            _ if evidence.watched.is_doubted_for(Status::MachineDisturbed) => {
+                "the generator wanted to run and could not (see below)".into()
+            }
+            _ if share(evidence.waited_in_line, evidence.requests) > WAITED_SHARE_MAX => {
+                "the users waited for a free connection; give more --connections".into()
+            }
             Some(needed) if needed > users_max as f64 => format!(
                 "{}/s x {} s for an iteration needs {} users, {users_max} are allowed: give -u {}; if iterations then take longer, the service is at its limit",
                 three(arrivals.rate),
@@ -275,9 +284,6 @@ impl Findings {
                 "{} users left because a request failed (on_failure), and those who took their seats had to get ready first; look at the failures, or give more than -u {users_max}",
                 arrivals.users_left
             ),
-            _ if share(evidence.waited_in_line, evidence.requests) > WAITED_SHARE_MAX => {
-                "the users waited for a free connection; give more --connections".into()
-            }
             _ => format!(
                 "all users were under way or getting ready at times, though the service was quick enough on average; give more than -u {users_max}"
             ),

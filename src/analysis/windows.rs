@@ -60,7 +60,7 @@ pub struct Referee {
     cases: Vec<Case>,
     /// The stretch that the run is in, or comes to next.
     present: usize,
-    /// Some stretch was judged as a whole.
+    /// Some stretch was judged as a whole, and had enough in it.
     has_judged: bool,
     /// The part of it that the rules which end a run judge next.
     window: Part,
@@ -223,10 +223,12 @@ impl Referee {
         let whole = std::mem::replace(&mut self.whole, Part::new(self.steps));
         self.window = Part::new(self.steps);
         if whole.window.length_ns > 0 {
+            let judged = |cases: &[Case]| cases.iter().map(|case| case.windows).sum::<u64>();
+            let before = judged(&self.cases);
             self.judge(&whole, |rule| {
                 rule.purpose != Purpose::Stop && rule.is_of_work()
             });
-            self.has_judged = true;
+            self.has_judged |= judged(&self.cases) > before;
         }
         self.present += 1;
     }
@@ -319,6 +321,7 @@ mod tests {
         let mut interval = Interval::new(1);
         interval.users = 7;
         interval.steps[0].requests = 20;
+        interval.steps[0].answers = 20;
         interval.steps[0].failures = failures;
         for _ in 0..20 {
             interval.steps[0].response.record(ms * 1_000_000);

@@ -148,7 +148,11 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
         _ if carried.interrupted => "signal",
         Ended::Order => "criterion",
         Ended::Time => "time",
-        Ended::NobodyLeft if prepared.plan.load.iterations.is_some() => "iterations",
+        Ended::NobodyLeft
+            if prepared.plan.load.iterations.is_some() && carried.ran.users_left == 0 =>
+        {
+            "iterations"
+        }
         Ended::NobodyLeft => "nobody-left",
     }
 }
@@ -165,7 +169,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.users_max(),
-        users_peak: ran.users_peak,
+        users_came: ran.users_came,
         spawn_rate: wishes.spawn_rate,
         run_time_s: plan.run_time_ns.map(seconds),
         load: load_info(prepared, wishes, ran),

@@ -19,13 +19,15 @@ use crate::plan::Plan;
 use crate::report::build;
 use crate::report::console::shown_level;
 use crate::report::record::{LevelRecord, SearchRecord};
-use crate::report::units::{grouped, three_digits, time};
+use crate::report::units::{counted, grouped, three_digits, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
 const PILED_SHARE_MAX: f64 = 0.02;
 /// ... and is more than what comes and goes by chance.
 const PILED_MIN: f64 = 5.0;
+/// The rule that a level breaks in which the server answers nothing.
+const NO_ANSWER: &str = "no answer";
 /// Longest time that what has piled up is waited for before the next level.
 const RECOVERY_NS_MAX: u64 = 60 * SECOND_NS;
 
@@ -266,7 +268,10 @@ impl<'p> Hunt<'p> {
         let grown = growth(&measuring.mean_us_by_second);
         let is_near = findings.iter().any(|(_, finding)| finding.near) || piled.is_near();
         let broken = findings.iter().find(|(_, finding)| finding.broken);
+        let silence = measuring.silence(window);
+        let is_judged = is_judged || silence.is_some();
         let (broken, says) = match (broken, grown) {
+            _ if silence.is_some() => (Some(NO_ANSWER.into()), silence.unwrap_or_default()),
             (Some((rule, finding)), _) => (Some(rule.text.clone()), rule.show(finding)),
             (None, _) if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
             (None, Some(growth)) => {
@@ -299,6 +304,13 @@ impl<'p> Hunt<'p> {
     /// that they end the search.
     pub fn always_failed(&self) -> &[usize] {
         &self.always_failed
+    }
+
+    /// The lowest level that was bad was so because the server answered nothing any more.
+    pub fn is_hung(&self, first_bad: Option<f64>) -> bool {
+        let mut levels = self.levels.iter();
+        levels
+            .any(|level| Some(level.level) == first_bad && level.rule.as_deref() == Some(NO_ANSWER))
     }
 
     /// What was measured, in order.
@@ -385,6 +397,13 @@ impl<'p> Hunt<'p> {
             ),
             _ => (last_good, ended),
         };
+        let is_hung = self.is_hung(first_bad);
+        let ended = match is_hung {
+            true => format!(
+                "{ended}; the server stopped answering there: it hung, which need not be the load's doing, so look at its log"
+            ),
+            false => ended,
+        };
         let good_seconds: Vec<f64> = self
             .levels
             .iter()
@@ -394,7 +413,7 @@ impl<'p> Hunt<'p> {
         let at_first_bad = self
             .levels
             .iter()
-            .filter(|level| Some(level.level) == first_bad)
+            .filter(|level| Some(level.level) == first_bad && !is_hung)
             .map(|level| level.good_rps)
             .reduce(f64::max);
         let rate = sustainable(&good_seconds, at_first_bad);
@@ -480,6 +499,19 @@ impl Measuring {
         let mut whole = self.halves[0].clone();
         whole.join(&self.halves[1]);
         whole
+    }
+
+    /// The server answered nothing throughout the window, with requests open: how that is said.
+    fn silence(&self, whole: &Window) -> Option<String> {
+        let all = whole.all();
+        let is_silent = all.answers == 0 && all.open.max_us() * 1e3 >= whole.length_ns as f64;
+        is_silent.then(|| {
+            format!(
+                "no answer for {}, with {} open",
+                time(whole.length_ns as f64 / 1e3),
+                counted(all.open.count(), "request")
+            )
+        })
     }
 
     /// What has piled up since the window began.

@@ -97,7 +97,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     };
     let carried = carried?;
     let mut found = hunt.found();
-    let is_found = hunt.is_over() && found.last_good.is_some();
+    let is_found = hunt.is_over() && found.last_good.is_some() && !hunt.is_hung(found.first_bad);
     let always_failed = hunt.always_failed().to_vec();
     drop(hunt);
     let names = rules::step_names(&prepared.plan.scenario);

@@ -55,14 +55,14 @@ pub fn of_reply(
 }
 
 /// What is known of a request that was open when the load ended, and had no answer when the drain did.
-pub fn of_unanswered(phase: Phase, drain_ns: u64) -> String {
-    let drain_s = drain_ns as f64 / 1e9;
+pub fn of_unanswered(phase: Phase, open_ns: u64) -> String {
+    let open_s = open_ns as f64 / 1e9;
     let stood = match phase {
         Phase::Waiting => "it still waited for a connection",
         Phase::Again => "it was to be sent again",
         Phase::Submitted | Phase::Resubmitted => "it had been sent",
     };
-    format!("no answer {drain_s:.1} s after the load had ended; {stood}")
+    format!("no answer after {open_s:.1} s, when the wait for open requests was over; {stood}")
 }
 
 /// What is known of a request that got no answer.

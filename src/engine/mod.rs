@@ -59,6 +59,8 @@ pub struct Control {
     arrivals_from_ns: AtomicU64,
     /// When the run began, on the same clock.
     start_ns: AtomicU64,
+    /// The slowest answer of all shards, as far as they have said.
+    slowest_ns: AtomicU64,
 }
 
 /// From the moment that the last shard is ready to the first arrival: all others have looked by then.
@@ -88,6 +90,12 @@ impl Control {
             1 => Order::Drain,
             _ => Order::StopNow,
         }
+    }
+
+    /// The slowest answer of all shards, one of which is told here.
+    pub fn slowest_ns(&self, of_shard_ns: u64) -> u64 {
+        let known_ns = self.slowest_ns.fetch_max(of_shard_ns, Ordering::Relaxed);
+        known_ns.max(of_shard_ns)
     }
 
     /// One of so many shards is ready, once. The last one says when the arrivals begin: when a second of the run does,
@@ -147,8 +155,8 @@ pub struct Run {
     pub open_at_load_end: u64,
     /// What ended the load.
     pub ended: Ended,
-    /// Most users that were there at once.
-    pub users_peak: u64,
+    /// Users that came, those that took the seat of another not counted.
+    pub users_came: u64,
     /// Users that left because a step had failed, while the load lasted.
     pub users_left: u64,
     /// What was found second by second.
@@ -327,7 +335,7 @@ fn add_up(
     let mut shards = Vec::new();
     let (mut lasted_ns, mut load_to_ns) = (0, 0);
     let (mut waited_in_line, mut overflows) = (0, 0);
-    let (mut users_peak, mut users_left, mut open_at_load_end) = (0, 0, 0);
+    let (mut users_came, mut users_left, mut open_at_load_end) = (0, 0, 0);
     let mut ended = Ended::NobodyLeft;
     let mut load_from_ns = u64::MAX;
     let mut arrivals: Option<ArrivalCounts> = None;
@@ -353,7 +361,7 @@ fn add_up(
         load_from_ns = load_from_ns.min(outcomes.load_from_ns);
         load_to_ns = load_to_ns.max(outcomes.load_to_ns);
         ended = ended.min(outcomes.ended);
-        users_peak += outcomes.users_peak as u64;
+        users_came += outcomes.users_came as u64;
         users_left += outcomes.users_left;
         open_at_load_end += outcomes.open_at_load_end as u64;
         waited_in_line += outcomes.waited_in_line;
@@ -373,7 +381,7 @@ fn add_up(
         drain_ns: lasted_ns.saturating_sub(load_to_ns),
         open_at_load_end,
         ended,
-        users_peak,
+        users_came,
         users_left,
         watched,
         waited_in_line,

@@ -21,6 +21,8 @@ pub struct Recorder {
     core_time_ns: (u64, u64),
     /// Requests that waited in line up to the present interval.
     waited_in_line: u64,
+    /// The service time of the slowest answer that failed.
+    slowest_failed_ns: u64,
     /// What is added up over shards at the end.
     pub counts: Counts,
 }
@@ -178,6 +180,7 @@ impl Recorder {
             interval: Interval::reserved(steps),
             core_time_ns: (0, 0),
             waited_in_line: 0,
+            slowest_failed_ns: 0,
             counts: Counts::reserved(steps, spans),
         }
     }
@@ -238,6 +241,10 @@ impl Recorder {
                 interval.failures += 1;
                 counts.failures += 1;
                 counts.failed.record(response_ns);
+                if status > 0 {
+                    let service_ns = times.done_ns.saturating_sub(times.submitted_ns);
+                    self.slowest_failed_ns = self.slowest_failed_ns.max(service_ns);
+                }
                 let at_ns = times.done_ns.saturating_sub(self.start_ns);
                 counts.error(failure, status).on(at_ns);
                 status
@@ -397,6 +404,21 @@ impl Recorder {
             .iter_mut()
             .filter(|step| !step.open.is_empty());
         stale.for_each(|step| step.open.clear());
+    }
+
+    /// The requests that were open have ended since.
+    pub fn clear_open(&mut self) {
+        self.interval.in_flight = 0;
+        self.interval.oldest_ns = 0;
+        let steps = self.interval.steps.iter_mut();
+        steps.for_each(|step| step.open.clear());
+    }
+
+    /// The service time of the slowest answer, whatever its status.
+    pub fn slowest_ns(&self) -> u64 {
+        let steps = self.counts.steps.iter();
+        let slowest_ns = steps.map(|step| step.service.exact_ns().2).max();
+        slowest_ns.unwrap_or(0).max(self.slowest_failed_ns)
     }
 
     /// A request is under way at the end of an interval, and that old.

@@ -63,8 +63,8 @@ pub fn record(
             .filter(|(label, _)| label.is_poll)
             .map(|(label, counts)| PollRecord {
                 name: label.name.clone(),
-                users_ready: counts.ready.count(),
-                users_timed_out: counts.gave_up,
+                ready: counts.ready.count(),
+                gave_up: counts.gave_up,
                 attempts: counts.requests,
                 ready_after_us: times(&counts.ready),
             })

@@ -166,13 +166,20 @@ pub fn history(record: &Record, full: bool) -> Result<String> {
     let mut sums = Sums::default();
     let of_load = record.series.iter().filter(|sample| !sample.is_drain);
     let load_to_s = of_load.map(|sample| sample.t_s).fold(0.0, f64::max);
+    let load_from_s = record
+        .run
+        .load
+        .open
+        .as_ref()
+        .map_or(0.0, |open| open.from_s);
     // Samples are unpacked once, and kept as long as they are in the window.
     let mut recent: VecDeque<(f64, Sums)> = VecDeque::new();
     for sample in &record.series {
         let unpacked = Sums::of(sample, steps)?;
         sums += &unpacked;
         // What came after the load's end is in no rate: the last rows have those of the load's last seconds.
-        if !sample.is_drain {
+        // Nor is what users did who were got ready before the first arrival of an open load.
+        if !sample.is_drain && sample.t_s > load_from_s {
             recent.push_back((sample.t_s, unpacked));
         }
         let from_s = sample.t_s.min(load_to_s) - WINDOW_S;

@@ -56,6 +56,9 @@ fn of_failure(failure: Failure) -> Option<&'static str> {
             "the server did not take the connection: its backlog is full, or packets are dropped"
         }
         Failure::Timeout => "no complete answer within --timeout",
+        Failure::Unanswered => {
+            "it was open when the load ended, and the wait for it (--drain) brought no answer: the server hung or is that slow"
+        }
         Failure::WaitTimeout => "no connection became free within --timeout: raise --connections",
         Failure::ClientLimit => {
             "this machine's limit, not the server's: raise ulimit -n, give --source-address where ports run out, or use fewer connections"

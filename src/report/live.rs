@@ -16,7 +16,7 @@ pub fn line(
     let all = interval.all();
     let rate = grouped((all.requests as f64 / length_s.max(1e-9)).round() as u64);
     let latencies = match all.response.is_empty() {
-        true => "no answers yet".to_owned(),
+        true => "no answers".to_owned(),
         false => format!(
             "p50 {}  p99 {}",
             time(all.response.percentile_us(50.0)),
@@ -53,7 +53,7 @@ mod tests {
         interval.users = 50;
         assert_eq!(
             line(2.0, 1.0, &interval, 0, 80),
-            "2 s  50 users  0 req/s  no answers yet  0 failures  0 open"
+            "2 s  50 users  0 req/s  no answers  0 failures  0 open"
         );
         interval.steps[0].requests = 84_213;
         interval.steps[0].response.record(412_000);

@@ -64,8 +64,8 @@ pub struct RunInfo {
     pub tcp: Vec<String>,
     /// Users at the peak, as asked for.
     pub users: u64,
-    /// Most users that were there at once: fewer when the run ended before its ramp.
-    pub users_peak: u64,
+    /// Users that came, those that took the seat of another not counted: fewer when the run ended before its ramp.
+    pub users_came: u64,
     /// Users per second, when that was asked for.
     pub spawn_rate: Option<f64>,
     /// As asked for.
@@ -413,9 +413,9 @@ pub struct PollRecord {
     /// Name of the step.
     pub name: String,
     /// Users that got their answer.
-    pub users_ready: u64,
+    pub ready: u64,
     /// Users that ran out of patience.
-    pub users_timed_out: u64,
+    pub gave_up: u64,
     /// Requests of all of them.
     pub attempts: u64,
     /// First attempt's due time to the answer.

@@ -125,13 +125,13 @@ impl Measure {
         }
     }
 
-    /// Its value over what has ended; none when that is too little to judge.
-    pub fn of_ended(self, step: &StepInterval, length_ns: u64) -> Option<f64> {
+    /// Its value over what has ended, so many of it within the load; none when that is too little to judge.
+    pub fn of_ended(self, step: &StepInterval, in_load: u64, length_ns: u64) -> Option<f64> {
         let share = |part: u64, all: u64| (all >= REQUESTS_MIN).then(|| part as f64 / all as f64);
         match self {
             Self::PerSecond => {
                 let seconds = length_ns as f64 / 1e9;
-                (seconds > 0.0).then(|| step.requests as f64 / seconds)
+                (seconds > 0.0).then(|| in_load as f64 / seconds)
             }
             Self::Failures => share(step.failures, step.requests),
             Self::GaveUp => share(step.polls_gave_up, step.polls_gave_up + step.polls_ready),

@@ -162,13 +162,15 @@ impl Rule {
         let steps = self.scope.steps().iter().copied();
         let steps: Vec<usize> = steps.filter(|step| !left_out.contains(step)).collect();
         let of_step = |&step: &usize| {
-            let (value, basis) = self.value(&window.steps[step], window.length_ns);
+            let in_load = window.requests_in_load(&[step]);
+            let (value, basis) = self.value(&window.steps[step], in_load, window.length_ns);
             self.finding(Some(step), value, basis)
         };
         let nothing = || self.finding(None, None, Basis::Ended);
         match self.scope {
             Scope::All(_) => {
-                let (value, basis) = self.value(&window.sum(&steps), window.length_ns);
+                let in_load = window.requests_in_load(&steps);
+                let (value, basis) = self.value(&window.sum(&steps), in_load, window.length_ns);
                 self.finding(None, value, basis)
             }
             Scope::Step(_) => steps.first().map_or_else(nothing, of_step),
@@ -204,6 +206,7 @@ impl Rule {
         let of = match (finding.step, &self.scope) {
             (Some(index), _) | (None, &Scope::Step(index)) => self.label(index),
             (None, Scope::Any(_)) => "any single step",
+            (None, Scope::All(steps)) if steps.len() < self.labels.len() => "the work loop",
             (None, Scope::All(_)) => "all requests",
         };
         let measure = self.measure.name();
@@ -243,25 +246,28 @@ impl Rule {
     }
 
     /// The value of what was asked of these requests, and what it rests on.
-    fn value(&self, step: &StepInterval, length_ns: u64) -> (Option<f64>, Basis) {
-        let ended = self.measure.of_ended(step, length_ns);
+    fn value(&self, step: &StepInterval, in_load: u64, length_ns: u64) -> (Option<f64>, Basis) {
+        let mut all = step.response.clone();
+        all += &step.open;
+        let length_us = length_ns as f64 / 1e3;
+        // That nothing at all was answered is plain, however few were waiting for it.
+        let is_silent = length_ns > 0 && step.answers == 0 && all.max_us() >= length_us;
+        let silence = Basis::Silence { length_ns };
+        if is_silent && self.measure == Measure::Failures && step.requests > 0 {
+            let share = step.failures as f64 / step.requests as f64;
+            return (Some(share), Basis::Ended);
+        }
+        let ended = self.measure.of_ended(step, in_load, length_ns);
         let basis_of_ended = match ended.is_some_and(|value| self.measure.is_bound(value, step)) {
             true => Basis::Open,
             false => Basis::Ended,
         };
-        if !self.measure.is_time() || step.open.is_empty() {
+        if !self.measure.is_time() || (step.open.is_empty() && !is_silent) {
             return (ended, basis_of_ended);
         }
-        let mut all = step.response.clone();
-        all += &step.open;
-        let length_us = length_ns as f64 / 1e3;
-        let is_silent =
-            length_ns > 0 && step.response.is_empty() && step.open.max_us() >= length_us;
-        // That nothing at all has ended is plain, however few were waiting for it.
         let (with_open, basis) = match is_silent {
             true => {
                 let of_ages = self.measure.of_times(&all, 1);
-                let silence = Basis::Silence { length_ns };
                 (of_ages.map(|us| us.max(length_us)), silence)
             }
             false => (self.measure.of_times(&all, REQUESTS_MIN), Basis::Open),

@@ -37,6 +37,7 @@ fn window(figures: [(u64, u64, u64); 5]) -> Window {
         let mut interval = Interval::new(5);
         for (step, (requests, failures, ms)) in interval.steps.iter_mut().zip(figures) {
             step.requests = requests / 2;
+            step.answers = requests / 2;
             step.failures = failures / 2;
             for _ in 0..requests / 2 {
                 step.response.record(ms * 1_000_000);
@@ -199,6 +200,7 @@ fn with_open(answered: u64, ages_s: &[u64]) -> Window {
     window.add(&interval, 6_000_000_000);
     interval.clear();
     interval.steps[1].requests = answered;
+    interval.steps[1].answers = answered;
     for _ in 0..answered {
         interval.steps[1].response.record(400_000_000);
     }
@@ -587,4 +589,39 @@ fn no_cut_of_a_rule_makes_the_parser_panic() {
             let _ = Rule::parse(&text[start..end], Purpose::Require, &steps());
         }
     }
+}
+
+/// Eight seconds in which nothing came, and a drain in which so many requests went unanswered.
+fn hung(unanswered: u64) -> Window {
+    let mut window = Window::new(5);
+    window.add(&Interval::new(5), 8_000_000_000);
+    let mut drain = Interval::new(5);
+    drain.is_drain = true;
+    (drain.steps[1].requests, drain.steps[1].failures) = (unanswered, unanswered);
+    for _ in 0..unanswered {
+        drain.steps[1].response.record(13_000_000_000);
+    }
+    window.add(&drain, 0);
+    window
+}
+
+#[test]
+fn a_server_that_hung_breaks_rules_on_times_errors_and_rates_however_few_were_waiting() {
+    for unanswered in [1, 4, 20] {
+        let window = hung(unanswered);
+        for text in ["p99>1s", "avg>1s", "errors>1%", "*.errors>1%", "rps<1"] {
+            let finding = rule(text).judge(&window);
+            assert!(finding.broken, "{text} {unanswered}: {finding:?}");
+        }
+        // What went unanswered after the load is no throughput of it.
+        assert_eq!(rule("rps>1").judge(&window).value, Some(0.0));
+        assert_eq!(rule("errors>1%").judge(&window).value, Some(1.0));
+    }
+    // One that failed at once is no silence: too few to judge.
+    let mut window = hung(0);
+    let mut interval = Interval::new(5);
+    (interval.steps[1].requests, interval.steps[1].failures) = (1, 1);
+    interval.steps[1].response.record(1_000_000);
+    window.add(&interval, 1_000_000_000);
+    assert_eq!(rule("errors>1%").judge(&window).value, None);
 }

@@ -9,6 +9,8 @@ pub struct Window {
     pub length_ns: u64,
     /// By metric, in the order of the steps that the rules were parsed with. `open` is that of its end.
     pub steps: Vec<StepInterval>,
+    /// By metric: requests of `steps` that ended after the load did, and are in no rate.
+    pub(super) drained: Vec<u64>,
 }
 
 impl Window {
@@ -17,17 +19,24 @@ impl Window {
         Self {
             length_ns: 0,
             steps: vec![StepInterval::default(); steps],
+            drained: vec![0; steps],
         }
     }
 
     /// Appends a stretch of that length.
     pub fn add(&mut self, interval: &Interval, length_ns: u64) {
         self.append(&interval.steps, length_ns);
+        if interval.is_drain {
+            let steps = self.drained.iter_mut().zip(&interval.steps);
+            steps.for_each(|(drained, step)| *drained += step.requests);
+        }
     }
 
     /// Appends a later window.
     pub fn join(&mut self, later: &Self) {
         self.append(&later.steps, later.length_ns);
+        let drained = self.drained.iter_mut().zip(&later.drained);
+        drained.for_each(|(drained, more)| *drained += more);
     }
 
     fn append(&mut self, steps: &[StepInterval], length_ns: u64) {
@@ -46,6 +55,14 @@ impl Window {
             sum += &self.steps[step];
         }
         sum
+    }
+
+    /// Requests of these steps that ended within the load.
+    pub fn requests_in_load(&self, steps: &[usize]) -> u64 {
+        let steps = steps.iter();
+        steps
+            .map(|&step| self.steps[step].requests - self.drained[step])
+            .sum()
     }
 
     /// All steps added up, likewise.

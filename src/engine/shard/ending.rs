@@ -3,7 +3,7 @@
 
 use crate::engine::requests::NO_REQUEST;
 use crate::engine::user::Leaving;
-use crate::engine::{Ended, Order, example};
+use crate::engine::{Control, Ended, Order, example};
 use crate::io::Driver;
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::outcome::Failure;
@@ -23,7 +23,6 @@ impl<'p, D: Driver> Shard<'p, D> {
             Order::Run => Ended::Time,
             Order::Drain | Order::StopNow => Ended::Order,
         };
-        self.progress.drain_ns = self.plan.drain_ns(self.slowest_ns());
         // Its last part, unless it ends with a second.
         if end_ns > self.progress.interval_from_ns {
             self.hand_over(end_ns, on_interval);
@@ -35,11 +34,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// The slowest answer so far.
-    fn slowest_ns(&self) -> u64 {
-        let steps = self.recorder.counts.steps.iter();
-        let slowest_us = steps.map(|step| step.service.max_us()).fold(0.0, f64::max);
-        (slowest_us * 1e3) as u64
+    /// How long open requests are waited for: as long as the slowest answer of all shards says, those that came since the
+    /// load's end included.
+    pub(super) fn drain_ns(&self, control: &Control) -> u64 {
+        self.plan
+            .drain_ns(control.slowest_ns(self.recorder.slowest_ns()))
     }
 
     /// Everybody who has something to do before leaving does it now, or when the request under way has ended.
@@ -89,9 +88,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             match order {
                 Order::StopNow => self.recorder.cut_off(metric, times),
                 Order::Run | Order::Drain => {
-                    let drain_ns = self.progress.drain_ns;
+                    let open_ns = times.done_ns - self.request(id).begun_ns;
                     let (failure, phase) = (Failure::Unanswered, self.request(id).phase);
-                    let say = || example::of_unanswered(phase, drain_ns);
+                    let say = || example::of_unanswered(phase, open_ns);
                     self.recorder.example(metric, failure, 0, say);
                     self.recorder.unanswered(metric, times);
                 }
@@ -171,6 +170,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.take_stock();
         self.end_open(order);
+        // They have ended: nothing is open any more.
+        self.recorder.clear_open();
         self.into_outcomes(on_interval)
     }
 
@@ -230,7 +231,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             load_to_ns: since_start_ns(self.progress.load_end_ns),
             ended: self.progress.ended,
             open_at_load_end: self.progress.open_at_load_end,
-            users_peak: self.progress.users_peak,
+            users_came: self.users.len(),
             users_left: self.progress.users_left,
             lasted_ns: since_start_ns(self.progress.now_ns),
             last_done_ns: since_start_ns(self.progress.last_done_ns),

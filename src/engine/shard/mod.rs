@@ -157,7 +157,6 @@ struct Progress {
     now_ns: u64,
     spawned: usize,
     finished: usize,
-    users_peak: usize,
     /// Users that left because a step had failed, while the load lasted.
     users_left: u64,
     in_flight: usize,
@@ -170,8 +169,6 @@ struct Progress {
     load_end_ns: u64,
     /// Why.
     ended: Ended,
-    /// How long requests that are open then are waited for.
-    drain_ns: u64,
     /// How many those are.
     open_at_load_end: usize,
     /// Where the present interval began.
@@ -208,8 +205,8 @@ pub struct Outcomes {
     pub ended: Ended,
     /// Requests that were open then.
     pub open_at_load_end: usize,
-    /// Most users that were there at once.
-    pub users_peak: usize,
+    /// Seats that a user ever took: users that came, those that took the seat of another not counted.
+    pub users_came: usize,
     /// Users that left because a step had failed, while the load lasted.
     pub users_left: u64,
     /// From the start to the end of the loop.
@@ -275,7 +272,6 @@ impl<'p, D: Driver> Shard<'p, D> {
                 now_ns: 0,
                 spawned: 0,
                 finished: 0,
-                users_peak: 0,
                 users_left: 0,
                 in_flight: 0,
                 load_from_ns: None,
@@ -283,7 +279,6 @@ impl<'p, D: Driver> Shard<'p, D> {
                 draining: false,
                 load_end_ns: 0,
                 ended: Ended::NobodyLeft,
-                drain_ns: 0,
                 open_at_load_end: 0,
                 interval_from_ns: 0,
                 next_interval_ns: INTERVAL_NS,
@@ -339,7 +334,9 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.arrive_due(now_ns.min(end_ns - 1), usize::MAX);
                 self.send_filled();
                 self.end_load(now_ns.min(end_ns), order, on_interval);
-                drained_by_ns = now_ns + self.progress.drain_ns;
+            }
+            if self.progress.draining {
+                drained_by_ns = self.progress.load_end_ns + self.drain_ns(control);
             }
             self.change_due();
             self.arrive_due(now_ns, WOKEN_MAX);

@@ -163,7 +163,6 @@ impl<'p, D: Driver> Shard<'p, D> {
             None => self.users.push(seat),
         }
         self.progress.spawned += 1;
-        self.progress.users_peak = self.progress.users_peak.max(self.active_users());
         let first = self.acting(id).begin();
         self.act(id, first);
     }

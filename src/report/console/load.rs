@@ -16,8 +16,8 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
         false => "",
     };
     let mut text = match &run.load.open {
-        None if run.users_peak < run.users && !is_search => {
-            let came = grouped(run.users_peak);
+        None if run.users_came < run.users && !is_search => {
+            let came = grouped(run.users_came);
             format!("{came} of {} came", counted(run.users, "user"))
         }
         None => up_to.to_owned() + &counted(run.users, "user"),

@@ -241,6 +241,7 @@ impl Console {
                     format!(": {reason}")
                 }
                 (Some(status), _) => format!(" answered {status}"),
+                (None, _) if error.kind == Failure::Unanswered.name() => " got no answer".into(),
                 (None, _) => format!(" ended in {}", error.kind),
             };
             let text = format!(
@@ -407,12 +408,12 @@ impl Console {
             };
             let text = format!(
                 "Readiness: {} ready, {} gave up, {}{after}",
-                counted(poll.users_ready, "user"),
-                grouped(poll.users_timed_out),
+                counted(poll.ready, "user"),
+                grouped(poll.gave_up),
                 counted(poll.attempts, "poll")
             );
             self.line("");
-            let text = match poll.users_timed_out {
+            let text = match poll.gave_up {
                 0 => text,
                 _ => self.paint(Colour::Yellow, &text),
             };
@@ -673,7 +674,7 @@ mod tests {
             source_addresses: Vec::new(),
             tcp: Vec::new(),
             users: 5,
-            users_peak: 5,
+            users_came: 5,
             spawn_rate: Some(5.0),
             run_time_s: Some(1.0),
             load: LoadInfo {
