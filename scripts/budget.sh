@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Nanoseconds of our own per request, by part: measures them and writes the table into benches/README.md.
+# Nanoseconds of our own per request, by part: measures them and writes the table into docs/comparison.md.
 #   scripts/budget.sh            all of it, about five minutes on a quiet machine
 #   scripts/budget.sh --table    the table alone, from what was measured last
 # The parts are measured by themselves, the whole is a shard over a driver that answers at once (benches/hot_path.rs);
@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "${1:-}" = --table ] || cargo bench --locked --bench hot_path
-python3 - "${CARGO_TARGET_DIR:-target}/criterion" benches/README.md <<'PY'
+python3 - "${CARGO_TARGET_DIR:-target}/criterion" docs/comparison.md <<'PY'
 import datetime, json, os, pathlib, platform, sys
 folder, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 ns, low, high = {}, {}, {}

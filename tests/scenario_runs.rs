@@ -416,13 +416,8 @@ fn values_out_of_answers_stay_with_their_user_and_reach_path_head_and_body() {
 }
 
 #[test]
-fn the_readmes_scenario_works_as_it_stands_there() {
-    let readme = include_str!("../README.md");
-    let text = readme
-        .split("```toml")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next())
-        .expect("a scenario");
+fn the_shop_of_the_examples_works_as_it_stands_there() {
+    let text = include_str!("../docs/examples/shop.toml");
     let mut plan = plan(
         &text.replace("csv.password", "csv.n"),
         None,
@@ -450,9 +445,16 @@ fn the_readmes_scenario_works_as_it_stands_there() {
                 tokens += 1;
                 Answer::new(200, format!("{{\"token\":\"t{tokens}\"}}"))
             }
-            (_, path) => {
+            (method, path) => {
                 assert!(token.is_some_and(|token| token.starts_with("Bearer t")));
-                Answer::new(if path == "/orders" { 201 } else { 200 }, "")
+                match (method, path) {
+                    ("PUT", "/cart") => Answer::new(200, "{\"id\":17}"),
+                    (_, "/orders") => Answer {
+                        fields: "Location: /orders/1\r\n".into(),
+                        ..Answer::new(201, "")
+                    },
+                    _ => Answer::new(200, ""),
+                }
             }
         }
     });
