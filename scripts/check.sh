@@ -14,13 +14,13 @@ done
 
 if cargo fmt --version >/dev/null 2>&1; then
     step "format"
-    cargo fmt --check
+    cargo fmt --all --check
 else
     echo "SKIPPED: cargo fmt is missing"
 fi
 if cargo clippy --version >/dev/null 2>&1; then
     step "lints"
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
 else
     echo "SKIPPED: cargo clippy is missing"
 fi

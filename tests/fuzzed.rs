@@ -1,10 +1,8 @@
 //! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all that fuzzing ever found.
 
-mod fuzz_bodies;
-
-use fuzz_bodies::{BODIES, Body, RECORD};
 use opsurge::report::csv;
 use opsurge::report::record::Record;
+use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
 
 /// Mutations of each body's examples.
 const MUTATIONS: u64 = 4_000;

@@ -1,8 +1,6 @@
 //! A shard whose thread panics ends the run of all shards: before the start with an error, later with all figures that
 //! were counted until then.
 
-mod canned;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -15,6 +13,7 @@ use opsurge::io::{
 };
 use opsurge::mock::{Mock, MockConfig};
 use opsurge::plan::Plan;
+use opsurge_testbed::canned_driver;
 
 const SHARDS: usize = 3;
 const USERS: u64 = 30;
@@ -80,7 +79,7 @@ fn plan(address: SocketAddr) -> Plan {
     Plan {
         addresses: vec![address.into()],
         run_time_ns: Some(RUN_NS),
-        ..canned::plan(canned::scenario("workflow", "10ms"), USERS, SHARDS)
+        ..canned_driver::plan(canned_driver::scenario("workflow", "10ms"), USERS, SHARDS)
     }
 }
 
@@ -142,7 +141,7 @@ fn a_shard_that_dies_stops_the_others_and_every_figure_is_kept() {
     check_death(Epoll::new);
     let uring = |config: &DriverConfig, clock: Clock| Uring::new(config, clock, Features::ALL);
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    match uring(&canned::config(&plan(address), 0), Clock::start()) {
+    match uring(&canned_driver::config(&plan(address), 0), Clock::start()) {
         Ok(_) => check_death(uring),
         Err(error) => println!("SKIPPED on io_uring: {error}"),
     }

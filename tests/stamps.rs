@@ -1,15 +1,14 @@
 //! When a request counts as submitted: when its bytes went to the kernel, also when the driver's queue was full in the
 //! middle of a turn.
 
-mod canned;
-
-use canned::Canned;
 use opsurge::engine::Control;
 use opsurge::engine::shard::{Shard, Start};
 use opsurge::io::clock::Clock;
 use opsurge::io::{ConnectionId, Driver, Event, Insert, Received, Turn};
 use opsurge::plan::Plan;
 use opsurge::plan::compile::{Context, compile};
+
+use opsurge_testbed::canned_driver::{self, CannedDriver};
 
 const USERS: u64 = 10;
 /// The queue of this driver.
@@ -19,7 +18,7 @@ const REST_NS: u64 = 50_000_000;
 
 /// A driver with a short queue.
 struct Short<'c> {
-    inner: Canned<'c>,
+    inner: CannedDriver<'c>,
     sent: u64,
     flushed_ns: Option<u64>,
 }
@@ -78,10 +77,10 @@ fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_la
     let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
     let plan = Plan {
         run_time_ns: Some(1_000_000_000),
-        ..canned::plan(scenario, USERS, 1)
+        ..canned_driver::plan(scenario, USERS, 1)
     };
     let driver = Short {
-        inner: Canned::new(&canned::config(&plan, 0), Clock::start()),
+        inner: CannedDriver::new(&canned_driver::config(&plan, 0), Clock::start()),
         sent: 0,
         flushed_ns: None,
     };

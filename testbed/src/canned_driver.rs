@@ -3,8 +3,6 @@
 //! What a shard over it takes is its own work alone. Its clock is the real one, read as often in a turn as the ring
 //! reads it, but nobody sleeps: when nothing is to be done before the deadline, the clock is put forward to it.
 
-#![allow(dead_code, reason = "each benchmark and test uses its part of it")]
-
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -71,7 +69,7 @@ pub fn config(plan: &Plan, shard: usize) -> DriverConfig {
 }
 
 /// The driver.
-pub struct Canned<'c> {
+pub struct CannedDriver<'c> {
     clock: Clock,
     skipped_ns: u64,
     request: Vec<u8>,
@@ -98,7 +96,7 @@ pub struct Measures<'c> {
     pub control: &'c Control,
 }
 
-impl<'c> Canned<'c> {
+impl<'c> CannedDriver<'c> {
     pub fn new(config: &DriverConfig, clock: Clock) -> Self {
         Self {
             clock,
@@ -157,7 +155,7 @@ impl<'c> Canned<'c> {
     }
 }
 
-impl Driver for Canned<'_> {
+impl Driver for CannedDriver<'_> {
     #[inline]
     fn now_ns(&self) -> u64 {
         self.clock.now_ns() + self.skipped_ns

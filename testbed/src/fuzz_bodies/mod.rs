@@ -3,8 +3,6 @@
 //! Each body returns for whatever it is given; a panic is a finding. A finding becomes a line of `tests/fuzzed.rs`.
 //! Another parser gets its body here, a name in [`BODIES`], and a file of three lines in `fuzz/targets/`.
 
-#![allow(dead_code, unused_imports, reason = "each fuzz target uses one body")]
-
 mod decoder;
 mod record;
 mod rules;

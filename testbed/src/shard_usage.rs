@@ -1,10 +1,9 @@
-//! Shards over the simulation, their memory weighed and the work of their turns reckoned, one shard after the other.
+//! Runs the shards of a plan over the simulation, one after the other: the memory that each holds, and the length of its
+//! turns.
 //!
 //! The allocator counts what the shard's own code holds: what the simulated world around it allocates is left out. A
 //! turn takes as much virtual time as its requests and events are reckoned to cost, so that turns get longer where a
 //! shard has more to do.
-
-#![allow(dead_code, reason = "each benchmark and test uses its part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -18,14 +17,16 @@ use opsurge::metrics::interval::Interval;
 use opsurge::metrics::recorder::Recorder;
 use opsurge::plan::Plan;
 
-use crate::canned;
+use crate::canned_driver;
 
 /// From an answer's request to it: half a millisecond each way, and the server's part.
 const ONE_WAY_NS: u64 = 500_000;
 const SERVICE_NS: u64 = 1_000_000;
 
-/// The system's allocator, which counts what this thread holds while it is told to.
-struct Counting;
+/// The system's allocator, which counts the bytes that a thread holds while [`run`] measures one of its shards.
+///
+/// The program that measures has to declare it as its `#[global_allocator]`.
+pub struct Counting;
 
 thread_local! {
     static COUNTS: Cell<bool> = const { Cell::new(false) };
@@ -63,9 +64,6 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Does something of which nothing is counted.
 fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     let counts = COUNTS.replace(false);
@@ -95,9 +93,9 @@ pub struct Totals {
     pub fingerprint: u64,
 }
 
-/// What one shard took.
+/// The memory of one shard, and its turns.
 #[derive(Clone, Copy, Debug)]
-pub struct Weight {
+pub struct Usage {
     pub users: usize,
     pub bytes_max: u64,
     pub turns: u64,
@@ -107,18 +105,18 @@ pub struct Weight {
 }
 
 /// Runs all shards of a plan, one after the other.
-pub fn run(plan: &Plan, costs: Costs) -> (Totals, Vec<Weight>) {
+pub fn run(plan: &Plan, costs: Costs) -> (Totals, Vec<Usage>) {
     let mut totals = Totals::default();
-    let weigh = |index| run_shard(plan, index, costs, &mut totals);
-    let weights = (0..plan.shards).map(weigh).collect();
-    (totals, weights)
+    let measure = |index| run_shard(plan, index, costs, &mut totals);
+    let usages = (0..plan.shards).map(measure).collect();
+    (totals, usages)
 }
 
-fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> Weight {
-    let config = canned::config(plan, index);
+fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> Usage {
+    let config = canned_driver::config(plan, index);
     let network = Network::calm(ONE_WAY_NS);
-    let weighed = Weighed {
-        sim: Sim::new(&config, Canned::default(), network, 1),
+    let timed = TimedSim {
+        sim: Sim::new(&config, CannedService::default(), network, 1),
         costs,
         work_ns: 0,
     };
@@ -127,7 +125,7 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> We
     HELD_BYTES.set(0);
     HELD_BYTES_MAX.set(0);
     COUNTS.set(true);
-    let shard = Shard::new(plan, index, weighed);
+    let shard = Shard::new(plan, index, timed);
     // As the collector gives them to each shard.
     let spare = [(); 2].map(|()| Interval::reserved(plan.scenario.metrics.len()));
     let mut spare = Vec::from(spare);
@@ -138,13 +136,13 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> We
         full.clear();
         spare.push(full);
     });
-    let (outcomes, weighed) = shard.run(Start::default(), &control, on_interval);
+    let (outcomes, timed) = shard.run(Start::default(), &control, on_interval);
     COUNTS.set(false);
     totals.in_intervals += handed_over;
     totals.fingerprint = totals
         .fingerprint
-        .wrapping_add(weighed.sim.service.fingerprint);
-    let weight = Weight {
+        .wrapping_add(timed.sim.service.fingerprint);
+    let usage = Usage {
         users: plan.users_of_shard(index),
         bytes_max: HELD_BYTES_MAX.get() as u64,
         turns: outcomes.turns,
@@ -159,7 +157,7 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> We
         turn_us_max: outcomes.recorder.counts.turns.max_us(),
     };
     add(totals, outcomes);
-    weight
+    usage
 }
 
 fn add(totals: &mut Totals, outcomes: Outcomes) {
@@ -178,14 +176,14 @@ fn requests_of(interval: &Interval) -> u64 {
 }
 
 /// The simulation, with a shard that takes time for its work.
-struct Weighed {
-    sim: Sim<Canned>,
+struct TimedSim {
+    sim: Sim<CannedService>,
     costs: Costs,
     /// Of the present turn.
     work_ns: u64,
 }
 
-impl Driver for Weighed {
+impl Driver for TimedSim {
     fn now_ns(&self) -> u64 {
         self.sim.now_ns()
     }
@@ -237,11 +235,11 @@ fn long_answer() -> Vec<u8> {
 
 /// A server that takes every request, and always answers the same.
 #[derive(Default)]
-struct Canned {
+struct CannedService {
     fingerprint: u64,
 }
 
-impl Service for Canned {
+impl Service for CannedService {
     fn on_connect(&mut self, _connection: ConnectionId, _now_ns: u64) {}
 
     fn on_bytes(
@@ -256,8 +254,8 @@ impl Service for Canned {
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         let answer = match bytes {
             _ if bytes.starts_with(b"GET /long") => long_answer(),
-            [b'G', ..] => canned::STATE.to_vec(),
-            _ => canned::ACCEPTED.to_vec(),
+            [b'G', ..] => canned_driver::STATE.to_vec(),
+            _ => canned_driver::ACCEPTED.to_vec(),
         };
         replies.push(Reply::Bytes(SERVICE_NS, answer));
     }
