@@ -232,8 +232,30 @@ fn check_kept<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     }
 }
 
-/// What was allocated from the 2,000th request to the `to`-th.
+/// Attempts before an allocation counts. A shard allocates when more answers than ever before are half there at once, or
+/// a connection gets its first long answer, and on a busy machine that may come after the 2,000th request. What
+/// allocates by request, or now and then, does so in each attempt.
+const ATTEMPTS: usize = 3;
+
+/// What was allocated from the 2,000th request to the `to`-th, in the attempt with the least of it.
 fn run<D: Driver>(
+    text: &str,
+    connections: Connections,
+    to: u64,
+    padding_bytes: usize,
+    build: &impl Fn(&DriverConfig) -> Option<D>,
+) -> Option<(Outcomes, u64)> {
+    let mut attempts = (0..ATTEMPTS).map(|_| attempt(text, connections, to, padding_bytes, build));
+    let mut best = attempts.next()??;
+    while best.1 > 0
+        && let Some(next) = attempts.next()
+    {
+        best = next.filter(|next| next.1 < best.1).unwrap_or(best);
+    }
+    Some(best)
+}
+
+fn attempt<D: Driver>(
     text: &str,
     connections: Connections,
     to: u64,
