@@ -4,3 +4,4 @@
 pub mod canned_driver;
 pub mod fuzz_bodies;
 pub mod shard_usage;
+pub mod wrapped_driver;

@@ -1,6 +1,6 @@
-//! What any bytes are put through: written once, fed by seeds in `tests/fuzzed.rs` and by libFuzzer in `fuzz/`.
+//! What any bytes are put through: written once, fed by seeds in `tests/it/fuzzed.rs` and by libFuzzer in `fuzz/`.
 //!
-//! Each body returns for whatever it is given; a panic is a finding. A finding becomes a line of `tests/fuzzed.rs`.
+//! Each body returns for whatever it is given; a panic is a finding. A finding becomes a line of `tests/it/fuzzed.rs`.
 //! Another parser gets its body here, a name in [`BODIES`], and a file of three lines in `fuzz/targets/`.
 
 mod decoder;
