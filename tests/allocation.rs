@@ -14,6 +14,7 @@ use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
+use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
 /// The system's allocator, counting what this thread asks of it.
@@ -144,17 +145,15 @@ const LARGE: &str = r#"
 
 fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
     Plan {
-        scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
-        load: Closed::at_rate(16, 1e6),
-        open: None,
-        spins: false,
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
-        drain_ns: None,
         seed: 1,
         connections,
-        shards: 1,
         addresses: vec![address.into()],
+        ..plans::plan(
+            compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
+            Closed::at_rate(16, 1e6),
+        )
     }
 }
 

@@ -17,7 +17,9 @@ use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
-use opsurge::plan::{Connections, Plan, builtin};
+use opsurge::plan::{Plan, builtin};
+
+use crate::plans;
 
 /// Ops-Core's answer to a workflow request.
 pub const ACCEPTED: &[u8] =
@@ -42,17 +44,8 @@ pub fn scenario(name: &str, wait: &str) -> Scenario {
 /// So many users who come at once, each with a connection of its own, for as long as nobody ends the run.
 pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
     Plan {
-        scenario,
-        load: Closed::at_rate(users, 1e9),
-        open: None,
-        spins: false,
-        run_time_ns: None,
-        timeout_ns: 30_000_000_000,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
         shards,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(scenario, Closed::at_rate(users, 1e9))
     }
 }
 

@@ -3,5 +3,6 @@
 
 pub mod canned_driver;
 pub mod fuzz_bodies;
+pub mod plans;
 pub mod shard_usage;
 pub mod wrapped_driver;

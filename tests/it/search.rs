@@ -19,8 +19,9 @@ use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::open::{Arrivals, Open};
 use opsurge::plan::wait::Wait;
-use opsurge::plan::{Connections, Plan, builtin};
+use opsurge::plan::{Plan, builtin};
 use opsurge::report::record::{LevelRecord, Record, SearchRecord};
+use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
@@ -48,17 +49,11 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
         ..Context::plain("sim")
     };
     Plan {
-        scenario: compile("test.toml", text, &context).expect("it is valid"),
-        load,
         open,
-        spins: false,
-        run_time_ns: None,
-        timeout_ns: 30 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
-        shards: 1,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(
+            compile("test.toml", text, &context).expect("it is valid"),
+            load,
+        )
     }
 }
 

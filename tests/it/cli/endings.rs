@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Process, Program, check_sums, opsurge, run, text};
-use crate::support::raw_server::{OK, RawServer};
+use crate::support::raw_server::{RawServer, answer_ok};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use opsurge::report::record::Record;
@@ -20,7 +20,7 @@ const PIPE_BYTES: usize = 65_536;
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 fn answering() -> RawServer {
-    RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {})
+    RawServer::start(answer_ok)
 }
 
 fn send(process: &Process, signal: Signal) {

@@ -28,7 +28,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Program, check_sums, opsurge, run, text};
-use crate::support::raw_server::{OK, Peer, RawServer};
+use crate::support::raw_server::{OK, Peer, RawServer, answer_ok};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -877,11 +877,8 @@ fn row_10_redirects_limits_and_errors_are_counted_and_never_followed_or_retried(
 
 #[test]
 fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second() {
-    let polite = |peer: &mut Peer| {
-        while peer.request().is_some() && peer.answer(OK) {}
-    };
     on_both(|io| {
-        let server = RawServer::start(polite);
+        let server = RawServer::start(answer_ok);
         let (address, seen) = (server.address.to_string(), server.seen.clone());
         let attack = Attack {
             url: server.url(),
@@ -901,7 +898,7 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
             server.kill();
             // Long enough for backoffs to grow to their bound.
             std::thread::sleep(700 * MS);
-            let server = RawServer::on(&address, polite).expect("the port is free again");
+            let server = RawServer::on(&address, answer_ok).expect("the port is free again");
             again = Some((Instant::now(), server));
         });
         let (back_at, server) = again.expect("it was started again");
@@ -926,7 +923,7 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
 #[test]
 fn row_1_pauses_between_attempts_to_connect_are_not_taken_for_a_lack_of_connections() {
     on_both(|io| {
-        let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+        let server = RawServer::start(answer_ok);
         let seen = server.seen.clone();
         let attack = Attack {
             url: server.url(),
@@ -1016,13 +1013,12 @@ fn row_11_too_few_descriptors_are_refused_with_the_number_that_is_needed() {
 
 #[test]
 fn row_11_a_soft_limit_of_descriptors_is_raised_where_that_is_allowed() {
-    let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
     let attack = Attack {
         users: 100,
         under: &["sh", "-c", "ulimit -Sn 50; exec \"$@\"", "sh"],
         ..Attack::default()
     };
-    check(&attack, polite, |ran, _| {
+    check(&attack, answer_ok, |ran, _| {
         ran.check_all_well();
         // More than the soft limit allowed.
         assert!(ran.record.totals.connections_opened > 50, "{}", ran.said);
@@ -1246,7 +1242,7 @@ fn row_12_where_io_uring_is_forbidden_epoll_is_used_and_the_cure_is_named() {
         if !can_start(&starter) {
             return;
         }
-        let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+        let server = RawServer::start(answer_ok);
         let attack = Attack {
             url: server.url(),
             run_time: 400 * MS,
@@ -1272,7 +1268,7 @@ fn row_12_where_io_uring_is_forbidden_epoll_is_used_and_the_cure_is_named() {
 
 #[test]
 fn row_12_a_low_limit_of_locked_memory_stops_nobody() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let attack = Attack {
         url: server.url(),
         under: &["sh", "-c", "ulimit -l 0; exec \"$@\"", "sh"],
@@ -1287,13 +1283,12 @@ fn row_14_there_are_as_many_shards_as_allowed_cores() {
     if !can_start(&ONE_CORE) {
         return;
     }
-    let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
     let attack = Attack {
         users: 8,
         under: &ONE_CORE,
         ..Attack::default()
     };
-    check(&attack, polite, |ran, _| {
+    check(&attack, answer_ok, |ran, _| {
         ran.check_all_well();
         assert_eq!(ran.record.run.shards, 1, "{}", ran.said);
         assert_eq!(ran.record.run.machine.cores, 1, "{}", ran.said);
@@ -1348,8 +1343,7 @@ fn row_14_half_a_core_is_survived() {
     if !can_start(&starter) {
         return;
     }
-    let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
-    let server = RawServer::start(polite);
+    let server = RawServer::start(answer_ok);
     let attack = Attack {
         url: server.url(),
         users: 20,
@@ -1423,7 +1417,6 @@ fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody()
 
 #[test]
 fn row_16_shards_users_and_connections_may_be_few_or_too_many() {
-    let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
     for (users, more) in [
         (1, &["--shards", "4"][..]),
         (3, &["--shards", "2", "--connections", "9"]),
@@ -1436,7 +1429,7 @@ fn row_16_shards_users_and_connections_may_be_few_or_too_many() {
             run_time: 400 * MS,
             ..Attack::default()
         };
-        check(&attack, polite, |ran, server| {
+        check(&attack, answer_ok, |ran, server| {
             // Who stands in line for a connection when the time is over is cut off.
             assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
             assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
@@ -1500,7 +1493,7 @@ fn mounted(options: &str, before: &str) -> [String; 6] {
 
 #[test]
 fn row_19_a_report_that_cannot_be_written_is_refused_before_the_load() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let check = |starter: &[&str], flag: &str, path: &str, reason: &str| {
         let output = under(starter)
             .args(["run", "--get", &server.url(), "-t", "1s", flag, path])
@@ -1543,7 +1536,7 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
     if !can_start(&full) {
         return;
     }
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let url = server.url();
     // A shell stays, to look at what is left in the file system that ends with it.
     let look = "\"$@\"; echo code $?; cat /mnt/r.json; ls /mnt";
@@ -1581,7 +1574,7 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
 
 #[test]
 fn row_20_a_reader_who_leaves_causes_no_panic_and_the_files_are_written() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let folder = tempfile::tempdir().expect("a folder");
     let json = folder.path().join("r.json");
     let mut child = opsurge(&[
@@ -1712,8 +1705,7 @@ fn row_21_secrets_are_shown_nowhere_even_when_the_server_repeats_them() {
 #[test]
 fn row_22_an_ipv6_literal_is_an_address() {
     on_both(|io| {
-        let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
-        let Ok(server) = RawServer::on("[::1]:0", polite) else {
+        let Ok(server) = RawServer::on("[::1]:0", answer_ok) else {
             println!("SKIPPED: this machine has no IPv6");
             return;
         };
@@ -1729,9 +1721,8 @@ fn row_22_an_ipv6_literal_is_an_address() {
 
 #[test]
 fn row_22_a_dead_address_of_several_fails_nobody_and_the_record_has_those_in_use() {
-    let polite = |peer: &mut Peer| while peer.request().is_some() && peer.answer(OK) {};
     on_both(|io| {
-        let (first, second) = two_servers_at_one_port(polite);
+        let (first, second) = two_servers_at_one_port(answer_ok);
         let folder = tempfile::tempdir().expect("a folder");
         let hosts = folder.path().join("hosts");
         std::fs::write(&hosts, "127.0.0.3 many\n127.0.0.1 many\n127.0.0.2 many\n")
@@ -1773,7 +1764,7 @@ fn two_servers_at_one_port(
 
 #[test]
 fn row_22_proxies_of_the_environment_are_ignored_and_that_is_said() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let output = opsurge(&[
         "run",
         "--get",

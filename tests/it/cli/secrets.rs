@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 
 use crate::support::binary::{opsurge, text};
-use crate::support::raw_server::{OK, Peer, RawServer};
+use crate::support::raw_server::{Peer, RawServer, answer_ok};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
@@ -622,7 +622,7 @@ fn wrong_use_is_refused_without_repeating_a_secret() {
     let quick = ["-t", "100ms", "-u", "1"];
     let output = place.say(&[&["run", "--mock", "--api-key-env", CANARY], &quick[..]].concat());
     assert!(output.status.code().is_some());
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let url = server.url();
     let arguments = ["run", "--host", &url, "--api-key-env", CANARY];
     let output = place.say(&[&arguments[..], &quick].concat());

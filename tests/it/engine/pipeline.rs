@@ -17,6 +17,7 @@ use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan};
+use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
@@ -31,17 +32,12 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
         ..Context::plain("sim")
     };
     Plan {
-        scenario: compile("x.toml", &text, &context).unwrap_or_else(|error| panic!("{error}")),
-        load: Closed::at_rate(users, 1e9).with_iterations(Some(users)),
-        open: None,
-        spins: false,
-        run_time_ns: None,
         timeout_ns: 2 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
         connections: Connections::Shared { count: 1, depth },
-        shards: 1,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(
+            compile("x.toml", &text, &context).unwrap_or_else(|error| panic!("{error}")),
+            Closed::at_rate(users, 1e9).with_iterations(Some(users)),
+        )
     }
 }
 

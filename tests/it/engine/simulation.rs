@@ -11,6 +11,7 @@ use opsurge::plan::load::Closed;
 use opsurge::plan::scenario::Scenario;
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
+use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const WORKFLOW: usize = 2;
@@ -26,17 +27,8 @@ fn workflow(wait: &str) -> Scenario {
 
 fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
     Plan {
-        scenario: workflow(wait),
-        load: Closed::at_rate(users, 100.0),
-        open: None,
-        spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
-        timeout_ns: 30 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
-        shards: 1,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(workflow(wait), Closed::at_rate(users, 100.0))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::support::sim_server;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock};
 
 use crate::support::sim_server::{Answer, Answers, Framing, Seen, Server, check_sums};
@@ -13,9 +13,10 @@ use opsurge::io::sim::Network;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets};
 use opsurge::metrics::outcome::Failure;
+use opsurge::plan::Plan;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
-use opsurge::plan::{Connections, Plan};
+use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// More than two sockets hold between them, so that a send waits for its reader.
@@ -343,17 +344,12 @@ fn plan(requests: u64) -> Plan {
         ..Context::plain("sim")
     };
     Plan {
-        scenario: compile("uploads.toml", &text, &context).unwrap_or_else(|it| panic!("{it}")),
-        load: Closed::at_rate(4, 1e6).with_iterations(Some(requests)),
-        open: None,
-        spins: false,
         run_time_ns: Some(60 * SECOND_NS),
         timeout_ns: 5 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
-        shards: 1,
-        addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(
+            compile("uploads.toml", &text, &context).unwrap_or_else(|it| panic!("{it}")),
+            Closed::at_rate(4, 1e6).with_iterations(Some(requests)),
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::open::{Arrivals, Open, RatePoint};
 use opsurge::plan::{Connections, Plan};
+use opsurge_testbed::plans;
 use serde_json::Value;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -20,18 +21,12 @@ const MS: u64 = 1_000_000;
 const ONE_STEP: &str = "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
 
 fn plan(text: &str, open: Open, run_time_s: u64) -> Plan {
+    let scenario = compile("test.toml", text, &Context::plain("sim")).expect("it is valid");
+    let load = Closed::at_rate(open.users_ready, 1e6);
     Plan {
-        scenario: compile("test.toml", text, &Context::plain("sim")).expect("it is valid"),
-        load: Closed::at_rate(open.users_ready, 1e6),
         open: Some(open),
-        spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
-        timeout_ns: 30 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
-        shards: 1,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(scenario, load)
     }
 }
 

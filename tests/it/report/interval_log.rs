@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Program, check_sums, opsurge, run, text};
-use crate::support::raw_server::{OK, RawServer};
+use crate::support::raw_server::{RawServer, answer_ok};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
@@ -158,7 +158,7 @@ fn a_run_logs_what_its_record_holds_failures_and_unanswered_included() {
 
 #[test]
 fn an_open_load_and_a_search_log_what_their_records_hold() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let url = server.url();
     let open = ["run", "--get", &url, "--rate", "100", "-t", "2s"];
     check_round_trip(&[&open[..], &["--no-spin"]].concat(), 0);
@@ -170,7 +170,7 @@ fn an_open_load_and_a_search_log_what_their_records_hold() {
 
 #[test]
 fn row_18_a_killed_run_leaves_every_second_so_far() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let folder = tempfile::tempdir().expect("a folder");
     let hdr = folder.path().join("r.hlog");
     let mut child = opsurge(&["run", "--get", &server.url(), "-t", "20s", "--wait", "5ms"])
@@ -207,7 +207,7 @@ fn row_18_a_killed_run_leaves_every_second_so_far() {
 
 #[test]
 fn row_19_a_place_that_cannot_be_written_is_refused_before_the_load() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().to_str().expect("UTF-8");
     for (path, reason) in [
@@ -269,7 +269,7 @@ fn check_full(program: Program, json: &Path) -> String {
 
 #[test]
 fn row_19_a_disk_that_becomes_full_ends_the_log_and_not_the_run() {
-    let server = RawServer::start(|peer| while peer.request().is_some() && peer.answer(OK) {});
+    let server = RawServer::start(answer_ok);
     let url = server.url();
     let folder = tempfile::tempdir().expect("a folder");
     let json = folder.path().join("r.json");

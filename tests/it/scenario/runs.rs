@@ -13,6 +13,7 @@ use opsurge::plan::load::Closed;
 use opsurge::plan::open::{Arrivals, Open};
 use opsurge::plan::wait::Wait;
 use opsurge::plan::{Connections, Plan, builtin};
+use opsurge_testbed::plans;
 use serde_json::Value;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -30,17 +31,11 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, run_time_s: u64) -> Plan {
         ..Context::plain("sim")
     };
     Plan {
-        scenario: compile("test.toml", text, &context).unwrap_or_else(|error| panic!("{error}")),
-        load,
-        open: None,
-        spins: false,
         run_time_ns: Some(run_time_s * SECOND_NS),
-        timeout_ns: 30 * SECOND_NS,
-        drain_ns: None,
-        seed: 7,
-        connections: Connections::PerUser,
-        shards: 1,
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+        ..plans::plan(
+            compile("test.toml", text, &context).unwrap_or_else(|error| panic!("{error}")),
+            load,
+        )
     }
 }
 

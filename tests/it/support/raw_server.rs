@@ -131,6 +131,11 @@ impl Drop for RawServer {
     }
 }
 
+/// The script of a server that answers every request with [`OK`].
+pub fn answer_ok(peer: &mut Peer) {
+    while peer.request().is_some() && peer.answer(OK) {}
+}
+
 /// A request as it came.
 pub struct Request {
     /// From 0, over all connections.
