@@ -1,10 +1,7 @@
 //! The canned responder of `scripts/bench.sh` finds each request once, however its bytes arrive: what it counts is what
 //! every client in the tables is measured by.
 
-#[path = "../../benches/responder/requests.rs"]
-mod requests;
-
-use requests::{Finder, Kind, Partial};
+use opsurge_testbed::requests::{Finder, Kind, Partial};
 
 const REGISTER: &str = "POST /v1/opscore/internal/agent/notify HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n{\"event\": 1}";
 const STATE: &str =

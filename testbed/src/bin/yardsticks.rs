@@ -5,9 +5,6 @@
 //! One thread, a buffer per connection, answers counted by their bytes. They leave out what the floor leaves out; what
 //! they cost beyond it is the price of the runtime.
 
-mod called;
-mod client;
-
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::TcpStream;
@@ -19,8 +16,7 @@ use clap::{Parser, ValueEnum};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
-use called::is_called_by_cargo;
-use client::{Task, Window};
+use opsurge_testbed::bare_client::{Task, Window};
 
 const BUFFER_BYTES: usize = 4096;
 /// Room for a batch as large as the floor's.
@@ -41,12 +37,6 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    if is_called_by_cargo("--addr") {
-        println!(
-            "yardsticks: bare client loops of scripts/bench.sh; `cargo bench --bench hot_path` has benchmarks"
-        );
-        return Ok(());
-    }
     let args = Args::parse();
     let begun = args.task.begin()?;
     let work = Work {

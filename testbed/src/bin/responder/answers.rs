@@ -1,6 +1,6 @@
 //! The answers, made once: heads and bodies as a real Ops-Core sends them, each repeated for pipelined requests.
 
-use super::requests::Kind;
+use opsurge_testbed::requests::Kind;
 
 /// An answer repeated so often that what is sent at once is at most this long, or once if it is longer.
 const REPEATED_BYTES_MAX: usize = 32 * 1024;

@@ -11,10 +11,6 @@
     reason = "entries of a ring name memory and descriptors by hand"
 )]
 
-mod called;
-mod client;
-mod ring;
-
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -24,9 +20,8 @@ use clap::Parser;
 use io_uring::types::{Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
 
-use called::is_called_by_cargo;
-use client::{Task, Window};
-use ring::Buffers;
+use opsurge_testbed::bare_client::{Task, Window};
+use opsurge_testbed::ring::Buffers;
 
 const SUBMISSIONS_MAX: u32 = 4096;
 const COMPLETIONS_MAX: u32 = 65_536;
@@ -80,12 +75,6 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    if is_called_by_cargo("--addr") {
-        println!(
-            "floor: the bare ring loop of scripts/bench.sh; `cargo bench --bench hot_path` has benchmarks"
-        );
-        return Ok(());
-    }
     let args = Args::parse();
     ensure!(
         args.want <= 1 || args.min_wait_us > 0 || args.want <= args.task.connections,

@@ -13,11 +13,6 @@
 )]
 
 mod answers;
-#[path = "../called/mod.rs"]
-mod called;
-mod requests;
-#[path = "../ring/mod.rs"]
-mod ring;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -33,9 +28,8 @@ use opsurge::io::cpu::raise_descriptor_limit;
 use socket2::{Domain, Socket, Type};
 
 use answers::{Answers, with_head};
-use called::is_called_by_cargo;
-use requests::{Finder, Kind, Partial};
-use ring::Buffers;
+use opsurge_testbed::requests::{Finder, Kind, Partial};
+use opsurge_testbed::ring::Buffers;
 
 const CONNECTIONS_MAX: u32 = 32_768;
 const SUBMISSIONS_MAX: u32 = 4096;
@@ -59,10 +53,6 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    if is_called_by_cargo("--listen") {
-        println!("responder: a canned server for scripts/bench.sh; nothing to measure by itself");
-        return Ok(());
-    }
     let args = Args::parse();
     end_on_interrupt();
     std::thread::spawn(move || {
