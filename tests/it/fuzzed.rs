@@ -1,5 +1,6 @@
 //! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all that fuzzing ever found.
 
+use crate::support::background::in_background;
 use opsurge::report::csv;
 use opsurge::report::record::Record;
 use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
@@ -98,6 +99,10 @@ fn mutated(examples: &[Vec<u8>], seed: u64) -> Vec<u8> {
 }
 
 fn check(name: &str) {
+    in_background(|| feed(name));
+}
+
+fn feed(name: &str) {
     let (_, body, examples): Body = *BODIES.iter().find(|body| body.0 == name).expect(name);
     let examples = examples();
     for example in &examples {

@@ -1,13 +1,13 @@
 //! The search for the breaking point: on the virtual clock against a service of known capacity, then the real binary.
 
-use crate::support::sim_server;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use crate::support::background::in_background;
 use crate::support::binary::opsurge;
-use crate::support::sim_server::{Answer, Seen, Server};
+use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::analysis::breaking_point::{Growth, Search};
 use opsurge::analysis::criteria::{OPS_CORE_RULES, Purpose, Rule, StepName};
 use opsurge::cli::hunt::{Course, Hunt};
@@ -150,6 +150,10 @@ fn check_bracket(found: &SearchRecord, truth: f64) {
 
 #[test]
 fn a_search_by_rate_finds_the_capacity_within_five_percent() {
+    in_background(check_searches_by_rate);
+}
+
+fn check_searches_by_rate() {
     for (arrivals, count, service_ns) in [
         (Arrivals::Constant, 4, 10 * MS),
         (Arrivals::Constant, 1, 3 * MS),

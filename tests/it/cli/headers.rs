@@ -1,11 +1,10 @@
 //! Fields as their user gives them: what `--header`, `[headers]` and a step's `headers` make of a request, the same in `run`
 //! and in `request`; and what `request` shows.
 
-use crate::support::binary;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use crate::support::binary::{check_sums, record_of, run, text};
+use crate::support::binary::{self, check_sums, record_of, run, text};
 use crate::support::raw_server::{OK, Peer, RawServer};
 
 /// A server that keeps what came, and answers with the same bytes each time.

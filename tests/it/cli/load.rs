@@ -1,8 +1,8 @@
 //! The real binary under open loads and rules: what was due, what was begun, which rule fired, and the exit code.
 
-use crate::support::binary;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::support::binary;
 use crate::support::raw_server::{OK, RawServer};
 use opsurge::report::record::Record;
 

@@ -1,13 +1,12 @@
 //! Scenarios on the real binary over loopback: the five built-in ones, one URL, a file of one's own.
 
-use crate::support::{binary, raw_server};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::support::binary::{check_sums, record_of, run, statuses, text};
-use crate::support::raw_server::RawServer;
+use crate::support::binary::{self, check_sums, record_of, run, statuses, text};
+use crate::support::raw_server::{self, RawServer};
 
 #[test]
 fn each_built_in_scenario_runs_against_the_stand_in_which_confirms_every_count() {

@@ -1,6 +1,5 @@
 //! Several users' requests on one connection: on the virtual clock to the letter, then over loopback.
 
-use crate::support::sim_server;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use crate::support::binary::{
     check_sums as check_record, record_of, run as run_binary, statuses, text,
 };
 use crate::support::raw_server::{OK, RawServer};
+use crate::support::sim_server;
 use opsurge::engine::driver_config;
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::{Network, Reply, Service};

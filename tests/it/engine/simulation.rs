@@ -1,8 +1,8 @@
 //! Whole runs over the simulated network: exact counts where nothing goes wrong, invariants where much does.
 
+use crate::support::background::in_background;
 use crate::support::ops_core::OpsCore;
-use crate::support::sim_server;
-use crate::support::sim_server::{Answer, Server, check_sums};
+use crate::support::sim_server::{self, Answer, Server, check_sums};
 use opsurge::engine::Ended;
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::{Network, Sim};
@@ -43,6 +43,10 @@ fn run(
 
 #[test]
 fn ten_thousand_users_for_eighteen_minutes_do_what_the_plan_implies() {
+    in_background(check_ten_thousand_users);
+}
+
+fn check_ten_thousand_users() {
     let (users, run_time_s, wait_s) = (10_000, 18 * 60, 45);
     let plan = plan(users, "45s", run_time_s);
     let (outcomes, sim) = run(&plan, OpsCore::new(2, 0), Network::calm(0), 1);

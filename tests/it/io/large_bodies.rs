@@ -1,12 +1,11 @@
 //! Bodies too long to be copied for each request: sent from one place, whatever befalls the connection meanwhile; and
 //! answers of all lengths, whose buffers are chosen by them.
 
-use crate::support::sim_server;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock};
 
-use crate::support::sim_server::{Answer, Answers, Framing, Seen, Server, check_sums};
+use crate::support::sim_server::{self, Answer, Answers, Framing, Seen, Server, check_sums};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::sim::Network;

@@ -1,10 +1,10 @@
 //! Open loads on the virtual clock: the plan is kept to the nanosecond, and response times tell what users would have waited.
 
-use crate::support::sim_server;
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::support::sim_server::{Answer, Seen, Server, check_sums};
+use crate::support::background::in_background;
+use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::Network;
 use opsurge::metrics::latencies::Latencies;
@@ -87,6 +87,10 @@ fn stalling(
 
 #[test]
 fn response_times_under_stalls_are_what_users_would_have_waited() {
+    in_background(check_stalls);
+}
+
+fn check_stalls() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/co_ground_truth.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("SKIPPED: {} is not there", path.display());

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use crate::support::background::in_background;
 use opsurge::http::request::Values;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::expect::Reply;
@@ -308,6 +309,10 @@ fn check(text: &str) -> bool {
 
 #[test]
 fn whatever_is_accepted_sends_valid_http_for_any_user_and_any_answer() {
+    in_background(check_accepted);
+}
+
+fn check_accepted() {
     let dice = Dice(Cell::new(0x9e37_79b9_7f4a_7c15));
     let accepted = (0..8_000).filter(|_| check(&dice.scenario())).count();
     assert!(
@@ -318,6 +323,10 @@ fn whatever_is_accepted_sends_valid_http_for_any_user_and_any_answer() {
 
 #[test]
 fn the_format_and_the_built_in_scenarios_survive_any_damage() {
+    in_background(check_damaged);
+}
+
+fn check_damaged() {
     let texts: Vec<&str> = BUILTIN.iter().map(|it| it.text).chain([FORMAT]).collect();
     assert!(texts.iter().all(|text| check(text)));
     let dice = Dice(Cell::new(7));

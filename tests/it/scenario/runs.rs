@@ -1,9 +1,8 @@
 //! Scenarios as they are carried out, on the virtual clock: what the server saw is what the file says.
 
-use crate::support::sim_server;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::support::sim_server::{Answer, Seen, Server, check_sums};
+use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::sim::Network;
 use opsurge::metrics::outcome::Failure;

@@ -1,4 +1,5 @@
-//! A driver around a driver: checks that the shard keeps the trait's contract, turn by turn, and writes all of it down.
+//! A driver around a driver: checks that the shard keeps the contract of the `Driver` trait, turn by turn, and logs every
+//! call and event.
 
 use std::fmt::Write;
 

@@ -1,12 +1,11 @@
-//! A server with service_faults: what a service of good will answers, said in other ways, or not at all.
+//! A service with faults, drawn from a seed: valid answers in other framings, error statuses, late and missing answers.
 
 use std::collections::HashMap;
 
+use crate::support::sim_server::{Answer, Answers, Framing, Seen};
 use opsurge::io::sim::Dice;
 
-use crate::support::sim_server::{Answer, Answers, Framing, Seen};
-
-/// What can come over it, request by request.
+/// The faults, each drawn anew for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum ServiceFault {
@@ -45,7 +44,7 @@ pub struct FaultyService<A> {
     pub inner: A,
     dice: Dice,
     chances: [f64; SERVICE_FAULTS.len()],
-    /// How often each came over it.
+    /// How often each was drawn.
     pub fired: [u64; SERVICE_FAULTS.len()],
     /// Answers given, by method, last part of the path without its query, and status.
     pub given: HashMap<(String, String, u16), u64>,
@@ -56,7 +55,7 @@ pub struct FaultyService<A> {
 }
 
 impl<A> FaultyService<A> {
-    /// As with a troubled network: a quarter of the service_faults can come, each up to a quarter of the time.
+    /// As with a troubled network: a quarter of the faults can come, each up to a quarter of the time.
     pub fn new(inner: A, seed: u64) -> Self {
         let mut dice = Dice::new(!seed);
         let chances = SERVICE_FAULTS.map(|_| match dice.hits(0.25) {
