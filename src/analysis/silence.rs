@@ -1,7 +1,7 @@
 //! A server that stops answering: stretches of time in which requests were open and nothing came back.
 //!
 //! Seconds in a row without an answer are a silence when they last [`SILENCE_NS_MIN`] and ten times the 99th percentile
-//! of the response times until then, and so long that at the rate until then [`MISSED_MIN`] answers would have come. A
+//! of the response times until then, and so long that at the rate until then `MISSED_MIN` answers would have come. A
 //! service that was always so slow, or is asked so rarely, is not silent.
 
 use crate::metrics::latencies::Latencies;

@@ -7,7 +7,7 @@
 //! Requests that are open at a window's end count in times at their age, which is a lower bound: they may raise a value,
 //! and break a rule by it, but never lower a value, and never show that a rule was kept.
 //!
-//! [`names`] finds the steps that a rule means, [`measure`] takes its value, [`window`] is what it is taken from.
+//! `names` finds the steps that a rule means, `measure` takes its value, `window` is what it is taken from.
 
 mod measure;
 mod names;
