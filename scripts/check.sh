@@ -27,6 +27,6 @@ fi
 step "tests"
 cargo test --locked
 step "docs"
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 [ -d ../shared ] || echo "SKIPPED: tests on outside cases need ../shared, which is not here"
 step "all checks passed"
