@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
+use crate::support::each_driver::{OLD_KERNEL, on_each_driver};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
@@ -51,9 +52,6 @@ fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
         rendered_bytes_max: 1 << 20,
         shared: Vec::new(),
     };
-    let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
-    scene(&mut epoll, &listener, address);
-    drop(epoll);
     let kernels = [
         Features::ALL,
         Features {
@@ -64,18 +62,11 @@ fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
             multishot: false,
             ..Features::ALL
         },
-        Features {
-            defer_taskrun: false,
-            multishot: false,
-            coop_taskrun: false,
-        },
+        OLD_KERNEL,
     ];
-    for features in kernels {
-        match Uring::new(&config, Clock::start(), features) {
-            Ok(mut uring) => scene(&mut uring, &listener, address),
-            Err(error) => println!("SKIPPED on io_uring: {error}"),
-        }
-    }
+    on_each_driver(&config, &kernels, |driver| {
+        scene(driver, &listener, address);
+    });
 }
 
 fn id(slot: u32, generation: u32) -> ConnectionId {

@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock};
 
+use crate::support::each_driver::{OLD_KERNEL, on_each_driver};
 use crate::support::sim_server::{self, Answer, Answers, Framing, Seen, Server, check_sums};
 use opsurge::io::clock::Clock;
-use opsurge::io::epoll::Epoll;
 use opsurge::io::sim::Network;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets};
@@ -52,20 +52,9 @@ fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
         rendered_bytes_max: 64,
         shared: shared(),
     };
-    let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
-    scene(&mut epoll, &listener);
-    drop(epoll);
-    let old = Features {
-        defer_taskrun: false,
-        multishot: false,
-        coop_taskrun: false,
-    };
-    for features in [Features::ALL, old] {
-        match Uring::new(&config, Clock::start(), features) {
-            Ok(mut uring) => scene(&mut uring, &listener),
-            Err(error) => println!("SKIPPED on io_uring: {error}"),
-        }
-    }
+    on_each_driver(&config, &[Features::ALL, OLD_KERNEL], |driver| {
+        scene(driver, &listener);
+    });
 }
 
 fn id(slot: u32, generation: u32) -> ConnectionId {

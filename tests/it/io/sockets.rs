@@ -10,11 +10,10 @@ use std::sync::{Arc, Mutex};
 use crate::support::binary::{
     Process, Program, check_sums, opsurge, record_of, run, statuses, text,
 };
+use crate::support::each_driver::on_each_driver;
 use crate::support::raw_server::{OK, Peer, RawServer};
-use opsurge::io::clock::Clock;
-use opsurge::io::epoll::Epoll;
 use opsurge::io::options::TcpOption;
-use opsurge::io::uring::{Features, Uring};
+use opsurge::io::uring::Features;
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Sockets, socket};
 use socket2::{SockAddr, SockRef};
 
@@ -30,11 +29,7 @@ fn on_drivers(address: &SockAddr, sockets: &Sockets, scene: impl Fn(&mut dyn Dri
         rendered_bytes_max: 64,
         shared: Vec::new(),
     };
-    scene(&mut Epoll::new(&config, Clock::start()).expect("epoll is everywhere"));
-    match Uring::new(&config, Clock::start(), Features::ALL) {
-        Ok(mut uring) => scene(&mut uring),
-        Err(error) => println!("SKIPPED on io_uring: {error}"),
-    }
+    on_each_driver(&config, &[Features::ALL], scene);
 }
 
 fn id(slot: u32) -> ConnectionId {

@@ -3,6 +3,7 @@
 pub mod background;
 pub mod binary;
 pub mod checked_driver;
+pub mod each_driver;
 pub mod ops_core;
 pub mod raw_server;
 pub mod service_faults;
