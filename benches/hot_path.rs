@@ -1,18 +1,14 @@
 //! Nanoseconds of our own per request, by part and as a whole: `cargo bench --bench hot_path`, one of them with
 //! `cargo bench --bench hot_path -- 'record its outcome'`.
 //!
-//! The whole is a `Shard` over a driver that answers at once (`tests/canned`), so that the kernel has no part in it.
-//! `scripts/budget.sh` makes the table of `docs/comparison.md` out of all this. The kernel's part is in
+//! The whole is a `Shard` over a driver that answers at once (`testbed/src/canned_driver.rs`), so that the kernel has no part
+//! in it. `scripts/budget.sh` makes the table of `docs/comparison.md` out of all this. The kernel's part is in
 //! `architecture.md`'s table; what the ring itself takes is the last figure here. All is CPU time of the thread, not time
 //! on the wall, so that a busy machine says nearly the same as a quiet one.
-
-#[path = "../tests/canned/mod.rs"]
-mod canned;
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use canned::{ACCEPTED, Canned, Measures, cpu_time};
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use io_uring::{IoUring, opcode};
@@ -32,6 +28,8 @@ use opsurge::metrics::recorder::{Recorder, Times};
 use opsurge::plan::expect::Reply;
 use opsurge::plan::random::{Keyed, Stream};
 use opsurge::plan::value::Origin;
+
+use opsurge_testbed::canned_driver::{self, ACCEPTED, CannedDriver, Measures, cpu_time};
 
 /// Users of the whole whose parts are the table's: so few that everything lies in the caches, as in the parts.
 const FEW: u64 = 64;
@@ -101,7 +99,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
         ),
         ("mixed", 3, "render an inline workflow"),
     ] {
-        let scenario = canned::scenario(name, WAIT);
+        let scenario = canned_driver::scenario(name, WAIT);
         let origin = |stream, text| Origin {
             random: Keyed::new(1),
             user: 0,
@@ -132,7 +130,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
             });
         });
     }
-    let scenario = canned::scenario("mixed", WAIT);
+    let scenario = canned_driver::scenario("mixed", WAIT);
     let mut fresh = vec![0; scenario.fresh_stride];
     let mut count = 0;
     criterion.bench_function("make a state update's time and choice", |bencher| {
@@ -240,7 +238,7 @@ fn pool(criterion: &mut Criterion<CpuTime>) {
 
 /// Status and rules of an answer. The poll of `workflow` has a rule, its workflow request has none.
 fn expect(criterion: &mut Criterion<CpuTime>) {
-    let scenario = canned::scenario("workflow", WAIT);
+    let scenario = canned_driver::scenario("workflow", WAIT);
     let body = &ACCEPTED[ACCEPTED.len() - 130..];
     for (name, step, status) in [
         ("check what a workflow's answer is", 2, 202),
@@ -346,7 +344,7 @@ fn to_next_request(acting: &mut Acting<'_>) -> Move {
 
 fn user(criterion: &mut Criterion<CpuTime>) {
     for name in ["workflow", "mixed"] {
-        let scenario = canned::scenario(name, "30s..60s");
+        let scenario = canned_driver::scenario(name, "30s..60s");
         let mut user = User::new(0);
         let mut acting = Acting {
             user: &mut user,
@@ -379,10 +377,10 @@ fn clock(criterion: &mut Criterion<CpuTime>) {
 /// Runs a shard over the canned driver, and scales what was measured to `count` of it.
 fn run_shard(users: u64, count: u64, measure: impl Fn(u64, &Control) -> Measures<'_>) -> Duration {
     let measured = count.max(MEASURED_MIN).next_multiple_of(users);
-    let plan = canned::plan(canned::scenario("workflow", WAIT), users, 1);
+    let plan = canned_driver::plan(canned_driver::scenario("workflow", WAIT), users, 1);
     let control = Control::default();
-    let config = canned::config(&plan, 0);
-    let driver = Canned::new(&config, Clock::start()).measuring(measure(measured, &control));
+    let config = canned_driver::config(&plan, 0);
+    let driver = CannedDriver::new(&config, Clock::start()).measuring(measure(measured, &control));
     let shard = Shard::new(&plan, 0, driver);
     let (outcomes, driver) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let steps = &outcomes.recorder.counts.steps;
@@ -421,8 +419,8 @@ fn whole(criterion: &mut Criterion<CpuTime>) {
         });
     });
     group.bench_function("the canned driver's part of a request", |bencher| {
-        let plan = canned::plan(canned::scenario("workflow", WAIT), FEW, 1);
-        let mut driver = Canned::new(&canned::config(&plan, 0), Clock::start());
+        let plan = canned_driver::plan(canned_driver::scenario("workflow", WAIT), FEW, 1);
+        let mut driver = CannedDriver::new(&canned_driver::config(&plan, 0), Clock::start());
         let mut events = Vec::with_capacity(FEW as usize);
         bencher.iter_custom(|count| {
             per_few(count, || {

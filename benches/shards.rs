@@ -10,19 +10,17 @@
 //!
 //! `table`: virtual time, one shard after the other; a request is reckoned at 5 us, as measured on io_uring.
 
-#[path = "../tests/canned/mod.rs"]
-mod canned;
-#[path = "../tests/weighed/mod.rs"]
-mod weighed;
-
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use canned::Canned;
 use opsurge::engine::{Control, Setup, run_on};
 use opsurge::io::{Backend, Sockets, cpu};
 use opsurge::plan::Plan;
 use opsurge::plan::load::Closed;
-use weighed::Costs;
+use opsurge_testbed::canned_driver::{self, CannedDriver};
+use opsurge_testbed::shard_usage::{self, Costs};
+
+#[global_allocator]
+static ALLOCATOR: shard_usage::Counting = shard_usage::Counting;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Users of each shard of `cores`.
@@ -60,10 +58,10 @@ struct OneLine([AtomicU64; 2]);
 
 /// CPU nanoseconds per request of shards on these cores, and requests per second of all.
 fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
-    let scenario = canned::scenario("workflow", "0");
+    let scenario = canned_driver::scenario("workflow", "0");
     let plan = Plan {
         run_time_ns: Some(RUN_NS),
-        ..canned::plan(scenario, USERS * cores.len() as u64, cores.len())
+        ..canned_driver::plan(scenario, USERS * cores.len() as u64, cores.len())
     };
     let setup = Setup {
         backend: Backend::Auto,
@@ -73,7 +71,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
     let next = AtomicUsize::new(0);
     let build = |config: &_, clock| {
         let mine = next.fetch_add(1, Ordering::Relaxed);
-        Ok(Canned::new(config, clock).writing(shared.map(|line| &line.0[mine])))
+        Ok(CannedDriver::new(config, clock).writing(shared.map(|line| &line.0[mine])))
     };
     let run = run_on(&plan, &setup, &Control::default(), &mut |_| {}, &build);
     let run = run.expect("nothing can be wrong with this driver");
@@ -153,27 +151,24 @@ fn table() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for shards in [1, 2, 4, 8, 16, 32, 64] {
-        let scenario = canned::scenario("workflow", WAIT);
+        let scenario = canned_driver::scenario("workflow", WAIT);
         let plan = Plan {
             load: Closed::at_rate(USERS_IN_ALL, USERS_PER_SECOND),
             run_time_ns: Some(6 * SECOND_NS),
-            ..canned::plan(scenario, USERS_IN_ALL, shards)
+            ..canned_driver::plan(scenario, USERS_IN_ALL, shards)
         };
-        let (totals, weights) = weighed::run(&plan, COSTS);
+        let (totals, usages) = shard_usage::run(&plan, COSTS);
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let bytes: u64 = weights.iter().map(|weight| weight.bytes_max).sum();
-        let turns: u64 = weights.iter().map(|weight| weight.turns).sum();
-        let turn_us: f64 = weights
-            .iter()
-            .map(|w| w.turn_us_mean * w.turns as f64)
-            .sum();
-        let longest_us = weights.iter().map(|weight| weight.turn_us_max);
+        let bytes: u64 = usages.iter().map(|usage| usage.bytes_max).sum();
+        let turns: u64 = usages.iter().map(|usage| usage.turns).sum();
+        let turn_us: f64 = usages.iter().map(|w| w.turn_us_mean * w.turns as f64).sum();
+        let longest_us = usages.iter().map(|usage| usage.turn_us_max);
         assert_eq!(totals.sent, totals.requests + totals.cut_off);
         assert_eq!(totals.in_intervals, totals.requests);
         println!(
             "| {shards} | {} | {:.1} | {:.1} | {turns} | {:.1} | {:.0} | {:.1} | {} = {} + {} |",
-            weights[0].users,
-            mib(weights[0].bytes_max),
+            usages[0].users,
+            mib(usages[0].bytes_max),
             mib(bytes),
             turn_us / turns as f64,
             longest_us.fold(0.0, f64::max),

@@ -19,8 +19,7 @@ window_s=${BENCH_SECONDS:-4}
 command -v python3 >/dev/null || { echo "python3 is not installed (apt-get install python3)"; exit 1; }
 
 echo "building"
-# Cargo names built benchmarks by a hash; its messages say which.
-built=$(cargo build --release --locked --quiet --bin opsurge --bench responder --bench floor --bench yardsticks --message-format json)
+built=$(cargo build --release --locked --quiet --workspace --bins --message-format json)
 program() {
     python3 -c 'import json, sys
 for line in sys.stdin:

@@ -14,19 +14,19 @@ done
 
 if cargo fmt --version >/dev/null 2>&1; then
     step "format"
-    cargo fmt --check
+    cargo fmt --all --check
 else
     echo "SKIPPED: cargo fmt is missing"
 fi
 if cargo clippy --version >/dev/null 2>&1; then
     step "lints"
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
 else
     echo "SKIPPED: cargo clippy is missing"
 fi
 step "tests"
 cargo test --locked
 step "docs"
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 [ -d ../shared ] || echo "SKIPPED: tests on outside cases need ../shared, which is not here"
 step "all checks passed"

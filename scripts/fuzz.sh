@@ -3,7 +3,7 @@
 #
 # cargo-fuzz asks for a nightly compiler; the stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
 # brings libFuzzer along, so that Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
-# What was learnt stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each to FINDINGS in tests/fuzzed.rs.
+# What was learnt stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each to FINDINGS in tests/it/fuzzed.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
     cargo build --manifest-path fuzz/Cargo.toml --release --target "$host" --bin "$target" -j2
 
 # The examples of the seeded tests are where it begins.
-OPSURGE_EXAMPLES=$corpus cargo test --quiet --test fuzzed examples_are_written_where_they_are_wanted >/dev/null
+OPSURGE_EXAMPLES=$corpus cargo test --quiet --test it fuzzed::examples_are_written_where_they_are_wanted >/dev/null
 
 exec "fuzz/target/$host/release/$target" "$corpus" -artifact_prefix="$artifacts/" \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1

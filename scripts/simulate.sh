@@ -8,4 +8,4 @@ cd "$(dirname "$0")/.."
 seeds=${1:?"how many seeds?"}
 first=${2:-0}
 RUST_BACKTRACE=0 OPSURGE_SEEDS=$seeds OPSURGE_SEED=$first \
-    cargo test --quiet --test survival runs_survive -j2 -- --nocapture
+    cargo test --quiet --test it survival::runs_survive -j2 -- --nocapture

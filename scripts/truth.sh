@@ -2,7 +2,7 @@
 # Whether the numbers are true, on the real clock: a server that stalls by arithmetic, and what must then be measured.
 #   scripts/truth.sh          about 3 minutes; one core for the generator, another for the stand-in
 # Each row gives what the arithmetic says (../shared/measurement.md, ../shared/co_ground_truth.json), what was measured,
-# and how far that may be off. tests/open_load.rs checks the same on the virtual clock, to the nanosecond.
+# and how far that may be off. tests/it/load/open.rs checks the same on the virtual clock, to the nanosecond.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --release --locked --quiet

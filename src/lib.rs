@@ -32,7 +32,7 @@
 //! | [`watch`] | what the machine is and did meanwhile | |
 //! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
 //!
-//! `tests/house.rs` holds the code to this table.
+//! `tests/it/house.rs` holds the code to this table.
 //!
 //! # Invariants
 //!
@@ -49,7 +49,7 @@
 //! - Secrets never reach a log, an error message, a record or a report.
 //! - Everything random is drawn by key from the seed: no shard, driver or order of events moves a draw.
 //!
-//! `tests/survival.rs` holds whole runs to them, drawn from seeds, with faults at every point (`scripts/simulate.sh 10000`).
+//! `tests/it/survival.rs` holds whole runs to them, drawn from seeds, with faults at every point (`scripts/simulate.sh 10000`).
 //!
 //! # Glossary
 //!

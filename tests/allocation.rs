@@ -10,10 +10,12 @@ use opsurge::engine::{Control, Order, driver_config};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
-use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Received, Sockets, Turn};
+use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::load::Closed;
 use opsurge::plan::{Connections, Plan};
+use opsurge_testbed::plans;
+use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
 /// The system's allocator, counting what this thread asks of it.
 struct Counting;
@@ -46,9 +48,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A driver that watches the shard: from the `from`-th request to the `to`-th, nothing may be allocated.
-struct Watching<'c, D> {
-    inner: D,
+/// Reads the count of allocations at the `from`-th request and at the `to`-th, and ends the run there.
+struct CountsAllocations<'c> {
     control: &'c Control,
     requests: u64,
     from: u64,
@@ -57,9 +58,13 @@ struct Watching<'c, D> {
     at_to: Option<u64>,
 }
 
-impl<D> Watching<'_, D> {
-    fn on_requests(&mut self, count: u64) {
-        self.requests += count;
+impl<D: Driver> Hooks<D> for CountsAllocations<'_> {
+    fn on_send(&mut self, driver: &mut D, bytes: usize, inserts: &[Insert]) {
+        let rendered = driver.send_buffer()[..bytes].windows(11);
+        self.requests += match inserts {
+            [] => rendered.filter(|end| end == b" HTTP/1.1\r\n").count() as u64,
+            _ => 1,
+        };
         let count = ALLOCATIONS.with(Cell::get);
         if self.requests >= self.from && self.at_from.is_none() {
             self.at_from = Some(count);
@@ -68,46 +73,6 @@ impl<D> Watching<'_, D> {
             self.at_to = Some(count);
             self.control.give(Order::Drain);
         }
-    }
-}
-
-impl<D: Driver> Driver for Watching<'_, D> {
-    fn now_ns(&self) -> u64 {
-        self.inner.now_ns()
-    }
-    fn submit_connect(&mut self, connection: ConnectionId, address_index: usize) {
-        self.inner.submit_connect(connection, address_index);
-    }
-    fn send_buffer(&mut self) -> &mut [u8] {
-        self.inner.send_buffer()
-    }
-    fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
-        let heads = self.inner.send_buffer()[..bytes].windows(11);
-        let requests = heads.filter(|end| end == b" HTTP/1.1\r\n").count() as u64;
-        self.on_requests(requests);
-        self.inner.submit_send(connection, bytes);
-    }
-    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
-        self.on_requests(1);
-        self.inner.submit_send_around(connection, bytes, inserts);
-    }
-    fn is_sending(&self, connection: ConnectionId) -> bool {
-        self.inner.is_sending(connection)
-    }
-    fn close(&mut self, connection: ConnectionId) {
-        self.inner.close(connection);
-    }
-    fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
-        self.inner.wait(deadline_ns, events)
-    }
-    fn received(&self, received: Received) -> &[u8] {
-        self.inner.received(received)
-    }
-    fn release(&mut self, received: Received) {
-        self.inner.release(received);
-    }
-    fn overflows(&self) -> u64 {
-        self.inner.overflows()
     }
 }
 
@@ -180,17 +145,15 @@ const LARGE: &str = r#"
 
 fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
     Plan {
-        scenario: compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
-        load: Closed::at_rate(16, 1e6),
-        open: None,
-        spins: false,
         run_time_ns: Some(60_000_000_000),
         timeout_ns: 5_000_000_000,
-        drain_ns: None,
         seed: 1,
         connections,
-        shards: 1,
         addresses: vec![address.into()],
+        ..plans::plan(
+            compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
+            Closed::at_rate(16, 1e6),
+        )
     }
 }
 
@@ -268,13 +231,12 @@ fn attempt<D: Driver>(
     let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
     std::thread::spawn(move || answer_all(listener, request_bytes, padding_bytes));
     let config = driver_config(&plan, &Sockets::default(), 0);
-    let Some(inner) = build(&config) else {
-        println!("SKIPPED: this driver is not to be had here");
+    let Some(driver) = build(&config) else {
+        println!("SKIPPED: this driver is not available here");
         return None;
     };
     let control = Control::default();
-    let watching = Watching {
-        inner,
+    let hooks = CountsAllocations {
         control: &control,
         requests: 0,
         from: 2_000,
@@ -282,14 +244,15 @@ fn attempt<D: Driver>(
         at_from: None,
         at_to: None,
     };
-    let shard = Shard::new(&plan, 0, watching);
-    let (outcomes, watching) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
+    let shard = Shard::new(&plan, 0, WrappedDriver { driver, hooks });
+    let (outcomes, WrappedDriver { hooks, .. }) =
+        shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let counts = &outcomes.recorder.counts.steps;
     let requests: u64 = counts.iter().map(|step| step.requests).sum();
     assert!(requests >= to && counts.iter().all(|step| step.failures == 0));
     let (before, after) = (
-        watching.at_from.expect("reached"),
-        watching.at_to.expect("reached"),
+        hooks.at_from.expect("reached"),
+        hooks.at_to.expect("reached"),
     );
     let connects = outcomes.recorder.counts.connects.count();
     assert_eq!(connects as usize, plan.slots_of_shard(0));

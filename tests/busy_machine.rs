@@ -1,5 +1,7 @@
 //! The verdict on a machine that other programs use. Alone in its file: it keeps every core busy, and would disturb others.
 
+#[path = "it/support/binary.rs"]
+#[expect(dead_code, reason = "only a part of it is used here")]
 mod binary;
 
 use std::process::{Child, Command, Stdio};

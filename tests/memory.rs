@@ -1,5 +1,7 @@
 //! What `run` says of memory before it begins, held against what the process then took.
 
+#[path = "it/support/binary.rs"]
+#[expect(dead_code, reason = "only a part of it is used here")]
 mod binary;
 
 use std::net::TcpListener;

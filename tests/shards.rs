@@ -1,18 +1,18 @@
 //! Many shards do what one does: the same requests at the same moments, each counted once, in memory that is bounded.
 
-mod canned;
-mod weighed;
-
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use canned::Canned;
 use opsurge::engine::{Control, Setup, run_on};
 use opsurge::io::{Backend, Sockets};
 use opsurge::plan::Plan;
 use opsurge::plan::compile::{Context, compile};
 use opsurge::plan::wait::Wait;
-use weighed::{Costs, Totals, Weight};
+use opsurge_testbed::canned_driver::{self, CannedDriver};
+use opsurge_testbed::shard_usage::{self, Costs, Totals, Usage};
+
+#[global_allocator]
+static ALLOCATOR: shard_usage::Counting = shard_usage::Counting;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Numbers of shards that are compared.
@@ -39,7 +39,7 @@ fn plan(name: &str, shards: usize) -> Plan {
 fn plan_for(name: &str, users: u64, shards: usize) -> Plan {
     Plan {
         run_time_ns: Some(3 * SECOND_NS),
-        ..canned::plan(canned::scenario(name, "100ms..900ms"), users, shards)
+        ..canned_driver::plan(canned_driver::scenario(name, "100ms..900ms"), users, shards)
     }
 }
 
@@ -73,11 +73,11 @@ fn users_are_divided_so_that_each_belongs_to_one_shard_and_none_has_two_more_tha
 #[test]
 fn the_same_requests_go_out_at_the_same_moments_whatever_the_number_of_shards() {
     for name in ["workflow", "mixed"] {
-        let (one, _) = weighed::run(&plan(name, 1), Costs::default());
+        let (one, _) = shard_usage::run(&plan(name, 1), Costs::default());
         assert!(one.requests > 3 * USERS && one.failures == 0, "{one:?}");
         check_sums(&one);
         for shards in &SHARDS[1..] {
-            let (many, _) = weighed::run(&plan(name, *shards), Costs::default());
+            let (many, _) = shard_usage::run(&plan(name, *shards), Costs::default());
             assert_eq!(many, one, "{name} on {shards} shards");
         }
     }
@@ -90,13 +90,13 @@ fn check_sums(totals: &Totals) {
 
 #[test]
 fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() {
-    let weigh = |(users, shards)| {
+    let measure = |(users, shards)| {
         let plan = plan_for("workflow", users, shards);
-        weighed::run(&plan, Costs::default()).1
+        shard_usage::run(&plan, Costs::default()).1
     };
     // More users in all than their shards have: nothing in a shard may be sized by those of others.
     let runs = [(USERS, 1), (USERS, 2), (USERS, 16), (4 * USERS, 16)];
-    let all: Vec<Vec<Weight>> = runs.map(weigh).into();
+    let all: Vec<Vec<Usage>> = runs.map(measure).into();
     let (most, least) = (&all[0][0], &all[2][15]);
     let user_bytes = (most.bytes_max - least.bytes_max) / (most.users - least.users) as u64;
     let fixed_bytes = least.bytes_max - least.users as u64 * user_bytes;
@@ -105,10 +105,10 @@ fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() 
         fixed_bytes <= FIXED_BYTES_MAX,
         "{fixed_bytes} bytes a shard"
     );
-    for weight in all.iter().flatten() {
-        let expected = fixed_bytes + weight.users as u64 * user_bytes;
-        let differs = weight.bytes_max.abs_diff(expected);
-        assert!(differs < ROUNDED_BYTES_MAX, "{weight:?}, not {expected}");
+    for usage in all.iter().flatten() {
+        let expected = fixed_bytes + usage.users as u64 * user_bytes;
+        let differs = usage.bytes_max.abs_diff(expected);
+        assert!(differs < ROUNDED_BYTES_MAX, "{usage:?}, not {expected}");
     }
 }
 
@@ -116,9 +116,9 @@ fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() 
 fn turns_get_shorter_with_more_shards_and_every_request_is_still_counted_once() {
     let mut longest_us = f64::INFINITY;
     for shards in [1, 8, 64] {
-        let (totals, weights) = weighed::run(&plan("workflow", shards), COSTS);
+        let (totals, usages) = shard_usage::run(&plan("workflow", shards), COSTS);
         check_sums(&totals);
-        let longest = weights.iter().map(|weight| weight.turn_us_max);
+        let longest = usages.iter().map(|usage| usage.turn_us_max);
         let longest = longest.fold(0.0, f64::max);
         assert!(longest < longest_us, "{longest} us with {shards} shards");
         longest_us = longest;
@@ -130,7 +130,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     let shards = 64;
     let plan = Plan {
         run_time_ns: Some(20 * SECOND_NS),
-        ..canned::plan(canned::scenario("workflow", "500ms"), 640, shards)
+        ..canned_driver::plan(canned_driver::scenario("workflow", "500ms"), 640, shards)
     };
     let setup = Setup {
         backend: Backend::Auto,
@@ -142,7 +142,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
     };
     // Each has a clock that skips its sleeps: they drift apart as no real ones would, and the seconds still add up.
-    let build = |config: &_, clock| Ok(Canned::new(config, clock));
+    let build = |config: &_, clock| Ok(CannedDriver::new(config, clock));
     let run = run_on(&plan, &setup, &Control::default(), &mut on_second, &build);
     let run = run.expect("nothing can be wrong with this driver");
     let steps = &run.summary.counts.steps;
@@ -169,14 +169,14 @@ fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
     let scenario = compile("long", text, &context).expect("it is valid");
     let plan = Plan {
         run_time_ns: Some(3 * SECOND_NS),
-        ..canned::plan(scenario, users, 1)
+        ..canned_driver::plan(scenario, users, 1)
     };
-    let (totals, weights) = weighed::run(&plan, Costs::default());
+    let (totals, usages) = shard_usage::run(&plan, Costs::default());
     assert!(
         totals.requests > 4 * users && totals.failures == 0,
         "{totals:?}"
     );
     let bytes_max = FIXED_BYTES_MAX + users * USER_BYTES_MAX;
-    assert!(bytes_max < users * weighed::LONG_BYTES as u64 / 2);
-    assert!(weights[0].bytes_max < bytes_max, "{:?}", weights[0]);
+    assert!(bytes_max < users * shard_usage::LONG_BYTES as u64 / 2);
+    assert!(usages[0].bytes_max < bytes_max, "{:?}", usages[0]);
 }

@@ -1,6 +1,5 @@
 #![no_main]
 
-#[path = "../../tests/fuzz_bodies/mod.rs"]
-mod fuzz_bodies;
+use opsurge_testbed::fuzz_bodies;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz_bodies::record(input));

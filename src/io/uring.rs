@@ -13,7 +13,7 @@
 //! - Multishot receive (6.0) from a provided-buffer ring: armed once per connection instead of once per answer, and
 //!   an idle connection holds no buffer. 6.9 us against 7.9 for one-shot receive at 1,000 connections.
 //!
-//! What it is not asked for, since nothing was gained: `benches/floor.rs` has a switch for each. At 64 connections any run
+//! What it is not asked for, since nothing was gained: `testbed/src/bin/floor.rs` has a switch for each. At 64 connections any run
 //! here takes 4.1 to 4.6 us of CPU a request, or near 6 when the machine is in a slow phase, which hid all else in four
 //! interleaved rounds; so the best of each, the plain ring 4.10: sockets in the ring's own table 4.31, the ring's
 //! descriptor registered 4.32, sends that complete in silence 4.44, all three 4.33, a wait for 16 completions or 30 us

@@ -1,0 +1,301 @@
+//! A canned responder: the least that a server can do, so that `scripts/bench.sh` measures the clients beside it.
+//!
+//!     taskset -c 1 responder --listen 127.0.0.1:0 [--answer-bytes 65536] [-t SECONDS]
+//!
+//! One thread, one ring: connections are accepted into the ring's own descriptor table, received by multishot from
+//! provided buffers, and answered from bytes made at the start. Scenario 2 of Ops-Core finds all that it expects; any
+//! other request gets `{"status":"ok"}` or a body of `--answer-bytes`; `GET /answered` tells how many were answered.
+//! It leaves out whatever clients do not need to be measured: checking requests, limits, time limits, `Connection: close`,
+//! chunked bodies, HEAD.
+#![allow(
+    unsafe_code,
+    reason = "entries of a ring name memory and descriptors by hand"
+)]
+
+mod answers;
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use io_uring::types::{Fd, Fixed};
+use io_uring::{IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
+use opsurge::io::cpu::raise_descriptor_limit;
+use socket2::{Domain, Socket, Type};
+
+use answers::{Answers, with_head};
+use opsurge_testbed::requests::{Finder, Kind, Partial};
+use opsurge_testbed::ring::Buffers;
+
+const CONNECTIONS_MAX: u32 = 32_768;
+const SUBMISSIONS_MAX: u32 = 4096;
+const COMPLETIONS_MAX: u32 = 65_536;
+const BACKLOG: i32 = 16_384;
+const BUFFERS: u16 = 1024;
+const BUFFER_BYTES: usize = 8192;
+const BUFFER_GROUP: u16 = 0;
+
+#[derive(Parser)]
+struct Args {
+    /// Address to listen on; port 0 takes a free one, and the URL is printed.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Length of the body for requests that are not Ops-Core's.
+    #[arg(long)]
+    answer_bytes: Option<usize>,
+    /// Seconds after which it ends by itself.
+    #[arg(short = 't', default_value_t = 3600)]
+    seconds: u64,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    end_on_interrupt();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(args.seconds));
+        std::process::exit(0);
+    });
+    // The kernel grants a table of accepted connections as long as the limit of descriptors, no longer.
+    let limit = raise_descriptor_limit(u64::from(CONNECTIONS_MAX))?;
+    let connections_max = limit.min(u64::from(CONNECTIONS_MAX)) as u32;
+    let listener = listen(args.listen)?;
+    println!("http://{}", listener.local_addr()?);
+    io::stdout().flush()?;
+    serve(&listener, connections_max, &Answers::new(args.answer_bytes))
+}
+
+/// Shells start background jobs with SIGINT ignored, which a program inherits.
+fn end_on_interrupt() {
+    // SAFETY: the default action, no handler of ours.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    // Accepted connections inherit it.
+    socket.set_tcp_nodelay(true)?;
+    socket
+        .bind(&address.into())
+        .with_context(|| format!("cannot listen on {address}"))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn serve(listener: &TcpListener, connections_max: u32, answers: &Answers) -> Result<()> {
+    let mut ring = IoUring::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_submit_all()
+        .setup_clamp()
+        .setup_cqsize(COMPLETIONS_MAX)
+        .build(SUBMISSIONS_MAX)
+        .context("no io_uring with DEFER_TASKRUN here (needs Linux 6.1)")?;
+    let (mut submitter, queue, mut completions) = ring.split();
+    submitter.register_ring_fd()?;
+    submitter.register_files_sparse(connections_max)?;
+    let buffers = Buffers::new(&submitter, BUFFER_GROUP, BUFFERS, BUFFER_BYTES)?;
+    let mut server = Server {
+        listener: Fd(listener.as_raw_fd()),
+        answers,
+        submitter,
+        queue,
+        buffers,
+        finder: Finder::default(),
+        connections: Vec::new(),
+        answered: 0,
+    };
+    server
+        .connections
+        .resize_with(connections_max as usize, Connection::default);
+    server.accept();
+    loop {
+        server.buffers.commit();
+        server.submit(1);
+        completions.sync();
+        for completion in &mut completions {
+            server.on_completion(&completion);
+        }
+    }
+}
+
+struct Server<'a> {
+    listener: Fd,
+    answers: &'a Answers,
+    submitter: Submitter<'a>,
+    queue: SubmissionQueue<'a>,
+    buffers: Buffers,
+    finder: Finder,
+    /// By their place in the ring's descriptor table.
+    connections: Vec<Connection>,
+    answered: u64,
+}
+
+#[derive(Default)]
+struct Connection {
+    /// Tells apart those that have had the same place, modulo 2^16: what was under way when one ended is not the next's.
+    generation: u16,
+    is_sending: bool,
+    partial: Partial,
+    /// Answers that wait for the one being sent: the ring may carry out two sends of a connection in either order.
+    owed: VecDeque<(Kind, usize)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Operation {
+    Accept,
+    Receive,
+    Send,
+    Close,
+}
+
+impl Server<'_> {
+    fn on_completion(&mut self, completion: &cqueue::Entry) {
+        let token = completion.user_data();
+        let slot = token as u32;
+        let is_current = self
+            .connections
+            .get(slot as usize)
+            .is_some_and(|c| c.generation == (token >> 32) as u16);
+        match token >> 48 {
+            t if t == Operation::Accept as u64 => self.on_accepted(completion),
+            t if t == Operation::Receive as u64 => self.on_received(slot, is_current, completion),
+            t if t == Operation::Send as u64 && is_current => self.on_sent(slot, completion),
+            _ => {}
+        }
+    }
+
+    fn on_accepted(&mut self, completion: &cqueue::Entry) {
+        if completion.result() >= 0 {
+            let slot = completion.result() as u32;
+            let connection = &mut self.connections[slot as usize];
+            *connection = Connection {
+                generation: connection.generation.wrapping_add(1),
+                ..Connection::default()
+            };
+            self.receive(slot);
+        }
+        if !cqueue::more(completion.flags()) {
+            self.accept();
+        }
+    }
+
+    fn on_received(&mut self, slot: u32, is_current: bool, completion: &cqueue::Entry) {
+        let buffer = cqueue::buffer_select(completion.flags());
+        let bytes = completion.result();
+        if let (Some(id), true, true) = (buffer, is_current, bytes > 0) {
+            let connection = &mut self.connections[slot as usize];
+            let received = self.buffers.received(id, bytes as usize);
+            self.finder.find(
+                &mut connection.partial,
+                received,
+                &mut |kind| match connection.owed.back_mut() {
+                    Some((last, count)) if *last == kind => *count += 1,
+                    _ => connection.owed.push_back((kind, 1)),
+                },
+            );
+            self.send_owed(slot);
+        }
+        if let Some(id) = buffer {
+            self.buffers.give_back(id);
+        }
+        if cqueue::more(completion.flags()) || !is_current {
+            return;
+        }
+        // Buffers that are all out come back in this turn; any other end is the connection's.
+        match bytes {
+            1.. => self.receive(slot),
+            _ if bytes == -libc::ENOBUFS => self.receive(slot),
+            _ => self.close(slot),
+        }
+    }
+
+    fn on_sent(&mut self, slot: u32, completion: &cqueue::Entry) {
+        // A failed send needs no more than the receive, which fails as well.
+        if completion.result() >= 0 {
+            self.connections[slot as usize].is_sending = false;
+            self.send_owed(slot);
+        }
+    }
+
+    fn send_owed(&mut self, slot: u32) {
+        let connection = &mut self.connections[slot as usize];
+        if connection.is_sending {
+            return;
+        }
+        let Some((kind, count)) = connection.owed.front_mut() else {
+            return;
+        };
+        let (bytes, sent) = match kind {
+            Kind::Count => {
+                // Asked a few times in a run: a leak of some hundred bytes each keeps all sends alike.
+                let body = self.answered.to_string();
+                (&*with_head("200 OK", &body).leak(), 1)
+            }
+            kind => {
+                let answer = self.answers.to(*kind);
+                let sent = answer.repeats.min(*count);
+                self.answered += sent as u64;
+                (&answer.repeated[..sent * answer.answer_bytes], sent)
+            }
+        };
+        *count -= sent;
+        if *count == 0 {
+            connection.owed.pop_front();
+        }
+        connection.is_sending = true;
+        // WAITALL: the kernel itself goes on after a short send.
+        let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), bytes.len() as u32)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL);
+        self.push(Operation::Send, slot, entry.build());
+    }
+
+    fn accept(&mut self) {
+        let entry = opcode::AcceptMulti::new(self.listener).allocate_file_index(true);
+        self.push(Operation::Accept, 0, entry.build());
+    }
+
+    fn receive(&mut self, slot: u32) {
+        let entry = opcode::RecvMulti::new(Fixed(slot), BUFFER_GROUP);
+        self.push(Operation::Receive, slot, entry.build());
+    }
+
+    fn close(&mut self, slot: u32) {
+        self.push(
+            Operation::Close,
+            slot,
+            opcode::Close::new(Fixed(slot)).build(),
+        );
+    }
+
+    fn push(&mut self, operation: Operation, slot: u32, entry: squeue::Entry) {
+        let generation = self.connections[slot as usize].generation;
+        let token = (operation as u64) << 48 | u64::from(generation) << 32 | u64::from(slot);
+        let entry = entry.user_data(token);
+        // SAFETY: what is sent lives as long as the process (the answers are borrowed by `serve`, which never returns,
+        // or leaked), and so does what is received into; descriptors are the ring's own.
+        while unsafe { self.queue.push(&entry) }.is_err() {
+            self.submit(0);
+        }
+    }
+
+    fn submit(&mut self, want: usize) {
+        self.queue.sync();
+        match self.submitter.submit_and_wait(want) {
+            Ok(_) => {}
+            // A signal, a full completion queue, short memory: what was not taken goes with the next call.
+            Err(e)
+                if matches!(
+                    e.raw_os_error(),
+                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)
+                ) => {}
+            Err(error) => panic!("io_uring_enter: {error}"),
+        }
+        self.queue.sync();
+    }
+}

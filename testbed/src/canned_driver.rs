@@ -1,0 +1,223 @@
+//! A driver that costs next to nothing: each request is answered at once, always with the same bytes, by no kernel.
+//!
+//! What a shard over it takes is its own work alone. Its clock is the real one, read as often in a turn as the ring
+//! reads it, but nobody sleeps: when nothing is to be done before the deadline, the clock is put forward to it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use opsurge::engine::{Control, Order, driver_config};
+use opsurge::io::clock::Clock;
+use opsurge::io::{
+    ConnectionId, Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Sockets, Turn,
+};
+use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::load::Closed;
+use opsurge::plan::scenario::Scenario;
+use opsurge::plan::wait::Wait;
+use opsurge::plan::{Plan, builtin};
+
+use crate::plans;
+
+/// Ops-Core's answer to a workflow request.
+pub const ACCEPTED: &[u8] =
+    b"HTTP/1.1 202 Accepted\r\ndate: Mon, 23 Nov 2026 21:03:44 GMT\r\nserver: uvicorn\r\n\
+content-length: 130\r\ncontent-type: application/json\r\nx-process-time: 0.0024747848510742188\r\n\r\n\
+{\"sessionId\":\"d96aaa22-a187-4972-a633-b41aa48fa1a6\",\"workflowId\":\"sample_workflow_id\",\"message\":\"Workflow triggered successfully\"}";
+/// Its answer to who asks for a state.
+pub const STATE: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-length: 16\r\ncontent-type: application/json\r\n\r\n{\"state\":\"idle\"}";
+
+/// One of the built-in scenarios, with this wait between tasks and no pauses.
+pub fn scenario(name: &str, wait: &str) -> Scenario {
+    let text = builtin(name).expect("it is built in").text;
+    let context = Context {
+        wait: Some(Wait::parse(wait).expect("a wait")),
+        pause: Some(Wait::default()),
+        ..Context::plain("localhost:8000")
+    };
+    compile(name, text, &context).expect("it is valid")
+}
+
+/// So many users who come at once, each with a connection of its own, for as long as nobody ends the run.
+pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
+    Plan {
+        shards,
+        ..plans::plan(scenario, Closed::at_rate(users, 1e9))
+    }
+}
+
+/// CPU time of this thread: what others do on the machine is hardly in it.
+pub fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .expect("Linux has this clock")
+        .into()
+}
+
+/// What a shard's driver has to know of its plan.
+pub fn config(plan: &Plan, shard: usize) -> DriverConfig {
+    driver_config(plan, &Sockets::default(), shard)
+}
+
+/// The driver.
+pub struct CannedDriver<'c> {
+    clock: Clock,
+    skipped_ns: u64,
+    request: Vec<u8>,
+    due: VecDeque<Event>,
+    sent: u64,
+    /// The request that is looked out for next.
+    marked: u64,
+    measures: Option<Measures<'c>>,
+    since: Option<Duration>,
+    /// CPU time that what was to be measured took.
+    pub took: Option<Duration>,
+    empty_turns: u64,
+    /// A word that is written with each request, to see what sharing its cache line costs.
+    written: Option<&'c AtomicU64>,
+}
+
+/// What is measured: after so many requests, the CPU time of so many more, or of so many turns with nothing in them.
+#[derive(Clone, Copy)]
+pub struct Measures<'c> {
+    pub after: u64,
+    pub requests: u64,
+    pub empty_turns: u64,
+    /// Where the run is ended from.
+    pub control: &'c Control,
+}
+
+impl<'c> CannedDriver<'c> {
+    pub fn new(config: &DriverConfig, clock: Clock) -> Self {
+        Self {
+            clock,
+            skipped_ns: 0,
+            request: vec![0; config.rendered_bytes_max],
+            due: VecDeque::with_capacity(2 * config.slots),
+            sent: 0,
+            marked: u64::MAX,
+            measures: None,
+            since: None,
+            took: None,
+            empty_turns: 0,
+            written: None,
+        }
+    }
+
+    pub fn measuring(mut self, measures: Measures<'c>) -> Self {
+        self.marked = measures.after;
+        self.measures = Some(measures);
+        self
+    }
+
+    pub fn writing(mut self, word: Option<&'c AtomicU64>) -> Self {
+        self.written = word;
+        self
+    }
+
+    #[cold]
+    fn on_mark(&mut self) {
+        let Some(measures) = self.measures else {
+            return;
+        };
+        match self.since {
+            None if measures.empty_turns > 0 => {
+                self.empty_turns = measures.empty_turns;
+                self.marked = u64::MAX;
+            }
+            None => self.marked += measures.requests,
+            Some(_) => self.end(measures.control),
+        }
+        self.since.get_or_insert_with(cpu_time);
+    }
+
+    fn end(&mut self, control: &Control) {
+        self.took = self.since.map(|since| cpu_time() - since);
+        control.give(Order::StopNow);
+    }
+
+    /// A turn that brings nothing; the last one that was asked for ends the run.
+    #[cold]
+    fn empty_turn(&mut self) {
+        self.empty_turns -= 1;
+        if let (0, Some(measures)) = (self.empty_turns, self.measures) {
+            self.end(measures.control);
+        }
+    }
+}
+
+impl Driver for CannedDriver<'_> {
+    #[inline]
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns() + self.skipped_ns
+    }
+
+    fn submit_connect(&mut self, connection: ConnectionId, _address_index: usize) {
+        let io = Io::Connected;
+        self.due.push_back(Event { connection, io });
+    }
+
+    #[inline]
+    fn send_buffer(&mut self) -> &mut [u8] {
+        &mut self.request
+    }
+
+    #[inline]
+    fn submit_send(&mut self, connection: ConnectionId, _bytes: usize) {
+        // Which of the two answers it is stands in the buffer's place.
+        let buffer = u32::from(self.request[0] == b'G');
+        let bytes = [ACCEPTED, STATE][buffer as usize].len() as u32;
+        let io = Io::Received(Received { buffer, bytes });
+        self.due.push_back(Event { connection, io });
+        if let Some(word) = self.written {
+            word.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sent += 1;
+        if self.sent == self.marked {
+            self.on_mark();
+        }
+    }
+
+    fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, _: &[Insert]) {
+        self.submit_send(connection, bytes);
+    }
+
+    #[inline]
+    fn is_sending(&self, _connection: ConnectionId) -> bool {
+        false
+    }
+
+    fn close(&mut self, _connection: ConnectionId) {}
+
+    fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        let submitted_ns = self.now_ns();
+        let idle_from_ns = self.now_ns();
+        if self.empty_turns > 0 {
+            self.empty_turn();
+        } else if self.due.is_empty() {
+            self.skipped_ns += deadline_ns.saturating_sub(idle_from_ns);
+        } else {
+            let count = self.due.len().min(EVENTS_MAX);
+            events.extend(self.due.drain(..count));
+        }
+        Turn {
+            submitted_ns,
+            idle_from_ns,
+            reaped_ns: self.now_ns(),
+        }
+    }
+
+    #[inline]
+    fn received(&self, received: Received) -> &[u8] {
+        [ACCEPTED, STATE][received.buffer as usize]
+    }
+
+    #[inline]
+    fn release(&mut self, _received: Received) {}
+
+    fn overflows(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,25 @@
+//! The plan that tests and benchmarks vary.
+
+use std::net::SocketAddr;
+
+use opsurge::plan::load::Closed;
+use opsurge::plan::scenario::Scenario;
+use opsurge::plan::{Connections, Plan};
+
+/// One shard without an end, a connection per user, a time limit of 30 s, seed 7. The address is for drivers that do not
+/// connect to it.
+pub fn plan(scenario: Scenario, load: Closed) -> Plan {
+    Plan {
+        scenario,
+        load,
+        open: None,
+        spins: false,
+        run_time_ns: None,
+        timeout_ns: 30_000_000_000,
+        drain_ns: None,
+        seed: 7,
+        connections: Connections::PerUser,
+        shards: 1,
+        addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+    }
+}

@@ -1,0 +1,666 @@
+//! Holds README.md and docs/ to the program: every scenario in them is valid, every command line is accepted, every
+//! link leads somewhere, and the reference pages name everything that the program has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use opsurge::metrics::outcome::Failure;
+use opsurge::metrics::seconds::Status;
+use serde_json::Value as Json;
+use socket2::{Domain, Socket, Type};
+
+use crate::support::binary::{self, check_sums, record_of, text};
+
+/// Longest line of a page, table rows excepted.
+const WIDTH_MAX: usize = 120;
+/// What a block of code can be: `sh` is carried out, `toml` is a scenario or a part of one, the others are not looked at.
+const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
+/// Exit codes of a run that was carried out, whatever came of it.
+const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
+/// Flags in the pages that belong to other programs: cargo and the scripts.
+const FLAGS_OF_OTHERS: [&str; 8] = [
+    "--release",
+    "--path",
+    "--bench",
+    "--test",
+    "--bodies",
+    "--pipeline",
+    "--table",
+    "--install",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A page: its path from the root, and its text.
+struct Page {
+    path: String,
+    text: String,
+}
+
+/// A fenced block: the line of its fence, its language, its lines.
+struct Block<'p> {
+    line: usize,
+    language: &'p str,
+    lines: Vec<&'p str>,
+}
+
+fn page(path: &str) -> Page {
+    let text = fs::read_to_string(root().join(path)).expect("the page is there");
+    Page {
+        path: path.to_owned(),
+        text,
+    }
+}
+
+fn pages() -> Vec<Page> {
+    let mut pages = vec![page("README.md")];
+    for path in files("docs", "md") {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        pages.push(page(&format!("docs/{name}")));
+    }
+    assert!(pages.len() > 5, "the pages are found");
+    pages
+}
+
+/// The files of a folder with this ending, in order.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == ending))
+        .collect();
+    paths.sort();
+    paths
+}
+
+impl Page {
+    fn blocks(&self) -> Vec<Block<'_>> {
+        let mut blocks = Vec::new();
+        let mut open: Option<Block<'_>> = None;
+        for (index, line) in self.text.lines().enumerate() {
+            let place = format!("{}:{}", self.path, index + 1);
+            match (open.take(), line.trim_start().strip_prefix("```")) {
+                (None, None) => {
+                    assert!(!line.starts_with("    "), "{place}: fence code with ```");
+                }
+                (None, Some(language)) => {
+                    assert!(LANGUAGES.contains(&language), "{place}: which language?");
+                    open = Some(Block {
+                        line: index + 1,
+                        language,
+                        lines: Vec::new(),
+                    });
+                }
+                (Some(block), Some(_)) => blocks.push(block),
+                (Some(mut block), None) => {
+                    block.lines.push(line);
+                    open = Some(block);
+                }
+            }
+        }
+        assert!(open.is_none(), "{}: a fence is not closed", self.path);
+        blocks
+    }
+
+    /// What stands between backticks outside the blocks, with its line.
+    fn spans(&self) -> Vec<(usize, &str)> {
+        let mut spans = Vec::new();
+        let mut is_block = false;
+        for (index, line) in self.text.lines().enumerate() {
+            if line.trim_start().starts_with("```") {
+                is_block = !is_block;
+            } else if !is_block {
+                let ticks = line.matches('`').count();
+                assert!(
+                    ticks % 2 == 0,
+                    "{}:{}: code ends in its line",
+                    self.path,
+                    index + 1
+                );
+                let code = line.split('`').skip(1).step_by(2);
+                spans.extend(code.map(|code| (index + 1, code)));
+            }
+        }
+        spans
+    }
+}
+
+/// Where command lines are carried out: a folder with the examples, and an address at which connections are refused.
+struct Bench {
+    folder: tempfile::TempDir,
+    /// Bound, and never listens: no other process takes the port meanwhile.
+    _closed: Socket,
+    refused: String,
+    env: Vec<(String, String)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in files("docs/examples", "toml")
+            .into_iter()
+            .chain(files("docs/examples", "csv"))
+        {
+            let name = path.file_name().expect("a name");
+            fs::copy(&path, folder.path().join(name)).expect("it is copied");
+        }
+        let closed = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        closed.bind(&any.into()).expect("a port");
+        let address = closed.local_addr().expect("it is bound").as_socket();
+        Self {
+            folder,
+            _closed: closed,
+            refused: address.expect("an IP address").to_string(),
+            env: Vec::new(),
+        }
+    }
+
+    fn opsurge(&self, arguments: &[String]) -> Output {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut program = binary::opsurge(&arguments).current_dir(self.folder.path());
+        for (name, value) in &self.env {
+            program = program.env(name, value);
+        }
+        program
+            .out_of_sight()
+            .output()
+            .expect("the binary was built")
+    }
+
+    /// Carries a line out, with a shorter time and an address at which nothing listens.
+    fn carry_out(&mut self, place: &str, line: &str) {
+        let words = words(line);
+        let [command, rest @ ..] = &words[..] else {
+            return;
+        };
+        match command.as_str() {
+            "export" => {
+                let (name, value) = rest[0].split_once('=').expect("NAME=VALUE");
+                self.env.push((name.to_owned(), value.to_owned()));
+            }
+            "opsurge" => self.carry_out_opsurge(place, rest),
+            "cargo" => match rest.iter().position(|word| word == "--") {
+                Some(at) if rest[0] == "run" => self.carry_out_opsurge(place, &rest[at + 1..]),
+                _ => check_cargo(place, rest),
+            },
+            script if script.starts_with("scripts/") => {
+                assert!(root().join(script).is_file(), "{place}: no such script");
+            }
+            setting if setting.starts_with("OPSURGE_") => check_cargo(place, rest),
+            other => panic!("{place}: what is {other}?"),
+        }
+    }
+
+    fn carry_out_opsurge(&self, place: &str, words: &[String]) {
+        let mut words = words.to_vec();
+        let into = words.iter().position(|word| word == ">").map(|at| {
+            let name = words[at + 1].clone();
+            words.truncate(at);
+            name
+        });
+        for word in &mut words {
+            *word = word.replace("localhost:8000", &self.refused);
+        }
+        let is_help = words.iter().any(|word| word == "--help" || word == "help");
+        let has = |flag: &str| words.iter().any(|word| word == flag);
+        let is_local = has("--mock") || words[0] == "mock";
+        let codes: &[i32] = match words[0].as_str() {
+            _ if is_help => &[0],
+            "scenarios" => &[0],
+            "run" | "search" if is_local => &CARRIED_OUT,
+            // Everything was understood and checked; only then is the target tried.
+            "run" | "search" => &[3],
+            "request" => &[1],
+            "mock" => &[0],
+            other => panic!("{place}: opsurge {other}?"),
+        };
+        if is_local && !is_help {
+            set(&mut words, "-t", "1s");
+        }
+        if words[0] == "mock" && !is_help && !words.iter().any(|word| word == "--unix-socket") {
+            set(&mut words, "--listen", "127.0.0.1:0");
+        }
+        let output = self.opsurge(&words);
+        let code = output.status.code();
+        assert!(
+            code.is_some_and(|code| codes.contains(&code)),
+            "{place}: opsurge {words:?} ended with {code:?}: {}",
+            text(&output)
+        );
+        if let Some(name) = into {
+            fs::write(self.folder.path().join(name), &output.stdout).expect("it is written");
+        }
+    }
+}
+
+/// Gives a flag this value, whether it is there or not.
+fn set(words: &mut Vec<String>, flag: &str, value: &str) {
+    match words.iter().position(|word| word == flag) {
+        Some(at) => words[at + 1] = value.to_owned(),
+        None => words.extend([flag.to_owned(), value.to_owned()]),
+    }
+}
+
+/// Tests and benches that a line names have to exist.
+fn check_cargo(place: &str, words: &[String]) {
+    for (flag, folder) in [("--test", "tests"), ("--bench", "benches")] {
+        let Some(at) = words.iter().position(|word| word == flag) else {
+            continue;
+        };
+        let name = &words[at + 1];
+        let is_there = [format!("{name}.rs"), format!("{name}/main.rs")]
+            .iter()
+            .any(|path| root().join(folder).join(path).is_file());
+        assert!(is_there, "{place}: there is no {flag} {name}");
+    }
+}
+
+/// A line in words, as a shell cuts it, without its comment.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => word.get_or_insert_default().push(character),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, '#') if word.is_none() => break,
+            (None, ' ') => words.extend(word.take()),
+            (None, _) => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn every_command_line_is_accepted() {
+    for page in pages() {
+        let mut bench = Bench::new();
+        for block in page.blocks().iter().filter(|it| it.language == "sh") {
+            let mut whole = String::new();
+            for (index, line) in block.lines.iter().enumerate() {
+                whole += line.strip_suffix('\\').unwrap_or(line);
+                if !line.ends_with('\\') {
+                    let place = format!("{}:{}", page.path, block.line + index + 1);
+                    bench.carry_out(&place, &std::mem::take(&mut whole));
+                }
+            }
+        }
+        for (line, code) in page.spans() {
+            if code.starts_with("opsurge ") || code.starts_with("scripts/") {
+                bench.carry_out(&format!("{}:{line}", page.path), code);
+            }
+        }
+    }
+}
+
+/// A part of a scenario becomes a whole one by a name before it and a task behind it.
+#[test]
+fn every_scenario_in_a_page_is_valid() {
+    for page in pages() {
+        let bench = Bench::new();
+        for block in page.blocks().iter().filter(|it| it.language == "toml") {
+            let begins = |key: &str| block.lines.iter().any(|line| line.starts_with(key));
+            let mut scenario = block.lines.join("\n");
+            if !begins("name = ") || begins("[[") && !block.lines[0].starts_with("name = ") {
+                scenario = format!("name = \"part\"\n{scenario}");
+            }
+            if !begins("[[start]]") && !begins("[[task]]") {
+                scenario += "\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+            }
+            fs::write(bench.folder.path().join("block.toml"), &scenario).expect("it is written");
+            let words = ["scenarios", "check", "block.toml"].map(str::to_owned);
+            let output = bench.opsurge(&words);
+            assert!(
+                output.status.success(),
+                "{}:{}: {}\n{scenario}",
+                page.path,
+                block.line,
+                text(&output)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        let folder = Path::new(&page.path).parent().expect("a folder");
+        for (at, _) in page.text.match_indices("](") {
+            let target = &page.text[at + 2..];
+            let target = &target[..target.find(')').expect("a link is closed")];
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let place = match path {
+                "" => root().join(&page.path),
+                path => root().join(folder).join(path),
+            };
+            assert!(place.exists(), "{}: {target} leads nowhere", page.path);
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&place).expect("a page");
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                assert!(
+                    headings.any(|heading| slug(heading) == anchor),
+                    "{}: {target} leads to no heading",
+                    page.path
+                );
+            }
+        }
+    }
+}
+
+/// How a heading is called in links.
+fn slug(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-');
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Files that a page names as code.
+#[test]
+fn every_file_named_exists() {
+    let folders = ["src/", "tests/", "benches/", "scripts/", "docs/", "fuzz/"];
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+    for page in pages() {
+        for (line, code) in page.spans() {
+            let is_named = folders.iter().any(|folder| code.starts_with(folder));
+            // What an example adds is not there yet.
+            let is_new = code.contains("NAME") || code.ends_with("junit.rs");
+            if is_named && !is_new && code.chars().all(is_path) {
+                assert!(
+                    root().join(code).exists(),
+                    "{}:{line}: no {code}",
+                    page.path
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_are_short_and_the_readme_is_read_in_minutes() {
+    for page in pages() {
+        for (index, line) in page.text.lines().enumerate() {
+            assert!(
+                line.starts_with('|') || line.chars().count() <= WIDTH_MAX,
+                "{}:{}: longer than {WIDTH_MAX}",
+                page.path,
+                index + 1
+            );
+        }
+    }
+    assert!(
+        page("README.md").text.lines().count() <= 110,
+        "the rest belongs into docs/"
+    );
+}
+
+/// All flags that pages name outside command lines exist.
+#[test]
+fn every_flag_named_exists() {
+    let commands = ["run", "search", "request", "mock", "scenarios"];
+    let helps = commands.map(|command| text(&binary::run(&["help", command])));
+    let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let known: BTreeSet<&str> = helps
+        .iter()
+        .flat_map(|help| help.split(is_flag_end))
+        .chain(FLAGS_OF_OTHERS)
+        .collect();
+    for page in pages() {
+        for (line, code) in page.spans() {
+            let flags = code.split(is_flag_end).filter(|it| it.starts_with("--"));
+            for flag in flags.filter(|flag| *flag != "--") {
+                assert!(
+                    known.contains(flag),
+                    "{}:{line}: there is no {flag}",
+                    page.path
+                );
+            }
+        }
+    }
+}
+
+/// Each of these words is in the page: in code within its text, or in a scenario.
+fn check_named<'w>(page: &Page, words: impl IntoIterator<Item = &'w str>) {
+    let is_end = |c: char| !c.is_alphanumeric() && c != '_' && c != '-';
+    let blocks = page.blocks();
+    let scenarios = blocks.iter().filter(|block| block.language == "toml");
+    let lines = scenarios.flat_map(|block| block.lines.iter().copied());
+    let code = page.spans().into_iter().map(|(_, code)| code).chain(lines);
+    let known: BTreeSet<&str> = code.flat_map(|code| code.split(is_end)).collect();
+    let missing: Vec<&str> = words
+        .into_iter()
+        .filter(|word| !known.contains(word))
+        .collect();
+    assert!(missing.is_empty(), "{} lacks {missing:?}", page.path);
+}
+
+/// All keys of a table, at any depth below it, with the keys of what it holds.
+fn keys_of(value: &Json, is_map: &dyn Fn(&str) -> bool, keys: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(members) => {
+            for (key, value) in members {
+                keys.insert(key.clone());
+                if !is_map(key) {
+                    keys_of(value, is_map, keys);
+                }
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| keys_of(item, is_map, keys)),
+        _ => {}
+    }
+}
+
+/// `opsurge scenarios format` uses every key that a scenario can have.
+#[test]
+fn the_page_on_scenarios_names_every_key() {
+    let format = binary::run(&["scenarios", "format"]);
+    let format: toml::Table = toml::from_str(&text(&format)).expect("it is TOML");
+    let format = serde_json::to_value(format).expect("it has only texts for keys");
+    // What stands in these is named by the author.
+    let is_map =
+        |key: &str| ["variables", "query", "form", "hints"].contains(&key) || key == "headers";
+    let mut keys = BTreeSet::new();
+    keys_of(&format, &is_map, &mut keys);
+    for own in ["token", "cart", "item", "/ok", "/state"] {
+        keys.remove(own);
+    }
+    // The format shows one kind of body for each; these are the others.
+    let more = ["stages", "step", "every", "text", "file"];
+    let words = keys.iter().map(String::as_str).chain(more);
+    check_named(&page("docs/scenarios.md"), words);
+}
+
+#[test]
+fn the_page_on_reports_names_every_status_failure_and_exit_code() {
+    let page = page("docs/report.md");
+    check_named(&page, Status::ALL.map(Status::name));
+    check_named(&page, Failure::ALL.map(Failure::name));
+    check_named(&page, ["0", "1", "2", "3", "4", "5", "130"]);
+}
+
+/// A record that has everything: an open load with stages, rules, failures, and one of a search.
+#[test]
+fn the_page_on_reports_names_every_field_of_the_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut keys = BTreeSet::new();
+    let run = [
+        "run",
+        "mixed",
+        "--rate",
+        "50",
+        "--stage",
+        "50:1s",
+        "--mock-published-500",
+        "--fail-if",
+        "p99>5s",
+    ];
+    let search = [
+        "search", "mixed", "--from", "5", "--to", "5", "--every", "1s", "--settle", "0",
+    ];
+    let closed = ["run", "--stage", "2:0s", "--stage", "2:1s"];
+    for arguments in [&run[..], &search[..], &closed[..]] {
+        let path = folder.path().join("record.json");
+        let path = path.to_str().expect("UTF-8");
+        let mut all = arguments.to_vec();
+        all.extend([
+            "--mock", "--wait", "0", "--pause", "0", "-t", "3s", "--json", path,
+        ]);
+        let output = binary::run(&all);
+        let record = fs::read_to_string(path).unwrap_or_else(|_| panic!("{}", text(&output)));
+        let record: Json = serde_json::from_str(&record).expect("it is JSON");
+        let is_map = |key: &str| ["statuses", "answers", "faults", "seconds"].contains(&key);
+        keys_of(&record, &is_map, &mut keys);
+    }
+    check_named(&page("docs/report.md"), keys.iter().map(String::as_str));
+}
+
+/// The sample in the README begins each line as the program does today.
+#[test]
+fn the_sample_report_is_of_this_version() {
+    let readme = page("README.md");
+    let blocks = readme.blocks();
+    let sample = blocks
+        .iter()
+        .find(|block| block.language == "text")
+        .expect("the README has a sample report");
+    let bench = Bench::new();
+    let [command, lines @ ..] = &sample.lines[..] else {
+        panic!("a sample begins with its command");
+    };
+    let command = command.strip_prefix("$ opsurge ").expect("its command");
+    let mut arguments = words(command);
+    set(&mut arguments, "-t", "2s");
+    let output = bench.opsurge(&arguments);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    // Lines that go on have nine blanks and depend on the figures; a verdict may be another one.
+    let is_own = |line: &&str| !line.starts_with("         ") && **line != *"[...]";
+    let mut fresh: Vec<String> = said.lines().filter_map(first).collect();
+    fresh.dedup();
+    for word in lines.iter().copied().filter(is_own).filter_map(first) {
+        assert!(fresh.contains(&word), "no line begins with {word}:\n{said}");
+    }
+}
+
+#[test]
+fn every_example_is_valid() {
+    let examples = files("docs/examples", "toml");
+    assert!(examples.len() >= 4);
+    for path in examples {
+        let path = path.to_str().expect("UTF-8");
+        let output = binary::run(&["scenarios", "check", path]);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+}
+
+/// An example against a host: no request fails, and every step is done.
+fn check_run(name: &str, target: &[&str]) {
+    let path = root().join("docs/examples").join(name);
+    let mut arguments = vec![path.to_str().expect("UTF-8")];
+    arguments.extend(target);
+    let load = "-u 8 -t 4s --wait 20ms --pause 0 --headless";
+    arguments.extend(load.split(' '));
+    let (record, said) = record_of(&arguments, 0);
+    check_sums(&record);
+    assert_eq!(record.totals.failures, 0, "{said}");
+    for step in &record.steps {
+        assert!(
+            step.requests > 0,
+            "{} {} was never done: {said}",
+            step.method,
+            step.name
+        );
+    }
+}
+
+#[test]
+fn the_ops_core_example_runs_against_the_stand_in() {
+    check_run("opscore.toml", &["--mock"]);
+}
+
+#[test]
+fn the_other_examples_run_against_a_small_service() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let host = format!("http://{}", listener.local_addr().expect("it listens"));
+    // It ends with the process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    for name in ["shop.toml", "jobs.toml", "pages.toml"] {
+        check_run(name, &["--host", &host]);
+    }
+}
+
+/// Answers the requests of the three examples, one after the other.
+fn serve(mut stream: TcpStream) {
+    let mut received: Vec<u8> = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut polls = 0;
+    loop {
+        let Some(length) = request_length(&received) else {
+            match stream.read(&mut buffer) {
+                Ok(count) if count > 0 => received.extend_from_slice(&buffer[..count]),
+                _ => return,
+            }
+            continue;
+        };
+        let request: Vec<u8> = received.drain(..length).collect();
+        let line = String::from_utf8_lossy(&request);
+        let line = line.lines().next().unwrap_or_default();
+        let (status, body) = match line.rsplit_once(" HTTP").unwrap_or_default().0 {
+            "POST /login" => ("200 OK", r#"{"token": "abcdef0123456789"}"#),
+            "PUT /cart" => ("200 OK", r#"{"id": 17}"#),
+            "POST /orders" => ("201 Created\r\nLocation: /orders/1", ""),
+            "POST /jobs" => ("202 Accepted", r#"{"id": "j-17"}"#),
+            "GET /jobs/j-17" => {
+                polls += 1;
+                match polls % 3 {
+                    0 => ("200 OK", r#"{"state": "done"}"#),
+                    1 => ("404 Not Found", ""),
+                    _ => ("200 OK", r#"{"state": "running"}"#),
+                }
+            }
+            "GET /jobs/j-17/result" => ("200 OK", r#"{"result": 4}"#),
+            "POST /contact" => ("303 See Other", ""),
+            _ => ("200 OK", "<p>a page</p>"),
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Length of the first request, once it is whole.
+fn request_length(received: &[u8]) -> Option<usize> {
+    let head = received.windows(4).position(|it| it == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&received[..head]).to_lowercase();
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name == "content-length").then(|| value.trim().parse::<usize>().expect("a number"))
+    });
+    let whole = head + length.unwrap_or(0);
+    (received.len() >= whole).then_some(whole)
+}

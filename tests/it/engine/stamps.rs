@@ -1,0 +1,75 @@
+//! When a request counts as submitted: when its bytes went to the kernel, also when the driver's queue was full in the
+//! middle of a turn.
+
+use opsurge::engine::Control;
+use opsurge::engine::shard::{Shard, Start};
+use opsurge::io::clock::Clock;
+use opsurge::io::{Driver, Event, Insert, Turn};
+use opsurge::plan::Plan;
+use opsurge::plan::compile::{Context, compile};
+use opsurge_testbed::canned_driver::{self, CannedDriver};
+use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
+
+const USERS: u64 = 10;
+/// The queue of this driver.
+const FULL: u64 = 8;
+/// What the turn takes after it was full: far more than the turns of this test do by themselves.
+const REST_NS: u64 = 50_000_000;
+
+/// The hooks of a driver with a short queue.
+struct ShortQueue {
+    sent: u64,
+    flushed_ns: Option<u64>,
+}
+
+impl<D: Driver> Hooks<D> for ShortQueue {
+    fn on_send(&mut self, driver: &mut D, _bytes: usize, _inserts: &[Insert]) {
+        if self.sent == FULL {
+            self.flushed_ns = Some(driver.now_ns());
+        }
+        self.sent += 1;
+    }
+
+    fn flushed_ns(&mut self, _driver: &mut D) -> Option<u64> {
+        self.flushed_ns.take()
+    }
+
+    fn wait(&mut self, driver: &mut D, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        let turn = driver.wait(deadline_ns, events);
+        Turn {
+            submitted_ns: turn.submitted_ns + REST_NS,
+            idle_from_ns: turn.idle_from_ns + REST_NS,
+            reaped_ns: turn.reaped_ns + REST_NS,
+        }
+    }
+}
+
+#[test]
+fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_later() {
+    let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
+    let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
+    let plan = Plan {
+        run_time_ns: Some(1_000_000_000),
+        ..canned_driver::plan(scenario, USERS, 1)
+    };
+    let driver = WrappedDriver {
+        driver: CannedDriver::new(&canned_driver::config(&plan, 0), Clock::start()),
+        hooks: ShortQueue {
+            sent: 0,
+            flushed_ns: None,
+        },
+    };
+    let shard = Shard::new(&plan, 0, driver);
+    let control = Control::default();
+    let (outcomes, driver) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
+    assert_eq!(driver.hooks.sent, USERS, "one each, all in one turn");
+    let service = &outcomes.recorder.counts.steps[0].service;
+    assert_eq!(service.count(), USERS);
+    // All answers come when the turn is over, so that those which left first have waited for the rest of it.
+    let rest_us = REST_NS as f64 / 1e3;
+    let percent_late = (USERS - FULL) as f64 * 100.0 / USERS as f64;
+    let quick = service.percentile_us(percent_late);
+    let slow = service.percentile_us(percent_late + 1.0);
+    assert!(quick < rest_us / 2.0, "{quick} us for the last two");
+    assert!(slow >= rest_us * 0.9, "{slow} us for the first eight");
+}

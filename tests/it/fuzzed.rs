@@ -1,0 +1,200 @@
+//! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all that fuzzing ever found.
+
+use crate::support::background::in_background;
+use opsurge::report::csv;
+use opsurge::report::record::Record;
+use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
+
+/// Mutations of each body's examples.
+const MUTATIONS: u64 = 4_000;
+
+/// What a mutation may insert: the letters that these formats are made of, and some that they are not.
+const PIECES: [&[u8]; 39] = [
+    b"\"",
+    b"{{",
+    b"}}",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"=",
+    b":",
+    b",",
+    b";",
+    b"\r",
+    b"\n",
+    b"\r\n\r\n",
+    b" ",
+    b"\\",
+    b"#",
+    b"\0",
+    b"\xff",
+    b"\xc3\xa9",
+    b"0",
+    b"-1",
+    b"1e999",
+    b"18446744073709551616",
+    b"true",
+    b"null",
+    b"ffffffffffffffff",
+    b"chunked",
+    b"Content-Length: 3\r\n",
+    b"[[task]]\n",
+    b"{{random 1..9}}",
+    b"{{choice a|b}}",
+    b"{{token}}",
+    b"extract",
+    b">",
+    b"%",
+    b"*.",
+    b"p99.9",
+    b"ms",
+];
+
+/// Inputs that once were findings, by body, with what they found.
+const FINDINGS: [(&str, &[u8]); 2] = [
+    // The column behind a line that ends in several CRs: the body's own mistake.
+    ("scenario", b"'\r\r\n\x17"),
+    // A line end that a TOML escape makes was repeated as such in the reason.
+    (
+        "scenario",
+        b"name = \"shop\"\nwait = \"expone\\n1s\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\n",
+    ),
+];
+
+/// xorshift64 (Marsaglia 2003).
+struct Roll(u64);
+
+impl Roll {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound.max(1)
+    }
+}
+
+fn mutated(examples: &[Vec<u8>], seed: u64) -> Vec<u8> {
+    let mut roll = Roll(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut input = examples[roll.below(examples.len())].clone();
+    for _ in 0..=roll.below(4) {
+        let at = roll.below(input.len());
+        match roll.below(6) {
+            0 => input.truncate(at),
+            1 if !input.is_empty() => input[at] = roll.below(256) as u8,
+            2 if !input.is_empty() => drop(input.remove(at)),
+            3 => {
+                let other = &examples[roll.below(examples.len())];
+                let from = roll.below(other.len());
+                let bytes = roll.below(60).min(other.len() - from);
+                input.splice(at..at, other[from..from + bytes].iter().copied());
+            }
+            _ => {
+                let piece = PIECES[roll.below(PIECES.len())];
+                input.splice(at..at, piece.iter().copied());
+            }
+        }
+    }
+    input
+}
+
+fn check(name: &str) {
+    in_background(|| feed(name));
+}
+
+fn feed(name: &str) {
+    let (_, body, examples): Body = *BODIES.iter().find(|body| body.0 == name).expect(name);
+    let examples = examples();
+    for example in &examples {
+        // Long ones not at every byte, so that each format gets about the same time.
+        let stride = 1 + example.len() / 1_000;
+        for end in (0..=example.len()).rev().step_by(stride) {
+            body(&example[..end]);
+        }
+    }
+    for seed in 0..MUTATIONS {
+        let input = mutated(&examples, seed);
+        let shown = ShownOnPanic(seed, &input);
+        body(&input);
+        drop(shown);
+    }
+    for (_, input) in FINDINGS.iter().filter(|finding| finding.0 == name) {
+        body(input);
+    }
+}
+
+/// Says which input it was when the body panics.
+struct ShownOnPanic<'i>(u64, &'i [u8]);
+
+impl Drop for ShownOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("mutation {}: {}", self.0, self.1.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn any_bytes_in_any_pieces_decode_alike() {
+    check("decoder");
+}
+
+#[test]
+fn any_text_is_a_scenario_that_renders_http_or_an_error_with_a_place() {
+    check("scenario");
+}
+
+#[test]
+fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
+    check("record");
+}
+
+/// Found by fuzzing: JSON that is read quickly instead of exactly brings this number back with another last digit.
+#[test]
+fn numbers_of_a_record_come_back_to_the_last_digit() {
+    let mut record = Record::parse(RECORD).expect("a record");
+    record.totals.duration_s = 1.003_951_386_995_153_5;
+    assert_eq!(Record::parse(&record.to_json()), Ok(record));
+}
+
+/// Found by fuzzing: moments that no calendar has.
+#[test]
+fn a_record_with_impossible_moments_still_makes_every_table() {
+    for s in [1e78, 1e13, -1.0] {
+        let mut record = Record::parse(RECORD).expect("a record");
+        record.errors[0].first_s = s;
+        record.series[0].t_s = s;
+        assert!(csv::failures(&record).contains(&format!("{s:.3}")));
+        csv::history(&record, true).expect("its histograms are whole");
+    }
+}
+
+#[test]
+fn any_text_is_a_rule_that_judges_any_window_or_an_error_with_a_reason() {
+    check("rules");
+}
+
+#[test]
+fn every_body_has_a_fuzz_target() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/targets");
+    for (name, ..) in BODIES {
+        let file = folder.join(format!("{name}.rs"));
+        assert!(file.is_file(), "{} is missing", file.display());
+    }
+}
+
+/// `scripts/fuzz.sh` begins with them: `OPSURGE_EXAMPLES` is a folder whose last part is the body's name.
+#[test]
+fn examples_are_written_where_they_are_wanted() {
+    let Some(folder) = std::env::var_os("OPSURGE_EXAMPLES") else {
+        return;
+    };
+    let folder = std::path::Path::new(&folder);
+    let name = folder.file_name().expect("a target's folder");
+    let body = BODIES.iter().find(|body| name == body.0);
+    let (_, _, examples) = body.expect("a target's name");
+    for (nth, example) in examples().iter().enumerate() {
+        let file = folder.join(format!("example-{nth}"));
+        std::fs::write(file, example).expect("the folder is there");
+    }
+}

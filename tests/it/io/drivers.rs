@@ -1,0 +1,460 @@
+//! The real drivers over loopback: the same happenings for the same bytes, whichever of them is asked.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use crate::support::each_driver::{OLD_KERNEL, on_each_driver};
+use opsurge::io::clock::Clock;
+use opsurge::io::epoll::Epoll;
+use opsurge::io::uring::{Features, Uring};
+use opsurge::io::{
+    ConnectionId, Driver, DriverConfig, Event, Io, LINGERING_MAX, Received, Sockets,
+};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Runs one scene on every driver, and on io_uring also as older kernels would have it.
+fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
+    check_reachable(|driver, listener, _| scene(driver, listener));
+}
+
+/// The same, on those io_uring drivers alone that receive into provided buffers.
+fn check_rings(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let config = DriverConfig {
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
+        slots: 8,
+        rendered_bytes_max: 4096,
+        shared: Vec::new(),
+    };
+    for defer_taskrun in [true, false] {
+        let features = Features {
+            defer_taskrun,
+            ..Features::ALL
+        };
+        match Uring::new(&config, Clock::start(), features) {
+            Ok(mut uring) if uring.features().multishot => scene(&mut uring, &listener),
+            Ok(_) => println!("SKIPPED: this kernel receives into no provided buffers"),
+            Err(error) => println!("SKIPPED on io_uring: {error}"),
+        }
+    }
+}
+
+fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let config = DriverConfig {
+        addresses: vec![address.into()],
+        sockets: Sockets::default(),
+        slots: 8,
+        rendered_bytes_max: 1 << 20,
+        shared: Vec::new(),
+    };
+    let kernels = [
+        Features::ALL,
+        Features {
+            defer_taskrun: false,
+            ..Features::ALL
+        },
+        Features {
+            multishot: false,
+            ..Features::ALL
+        },
+        OLD_KERNEL,
+    ];
+    on_each_driver(&config, &kernels, |driver| {
+        scene(driver, &listener, address);
+    });
+}
+
+fn id(slot: u32, generation: u32) -> ConnectionId {
+    ConnectionId { slot, generation }
+}
+
+/// Waits for the next event of a connection; received bytes are appended to `bytes` and released.
+fn next(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) -> Io {
+    let deadline_ns = driver.now_ns() + 10 * SECOND_NS;
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        driver.wait(deadline_ns, &mut events);
+        let mut found = None;
+        for event in events.drain(..) {
+            if let Io::Received(received) = event.io {
+                if event.connection == connection {
+                    bytes.extend_from_slice(driver.received(received));
+                }
+                driver.release(received);
+            }
+            if event.connection == connection {
+                found = Some(event.io);
+            }
+        }
+        if let Some(io) = found {
+            return io;
+        }
+        assert!(driver.now_ns() < deadline_ns, "nothing happened for 10 s");
+    }
+}
+
+fn open(driver: &mut dyn Driver, listener: &TcpListener, connection: ConnectionId) -> TcpStream {
+    driver.submit_connect(connection, 0);
+    assert_eq!(next(driver, connection, &mut Vec::new()), Io::Connected);
+    listener.accept().expect("it has connected").0
+}
+
+fn send(driver: &mut dyn Driver, connection: ConnectionId, bytes: &[u8]) {
+    driver.send_buffer()[..bytes.len()].copy_from_slice(bytes);
+    driver.submit_send(connection, bytes.len());
+}
+
+fn receive(driver: &mut dyn Driver, connection: ConnectionId, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let io = next(driver, connection, &mut bytes);
+        let more_to_come = matches!(io, Io::Received(_)) || bytes.len() == length;
+        assert!(more_to_come, "{io:?} after {} bytes", bytes.len());
+    }
+    bytes
+}
+
+fn echo(mut peer: TcpStream, bytes: usize) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; bytes];
+        while peer.read_exact(&mut buffer).is_ok() {
+            if peer.write_all(&buffer).is_err() {
+                break;
+            }
+        }
+    })
+}
+
+#[test]
+fn what_is_sent_comes_back() {
+    check(|driver, listener| {
+        let connection = id(3, 1);
+        let peer = echo(open(driver, listener, connection), 5);
+        for round in 0..1_500u32 {
+            let text = format!("{round:05}");
+            send(driver, connection, text.as_bytes());
+            assert_eq!(receive(driver, connection, 5), text.as_bytes());
+            assert!(!driver.is_sending(connection));
+        }
+        driver.close(connection);
+        driver.wait(0, &mut Vec::new());
+        peer.join().expect("the peer saw the end");
+    });
+}
+
+/// Puts what a wait brought to what had come, by slot; returns the buffers that it lies in.
+fn taken(driver: &mut dyn Driver, wait_ns: u64, bytes: &mut [Vec<u8>]) -> Vec<Received> {
+    let mut events: Vec<Event> = Vec::new();
+    let now_ns = driver.now_ns();
+    driver.wait(now_ns + wait_ns, &mut events);
+    let mut buffers = Vec::new();
+    for event in events {
+        let Io::Received(received) = event.io else {
+            panic!("{event:?}");
+        };
+        bytes[event.connection.slot as usize].extend_from_slice(driver.received(received));
+        buffers.push(received);
+    }
+    buffers
+}
+
+/// io_uring alone: epoll is not asked for more than there is room for, and keeps the rest for the next turn.
+#[test]
+fn when_all_buffers_of_a_ring_are_out_nothing_is_lost_and_all_comes_once_they_are_back() {
+    // Twice what all buffers of a ring hold: 1,024 small ones, and 64 large ones for long answers. The upper half of a
+    // buffer's number says which it is.
+    const PEER_BYTES: usize = 2 << 20;
+    const BUFFERS: [usize; 2] = [1024, 64];
+    let counts = |held: &[Received]| {
+        [0, 1].map(|large| held.iter().filter(|it| it.buffer >> 16 == large).count())
+    };
+    let is_out = |held: &[Received]| (0..2).any(|size| counts(held)[size] == BUFFERS[size]);
+    let connections = [0, 1, 2, 3, 4, 5, 6, 7].map(|slot| id(slot, 1));
+    let expected = |slot: u32| (0..PEER_BYTES).map(move |at| (at % 251) as u8 ^ slot as u8);
+    let arrived = |bytes: &[Vec<u8>]| bytes.iter().map(Vec::len).sum::<usize>();
+    check_rings(|driver, listener| {
+        // All are open before the first byte comes.
+        let peers =
+            connections.map(|connection| (connection.slot, open(driver, listener, connection)));
+        let peers = peers.map(|(slot, mut peer)| {
+            let bytes: Vec<u8> = expected(slot).collect();
+            std::thread::spawn(move || peer.write_all(&bytes).map(|()| peer))
+        });
+        let mut bytes = vec![Vec::new(); connections.len()];
+        let end_ns = driver.now_ns() + 20 * SECOND_NS;
+        // A shard gives buffers back in each turn; those that are held here stand for completions that it has not
+        // come to yet. There is more to read on every connection, so the kernel has to say ENOBUFS.
+        let mut held = Vec::new();
+        while !is_out(&held) {
+            assert!(driver.now_ns() < end_ns, "{:?} buffers", counts(&held));
+            held.extend(taken(driver, SECOND_NS / 100, &mut bytes));
+        }
+        for _ in 0..20 {
+            held.extend(taken(driver, SECOND_NS / 1000, &mut bytes));
+        }
+        assert!(is_out(&held), "{:?}: no buffer twice", counts(&held));
+        assert!(arrived(&bytes) < connections.len() * PEER_BYTES);
+        for received in held {
+            driver.release(received);
+        }
+        while arrived(&bytes) < connections.len() * PEER_BYTES {
+            assert!(driver.now_ns() < end_ns, "{} bytes", arrived(&bytes));
+            for received in taken(driver, SECOND_NS, &mut bytes) {
+                driver.release(received);
+            }
+        }
+        for (connection, peer) in connections.into_iter().zip(peers) {
+            let received = bytes[connection.slot as usize].iter().copied();
+            assert!(received.eq(expected(connection.slot)), "{connection:?}");
+            drop(peer.join().expect("no panic").expect("all was written"));
+            driver.close(connection);
+        }
+    });
+}
+
+#[test]
+fn a_megabyte_goes_out_and_comes_in_unharmed() {
+    check(|driver, listener| {
+        let connection = id(0, 1);
+        let mut peer = open(driver, listener, connection);
+        let sent: Vec<u8> = (0..1u32 << 20).map(|n| (n % 251) as u8).collect();
+        let expected = sent.clone();
+        let echo = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            peer.read_exact(&mut buffer).expect("all of it arrives");
+            peer.write_all(&buffer).expect("all of it leaves");
+        });
+        send(driver, connection, &sent);
+        let received = receive(driver, connection, sent.len());
+        assert!(received == expected, "the bytes differ");
+        echo.join().expect("the peer is content");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn a_peers_end_comes_after_its_last_bytes() {
+    check(|driver, listener| {
+        let connection = id(1, 4);
+        let mut peer = open(driver, listener, connection);
+        peer.write_all(b"bye").expect("it is open");
+        peer.shutdown(Shutdown::Both).expect("it is open");
+        let mut bytes = Vec::new();
+        while next(driver, connection, &mut bytes) != Io::Closed {}
+        assert_eq!(bytes, b"bye");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn a_reset_is_told_apart_from_an_end() {
+    check(|driver, listener| {
+        let connection = id(1, 9);
+        let peer = open(driver, listener, connection);
+        send(driver, connection, b"unread bytes make the close a reset");
+        driver.wait(0, &mut Vec::new());
+        let mut seen = [0];
+        peer.peek(&mut seen).expect("the request arrived");
+        drop(peer);
+        let io = next(driver, connection, &mut Vec::new());
+        assert_eq!(io, Io::ReceiveFailed(libc_econnreset()));
+        driver.close(connection);
+    });
+}
+
+fn libc_econnreset() -> i32 {
+    nix::errno::Errno::ECONNRESET as i32
+}
+
+#[test]
+fn a_refused_connection_says_so() {
+    check_reachable(|driver, _, _| {
+        // Bound but not listening: nobody can take the port, and every attempt is refused.
+        let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+            .expect("a socket");
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        bound.bind(&any.into()).expect("a port");
+        let refusing = bound.local_addr().expect("bound").as_socket();
+        let config = DriverConfig {
+            addresses: vec![refusing.expect("IPv4").into()],
+            sockets: Sockets::default(),
+            slots: 1,
+            rendered_bytes_max: 64,
+            shared: Vec::new(),
+        };
+        let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
+        let mut drivers: Vec<&mut dyn Driver> = vec![&mut epoll];
+        let mut uring = Uring::new(&config, Clock::start(), Features::ALL).ok();
+        drivers.extend(uring.as_mut().map(|uring| uring as &mut dyn Driver));
+        for refused in drivers {
+            refused.submit_connect(id(0, 1), 0);
+            let io = next(refused, id(0, 1), &mut Vec::new());
+            assert_eq!(
+                io,
+                Io::ConnectFailed(nix::errno::Errno::ECONNREFUSED as i32)
+            );
+        }
+        driver.close(id(0, 0));
+    });
+}
+
+#[test]
+fn a_slot_in_use_again_hears_nothing_of_its_past() {
+    check(|driver, listener| {
+        for generation in 1..40 {
+            let connection = id(2, generation);
+            let mut peer = open(driver, listener, connection);
+            let own = [generation as u8; 9];
+            peer.write_all(&own).expect("it is open");
+            assert_eq!(receive(driver, connection, 9), own);
+            // Closed with bytes and operations still under way.
+            peer.write_all(b"too late").expect("it is open");
+            send(driver, connection, b"unfinished");
+            driver.close(connection);
+        }
+    });
+}
+
+#[test]
+fn a_send_queued_before_a_close_never_reaches_the_next_socket() {
+    check(|driver, listener| {
+        let (first, second) = (id(0, 1), id(1, 1));
+        let _peer = open(driver, listener, first);
+        send(driver, first, b"for the first");
+        driver.close(first);
+        // The next socket is likely to get the closed one's descriptor.
+        let mut peer = open(driver, listener, second);
+        send(driver, second, b"for the second");
+        driver.wait(0, &mut Vec::new());
+        let mut bytes = [0; 14];
+        peer.read_exact(&mut bytes).expect("it arrives");
+        assert_eq!(&bytes, b"for the second");
+        driver.close(second);
+    });
+}
+
+#[test]
+fn a_connect_queued_before_a_close_does_not_disturb_the_next() {
+    check(|driver, listener| {
+        for generation in 1..20 {
+            let (first, second) = (id(0, generation), id(1, generation));
+            driver.submit_connect(first, 0);
+            driver.close(first);
+            // The next socket is likely to get the closed one's descriptor, in the same batch.
+            driver.submit_connect(second, 0);
+            assert_eq!(next(driver, second, &mut Vec::new()), Io::Connected);
+            driver.close(second);
+            driver.wait(0, &mut Vec::new());
+            drop(listener.accept().expect("it has connected"));
+        }
+    });
+}
+
+#[test]
+fn a_wait_without_events_ends_at_its_deadline() {
+    check(|driver, _| {
+        let before_ns = driver.now_ns();
+        let deadline_ns = before_ns + 3_000_000;
+        let mut events = Vec::new();
+        let mut turns = 0;
+        while driver.now_ns() < deadline_ns {
+            let turn = driver.wait(deadline_ns, &mut events);
+            assert!(turn.submitted_ns <= turn.idle_from_ns && turn.idle_from_ns <= turn.reaped_ns);
+            turns += 1;
+        }
+        assert!(events.is_empty());
+        assert!(turns < 50, "{turns} turns: it does not sleep");
+    });
+}
+
+#[test]
+fn dropping_a_driver_ends_its_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let config = DriverConfig {
+        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        sockets: Sockets::default(),
+        slots: 4,
+        rendered_bytes_max: 64,
+        shared: Vec::new(),
+    };
+    if let Ok(mut uring) = Uring::new(&config, Clock::start(), Features::ALL) {
+        let mut peer = open(&mut uring, &listener, id(0, 1));
+        drop(uring);
+        let ended = peer.read(&mut [0]).expect("an end is no error");
+        assert_eq!(ended, 0);
+    }
+}
+
+/// What the peer reads now: `None` for nothing yet.
+fn now_read(peer: &mut TcpStream) -> Option<usize> {
+    peer.set_nonblocking(true).expect("a socket");
+    match peer.read(&mut [0; 16]) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+        // What was sent to the driver after it had closed.
+        Err(_) => Some(0),
+    }
+}
+
+/// Turns for so long, in which at most the ends of closed connections are told. The waits have a later deadline, so that it is the
+/// driver's own matter to wake up.
+fn pass(driver: &mut dyn Driver, ns: u64) {
+    let until_ns = driver.now_ns() + ns;
+    let mut events = Vec::new();
+    while driver.now_ns() < until_ns {
+        driver.wait(until_ns, &mut events);
+        let is_end = |event: Event| matches!(event.io, Io::Closed | Io::ReceiveFailed(_));
+        assert!(events.drain(..).all(is_end));
+    }
+}
+
+#[test]
+fn the_fin_of_a_peer_that_is_about_to_close_is_waited_for() {
+    check(|driver, listener| {
+        for (generation, peer_says) in [(1, &b""[..]), (2, b"more"), (3, b"")] {
+            let mut peer = open(driver, listener, id(0, generation));
+            peer.write_all(b"answer").expect("it is open");
+            assert_eq!(receive(driver, id(0, generation), 6), b"answer");
+            driver.close_after_fin(id(0, generation));
+            pass(driver, SECOND_NS / 50);
+            assert_eq!(now_read(&mut peer), None, "it has not been closed yet");
+            match generation {
+                1 => peer.shutdown(Shutdown::Write).expect("it is open"),
+                2 => peer.write_all(peer_says).expect("it is open"),
+                // It never closes: the wait has a bound, of which a fifth is over.
+                _ => pass(driver, SECOND_NS / 10),
+            }
+            pass(driver, SECOND_NS / 50);
+            assert_eq!(now_read(&mut peer), Some(0), "{generation}");
+        }
+    });
+}
+
+#[test]
+fn a_slot_is_free_while_its_last_connections_wait_for_their_fins() {
+    check(|driver, listener| {
+        let mut peers = Vec::new();
+        for generation in 1..=300 {
+            let peer = open(driver, listener, id(0, generation));
+            driver.close_after_fin(id(0, generation));
+            peers.push(peer);
+        }
+        pass(driver, SECOND_NS / 50);
+        let closed = |peers: &mut [TcpStream]| {
+            let read = peers.iter_mut().map(now_read);
+            read.filter(Option::is_some).count()
+        };
+        // Opening them took a part of the time that a FIN is waited for, or all of it on a busy machine.
+        assert!(closed(&mut peers) >= 300 - LINGERING_MAX);
+        let mut last = open(driver, listener, id(0, 301));
+        last.write_all(b"answer").expect("it is open");
+        assert_eq!(receive(driver, id(0, 301), 6), b"answer");
+        drop(peers);
+        pass(driver, SECOND_NS / 5);
+    });
+}

@@ -1,0 +1,3 @@
+//! Load models: when each request is due.
+
+mod open;

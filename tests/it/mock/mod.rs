@@ -1,0 +1,5 @@
+//! The stand-in for Ops-Core: its contract, its capacity, its faults.
+
+mod capacity;
+mod contract;
+mod faults;

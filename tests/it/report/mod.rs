@@ -1,0 +1,3 @@
+//! Report files that other tools read.
+
+mod interval_log;
