@@ -125,8 +125,8 @@ pub struct RunArgs {
         help_heading = "Target"
     )]
     pub api_key_env: String,
-    /// Header for every request, e.g. --header 'X-Team: load'; may be repeated, with one name too. {{holes}} are filled;
-    /// Host names a virtual host; 'Connection: close' means a connection for each request
+    /// Header for every request but those of steps that drop its name (drop_headers), e.g. --header 'X-Team: load'; may be
+    /// repeated, with one name too. {{holes}} are filled; Host names a virtual host; 'Connection: close' means a connection for each request
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
     pub headers: Vec<String>,
     /// Of how connections are made.

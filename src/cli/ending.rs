@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::report::record::{Record, RuleRecord};
-use crate::report::units::{grouped, three_digits};
+use crate::report::units::{counted, grouped, three_digits};
 
 use super::args::RunArgs;
 use super::{Exit, note};
@@ -55,9 +55,9 @@ impl Facts {
             // A search goes where requests fail, to find out where that is.
             _ if record.search.is_some() => None,
             (all, failed) => Some(format!(
-                "{} of {} requests failed ({} %)",
+                "{} of {} failed ({} %)",
                 grouped(failed),
-                grouped(all),
+                counted(all, "request"),
                 three_digits(failed as f64 * 100.0 / all as f64)
             )),
         };
@@ -110,6 +110,18 @@ impl Facts {
             reasons: reasons.collect(),
         }
     }
+}
+
+/// What could not be written, put into the record that is written last: only an interruption outranks it.
+pub(super) fn put_lost_into(record: &mut Record, lost: Vec<String>) {
+    if lost.is_empty() {
+        return;
+    }
+    record.passed = false;
+    if record.exit_code != Exit::INTERRUPTED.0 {
+        record.exit_code = Exit::CANNOT.0;
+    }
+    record.reasons.splice(..0, lost);
 }
 
 fn shown(rule: &RuleRecord) -> String {

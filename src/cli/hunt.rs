@@ -351,7 +351,7 @@ impl<'p> Hunt<'p> {
                 Some(last_good),
                 None,
                 format!(
-                    "not found: the highest level, {} {unit}, still holds; give a higher --to",
+                    "not found: the highest level ({} {unit}) still holds; give a higher --to",
                     shown_level(last_good)
                 ),
             ),
@@ -372,7 +372,7 @@ impl<'p> Hunt<'p> {
                 None,
                 Some(first_bad),
                 format!(
-                    "not found: the lowest level tried, {} {unit}, does not hold; give a lower --from",
+                    "not found: the lowest level tried ({} {unit}) does not hold; give a lower --from",
                     shown_level(first_bad)
                 ),
             ),

@@ -29,7 +29,7 @@ use args::{Cli, Command, IoChoice, LogArgs, LogLevel};
 
 use crate::io::Backend;
 
-pub(crate) use output::{note, print, say};
+pub(crate) use output::{lost_so_far, note, print, say};
 
 /// The end of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ impl Exit {
     pub const OK: Self = Self(0);
     /// It ended, but something failed.
     pub const FAILED: Self = Self(1);
+    /// It could not be carried out, or something it made could not be written.
+    pub const CANNOT: Self = Self(3);
     /// Interrupted; the report was written all the same.
     pub const INTERRUPTED: Self = Self(130);
 }

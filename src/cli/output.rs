@@ -33,6 +33,11 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// What was lost of standard output until now, with the cure.
+pub(crate) fn lost_so_far() -> Option<String> {
+    FAILURE.get().map(lost)
+}
+
 /// The end of a command, unless something that it had to say got lost.
 ///
 /// # Errors

@@ -197,7 +197,7 @@ impl Prepared {
 /// How many of so many connections this machine's descriptor limit allows, both ends in this process.
 pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
     let shards = cpu::allowed_cores().map_or(1, |cores| cores.len());
-    let closing = wanted.min((shards * CLOSING_MAX) as u64);
+    let closing = (wanted * 3 / 2 + 1).min((shards * CLOSING_MAX) as u64);
     let needed = 2 * (wanted + closing) + OTHER_DESCRIPTORS;
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
     let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
@@ -207,7 +207,8 @@ pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
 /// How many connections so many descriptors are enough for, as [`descriptors`] counts them.
 fn connections_within(room: u64, shards: usize) -> u64 {
     let closing = (shards * CLOSING_MAX) as u64;
-    (room / 2).max(room.saturating_sub(closing))
+    // Each slot takes two and a half of them at most (`descriptors`).
+    (room * 2 / 5).max(room.saturating_sub(closing))
 }
 
 /// A batch of requests leaves in one piece, whose buffers are made before the run.

@@ -24,7 +24,7 @@ use crate::plan::compile::{Context as Compile, compile};
 use crate::plan::duration;
 use crate::plan::place::{in_lines, in_one_line};
 use crate::plan::secrets::Secrets;
-use crate::report::units::grouped;
+use crate::report::units::{counted, grouped};
 
 use super::args::RequestArgs;
 use super::sockets::Connecting;
@@ -392,9 +392,9 @@ fn show(request: &Request, exchange: &Exchange) {
             report.outcome
         )),
         (None, status) => say(format_args!(
-            "status {}, {} bytes of body, {elapsed_ms:.3} ms with connect, connection {}",
+            "status {}, {} of body, {elapsed_ms:.3} ms with connect, connection {}",
             status.unwrap_or_default(),
-            grouped(report.body_bytes),
+            counted(report.body_bytes, "byte"),
             if report.reusable {
                 "reusable"
             } else {

@@ -17,13 +17,13 @@ use crate::report::units::{bytes, counted, grouped, range, three_digits};
 use crate::report::{csv, files, live};
 
 use super::args::RunArgs;
-use super::ending::Facts;
+use super::ending::{self, Facts};
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
 use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
-use super::{Exit, cannot, note, print};
+use super::{Exit, cannot, lost_so_far, note, print};
 
 /// Users that come within this are those that a run begins with.
 const FIRST_NS: u64 = 1_000_000_000;
@@ -58,7 +58,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     rules::put_into(&mut record, referee, load_from_ns);
     let ending = Facts::of(&record, args, carried.interrupted).ending();
     ending.put_into(&mut record);
-    ending.exit(report(args, &record, log))
+    ending.exit(report(args, record, log))
 }
 
 /// Shows a second to those who judge; whether the run is to end.
@@ -248,32 +248,39 @@ impl Progress {
     }
 }
 
-/// Prints and writes everything; a file that cannot be written does not keep the others from being.
-pub(super) fn report(args: &RunArgs, record: &Record, log: Option<IntervalLog>) -> Result<()> {
+/// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
+/// last, so that it knows what could not be written before it.
+pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog>) -> Result<()> {
     let style = Style {
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         quiet: args.quiet,
     };
-    let mut text = render(record, style);
-    let json = args.json.as_ref().map(|path| {
-        files::write(path, record.to_json().as_bytes())?;
-        text += &format!("Record: {}\n", path.display());
-        Ok(())
-    });
-    let tables = args.csv.as_ref().map(|prefix| {
-        csv::write(record, prefix, args.csv_full_history)?;
+    let mut text = render(&record, style);
+    let tables = args.csv.as_ref().map_or(Ok(()), |prefix| {
+        csv::write(&record, prefix, args.csv_full_history)?;
         text += &format!(
             "CSV: {}_stats.csv and its three companions\n",
             prefix.display()
         );
         Ok(())
     });
-    let log = log.map(|log| {
+    let log = log.map_or(Ok(()), |log| {
         text += &format!("Interval log: {}\n", log.end()?.display());
         Ok(())
     });
     print(text);
-    cannot(json.unwrap_or(Ok(())))?;
-    cannot(tables.unwrap_or(Ok(())))?;
-    cannot(log.unwrap_or(Ok(())))
+    let errors = [&tables, &log].into_iter().filter_map(|written| {
+        let error: &anyhow::Error = written.as_ref().err()?;
+        Some(format!("{error:#}"))
+    });
+    let lost: Vec<String> = errors.chain(lost_so_far()).collect();
+    ending::put_lost_into(&mut record, lost);
+    let json = args.json.as_ref().map_or(Ok(()), |path| {
+        files::write(path, record.to_json().as_bytes())?;
+        print(format_args!("Record: {}\n", path.display()));
+        Ok(())
+    });
+    cannot(json)?;
+    cannot(tables)?;
+    cannot(log)
 }

@@ -113,7 +113,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     };
     let ending = facts.ending();
     ending.put_into(&mut record);
-    ending.exit(report(&args.run, &record, log))
+    ending.exit(report(&args.run, record, log))
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {

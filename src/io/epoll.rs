@@ -116,7 +116,7 @@ impl Epoll {
             clock,
             dialer: Dialer::new(&config.addresses, &config.sockets),
             connections,
-            lingering: Lingering::new(),
+            lingering: Lingering::new(config.slots),
             sends: SendBuffers::new(
                 config.slots.min(EVENTS_MAX),
                 config.rendered_bytes_max,

@@ -8,15 +8,16 @@ use std::collections::VecDeque;
 
 use socket2::Socket;
 
-use super::LINGERING_MAX;
+use super::lingering_max;
 use super::token::ConnectionId;
 
-/// How long a FIN is waited for: a few round trips to any server.
-const FIN_NS_MAX: u64 = 100_000_000;
+/// How long a FIN is waited for. A server that ends the connection by itself sends it right behind its answer.
+const FIN_NS_MAX: u64 = 20_000_000;
 
 /// Sockets that wait for their FIN, the one that has waited longest first.
 pub(super) struct Lingering {
     waiting: VecDeque<Waiting>,
+    count_max: usize,
 }
 
 struct Waiting {
@@ -26,17 +27,20 @@ struct Waiting {
 }
 
 impl Lingering {
-    pub fn new() -> Self {
+    /// Beside so many slots.
+    pub fn new(slots: usize) -> Self {
+        let count_max = lingering_max(slots);
         Self {
-            waiting: VecDeque::with_capacity(LINGERING_MAX),
+            waiting: VecDeque::with_capacity(count_max),
+            count_max,
         }
     }
 
     /// Another one waits from now on. When there is no room, the one that has waited longest is to be closed.
     pub fn add(&mut self, connection: ConnectionId, socket: Socket, now_ns: u64) -> Option<Socket> {
-        let oldest = match self.waiting.len() {
-            LINGERING_MAX => self.waiting.pop_front(),
-            _ => None,
+        let oldest = match self.waiting.len() == self.count_max {
+            true => self.waiting.pop_front(),
+            false => None,
         };
         self.waiting.push_back(Waiting {
             connection,
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn each_waits_for_its_fin_and_no_longer_than_its_time() {
-        let mut lingering = Lingering::new();
+        let mut lingering = Lingering::new(100);
         assert!(lingering.add(id(1), socket(), 5).is_none());
         assert!(lingering.add(id(2), socket(), 6).is_none());
         assert!(lingering.get(id(2)).is_some() && lingering.get(id(3)).is_none());
@@ -104,11 +108,11 @@ mod tests {
 
     #[test]
     fn there_is_a_bound_and_the_oldest_makes_room() {
-        let mut lingering = Lingering::new();
-        for slot in 0..LINGERING_MAX {
+        let mut lingering = Lingering::new(100);
+        for slot in 0..lingering_max(100) {
             assert!(lingering.add(id(slot), socket(), 0).is_none());
         }
-        assert!(lingering.add(id(LINGERING_MAX), socket(), 1).is_some());
+        assert!(lingering.add(id(50), socket(), 1).is_some());
         assert!(lingering.get(id(0)).is_none(), "it was the oldest");
         assert!(lingering.get(id(1)).is_some());
     }

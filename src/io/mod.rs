@@ -82,7 +82,7 @@ pub trait Driver {
     fn close(&mut self, connection: ConnectionId);
 
     /// The same for a connection that the peer is about to end: its FIN is waited for, for a bounded time, so that the
-    /// port in TIME_WAIT is the peer's. At most [`LINGERING_MAX`] connections wait at once.
+    /// port in TIME_WAIT is the peer's. At most [`lingering_max`] connections wait at once.
     fn close_after_fin(&mut self, connection: ConnectionId) {
         self.close(connection);
     }
@@ -164,13 +164,19 @@ pub fn connection_bytes(backend: Backend) -> usize {
     }
 }
 
+/// Most connections that wait for their FIN beside so many slots: few, since a service that does not end them counts
+/// them as open, and may have a limit of its own.
+pub fn lingering_max(slots: usize) -> usize {
+    (slots / 2).clamp(1, LINGERING_MAX)
+}
+
 /// Most descriptors of a driver whose connections have left their slots: the closes of one turn, and what waits for its
 /// FIN. The next connections of those slots may be open already.
 pub const CLOSING_MAX: usize = EVENTS_MAX + LINGERING_MAX;
 
 /// Most descriptors that a driver has open for so many slots.
 pub fn descriptors(slots: usize) -> usize {
-    slots + slots.min(CLOSING_MAX)
+    slots + slots.min(EVENTS_MAX) + lingering_max(slots)
 }
 
 /// Which driver a run asks for.

@@ -238,7 +238,7 @@ impl Uring {
             to_arm: Vec::with_capacity(EVENTS_MAX),
             early: Vec::new(),
             to_connect: VecDeque::new(),
-            lingering: Lingering::new(),
+            lingering: Lingering::new(config.slots),
             flushed_ns: None,
             closing: Vec::with_capacity(EVENTS_MAX),
             completions: Vec::with_capacity(EVENTS_MAX),

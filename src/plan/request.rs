@@ -216,6 +216,9 @@ impl<'s> Compiler<'_, 's> {
             replace(&mut fields, value);
         }
         for (nth, (name, value)) in self.context.headers.iter().enumerate() {
+            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                continue;
+            }
             let before = &self.context.headers[..nth];
             let is_repeated = before.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
             let line = format!("{name}: {value}");

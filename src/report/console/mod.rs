@@ -240,6 +240,10 @@ impl Console {
                 (Some(_), Some(reason)) if error.kind != Failure::Status.name() => {
                     format!(": {reason}")
                 }
+                // That another status was wanted is plain for an error, and not for these.
+                (Some(status), Some(reason)) if status < 400 => {
+                    format!(" answered {status} ({reason})")
+                }
                 (Some(status), _) => format!(" answered {status}"),
                 (None, _) if error.kind == Failure::Unanswered.name() => " got no answer".into(),
                 (None, _) => format!(" ended in {}", error.kind),
