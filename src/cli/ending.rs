@@ -112,11 +112,8 @@ impl Facts {
     }
 }
 
-/// What could not be written, put into the record that is written last: only an interruption outranks it.
+/// What could not be written, put into the record: only an interruption outranks it.
 pub(super) fn put_lost_into(record: &mut Record, lost: Vec<String>) {
-    if lost.is_empty() {
-        return;
-    }
     record.passed = false;
     if record.exit_code != Exit::INTERRUPTED.0 {
         record.exit_code = Exit::CANNOT.0;

@@ -249,13 +249,21 @@ impl Progress {
 }
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
-/// last, so that it knows what could not be written before it.
+/// first, for standard output may take nothing; when something could not be written after it, it is told so.
 pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog>) -> Result<()> {
     let style = Style {
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         quiet: args.quiet,
     };
     let mut text = render(&record, style);
+    let write_json = |record: &Record| match &args.json {
+        Some(path) => files::write(path, record.to_json().as_bytes()),
+        None => Ok(()),
+    };
+    let json = write_json(&record);
+    if let (Some(path), Ok(())) = (&args.json, &json) {
+        text += &format!("Record: {}\n", path.display());
+    }
     let tables = args.csv.as_ref().map_or(Ok(()), |prefix| {
         csv::write(&record, prefix, args.csv_full_history)?;
         text += &format!(
@@ -274,12 +282,10 @@ pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog
         Some(format!("{error:#}"))
     });
     let lost: Vec<String> = errors.chain(lost_so_far()).collect();
-    ending::put_lost_into(&mut record, lost);
-    let json = args.json.as_ref().map_or(Ok(()), |path| {
-        files::write(path, record.to_json().as_bytes())?;
-        print(format_args!("Record: {}\n", path.display()));
-        Ok(())
-    });
+    if !lost.is_empty() && json.is_ok() {
+        ending::put_lost_into(&mut record, lost);
+        cannot(write_json(&record))?;
+    }
     cannot(json)?;
     cannot(tables)?;
     cannot(log)

@@ -11,8 +11,8 @@ use socket2::Socket;
 use super::lingering_max;
 use super::token::ConnectionId;
 
-/// How long a FIN is waited for. A server that ends the connection by itself sends it right behind its answer.
-const FIN_NS_MAX: u64 = 20_000_000;
+/// How long a FIN is waited for: a few round trips to any server.
+const FIN_NS_MAX: u64 = 100_000_000;
 
 /// Sockets that wait for their FIN, the one that has waited longest first.
 pub(super) struct Lingering {

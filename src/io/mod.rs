@@ -167,7 +167,7 @@ pub fn connection_bytes(backend: Backend) -> usize {
 /// Most connections that wait for their FIN beside so many slots: few, since a service that does not end them counts
 /// them as open, and may have a limit of its own.
 pub fn lingering_max(slots: usize) -> usize {
-    (slots / 2).clamp(1, LINGERING_MAX)
+    (slots / 2).max(slots.min(8)).clamp(1, LINGERING_MAX)
 }
 
 /// Most descriptors of a driver whose connections have left their slots: the closes of one turn, and what waits for its

@@ -520,7 +520,7 @@ fn row_32_a_server_that_closes_after_each_answer_keeps_the_ports_in_time_wait() 
         let opened = record_at(&json).totals.connections_opened as usize;
         assert_eq!(opened, 200, "one for each request");
         let (ours, theirs) = in_time_wait(server.address.port());
-        // The trial connection before the run is ours; one that a busy machine kept for 20 ms may be.
+        // The trial connection before the run is ours; one that a busy machine kept for 100 ms may be.
         assert!(
             ours <= 20 && theirs >= 180,
             "{io}: {ours} ours, {theirs} the server's"

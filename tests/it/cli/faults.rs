@@ -1002,11 +1002,11 @@ fn row_11_too_few_descriptors_are_refused_with_the_number_that_is_needed() {
     let said = text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("100 connections need 464 open descriptors, and 80 are allowed"),
+        said.contains("100 connections need 564 open descriptors, and 80 are allowed"),
         "{said}"
     );
     assert!(
-        said.contains("ulimit -n 464") && said.contains("--connections 4"),
+        said.contains("ulimit -n 564") && said.contains("--connections 3"),
         "{said}"
     );
 }
