@@ -230,9 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn the_drain_does_not_lengthen_it() {
+    fn seconds_after_the_load_do_not_begin_or_lengthen_it() {
         let silences = fed(&hung(4, 8 * MS, 6));
         assert_eq!(silences.worst(4 * S + 4_900 * MS, 8 * MS), None);
         assert!(silences.worst(9 * S, 8 * MS).is_some());
+        let mut quick = fed(&hung(4, 8 * MS, 0));
+        (5..12).for_each(|second| quick.on_drain(second * S, 0));
+        assert_eq!(quick.worst(4 * S, 8 * MS), None);
+    }
+
+    #[test]
+    fn one_of_the_load_goes_on_in_the_drain_until_an_answer() {
+        let drained = |answers: [u64; 3]| {
+            let mut silences = fed(&hung(4, 8 * MS, 3));
+            for (second, answers) in (8..).zip(answers) {
+                silences.on_drain(second * S, answers);
+            }
+            silences.worst(7 * S, 8 * MS)
+        };
+        let silence = drained([0, 0, 0]).expect("three seconds and three");
+        assert_eq!((silence.from_ns, silence.to_ns), (4 * S, None));
+        // Five seconds, and an answer in the sixth.
+        assert!(drained([0, 0, 1]).is_some());
+        assert_eq!(drained([0, 1, 0]), None);
+        assert_eq!(drained([1, 0, 0]), None);
     }
 }

@@ -662,6 +662,16 @@ mod tests {
             ..open(|_| {})
         };
         check(&line, not_met, "give more --connections");
+        // The wait is part of an iteration's time: more users would only make the line longer.
+        let slow_line = Evidence {
+            waited_in_line: 500,
+            ..open(|a| a.iteration_s = Some(2.1))
+        };
+        check(
+            &slow_line,
+            not_met,
+            "the users waited for a free connection",
+        );
         let hung = Evidence {
             silence: Some(silence(None)),
             ..open(|a| a.iteration_s = Some(9.0))

@@ -270,11 +270,13 @@ impl<'p> Hunt<'p> {
         let broken = findings.iter().find(|(_, finding)| finding.broken);
         let silence = measuring.silence(window);
         let is_judged = is_judged || silence.is_some();
-        let (broken, says) = match (broken, grown) {
-            _ if silence.is_some() => (Some(NO_ANSWER.into()), silence.unwrap_or_default()),
-            (Some((rule, finding)), _) => (Some(rule.text.clone()), rule.show(finding)),
-            (None, _) if piled.is_too_much() => (Some("rate not met".into()), piled.to_string()),
-            (None, Some(growth)) => {
+        let (broken, says) = match (silence, broken, grown) {
+            (Some(says), ..) => (Some(NO_ANSWER.into()), says),
+            (None, Some((rule, finding)), _) => (Some(rule.text.clone()), rule.show(finding)),
+            (None, None, _) if piled.is_too_much() => {
+                (Some("rate not met".into()), piled.to_string())
+            }
+            (None, None, Some(growth)) => {
                 let says = format!(
                     "the mean response time grew within the window, from {} in its first third to {} in its last",
                     time(growth.from),
@@ -282,7 +284,7 @@ impl<'p> Hunt<'p> {
                 );
                 (Some("latency grows".into()), says)
             }
-            (None, None) => {
+            (None, None, None) => {
                 let says = findings.iter().map(|(rule, finding)| rule.show(finding));
                 (None, says.collect::<Vec<_>>().join("; "))
             }

@@ -12,7 +12,8 @@ pub const NO_REQUEST: u32 = u32::MAX;
 /// A user's request, from the moment when it wants to send it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// When the user wanted to send it: its time limit counts from here, waiting line and connect included.
+    /// When the user wanted to send it: its time limit counts from here, waiting line and connect included. Moved by
+    /// [`Requests::delay`] when the generator itself was held up.
     pub begun_ns: u64,
     /// When it was handed to the kernel.
     pub submitted_ns: u64,
@@ -84,6 +85,16 @@ impl Requests {
         let ended = *request;
         request.user = NOBODY;
         ended
+    }
+
+    /// A turn that took longer than it may began or submitted some requests: the server had no part in that time, so their
+    /// time limits begin that much later. Response times do not: they count from the intended moment.
+    pub fn delay(&mut self, turn_from_ns: u64, submitted_ns: u64, late_ns: u64) {
+        for request in &mut self.places {
+            if request.begun_ns == turn_from_ns || request.submitted_ns == submitted_ns {
+                request.begun_ns += late_ns;
+            }
+        }
     }
 
     /// The users who have one under way. Goes through as many places as there ever were requests under way at once.

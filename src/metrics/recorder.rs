@@ -406,14 +406,6 @@ impl Recorder {
         stale.for_each(|step| step.open.clear());
     }
 
-    /// The requests that were open have ended since.
-    pub fn clear_open(&mut self) {
-        self.interval.in_flight = 0;
-        self.interval.oldest_ns = 0;
-        let steps = self.interval.steps.iter_mut();
-        steps.for_each(|step| step.open.clear());
-    }
-
     /// The service time of the slowest answer, whatever its status.
     pub fn slowest_ns(&self) -> u64 {
         let steps = self.counts.steps.iter();

@@ -247,12 +247,10 @@ impl Rule {
 
     /// The value of what was asked of these requests, and what it rests on.
     fn value(&self, step: &StepInterval, in_load: u64, length_ns: u64) -> (Option<f64>, Basis) {
-        let mut all = step.response.clone();
-        all += &step.open;
         let length_us = length_ns as f64 / 1e3;
         // That nothing at all was answered is plain, however few were waiting for it.
-        let is_silent = length_ns > 0 && step.answers == 0 && all.max_us() >= length_us;
-        let silence = Basis::Silence { length_ns };
+        let oldest_us = step.response.max_us().max(step.open.max_us());
+        let is_silent = length_ns > 0 && step.answers == 0 && oldest_us >= length_us;
         if is_silent && self.measure == Measure::Failures && step.requests > 0 {
             let share = step.failures as f64 / step.requests as f64;
             return (Some(share), Basis::Ended);
@@ -265,10 +263,15 @@ impl Rule {
         if !self.measure.is_time() || (step.open.is_empty() && !is_silent) {
             return (ended, basis_of_ended);
         }
+        let mut all = step.response.clone();
+        all += &step.open;
         let (with_open, basis) = match is_silent {
             true => {
                 let of_ages = self.measure.of_times(&all, 1);
-                (of_ages.map(|us| us.max(length_us)), silence)
+                (
+                    of_ages.map(|us| us.max(length_us)),
+                    Basis::Silence { length_ns },
+                )
             }
             false => (self.measure.of_times(&all, REQUESTS_MIN), Basis::Open),
         };

@@ -113,7 +113,13 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Hands over the interval that ends at a time, no later than the present second does.
     fn hand_over(&mut self, end_ns: u64, on_interval: &mut OnInterval<'_>) {
-        self.take_stock();
+        self.take_stock(self.progress.in_flight);
+        for id in self.requests.users() {
+            let user = &self.users[id as usize].user;
+            let metric = self.plan.scenario.steps[usize::from(user.step())].metric;
+            let age_ns = self.progress.now_ns.saturating_sub(user.intended_ns);
+            self.recorder.open(usize::from(metric), age_ns);
+        }
         self.buffers.trim();
         let handover = self.handover(end_ns);
         on_interval(handover, &mut self.recorder);
@@ -129,8 +135,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// Notes how things stand.
-    fn take_stock(&mut self) {
+    /// Notes how things stand, with so many requests open.
+    fn take_stock(&mut self, in_flight: usize) {
         let waited = self.progress.waited_in_line;
         self.recorder.set_waited_in_line(waited);
         let active = self.active_users();
@@ -138,15 +144,18 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder.set_standing(Standing {
             is_drain: self.progress.draining,
             users: self.users_there(),
-            in_flight: self.progress.in_flight,
+            in_flight,
             arrivals: arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active)),
         });
-        for id in self.requests.users() {
-            let user = &self.users[id as usize].user;
-            let metric = self.plan.scenario.steps[usize::from(user.step())].metric;
-            let age_ns = self.progress.now_ns.saturating_sub(user.intended_ns);
-            self.recorder.open(usize::from(metric), age_ns);
+    }
+
+    /// Notes how the last interval stands: whoever is there then is there, but what is open ends with it.
+    fn take_last_stock(&mut self) {
+        if !self.progress.draining {
+            self.progress.load_end_ns = self.progress.now_ns;
+            self.recorder.on_load_ended();
         }
+        self.take_stock(0);
     }
 
     /// Users that have come and not left. After the load's end, a user without a last step leaves with its request.
@@ -164,14 +173,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         on_interval: OnInterval<'_>,
     ) -> (Outcomes, D) {
         self.progress.waited_in_line += self.pool.line().count() as u64;
-        if !self.progress.draining {
-            self.progress.load_end_ns = self.progress.now_ns;
-            self.recorder.on_load_ended();
-        }
-        self.take_stock();
+        self.take_last_stock();
         self.end_open(order);
-        // They have ended: nothing is open any more.
-        self.recorder.clear_open();
         self.into_outcomes(on_interval)
     }
 
@@ -179,11 +182,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// many requests are cut off; users say how old those are, as far as they agree.
     pub(in crate::engine) fn rescue(mut self, on_interval: OnInterval<'_>) -> (Outcomes, D) {
         let now_ns = self.progress.now_ns;
-        if !self.progress.draining {
-            self.progress.load_end_ns = now_ns;
-            self.recorder.on_load_ended();
-        }
-        self.take_stock();
+        self.take_last_stock();
         let steps = self.recorder.counts.steps.iter();
         let mut open: Vec<u64> = steps
             .map(|step| step.sent.saturating_sub(step.requests + step.cut_off))

@@ -40,6 +40,9 @@ const WOKEN_MAX: usize = EVENTS_MAX;
 const BUFFERS_EACH: usize = 2;
 /// Longest sleep: how late an order from outside may be noticed.
 pub(super) const SLEEP_NS_MAX: u64 = 100_000_000;
+/// A turn that submits later than this after its start was held up (the process was stopped, the core taken away):
+/// turns are bounded to a few milliseconds.
+const HELD_NS: u64 = 50_000_000;
 /// Length of an interval sample.
 pub(super) const INTERVAL_NS: u64 = 1_000_000_000;
 /// How long a seat of an open load stays empty when its user failed before it was ready: users that fail at once must
@@ -416,6 +419,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let had_work = !self.submitted.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
         self.stamp(self.submitted.len(), turn.submitted_ns);
+        let held_ns = turn.submitted_ns.saturating_sub(self.progress.now_ns);
+        if held_ns > HELD_NS {
+            let turn_from_ns = self.progress.now_ns;
+            self.requests
+                .delay(turn_from_ns, turn.submitted_ns, held_ns);
+        }
         if spins && !had_work && events.is_empty() {
             let spun_ns = turn.reaped_ns.saturating_sub(self.progress.now_ns);
             self.recorder.on_spun(spun_ns);

@@ -202,7 +202,12 @@ fn row_31_standard_output_on_a_full_disk_is_an_error_of_every_command() {
         let error = "error: standard output could not be written: No space left on device";
         assert!(said.contains(error), "{arguments:?}: {said}");
     }
-    assert_eq!(record_at(&json).run.ended_by, "time");
+    let record = record_at(&json);
+    assert_eq!(record.run.ended_by, "time");
+    assert_eq!((record.passed, record.exit_code), (false, 3));
+    let reason = "standard output could not be written";
+    let is_said = record.reasons.iter().any(|said| said.contains(reason));
+    assert!(is_said, "{:?}", record.reasons);
 }
 
 #[test]

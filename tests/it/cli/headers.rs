@@ -125,6 +125,26 @@ fn holes_of_a_header_are_filled_anew_for_each_request() {
 }
 
 #[test]
+fn a_step_drops_fields_of_the_command_line_too() {
+    let (server, heard) = listening(OK);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("drop.toml");
+    let scenario = "name = \"x\"\nwait = \"0\"\n[headers]\nX-Team = \"s\"\n[[start]]\nmethod = \"GET\"\npath = \"/a\"\n\
+        [[task]]\nmethod = \"GET\"\npath = \"/b\"\ndrop_headers = [\"X-TEAM\"]\n";
+    std::fs::write(&path, scenario).expect("written");
+    let path = path.to_str().expect("UTF-8");
+    let url = server.url();
+    let flags = ["-u", "1", "--iterations", "1", "--header", "x-team: a"];
+    record_of(&[&[path, "--host", &url][..], &flags].concat(), 0);
+    let heard = heard.lock().expect("no panic");
+    let has_field: Vec<bool> = heard
+        .iter()
+        .map(|text| text.contains("x-team: a"))
+        .collect();
+    assert_eq!(has_field, [true, false], "{heard:?}");
+}
+
+#[test]
 fn a_scenario_and_its_steps_may_name_the_host() {
     let (server, heard) = listening(OK);
     let folder = tempfile::tempdir().expect("a folder");
@@ -412,6 +432,9 @@ fn a_failed_expectation_says_what_was_expected_and_gzip_is_named() {
         ),
         "{said}"
     );
+    let said = said_of(answer, "expect = { status = [201] }\n", &[]);
+    let expected = "FAILED: 2 of 2 POST /x answered 200 (expected status 201) (100 %)";
+    assert!(said.contains(expected), "{said}");
     let gzip =
         b"HTTP/1.1 500 E\r\nContent-Length: 10\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
     let said = said_of(gzip, "", &[]);

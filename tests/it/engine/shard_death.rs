@@ -59,26 +59,29 @@ fn setup() -> Setup {
     }
 }
 
-/// Runs over drivers that are made by `build`, and checks that the run ends long before its time.
+/// Runs over drivers that are made by `build`, and checks that the run ends long before its time. With it come the
+/// requests that its seconds have, and how many its last one has open.
 fn run<D: Driver>(
     plan: &Plan,
     build: impl Fn(&DriverConfig, Clock) -> std::io::Result<D> + Sync,
-) -> (anyhow::Result<Run>, u64) {
+) -> (anyhow::Result<Run>, u64, u64) {
     let began = Instant::now();
-    let mut requests = 0;
+    let (mut requests, mut open) = (0, 0);
     let mut on_second = |second: &opsurge::engine::Second<'_>| {
-        requests += second.interval.all().requests;
+        let all = second.interval.all();
+        requests += all.requests;
+        open = second.interval.in_flight + all.open.count();
     };
     let ran = run_on(plan, &setup(), &Control::default(), &mut on_second, &build);
     assert!(began.elapsed() < ENDED_BY, "it took {:?}", began.elapsed());
-    (ran, requests)
+    (ran, requests, open)
 }
 
 /// The shard 1 of three dies in mid-run.
 fn check_death<D: Driver>(build: impl Fn(&DriverConfig, Clock) -> std::io::Result<D> + Sync) {
     let stand_in = Mock::start(&MockConfig::default()).expect("a free port");
     let plan = plan(stand_in.address());
-    let (ran, requests_by_second) = run(&plan, |config, clock| {
+    let (ran, requests_by_second, open_at_end) = run(&plan, |config, clock| {
         let waits_left = if this_shard() == 1 { 300 } else { u64::MAX };
         Ok(WrappedDriver {
             driver: build(config, clock)?,
@@ -101,6 +104,7 @@ fn check_death<D: Driver>(build: impl Fn(&DriverConfig, Clock) -> std::io::Resul
     }
     assert!(done > 300, "{done} of {sent}, {cut_off} cut off");
     assert_eq!(requests_by_second, done, "each request is in one second");
+    assert_eq!(open_at_end, 0, "what was cut off is not open as well");
     let answered: u64 = stand_in.stop().answers.values().sum();
     assert!(answered >= done, "{answered} answers, {done} counted");
 }
@@ -119,7 +123,7 @@ fn a_shard_that_dies_stops_the_others_and_every_figure_is_kept() {
 #[test]
 fn a_shard_that_panics_before_the_start_calls_the_run_off_with_its_reason() {
     let plan = plan(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let (ran, requests) = run(&plan, |config, clock| {
+    let (ran, requests, _) = run(&plan, |config, clock| {
         assert!(this_shard() != 2, "killed by the test");
         Epoll::new(config, clock)
     });
@@ -132,7 +136,7 @@ fn a_shard_that_panics_before_the_start_calls_the_run_off_with_its_reason() {
 #[test]
 fn a_shard_without_a_driver_says_why_whichever_it_is() {
     let plan = plan(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let (ran, _) = run(&plan, |config, clock| match this_shard() {
+    let (ran, ..) = run(&plan, |config, clock| match this_shard() {
         2 => Err(std::io::Error::from_raw_os_error(24)),
         _ => Epoll::new(config, clock),
     });

@@ -1,13 +1,17 @@
 //! When a request counts as submitted: when its bytes went to the kernel, also when the driver's queue was full in the
-//! middle of a turn.
+//! middle of a turn; and its time limit does not run while the generator is stopped.
 
+use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::engine::Control;
 use opsurge::engine::shard::{Shard, Start};
 use opsurge::io::clock::Clock;
+use opsurge::io::sim::{Network, Service, Sim};
 use opsurge::io::{Driver, Event, Insert, Turn};
 use opsurge::plan::Plan;
 use opsurge::plan::compile::{Context, compile};
+use opsurge::plan::load::Closed;
 use opsurge_testbed::canned_driver::{self, CannedDriver};
+use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
 const USERS: u64 = 10;
@@ -72,4 +76,43 @@ fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_la
     let slow = service.percentile_us(percent_late + 1.0);
     assert!(quick < rest_us / 2.0, "{quick} us for the last two");
     assert!(slow >= rest_us * 0.9, "{slow} us for the first eight");
+}
+
+/// Stopped while it writes the first requests of the run.
+struct Stopped {
+    for_ns: u64,
+}
+
+impl<S: Service> Hooks<Sim<S>> for Stopped {
+    fn on_send(&mut self, driver: &mut Sim<S>, _bytes: usize, _inserts: &[Insert]) {
+        driver.spend(std::mem::take(&mut self.for_ns));
+    }
+}
+
+#[test]
+fn a_stop_between_begin_and_submit_counts_in_the_response_time_and_against_no_time_limit() {
+    let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
+    let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
+    let plan = Plan {
+        run_time_ns: Some(10_000_000_000),
+        timeout_ns: 1_000_000_000,
+        ..plans::plan(scenario, Closed::at_rate(USERS, 1e9))
+    };
+    let service = |_: &Seen| Answer {
+        after_ns: 50_000_000,
+        ..Answer::new(200, "")
+    };
+    let driver = WrappedDriver {
+        driver: sim_server::sim(&plan, 0, Server::new(service), Network::calm(0), 1),
+        hooks: Stopped {
+            for_ns: 2_000_000_000,
+        },
+    };
+    let shard = Shard::new(&plan, 0, driver);
+    let control = Control::default();
+    let (outcomes, _) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
+    let step = &outcomes.recorder.counts.steps[0];
+    assert_eq!((step.requests, step.failures), (USERS, 0));
+    assert!(step.response.max_us() >= 2_000_000.0);
+    assert!(step.service.max_us() < 1_000_000.0);
 }
