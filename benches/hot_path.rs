@@ -23,11 +23,11 @@ use opsurge::http::request::{Cuts, Values};
 use opsurge::http::response::{Decoded, Decoder, Expecting, Keep};
 use opsurge::io::clock::Clock;
 use opsurge::io::{ConnectionId, Driver, Io, Received};
+use opsurge::load::random::{Keyed, Stream};
 use opsurge::metrics::outcome::Outcome;
 use opsurge::metrics::recorder::{Recorder, Times};
-use opsurge::plan::expect::Reply;
-use opsurge::plan::random::{Keyed, Stream};
-use opsurge::plan::value::Origin;
+use opsurge::scenario::expect::Reply;
+use opsurge::scenario::value::Origin;
 
 use opsurge_testbed::canned_driver::{self, ACCEPTED, CannedDriver, Measures, cpu_time};
 

@@ -12,10 +12,11 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use opsurge::engine::plan::Plan;
 use opsurge::engine::{Control, Setup, run_on};
-use opsurge::io::{Backend, Sockets, cpu};
-use opsurge::plan::Plan;
-use opsurge::plan::load::Closed;
+use opsurge::io::{Backend, Sockets};
+use opsurge::load::closed::Closed;
+use opsurge::machine::cpu;
 use opsurge_testbed::canned_driver::{self, CannedDriver};
 use opsurge_testbed::shard_usage::{self, Costs};
 

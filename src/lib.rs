@@ -6,7 +6,7 @@
 //! added up when the run ends.
 //!
 //! ```text
-//! main -> cli -> { plan, engine, report, analysis, mock, watch, io }
+//! main -> cli -> { engine, record, report, live, mock, ... }
 //!
 //! Args -> Plan -> Shard (turns in a circle) -> Recorder -> Summary -> Record -> reports
 //! ```
@@ -21,22 +21,27 @@
 //!
 //! | room | what it is | may use |
 //! |---|---|---|
-//! | [`cli`] | what the user typed, carried out: one file per command | all below |
-//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared; each second judged when it is complete | `plan`, `http`, `io`, `metrics`, `analysis`, `watch` |
-//! | [`report`] | record -> console, CSV, JSON; the live line and the interval log, while the run lasts | `plan`, `analysis`, `metrics`, `watch` |
+//! | [`cli`] | the command line: one file per command | all below |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `io`, `metrics`, `analysis`, `machine`, `text` |
+//! | [`live`] PURE | a second of the run, for people, while it lasts | `metrics`, `text` |
+//! | [`report`] | record -> console, CSV | `record`, `metrics`, `scenario`, `text` |
+//! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
-//! | [`plan`] PURE | scenario text -> what will happen, fixed before the first packet | `http` |
+//! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
+//! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | `text` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
-//! | [`io`] | the kernel: io_uring, epoll, and a simulation of both; the only room with `unsafe` | |
+//! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
+//! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
 //! | [`metrics`] PURE | outcomes, histograms, intervals, their sum | |
-//! | [`watch`] | what the machine is and did meanwhile | |
+//! | [`machine`] | what the machine is and did meanwhile | |
+//! | [`text`] PURE | numbers, times, suggestions: one way to write each | |
 //! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
 //!
 //! `tests/it/house.rs` holds the code to this table.
 //!
 //! # Invariants
 //!
-//! - Nothing below `plan` sees an invalid scenario. PURE rooms touch no socket, clock, thread or file.
+//! - Nothing below `scenario` sees an invalid one. PURE rooms touch no socket, clock, thread or file.
 //! - After start-up the hot path does not allocate (`tests/allocation.rs`), lock, format or log.
 //! - All drivers yield the same happenings for the same bytes; a stale completion never reaches a new connection.
 //! - Every request is counted exactly once: `sent = requests + cut_off` at the end, plus `in flight` before.
@@ -77,16 +82,21 @@
 //!
 //! # Reading order
 //!
-//! `cli/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then `plan`, `http`,
-//! `metrics`, `report`.
+//! `cli/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then `scenario`, `http`,
+//! `metrics`, `record`, `report`.
 
 pub mod analysis;
 pub mod cli;
 pub mod engine;
 pub mod http;
 pub mod io;
+pub mod live;
+pub mod load;
+pub mod machine;
 pub mod metrics;
 pub mod mock;
-pub mod plan;
+pub mod record;
 pub mod report;
-pub mod watch;
+pub mod scenario;
+pub mod sim;
+pub mod text;

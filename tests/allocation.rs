@@ -5,15 +5,15 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::{Outcomes, Shard, Start};
 use opsurge::engine::{Control, Order, driver_config};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
-use opsurge::plan::{Connections, Plan};
+use opsurge::load::closed::Closed;
+use opsurge::scenario::format::compile::{Context, compile};
 use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 

@@ -6,8 +6,8 @@ mod binary;
 
 use std::net::TcpListener;
 
-use opsurge::report::record::Record;
-use opsurge::report::units::grouped;
+use opsurge::record::schema::Record;
+use opsurge::text::units::grouped;
 
 /// `85.3 MB` -> bytes.
 fn bytes_of(text: &str) -> f64 {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use opsurge::engine::plan::Plan;
 use opsurge::engine::{Control, Setup, run_on};
 use opsurge::io::{Backend, Sockets};
-use opsurge::plan::Plan;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::wait::Wait;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::wait::Wait;
 use opsurge_testbed::canned_driver::{self, CannedDriver};
 use opsurge_testbed::shard_usage::{self, Costs, Totals, Usage};
 

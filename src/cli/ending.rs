@@ -5,8 +5,8 @@
 
 use anyhow::Result;
 
-use crate::report::record::{Record, RuleRecord};
-use crate::report::units::{counted, grouped, three_digits};
+use crate::record::schema::{Record, RuleRecord};
+use crate::text::units::{counted, grouped, three_digits};
 
 use super::args::RunArgs;
 use super::{Exit, note};

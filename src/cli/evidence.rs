@@ -1,18 +1,20 @@
 //! What was measured, and on what: the parts of a record that only the command knows.
 
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
+use crate::engine::plan::{Connections, Plan};
 use crate::engine::{Death, Ended, Run};
-use crate::io::{Backend, cpu, socket};
+use crate::io::{Backend, socket};
+use crate::load::open::Arrivals;
+use crate::machine::Machine;
+use crate::machine::cpu;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
-use crate::plan::open::Arrivals;
-use crate::plan::{Connections, Plan};
-use crate::report::build::{self, RunTime, times};
-use crate::report::record::{
+use crate::record::build;
+use crate::record::build::{RunTime, times};
+use crate::record::schema::{
     Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
     StageRecord, VerdictRecord,
 };
-use crate::watch::Machine;
 
 use super::prepare::{Carried, Prepared};
 use super::wishes::Wishes;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::mock::{Fault, FaultPlan, Spell};
-use crate::plan::duration;
-use crate::plan::place::did_you_mean;
+use crate::text::duration;
+use crate::text::suggest::did_you_mean;
 
 /// Shares that were typed as decimals may add up to a hair more than 100 %.
 const SHARE_SLACK: f64 = 1e-9;

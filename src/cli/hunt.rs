@@ -13,13 +13,13 @@ use crate::analysis::failing::Failing;
 use crate::analysis::seconds::judge_seconds;
 use crate::analysis::trend::growth;
 use crate::engine::Second;
+use crate::engine::plan::Plan;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
-use crate::plan::Plan;
-use crate::report::build;
+use crate::record::build;
+use crate::record::schema::{LevelRecord, SearchRecord};
 use crate::report::console::shown_level;
-use crate::report::record::{LevelRecord, SearchRecord};
-use crate::report::units::{counted, grouped, three_digits, time};
+use crate::text::units::{counted, grouped, three_digits, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use socket2::SockAddr;
 
 use crate::engine::{Control, Order};
-use crate::io::{cpu, socket};
+use crate::io::socket;
+use crate::machine::cpu;
 use crate::mock::{Capacity, Mock, MockConfig, Ready, Runtime};
-use crate::plan::duration;
-use crate::report::units::{counted, grouped};
+use crate::text::duration;
+use crate::text::units::{counted, grouped};
 
 use super::args::{MockArgs, StandInArgs};
 use super::signals::{Announce, Signals};

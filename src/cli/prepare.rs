@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use crate::engine::{self, Control, Footprint, Part, Run, Second, Setup};
-use crate::io::{Backend, CLOSING_MAX, Sockets, cpu, descriptors, probe, socket};
-use crate::mock::{self, Mock};
-use crate::plan::Plan;
-use crate::plan::scenario::Scenario;
-use crate::report::files;
-use crate::report::hdr::IntervalLog;
-use crate::report::units::{bytes, counted, grouped, three_digits};
-use crate::watch;
+use crate::engine;
+use crate::engine::plan::Plan;
+use crate::engine::{Control, Footprint, Part, Run, Second, Setup};
+use crate::io::{Backend, CLOSING_MAX, Sockets, descriptors, probe, socket};
+use crate::machine;
+use crate::machine::cpu;
+use crate::mock;
+use crate::mock::Mock;
+use crate::record::files;
+use crate::record::hdr::IntervalLog;
+use crate::scenario::model::Scenario;
+use crate::text::units::{bytes, counted, grouped, three_digits};
 
 use super::args::RunArgs;
 use super::cores::{cores_within, share_out};
@@ -88,7 +91,7 @@ impl Prepared {
         };
         let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
-        let quota = watch::cpu_quota_cores();
+        let quota = machine::cpu_quota_cores();
         let mut cores = share_out(&allowed, quota, wishes.shards, args.mock, users);
         let within = cores_within(quota, allowed.len());
         if let Some(quota) = quota.filter(|_| within < allowed.len() && wishes.shards.is_none())
@@ -139,7 +142,7 @@ impl Prepared {
         let of_target = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
         let footprint = Footprint::of(&plan, backend, of_target);
         let program_bytes = cpu::resident_bytes();
-        cannot(check_memory(&footprint, watch::free_bytes()))?;
+        cannot(check_memory(&footprint, machine::free_bytes()))?;
         let control = Arc::new(Control::default());
         let signals = cannot(
             Signals::listen(control.clone(), Announce::Orders)

@@ -20,11 +20,11 @@ use crate::io::{
     Backend, ConnectionId, Dialer, Driver, DriverConfig, Event, Insert, Io, Sockets, probe,
 };
 use crate::metrics::outcome::Failure;
-use crate::plan::compile::{Context as Compile, compile};
-use crate::plan::duration;
-use crate::plan::place::{in_lines, in_one_line};
-use crate::plan::secrets::Secrets;
-use crate::report::units::{counted, grouped};
+use crate::scenario::format::compile::{Context as Compile, compile};
+use crate::scenario::secrets::Secrets;
+use crate::text::duration;
+use crate::text::printable::{in_lines, in_one_line};
+use crate::text::units::{counted, grouped};
 
 use super::args::RequestArgs;
 use super::sockets::Connecting;

@@ -4,8 +4,8 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule, StepName, labels};
 use crate::analysis::windows::{Case, Referee, settled};
-use crate::plan::scenario::{RuleText, Scenario};
-use crate::report::record::{Record, RuleRecord};
+use crate::record::schema::{Record, RuleRecord};
+use crate::scenario::model::{RuleText, Scenario};
 
 use super::wishes::{Load, Wishes};
 

@@ -6,18 +6,22 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::analysis::windows::Referee;
+use crate::engine::plan::Plan;
 use crate::engine::{Footprint, Order, Second};
-use crate::plan::load::Closed;
-use crate::plan::open::Arrivals;
-use crate::plan::{Plan, duration};
+use crate::live::line;
+use crate::load::closed::Closed;
+use crate::load::open::Arrivals;
+use crate::record::files;
+use crate::record::hdr::{IntervalLog, Stretch};
+use crate::record::schema::Record;
 use crate::report::console::{Style, render};
-use crate::report::hdr::{IntervalLog, Stretch};
-use crate::report::record::Record;
-use crate::report::units::{bytes, counted, grouped, range, three_digits};
-use crate::report::{csv, files, live};
+use crate::report::csv;
+use crate::text::duration;
+use crate::text::units::{bytes, counted, grouped, range, three_digits};
 
 use super::args::RunArgs;
-use super::ending::{self, Facts};
+use super::ending;
+use super::ending::Facts;
 use super::evidence;
 use super::prepare::{Prepared, check_files, compile_first};
 use super::rules;
@@ -211,7 +215,7 @@ impl Progress {
         if self.is_shown {
             let length_s = (second.end_ns - second.begin_ns) as f64 / 1e9;
             let end_s = second.end_ns as f64 / 1e9;
-            let line = live::line(end_s, length_s, second.interval, self.failures, LIVE_WIDTH);
+            let line = line::line(end_s, length_s, second.interval, self.failures, LIVE_WIDTH);
             self.redraw(&line);
         }
     }

@@ -7,14 +7,15 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::analysis::criteria::Purpose;
-use crate::plan::compile::{Context, compile};
-use crate::plan::feeder::Order;
-use crate::plan::place::in_one_line;
-use crate::plan::random::Keyed;
-use crate::plan::scenario::{Repeat, Scenario, StepIndex, Task};
-use crate::plan::wait::Wait;
-use crate::plan::{BUILTIN, FORMAT, duration};
-use crate::report::units::{counted, grouped};
+use crate::load::random::Keyed;
+use crate::scenario::builtin::{BUILTIN, FORMAT};
+use crate::scenario::feeder::Order;
+use crate::scenario::format::compile::{Context, compile};
+use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
+use crate::scenario::wait::Wait;
+use crate::text::duration;
+use crate::text::printable::in_one_line;
+use crate::text::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::source::{Source, text_of_builtin};

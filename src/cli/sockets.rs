@@ -10,9 +10,9 @@ use socket2::SockAddr;
 
 use crate::io::options::TcpOption;
 use crate::io::{Dialer, Sockets, socket};
-use crate::plan::duration;
-use crate::plan::place::did_you_mean;
-use crate::report::units::grouped;
+use crate::text::duration;
+use crate::text::suggest::did_you_mean;
+use crate::text::units::grouped;
 
 use super::args::SocketArgs;
 use super::cannot;

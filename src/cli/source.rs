@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
 
 use crate::http::request::Shared;
-use crate::plan::place::did_you_mean;
-use crate::plan::{BUILTIN, builtin};
+use crate::scenario::builtin::{BUILTIN, builtin};
+use crate::text::suggest::did_you_mean;
 
 use super::args::RunArgs;
 use super::target::{Target, shown};

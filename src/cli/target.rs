@@ -7,8 +7,9 @@ use http::Uri;
 use socket2::SockAddr;
 
 use crate::io::socket;
-use crate::plan::members::{self, Author};
-use crate::plan::place::in_one_line;
+use crate::scenario::members;
+use crate::scenario::members::Author;
+use crate::text::printable::in_one_line;
 
 /// Time that the trial connections may take before a run is called off.
 pub(super) const REACH_TIMEOUT: Duration = Duration::from_secs(4);

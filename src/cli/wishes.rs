@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
+use crate::engine::plan::{Connections, PIPELINE_MAX};
+use crate::load::closed::{Closed, Point};
+use crate::load::open::{Arrivals, Open, RatePoint};
 use crate::mock::Mock;
-use crate::plan::compile::{Context as Compile, RATE_MAX, compile, parse_rate_stage, parse_stage};
-use crate::plan::load::{Closed, Point};
-use crate::plan::open::{Arrivals, Open, RatePoint};
-use crate::plan::scenario::Scenario;
-use crate::plan::wait::Wait;
-use crate::plan::{Connections, PIPELINE_MAX, duration};
-use crate::report::units::grouped;
+use crate::scenario::format::compile::{
+    Context as Compile, RATE_MAX, compile, parse_rate_stage, parse_stage,
+};
+use crate::scenario::model::Scenario;
+use crate::scenario::wait::Wait;
+use crate::text::duration;
+use crate::text::units::grouped;
 
 use super::args::{ArrivalsChoice, RunArgs};
 use super::cores::Cores;

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::AddAssign;
 
+use super::plan::Plan;
+use crate::load::open::{Open, Schedule};
+use crate::load::random::Keyed;
 use crate::metrics::interval::ArrivalsSoFar;
-use crate::plan::Plan;
-use crate::plan::open::{Open, Schedule};
-use crate::plan::random::Keyed;
 
 /// Longest time that users are got ready for before the first arrival, once the last of them has come.
 pub(super) const PREPARE_NS_MAX: u64 = 30_000_000_000;

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
+use super::plan::Plan;
 use crate::analysis::seconds::Watched;
-use crate::io::cpu::CoreClock;
+use crate::machine::Hindrances;
+use crate::machine::cpu::CoreClock;
 use crate::metrics::interval::Interval;
 use crate::metrics::series::Series;
-use crate::plan::Plan;
-use crate::watch::Hindrances;
 
 use super::shard::{Handover, OnInterval};
 

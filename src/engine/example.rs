@@ -1,13 +1,14 @@
 //! The one example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
 use crate::http::body::instead_of;
-use crate::http::response::{self, Invalid};
+use crate::http::response;
+use crate::http::response::Invalid;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Example;
-use crate::plan::expect::{Reply, Unmet};
-use crate::plan::place::in_one_line;
-use crate::plan::scenario::{Scenario, Step};
-use crate::plan::secrets::Secrets;
+use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::model::{Scenario, Step};
+use crate::scenario::secrets::Secrets;
+use crate::text::printable::in_one_line;
 
 use super::connection::Detail;
 use super::requests::Phase;

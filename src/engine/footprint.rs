@@ -4,6 +4,7 @@
 //! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]). Histograms take
 //! it with the times that fall into them, up to [`Footprint::figures_max`].
 
+use super::plan::Plan;
 use crate::http::response::HEAD_BYTES_MAX;
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
@@ -11,7 +12,6 @@ use crate::io::{Backend, Sockets, connection_bytes};
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
-use crate::plan::Plan;
 
 use super::batch::Batches;
 use super::collector::SPARE_INTERVALS;

@@ -12,6 +12,7 @@ pub mod example;
 mod footprint;
 mod gate;
 mod line;
+pub mod plan;
 pub mod pool;
 mod requests;
 pub mod shard;
@@ -26,16 +27,16 @@ use std::time::SystemTime;
 use anyhow::{Result, anyhow};
 
 use crate::analysis::seconds::Watched;
+use crate::engine::plan::Plan;
 use crate::io::clock::Clock;
-use crate::io::cpu::CpuTime;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
+use crate::machine::Hindrances;
+use crate::machine::cpu::CpuTime;
 use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
-use crate::plan::Plan;
-use crate::watch::Hindrances;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::Second;

@@ -7,10 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Result, anyhow};
 
+use super::plan::Plan;
 use crate::io::clock::Clock;
-use crate::io::cpu::{self, CoreClock, CpuTime};
 use crate::io::{Driver, DriverConfig};
-use crate::plan::Plan;
+use crate::machine::cpu;
+use crate::machine::cpu::{CoreClock, CpuTime};
 
 use super::collector::Port;
 use super::gate::Gate;

@@ -8,8 +8,8 @@
 //! - another attempt of a poll: one interval after the last attempt was due;
 //! - a task after a wait: the end of that wait, which began with the answer before it.
 
-use crate::plan::random::{Keyed, Stream};
-use crate::plan::scenario::{OnFailure, Repeat, Scenario, Step, StepIndex};
+use crate::load::random::{Keyed, Stream};
+use crate::scenario::model::{OnFailure, Repeat, Scenario, Step, StepIndex};
 
 /// What users act by: the same for all of them.
 #[derive(Clone, Copy)]
@@ -549,7 +549,7 @@ impl<'u> Acting<'u> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::compile::{Context, compile};
+    use crate::scenario::format::compile::{Context, compile};
 
     const MS: u64 = 1_000_000;
 

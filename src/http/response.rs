@@ -9,8 +9,9 @@ use std::fmt;
 
 use super::buffers::Buffers;
 use super::chunked::Chunked;
+use super::head;
+use super::head::Framing;
 pub use super::head::HEAD_BYTES_MAX;
-use super::head::{self, Framing};
 
 /// Every answer begins with these bytes; the first that differs ends it.
 const PREFACE: &[u8] = b"HTTP/1.";

@@ -1,9 +1,9 @@
 //! The kernel's side of the house: one completion-shaped trait, three drivers that keep it.
 //!
 //! Reading order: [`Driver`] and [`Event`] here, [`token`] (what ties a completion to a connection),
-//! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), [`sim`]
-//! (the same by dice, on a virtual clock, with its `faults`), then `dial` and [`options`] (how a connection begins), `lingering` (how it ends),
-//! [`probe`], [`socket`], [`cpu`] and [`process`], which are asked once before the start.
+//! [`uring`] (the fast path, with its `uring_buffers` and `uring_messages`), [`epoll`] (the same by readiness), then
+//! `dial` and [`options`] (how a connection begins), `lingering` (how it ends), [`probe`], [`socket`] and [`process`], which
+//! are asked once before the start. A third driver, for tests, is [`crate::sim`].
 //!
 //! A driver knows sockets, bytes and time. It knows nothing of HTTP, users or steps, and imports nothing of ours.
 
@@ -13,16 +13,13 @@
 )]
 
 pub mod clock;
-pub mod cpu;
 mod dial;
 pub mod epoll;
-mod faults;
 mod lingering;
 pub mod options;
 pub mod probe;
 pub mod process;
 mod send_buffers;
-pub mod sim;
 pub mod socket;
 pub mod token;
 pub mod uring;

@@ -16,7 +16,8 @@ use super::alarm::Alarm;
 use super::counts::Answered;
 use super::faults::{Fault, Faults};
 use super::ops_core::OpsCore;
-use super::request::{self, Read};
+use super::request;
+use super::request::Read;
 use super::server::READ_BYTES;
 use super::workers::Workers;
 

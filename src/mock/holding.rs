@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::BACKLOG;
 use super::alarm::Alarm;
-use super::held::{self, Holds};
+use super::held;
+use super::held::Holds;
 use super::ops_core::OpsCore;
 use super::server::log_end;
 

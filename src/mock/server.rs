@@ -20,7 +20,8 @@ use super::Runtime;
 use super::held::Holds;
 use super::holding::Holding;
 use super::ops_core::OpsCore;
-use super::request::{self, Read};
+use super::request;
+use super::request::Read;
 
 /// Pause after a connection could not be accepted.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);

@@ -13,9 +13,9 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::metrics::latencies::Latencies;
 
-use super::build::{add_sample, times};
-use super::record::{Record, SampleRecord, SearchRecord, Times};
-use super::{files, record};
+use crate::record::build::{add_sample, times};
+use crate::record::schema::{Record, SampleRecord, SearchRecord, Times};
+use crate::record::{files, schema};
 
 /// Length of the sliding window of the history's percentiles, in seconds, as Locust has it.
 const WINDOW_S: f64 = 10.0;
@@ -342,7 +342,7 @@ fn percentiles(times: &Times) -> String {
         .map(|value| value.map_or("N/A".to_owned(), ms))
         .collect();
     cells.push(times.max.map_or("N/A".to_owned(), ms));
-    debug_assert_eq!(cells.len(), record::PERCENTS.len() + 1);
+    debug_assert_eq!(cells.len(), schema::PERCENTS.len() + 1);
     cells.join(",")
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use opsurge::io::cpu::raise_descriptor_limit;
+use opsurge::machine::cpu::raise_descriptor_limit;
 
 /// Whom to send what, from how many connections, for how long.
 #[derive(clap::Args)]

@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use opsurge::engine::plan::Plan;
 use opsurge::engine::{Control, Order, driver_config};
 use opsurge::io::clock::Clock;
 use opsurge::io::{
     ConnectionId, Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Sockets, Turn,
 };
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
-use opsurge::plan::scenario::Scenario;
-use opsurge::plan::wait::Wait;
-use opsurge::plan::{Plan, builtin};
+use opsurge::load::closed::Closed;
+use opsurge::scenario::builtin::builtin;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::model::Scenario;
+use opsurge::scenario::wait::Wait;
 
 use crate::plans;
 

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use opsurge::plan::load::Closed;
-use opsurge::plan::scenario::Scenario;
-use opsurge::plan::{Connections, Plan};
+use opsurge::engine::plan::{Connections, Plan};
+use opsurge::load::closed::Closed;
+use opsurge::scenario::model::Scenario;
 
 /// One shard without an end, a connection per user, a time limit of 30 s, seed 7. The address is for drivers that do not
 /// connect to it.

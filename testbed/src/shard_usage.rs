@@ -10,12 +10,12 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use opsurge::engine::Control;
+use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::{Outcomes, Shard, Start};
-use opsurge::io::sim::{Network, Reply, Service, Sim};
 use opsurge::io::{ConnectionId, Driver, Event, Insert, Received, Turn};
 use opsurge::metrics::interval::Interval;
 use opsurge::metrics::recorder::Recorder;
-use opsurge::plan::Plan;
+use opsurge::sim::{Network, Reply, Service, Sim};
 
 use crate::canned_driver;
 

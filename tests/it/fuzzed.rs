@@ -1,8 +1,8 @@
 //! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all that fuzzing ever found.
 
 use crate::support::background::in_background;
+use opsurge::record::schema::Record;
 use opsurge::report::csv;
-use opsurge::report::record::Record;
 use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
 
 /// Mutations of each body's examples.

@@ -4,24 +4,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
-            "analysis", "engine", "http", "io", "metrics", "mock", "plan", "report", "watch",
+            "analysis", "engine", "http", "io", "live", "load", "machine", "metrics", "mock",
+            "record", "report", "scenario", "text",
         ],
     ),
     (
         "engine",
-        &["plan", "http", "io", "metrics", "analysis", "watch"],
+        &[
+            "analysis", "http", "io", "load", "machine", "metrics", "scenario", "text",
+        ],
     ),
-    ("report", &["plan", "analysis", "metrics", "watch"]),
+    ("live", &["metrics", "text"]),
+    ("report", &["metrics", "record", "scenario", "text"]),
+    ("record", &["analysis", "metrics", "scenario", "text"]),
     ("analysis", &["metrics"]),
-    ("plan", &["http"]),
-    ("http", &[]),
+    ("scenario", &["http", "load", "text"]),
+    ("load", &["text"]),
+    ("sim", &["io"]),
     ("io", &[]),
+    ("http", &[]),
     ("metrics", &[]),
-    ("watch", &[]),
+    ("machine", &[]),
+    ("text", &[]),
     ("mock", &[]),
 ];
 
@@ -34,7 +42,9 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 4] = ["plan", "http", "metrics", "analysis"];
+const PURE: [&str; 7] = [
+    "analysis", "http", "load", "metrics", "scenario", "text", "live",
+];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -9,18 +9,19 @@ use crate::support::checked_driver::{CheckedDriver, SLEEP_NS_MAX};
 use crate::support::ops_core::OpsCore;
 use crate::support::service_faults::{FaultyService, SERVICE_FAULTS, ServiceFault, last_part};
 use crate::support::sim_server::{self, Answer, Answers, Seen, Server, check_sums};
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
 use opsurge::engine::{Control, Ended, Order};
-use opsurge::io::sim::{Dice, Fault, Faults, Network};
+use opsurge::load::closed::{Closed, Point};
+use opsurge::load::open::{Arrivals, Open, RatePoint};
 use opsurge::metrics::interval::Interval;
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::recorder::Recorder;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::{Closed, Point};
-use opsurge::plan::open::{Arrivals, Open, RatePoint};
-use opsurge::plan::scenario::Scenario;
-use opsurge::plan::wait::Wait;
-use opsurge::plan::{BUILTIN, Connections, Plan};
+use opsurge::scenario::builtin::BUILTIN;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::model::Scenario;
+use opsurge::scenario::wait::Wait;
+use opsurge::sim::{Dice, Fault, Faults, Network};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// What a run may last longer than its time and its drain.

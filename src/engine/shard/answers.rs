@@ -5,13 +5,14 @@ use crate::engine::connection::{Detail, Happening, NOBODY, State};
 use crate::engine::example;
 use crate::engine::pool::backoff_ns;
 use crate::engine::requests::Phase;
-use crate::engine::user::{self, Answer};
+use crate::engine::user;
+use crate::engine::user::Answer;
 use crate::io::{Driver, Event, Io};
+use crate::load::random::Stream;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
-use crate::plan::expect::{Reply, Unmet};
-use crate::plan::random::Stream;
-use crate::plan::scenario::Step;
+use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::model::Step;
 
 use super::{NO_SPAN, Shard};
 

@@ -5,10 +5,10 @@ use crate::engine::requests::NO_REQUEST;
 use crate::engine::user::Leaving;
 use crate::engine::{Control, Ended, Order, example};
 use crate::io::Driver;
+use crate::load::random::Stream;
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::{Standing, Times};
-use crate::plan::random::Stream;
 
 use super::{Handover, INTERVAL_NS, OnInterval, Outcomes, Shard};
 

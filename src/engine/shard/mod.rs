@@ -14,15 +14,15 @@ mod outgoing;
 mod sums;
 mod users;
 
+use super::plan::{Connections, Plan};
 use crate::http::buffers::Buffers;
 use crate::http::request::SHARED_MAX;
 use crate::io::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert};
+use crate::load::closed::{Change, Changes};
+use crate::load::deal::Numbers;
+use crate::load::random::Keyed;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Recorder;
-use crate::plan::deal::Numbers;
-use crate::plan::load::{Change, Changes};
-use crate::plan::random::Keyed;
-use crate::plan::{Connections, Plan};
 
 use super::arrivals::{ArrivalCounts, ArrivalsOf, PREPARE_NS_MAX};
 use super::connection::Detail;

@@ -7,9 +7,9 @@ use crate::engine::user::task_over_ns;
 use crate::http::request::{Cuts, Values};
 use crate::http::response::Keep;
 use crate::io::{ConnectionId, Driver, INSERTS_MAX, Insert};
+use crate::load::random::Stream;
 use crate::metrics::outcome::Failure;
-use crate::plan::random::Stream;
-use crate::plan::scenario::{Step, StepIndex};
+use crate::scenario::model::{Step, StepIndex};
 
 use super::Shard;
 

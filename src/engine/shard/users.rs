@@ -2,11 +2,12 @@
 
 use crate::engine::connection::State;
 use crate::engine::requests::NO_REQUEST;
-use crate::engine::user::{self, Acting, Action, Leaving, Move, PollEnd, Script, Tally, User};
+use crate::engine::user;
+use crate::engine::user::{Acting, Action, Leaving, Move, PollEnd, Script, Tally, User};
 use crate::io::Driver;
-use crate::plan::random::Stream;
-use crate::plan::scenario::{Step, StepIndex};
-use crate::plan::value::Origin;
+use crate::load::random::Stream;
+use crate::scenario::model::{Step, StepIndex};
+use crate::scenario::value::Origin;
 
 use super::{NO_SPAN, SEAT_EMPTY_NS, Seat, Shard, WOKEN_MAX};
 

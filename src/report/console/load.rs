@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::super::record::{Record, RunInfo, StageRecord};
-use super::super::units::{counted, grouped, range, three_digits};
 use super::{Colour, Console};
+use crate::record::schema::{Record, RunInfo, StageRecord};
+use crate::text::units::{counted, grouped, range, three_digits};
 
 /// Points of a load that are shown.
 const STAGES_SHOWN: usize = 4;

@@ -12,8 +12,8 @@ use std::fmt::Write;
 use crate::metrics::outcome::Failure;
 use crate::metrics::seconds::Status;
 
-use super::record::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
-use super::units::{bytes, counted, grouped, shortened, three_digits, time};
+use crate::record::schema::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
+use crate::text::units::{bytes, counted, grouped, shortened, three_digits, time};
 
 /// Width that everything fits into.
 const WIDTH: usize = 100;
@@ -625,9 +625,10 @@ mod tests {
     use crate::metrics::recorder::{Recorder, Times as Moments};
     use crate::metrics::series::Series;
     use crate::metrics::summary::Summary;
-    use crate::plan::scenario::{Carries, MetricLabel};
-    use crate::report::build::{self, RunTime};
-    use crate::report::record::{Generator, LoadInfo, MachineInfo, VerdictRecord};
+    use crate::record::build;
+    use crate::record::build::RunTime;
+    use crate::record::schema::{Generator, LoadInfo, MachineInfo, VerdictRecord};
+    use crate::scenario::model::{Carries, MetricLabel};
 
     const WORKFLOW: &str = "/v1/opscore/agent/[id]/workflow";
 

@@ -1,8 +1,8 @@
 //! The breaking point: what held, what did not, what rate is sustained, and the curve in between.
 
-use super::super::record::{LevelRecord, SearchRecord};
-use super::super::units::{three_digits, time};
 use super::{Colour, Console};
+use crate::record::schema::{LevelRecord, SearchRecord};
+use crate::text::units::{three_digits, time};
 
 /// Width of the bars that show the rate of each level.
 const BAR_WIDTH: f64 = 20.0;

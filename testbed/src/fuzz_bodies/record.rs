@@ -1,8 +1,9 @@
 //! The reader of records: what it takes in it gives back, and every report can be made of it.
 
-use opsurge::report::console::{self, Style};
+use opsurge::record::schema::Record;
+use opsurge::report::console;
+use opsurge::report::console::Style;
 use opsurge::report::csv;
-use opsurge::report::record::Record;
 
 /// The record of a short run against the stand-in.
 pub const RECORD: &str = include_str!("record.json");

@@ -1,7 +1,7 @@
 //! Scenario texts: every error has a place, and what is accepted renders as HTTP.
 
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::{BUILTIN, FORMAT};
+use opsurge::scenario::builtin::{BUILTIN, FORMAT};
+use opsurge::scenario::format::compile::{Context, compile};
 
 /// A scenario with what the built-in ones lack.
 const RICH: &str = r#"

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{check_sums, opsurge, record_of, run, statuses, text};
-use opsurge::report::record::Record;
+use opsurge::record::schema::Record;
 
 #[test]
 fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {

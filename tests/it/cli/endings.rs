@@ -12,7 +12,7 @@ use crate::support::binary::{Process, Program, check_sums, opsurge, run, text};
 use crate::support::raw_server::{RawServer, answer_ok};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use opsurge::report::record::Record;
+use opsurge::record::schema::Record;
 
 /// What a pipe holds (pipe(7)).
 const PIPE_BYTES: usize = 65_536;

@@ -32,7 +32,7 @@ use crate::support::raw_server::{OK, Peer, RawServer, answer_ok};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use opsurge::report::record::Record;
+use opsurge::record::schema::Record;
 use socket2::{Domain, Socket, Type};
 
 const MS: Duration = Duration::from_millis(1);

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::binary;
 use crate::support::raw_server::{OK, RawServer};
-use opsurge::report::record::Record;
-use opsurge::report::units::three_digits;
+use opsurge::record::schema::Record;
+use opsurge::text::units::three_digits;
 
 /// Runs the binary with these arguments, separated by blanks; its record and what it said.
 fn record_of(arguments: &str, code: i32) -> (Record, String) {
@@ -141,7 +141,7 @@ fn the_exit_code_of_failures_swallows_no_rule_and_no_verdict() {
 
 /// `1,234`
 fn report_count(count: u64) -> String {
-    opsurge::report::units::grouped(count)
+    opsurge::text::units::grouped(count)
 }
 
 #[test]

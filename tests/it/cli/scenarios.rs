@@ -441,7 +441,7 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
 fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("shop.toml");
-    std::fs::write(&path, opsurge::plan::FORMAT).expect("it can be written");
+    std::fs::write(&path, opsurge::scenario::builtin::FORMAT).expect("it can be written");
     std::fs::write(folder.path().join("users.csv"), "mail\na@x\n").expect("it can be written");
     let output = run(&["scenarios", "check", path.to_str().expect("UTF-8")]);
     let said = text(&output);

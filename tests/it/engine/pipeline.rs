@@ -10,13 +10,13 @@ use crate::support::binary::{
 use crate::support::raw_server::{OK, RawServer};
 use crate::support::sim_server;
 use opsurge::engine::driver_config;
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
-use opsurge::io::sim::{Network, Reply, Service};
 use opsurge::io::{ConnectionId, Sockets};
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
-use opsurge::plan::wait::Wait;
-use opsurge::plan::{Connections, Plan};
+use opsurge::load::closed::Closed;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::wait::Wait;
+use opsurge::sim::{Network, Reply, Service};
 use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -86,7 +86,7 @@ impl Told {
             script,
             pieces: Vec::new(),
         };
-        let sim = opsurge::io::sim::Sim::new(&config, service, Network::calm(MS), 1);
+        let sim = opsurge::sim::Sim::new(&config, service, Network::calm(MS), 1);
         let nobody_watches = Box::new(|_, _: &mut _| {});
         let control = opsurge::engine::Control::default();
         let (outcomes, sim) = sim_server::drive(plan, 0, sim, &control, nobody_watches);

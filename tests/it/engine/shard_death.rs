@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use opsurge::engine::plan::Plan;
 use opsurge::engine::{Control, Run, Setup, run_on};
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Backend, Driver, DriverConfig, Event, Sockets, Turn};
 use opsurge::mock::{Mock, MockConfig};
-use opsurge::plan::Plan;
 use opsurge_testbed::canned_driver;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 

@@ -3,16 +3,17 @@
 use crate::support::background::in_background;
 use crate::support::ops_core::OpsCore;
 use crate::support::sim_server::{self, Answer, Server, check_sums};
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::{Handover, Outcomes};
 use opsurge::engine::{Control, Ended};
-use opsurge::io::sim::{Network, Sim};
+use opsurge::load::closed::Closed;
 use opsurge::metrics::interval::Interval;
 use opsurge::metrics::recorder::Recorder;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
-use opsurge::plan::scenario::Scenario;
-use opsurge::plan::wait::Wait;
-use opsurge::plan::{Connections, Plan, builtin};
+use opsurge::scenario::builtin::builtin;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::model::Scenario;
+use opsurge::scenario::wait::Wait;
+use opsurge::sim::{Network, Sim};
 use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;

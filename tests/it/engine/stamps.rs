@@ -3,13 +3,13 @@
 
 use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::engine::Control;
+use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::{Shard, Start};
 use opsurge::io::clock::Clock;
-use opsurge::io::sim::{Network, Service, Sim};
 use opsurge::io::{Driver, Event, Insert, Turn};
-use opsurge::plan::Plan;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
+use opsurge::load::closed::Closed;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::sim::{Network, Service, Sim};
 use opsurge_testbed::canned_driver::{self, CannedDriver};
 use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};

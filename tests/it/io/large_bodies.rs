@@ -7,14 +7,14 @@ use std::sync::{Arc, LazyLock};
 
 use crate::support::each_driver::{OLD_KERNEL, on_each_driver};
 use crate::support::sim_server::{self, Answer, Answers, Framing, Seen, Server, check_sums};
+use opsurge::engine::plan::Plan;
 use opsurge::io::clock::Clock;
-use opsurge::io::sim::Network;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets};
+use opsurge::load::closed::Closed;
 use opsurge::metrics::outcome::Failure;
-use opsurge::plan::Plan;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::sim::Network;
 use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use crate::support::background::in_background;
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
-use opsurge::io::sim::Network;
+use opsurge::load::closed::Closed;
+use opsurge::load::open::{Arrivals, Open, RatePoint};
 use opsurge::metrics::latencies::Latencies;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::load::Closed;
-use opsurge::plan::open::{Arrivals, Open, RatePoint};
-use opsurge::plan::{Connections, Plan};
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::sim::Network;
 use opsurge_testbed::plans;
 use serde_json::Value;
 

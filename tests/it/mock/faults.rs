@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::binary::{check_sums, opsurge, record_of, run, text};
 use opsurge::mock::{Fault, FaultPlan, Mock, MockConfig, Spell};
-use opsurge::report::record::Record;
+use opsurge::record::schema::Record;
 
 const NOTIFY: &str = "/v1/opscore/internal/agent/notify";
 const REGISTRATION: &str = r#"{"event_type":"REGISTER","agent_details":{"agentId":"{{uuid}}","agentName":"n","version":"1.0","capabilities":["a"],"contactEndpoint":"http://x/run"}}"#;

@@ -11,15 +11,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
-use opsurge::report::hdr::{Log, read};
-use opsurge::report::record::Record;
+use opsurge::record::hdr::{Log, read};
+use opsurge::record::schema::Record;
 use serde_json::Value;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// Intervals of one log added up: their number, and their values to three digits.
 fn add_up<'l>(
-    intervals: impl Iterator<Item = &'l opsurge::report::hdr::LoggedInterval>,
+    intervals: impl Iterator<Item = &'l opsurge::record::hdr::LoggedInterval>,
 ) -> (u64, Histogram<u64>) {
     let mut sum = Histogram::new(3).expect("three digits");
     let mut count = 0;

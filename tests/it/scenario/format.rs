@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use opsurge::plan::builtin;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::place::ScenarioError;
-use opsurge::plan::scenario::Scenario;
+use opsurge::scenario::builtin::builtin;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::place::ScenarioError;
+use opsurge::scenario::model::Scenario;
 use serde_json::Value;
 
 fn compiled(text: &str) -> Result<Scenario, ScenarioError> {

@@ -5,13 +5,13 @@ use std::cell::Cell;
 
 use crate::support::background::in_background;
 use opsurge::http::request::Values;
-use opsurge::plan::compile::{Context, compile};
-use opsurge::plan::expect::Reply;
-use opsurge::plan::place::ScenarioError;
-use opsurge::plan::random::{Keyed, Stream};
-use opsurge::plan::scenario::Scenario;
-use opsurge::plan::value::Origin;
-use opsurge::plan::{BUILTIN, FORMAT};
+use opsurge::load::random::{Keyed, Stream};
+use opsurge::scenario::builtin::{BUILTIN, FORMAT};
+use opsurge::scenario::expect::Reply;
+use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::place::ScenarioError;
+use opsurge::scenario::model::Scenario;
+use opsurge::scenario::value::Origin;
 use serde_json::Value as Json;
 
 /// Texts that mean something in TOML, JSON, URLs, headers or holes.

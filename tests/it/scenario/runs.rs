@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
+use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
-use opsurge::io::sim::Network;
+use opsurge::load::closed::Closed;
+use opsurge::load::open::{Arrivals, Open};
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::recorder::StepCounts;
-use opsurge::plan::compile::{Context, compile, parse_stage};
-use opsurge::plan::load::Closed;
-use opsurge::plan::open::{Arrivals, Open};
-use opsurge::plan::wait::Wait;
-use opsurge::plan::{Connections, Plan, builtin};
+use opsurge::scenario::builtin::builtin;
+use opsurge::scenario::format::compile::{Context, compile, parse_stage};
+use opsurge::scenario::wait::Wait;
+use opsurge::sim::Network;
 use opsurge_testbed::plans;
 use serde_json::Value;
 

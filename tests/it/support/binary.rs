@@ -12,8 +12,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use opsurge::plan::duration;
-use opsurge::report::record::Record;
+use opsurge::record::schema::Record;
+use opsurge::text::duration;
 
 /// For a run whose arguments name no time: it is bounded by something else.
 const TIME_UNKNOWN: Duration = Duration::from_secs(60);

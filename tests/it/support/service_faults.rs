@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::support::sim_server::{Answer, Answers, Framing, Seen};
-use opsurge::io::sim::Dice;
+use opsurge::sim::Dice;
 
 /// The faults, each drawn anew for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::{OnInterval, Outcomes, Shard, Start};
 use opsurge::engine::{Control, driver_config};
-use opsurge::io::sim::{Network, Reply, Service, Sim};
 use opsurge::io::{ConnectionId, Driver, Sockets};
 use opsurge::metrics::recorder::StepCounts;
-use opsurge::plan::Plan;
+use opsurge::sim::{Network, Reply, Service, Sim};
 
 /// A request as it came.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use io_uring::types::{Fd, Fixed};
 use io_uring::{IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
-use opsurge::io::cpu::raise_descriptor_limit;
+use opsurge::machine::cpu::raise_descriptor_limit;
 use socket2::{Domain, Socket, Type};
 
 use answers::{Answers, with_head};

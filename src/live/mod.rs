@@ -1,0 +1,3 @@
+//! The run while it lasts, for people.
+
+pub mod line;

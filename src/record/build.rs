@@ -1,0 +1,308 @@
+//! What was measured -> the record.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::analysis::seconds::judge_seconds;
+use crate::metrics::latencies::Latencies;
+use crate::metrics::recorder::{Counts, InLoad, StepCounts};
+use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::summary::{Sample, Summary};
+use crate::scenario::model::MetricLabel;
+
+use super::hints::hint;
+use super::schema::{
+    ErrorRecord, Generator, Histograms, PERCENTS, PollRecord, Record, RunInfo, SCHEMA,
+    SampleRecord, SpanRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
+};
+
+/// How long a run lasted.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTime {
+    /// The load time, over which rates are.
+    pub load_ns: u64,
+    /// How long requests that were open then were waited for.
+    pub drain_ns: u64,
+    /// How many those were.
+    pub open_at_load_end: u64,
+}
+
+/// Makes the record of a run.
+pub fn record(
+    run: RunInfo,
+    labels: &[MetricLabel],
+    spans: &[String],
+    summary: &Summary,
+    time: RunTime,
+    generator: Generator,
+) -> Record {
+    let load_s = time.load_ns as f64 / 1e9;
+    let steps: Vec<(&MetricLabel, &StepCounts)> =
+        labels.iter().zip(&summary.counts.steps).collect();
+    let mut errors: Vec<ErrorRecord> = steps.iter().flat_map(|step| errors_of(*step)).collect();
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    Record {
+        schema: SCHEMA.into(),
+        run,
+        passed: true,
+        exit_code: 0,
+        reasons: Vec::new(),
+        totals: Totals {
+            drain_s: time.drain_ns as f64 / 1e9,
+            open_at_load_end: time.open_at_load_end,
+            ..totals(&summary.counts, load_s)
+        },
+        steps: steps
+            .iter()
+            .map(|step| step_record(*step, load_s))
+            .collect(),
+        polls: steps
+            .iter()
+            .filter(|(label, _)| label.is_poll)
+            .map(|(label, counts)| PollRecord {
+                name: label.name.clone(),
+                ready: counts.ready.count(),
+                gave_up: counts.gave_up,
+                attempts: counts.requests,
+                ready_after_us: times(&counts.ready),
+            })
+            .collect(),
+        spans: spans
+            .iter()
+            .zip(&summary.counts.spans)
+            .map(|(name, counts)| SpanRecord {
+                name: name.clone(),
+                begun: counts.begun,
+                completed: counts.times.count(),
+                took_us: times(&counts.times),
+                histogram: packed(&counts.times),
+            })
+            .collect(),
+        errors,
+        generator,
+        rules: Vec::new(),
+        search: None,
+        stand_in: None,
+        series: summary.series.samples().iter().map(sample_record).collect(),
+    }
+}
+
+/// Puts the stand-in's own counts into a record, and whether they are the record's. `answers` are by method, name and
+/// status; only routes that the record knows are compared, and no other may occur. `faults` are by name.
+pub fn with_stand_in(
+    mut record: Record,
+    answers: &BTreeMap<(&str, &str, u16), u64>,
+    faults: &BTreeMap<&str, u64>,
+) -> Record {
+    let key = |method: &str, name: &str, status: &str| format!("{method} {name} {status}");
+    let counted: BTreeMap<String, u64> = answers
+        .iter()
+        .map(|((method, name, status), count)| (key(method, name, &status.to_string()), *count))
+        .collect();
+    let mut recorded = BTreeMap::new();
+    for step in &record.steps {
+        for (status, count) in &step.statuses {
+            recorded.insert(key(&step.method, &step.name, status), *count);
+        }
+    }
+    record.stand_in = Some(StandIn {
+        agrees: counted == recorded,
+        answers: counted,
+        faults: faults
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect(),
+    });
+    record
+}
+
+/// A distribution in figures.
+pub fn times(latencies: &Latencies) -> Times {
+    if latencies.is_empty() {
+        return Times::default();
+    }
+    let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99] =
+        PERCENTS.map(|percent| Some(latencies.percentile_us(percent)));
+    Times {
+        count: latencies.count(),
+        min: Some(latencies.min_us()),
+        mean: Some(latencies.mean_us()),
+        p50,
+        p66,
+        p75,
+        p80,
+        p90,
+        p95,
+        p98,
+        p99,
+        p99_9,
+        p99_99,
+        max: Some(latencies.max_us()),
+    }
+}
+
+fn totals(counts: &Counts, load_s: f64) -> Totals {
+    let mut totals = Totals {
+        load_s,
+        duration_s: load_s,
+        connections_opened: counts.connects.count(),
+        ..Totals::default()
+    };
+    for step in &counts.steps {
+        totals.sent += step.sent;
+        totals.requests += step.requests;
+        totals.failures += step.failures;
+        totals.unanswered += step.unanswered();
+        totals.cut_off += step.cut_off;
+        totals.never_begun += step.never_begun;
+        totals.retried += step.retried;
+        totals.bytes_sent += step.bytes_sent;
+        totals.bytes_received += step.bytes_received;
+    }
+    totals.failure_ratio = ratio(totals.failures as f64, totals.requests as f64);
+    let in_load = |of: fn(&InLoad) -> u64| {
+        let steps = counts.steps.iter();
+        ratio(
+            steps.map(|step| of(&step.in_load)).sum::<u64>() as f64,
+            load_s,
+        )
+    };
+    totals.rps = in_load(|in_load| in_load.requests);
+    totals.failures_per_s = in_load(|in_load| in_load.failures);
+    totals
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> StepRecord {
+    let statuses = counts.statuses.iter().enumerate();
+    StepRecord {
+        method: label.method.clone(),
+        name: label.name.clone(),
+        sent: counts.sent,
+        requests: counts.requests,
+        failures: counts.failures,
+        unanswered: counts.unanswered(),
+        cut_off: counts.cut_off,
+        never_begun: counts.never_begun,
+        bound_from_us: match counts.bound_min_ns {
+            u64::MAX => None,
+            ns => Some(ns as f64 / 1e3),
+        },
+        rps: ratio(counts.in_load.requests as f64, load_s),
+        failures_per_s: ratio(counts.in_load.failures as f64, load_s),
+        statuses: statuses
+            .filter(|(_, count)| **count > 0)
+            .map(|(status, count)| (status.to_string(), *count))
+            .collect(),
+        body_bytes: counts.body_bytes,
+        service_us: times(&counts.service),
+        response_us: times(&counts.response),
+        client_us: times(&counts.client),
+        failures_us: times(&counts.failed),
+        all_us: times(&counts.response_with_failures()),
+        histograms: Histograms {
+            service: packed(&counts.service),
+            response: packed(&counts.response),
+            client: packed(&counts.client),
+            failures: packed(&counts.failed),
+        },
+    }
+}
+
+/// A distribution as records hold it: HdrHistogram V2, deflated, base64.
+pub fn packed(latencies: &Latencies) -> String {
+    STANDARD.encode(latencies.to_v2_deflate())
+}
+
+fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
+    let errors = counts.errors.iter().filter(|error| error.count > 0);
+    errors
+        .map(|error| ErrorRecord {
+            method: label.method.clone(),
+            name: label.name.clone(),
+            kind: error.failure.name().into(),
+            status: (error.status > 0).then_some(error.status),
+            reason: error.example.reason.clone(),
+            detail: error.example.said.clone(),
+            hint: hint(label, error.failure, error.status),
+            count: error.count,
+            first_s: error.first_ns as f64 / 1e9,
+            last_s: error.last_ns as f64 / 1e9,
+        })
+        .collect()
+}
+
+fn sample_record(sample: &Sample) -> SampleRecord {
+    let all = sample.all();
+    let length_s = sample.length_ns as f64 / 1e9;
+    let response = times(&all.response);
+    let busy = ratio(sample.working_ns as f64, sample.length_ns as f64).min(1.0);
+    SampleRecord {
+        t_s: sample.end_ns as f64 / 1e9,
+        length_s,
+        is_drain: sample.is_drain,
+        users: sample.users,
+        rps: ratio(all.requests as f64, length_s),
+        failures_per_s: ratio(all.failures as f64, length_s),
+        p50_us: response.p50,
+        p95_us: response.p95,
+        p99_us: response.p99,
+        max_us: response.max,
+        busy,
+        core_waited: sample.effort.core.share(),
+        turn_us_max: sample.effort.turn_ns_max as f64 / 1e3,
+        stopped_us_max: sample.effort.stopped_ns_max as f64 / 1e3,
+        late: sample.effort.late,
+        verdict: judge_seconds(&sample.judged).name().into(),
+        seconds: seconds_by_verdict(&sample.judged),
+        steps: sample
+            .steps
+            .iter()
+            .map(|step| {
+                let (sum_ns, min_ns, max_ns) = step.exact_ns;
+                StepSampleRecord {
+                    requests: step.requests,
+                    failures: step.failures,
+                    body_bytes: step.body_bytes,
+                    sum_us: sum_ns as f64 / 1e3,
+                    // `u64::MAX` is that of none.
+                    min_us: min_ns.min(max_ns) as f64 / 1e3,
+                    max_us: max_ns as f64 / 1e3,
+                    response: STANDARD.encode(&step.response_v2),
+                }
+            })
+            .collect(),
+    }
+}
+
+fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
+    let by_status = Status::ALL.map(|status| (status.name().to_owned(), judged[status]));
+    by_status
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+/// Adds a sample's packed histogram.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
+    let bytes = STANDARD
+        .decode(&step.response)
+        .map_err(|error| format!("not base64: {error}"))?;
+    let ns = |us: f64| (us * 1e3) as u64;
+    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
+        true => u64::MAX,
+        false => ns(step.min_us),
+    };
+    sum.add_v2_deflate(
+        &bytes,
+        ((step.sum_us * 1e3) as u128, min_ns, ns(step.max_us)),
+    )
+}

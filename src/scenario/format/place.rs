@@ -1,0 +1,89 @@
+//! Where in a scenario's text something is wrong, and how it is said.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::scenario::members::label;
+
+/// Most characters of a line that are shown with an error.
+const EXCERPT_CHARACTERS: usize = 200;
+
+/// Something wrong in a scenario, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioError {
+    /// File, or the name of a built-in scenario.
+    pub origin: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// The line it stands in, as it is: it is masked when it is shown.
+    pub excerpt: String,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = (self.line, self.column);
+        writeln!(f, "{}:{line}:{column}: {}", self.origin, self.reason)?;
+        // Of a very long line the part around the place, which masking has moved.
+        let line_shown = shown_excerpt(&self.excerpt);
+        let until: String = self
+            .excerpt
+            .chars()
+            .take(column.saturating_sub(1))
+            .collect();
+        let place = shown_excerpt(&until).chars().count() + 1;
+        let begin = place.saturating_sub(EXCERPT_CHARACTERS / 2);
+        let begin = if begin < EXCERPT_CHARACTERS / 2 {
+            0
+        } else {
+            begin
+        };
+        let excerpt: String = line_shown
+            .chars()
+            .skip(begin)
+            .take(EXCERPT_CHARACTERS)
+            .collect();
+        let before = if begin > 0 { "... " } else { "" };
+        let after = match line_shown.chars().nth(begin + EXCERPT_CHARACTERS) {
+            Some(_) => " ...",
+            None => "",
+        };
+        write!(f, "  {line} | {before}{excerpt}{after}")
+    }
+}
+
+/// A line of a scenario, tabs as blanks.
+fn shown_excerpt(line: &str) -> String {
+    label(&line.replace('\t', " "))
+}
+
+impl std::error::Error for ScenarioError {}
+
+/// A text and its name, to make errors of.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'t> {
+    pub origin: &'t str,
+    pub text: &'t str,
+}
+
+impl Source<'_> {
+    pub fn error(&self, span: Range<usize>, reason: impl Into<String>) -> ScenarioError {
+        let mut at = span.start.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let before = &self.text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let excerpt = self.text[line_start..].lines().next().unwrap_or_default();
+        ScenarioError {
+            origin: self.origin.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            excerpt: excerpt.to_owned(),
+            reason: label(&reason.into()),
+        }
+    }
+}

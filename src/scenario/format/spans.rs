@@ -1,0 +1,58 @@
+//! Names of what is measured as a whole, and the steps that it begins and ends with.
+
+use super::place::ScenarioError;
+use super::toml::Item;
+use crate::scenario::members::label;
+use crate::text::suggest::did_you_mean;
+
+/// Most names of a scenario.
+const SPANS_MAX: usize = 1_000;
+
+/// Names of spans, and where they were said to begin and to end.
+#[derive(Default)]
+pub(super) struct Spans<'s>(Vec<(&'s str, [Option<Item<'s>>; 2])>);
+
+impl<'s> Spans<'s> {
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(name, _)| label(name)).collect()
+    }
+
+    /// The index of a span of which one end (0 begins, 1 ends) is found now.
+    pub fn at(&mut self, name: &'s str, end: usize, item: Item<'s>) -> Result<u16, ScenarioError> {
+        let index = self.0.iter().position(|(known, _)| *known == name);
+        let index = match index {
+            Some(index) => index,
+            None if self.0.len() == SPANS_MAX => {
+                return Err(item.error(format!("more than {SPANS_MAX} names of spans")));
+            }
+            None => {
+                self.0.push((name, [None, None]));
+                self.0.len() - 1
+            }
+        };
+        let place = &mut self.0[index].1[end];
+        if place.is_some() {
+            let what = ["begins", "ends"][end];
+            return Err(item.error(format!(
+                "the name \"{name}\" is taken: what is measured under it {what} twice"
+            )));
+        }
+        *place = Some(item);
+        Ok(index as u16)
+    }
+
+    /// Whether each has both its ends.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        for (name, ends) in &self.0 {
+            let (item, missing) = match ends {
+                [Some(begins), None] => (begins, "ends"),
+                [None, Some(ends)] => (ends, "begins"),
+                _ => continue,
+            };
+            let others = self.0.iter().map(|(other, _)| *other);
+            let near = did_you_mean(name, others.filter(|other| other != name));
+            return Err(item.error(format!("no step has {missing} = \"{name}\"{near}")));
+        }
+        Ok(())
+    }
+}

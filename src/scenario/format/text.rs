@@ -1,0 +1,551 @@
+//! Text with `{{holes}}` -> literal bytes, values and places, checked for where it stands.
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value as Json;
+
+use crate::http::request::{Encoding, Part, Place, Slot};
+
+use super::place::ScenarioError;
+use super::toml::Item;
+use crate::scenario::feeder::Feeder;
+use crate::scenario::model::Fresh;
+use crate::scenario::secrets::Secrets;
+use crate::scenario::value::{Clock, Value};
+use crate::scenario::variables;
+use crate::scenario::variables::Variables;
+use crate::text::suggest::did_you_mean;
+
+/// Words that holes begin with; no variable can be called so.
+pub(super) const WORDS: [&str; 9] = [
+    "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
+];
+/// Most values that are made anew for one request.
+const FRESH_MAX: usize = 200;
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'t> {
+    Literal(&'t str),
+    /// With its braces, and what stands between them.
+    Hole(&'t str, &'t str),
+}
+
+/// What holes can be filled with before the run.
+pub(super) struct Holes<'c> {
+    pub api_key: Option<String>,
+    pub api_key_env: &'c str,
+    pub env: &'c dyn Fn(&str) -> Option<String>,
+}
+
+/// Everything that texts refer to and leave traces in.
+pub(super) struct Texts<'c> {
+    pub holes: Holes<'c>,
+    pub feeder: Feeder,
+    pub variables: Variables,
+    /// Extracted variables that every way to the present step has filled.
+    pub filled: Vec<usize>,
+    /// Names that become variables further down: the rest of `[variables]`, and what steps take out of answers.
+    pub later: Vec<String>,
+    /// Method and path of the present step, for error messages.
+    pub present: String,
+    /// Values made anew for the present step's request.
+    pub fresh: Vec<Fresh>,
+    pub fresh_bytes: usize,
+    pub secrets: Secrets,
+    /// The API key stands in what was read since this was last set to false.
+    pub has_api_key: bool,
+    /// The variables that it stands in.
+    pub with_api_key: Vec<usize>,
+}
+
+/// Where a text is put, which decides what characters it may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Site {
+    Path,
+    /// A value of a query or a form: all that is not unreserved is percent-encoded.
+    Form,
+    Header,
+    Json,
+    Text,
+}
+
+/// Cuts a text at its holes. The error is the reason.
+fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        let after = &rest[open + 2..];
+        let Some(close) = after.find("}}") else {
+            return Err("a hole is opened with {{ and not closed with }}".into());
+        };
+        if open > 0 {
+            pieces.push(Piece::Literal(&rest[..open]));
+        }
+        let whole = &rest[open..open + close + 4];
+        pieces.push(Piece::Hole(whole, after[..close].trim()));
+        rest = &after[close + 2..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest));
+    }
+    Ok(pieces)
+}
+
+impl Texts<'_> {
+    /// A user variable's text.
+    pub fn variable(&mut self, item: &Item<'_>) -> Result<Vec<variables::Part>, ScenarioError> {
+        let mut parts = Vec::new();
+        for piece in cut(item.text()?).map_err(|reason| item.error(reason))? {
+            parts.push(match piece {
+                Piece::Literal(text) => variables::Part::Value(Value::Literal(text.to_owned())),
+                Piece::Hole(whole, hole) => self.part_of_variable(&item.part(whole), hole)?,
+            });
+        }
+        Ok(parts)
+    }
+
+    fn part_of_variable(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+    ) -> Result<variables::Part, ScenarioError> {
+        let value = match (self.value(item, hole)?, self.variables.find(hole)) {
+            (Some(Value::Now(_)), _) => {
+                return Err(item.error(
+                    "a variable is computed once, before its user's first request; put {{now}} into the step",
+                ));
+            }
+            (Some(value), _) => value,
+            (None, Some(other)) => {
+                self.has_api_key |= self.with_api_key.contains(&other);
+                return Ok(variables::Part::Variable(other));
+            }
+            (None, None) if self.later.iter().any(|later| later == hole) => {
+                return Err(item.error(format!(
+                    "{{{{{hole}}}}} is not known yet here: a variable is made of those above it, before its user's first request; move it up, or put a value of extract into the step itself"
+                )));
+            }
+            (None, None) => Value::Literal(self.fixed_value(item, hole)?),
+        };
+        Ok(variables::Part::Value(value))
+    }
+
+    /// A step's text.
+    pub fn step(
+        &mut self,
+        item: &Item<'_>,
+        text: &str,
+        site: Site,
+    ) -> Result<Vec<Part>, ScenarioError> {
+        let mut parts = Vec::new();
+        let mut in_string = false;
+        for piece in cut(text).map_err(|reason| item.error(reason))? {
+            parts.push(match piece {
+                Piece::Literal(text) => {
+                    in_string ^= ends_other_side(text, in_string);
+                    match site {
+                        Site::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
+                        _ => Part::Literal(text.as_bytes().to_vec()),
+                    }
+                }
+                Piece::Hole(whole, hole) => {
+                    let bare = site == Site::Json && !in_string;
+                    self.hole(&item.part(whole), hole, site, bare)?
+                }
+            });
+        }
+        Ok(parts)
+    }
+
+    fn hole(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+        site: Site,
+        bare: bool,
+    ) -> Result<Part, ScenarioError> {
+        if let Some(value) = self.value(item, hole)? {
+            let encoding = self.check_values(item, hole, site, bare, &[&value])?;
+            return self.fresh(item, value, encoding);
+        }
+        if let Some(index) = self.variables.find(hole) {
+            self.has_api_key |= self.with_api_key.contains(&index);
+            let encoding = self.check_variable(item, index, site, bare)?;
+            let slot = self.variables.get(index).slot;
+            return Ok(Part::Value(Place::User(slot), encoding));
+        }
+        let text = self.fixed_value(item, hole)?;
+        if bare {
+            return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+        }
+        check_characters(item, hole, &text, site)?;
+        let encoding = encoding_of_own(site);
+        Ok(Part::Literal(encoding.text(&text).into_bytes()))
+    }
+
+    fn fresh(
+        &mut self,
+        item: &Item<'_>,
+        value: Value,
+        encoding: Encoding,
+    ) -> Result<Part, ScenarioError> {
+        if self.fresh.len() == FRESH_MAX {
+            return Err(item.error(format!("a step has at most {FRESH_MAX} such holes")));
+        }
+        let slot = Slot {
+            offset: self.fresh_bytes,
+            bytes_max: value.bytes_max(&self.feeder),
+            fixed: value.is_fixed(&self.feeder),
+        };
+        if slot.bytes_max > usize::from(u16::MAX) {
+            return Err(item.error("a hole's text is at most 65,535 bytes long"));
+        }
+        self.fresh_bytes += slot.stride();
+        self.fresh.push(Fresh { value, slot });
+        Ok(Part::Value(Place::Fresh(slot), encoding))
+    }
+
+    /// The value that a hole's words ask for, `None` when its first word is not one of ours.
+    fn value(&self, item: &Item<'_>, hole: &str) -> Result<Option<Value>, ScenarioError> {
+        let (word, rest) = hole.split_once(char::is_whitespace).unwrap_or((hole, ""));
+        let rest = rest.trim();
+        let value = match (word, rest) {
+            ("uuid", "") => Value::Uuid,
+            ("user", "") => Value::User,
+            ("now", "") => Value::Now(Clock::Timestamp),
+            ("now_ms", "") => Value::Now(Clock::UnixMs),
+            ("now_s", "") => Value::Now(Clock::UnixS),
+            ("sequence", "") => Value::Sequence(0),
+            ("sequence", first) => match first.parse::<u32>() {
+                Ok(first) => Value::Sequence(u64::from(first)),
+                Err(_) => {
+                    return Err(item.error(format!(
+                        "a sequence begins with a whole number, for example {{{{sequence 1000}}}}, not with {first}"
+                    )));
+                }
+            },
+            ("random", range) => Value::Integer(integers(range).ok_or_else(|| {
+                item.error(format!(
+                    "\"{range}\" is no range of whole numbers; write for example {{{{random 1..100}}}}"
+                ))
+            })?),
+            ("choice", options) => {
+                let options: Vec<String> =
+                    options.split('|').map(|text| text.trim().to_owned()).collect();
+                if options.len() < 2 {
+                    return Err(item.error(
+                        "a choice is made between several texts; write for example {{choice idle|active}}",
+                    ));
+                }
+                Value::Choice(options)
+            }
+            _ => {
+                let Some(column) = hole.strip_prefix("csv.") else {
+                    return match word {
+                        "uuid" | "user" | "now" | "now_ms" | "now_s" => Err(item.error(format!(
+                            "{{{{{word}}}}} takes nothing behind it, and has \"{rest}\""
+                        ))),
+                        _ => Ok(None),
+                    };
+                };
+                let columns = self.feeder.columns();
+                match columns.iter().position(|name| name == column) {
+                    Some(index) => Value::Column(index),
+                    None if columns.is_empty() => {
+                        return Err(item.error(
+                            "the scenario has no [csv] table; add [csv] with file = \"users.csv\"",
+                        ));
+                    }
+                    None => {
+                        let near = did_you_mean(column, columns.iter().map(String::as_str));
+                        let all = columns.join(", ");
+                        return Err(item.error(format!(
+                            "the CSV file has no column \"{column}\"{near} (columns: {all})"
+                        )));
+                    }
+                }
+            }
+        };
+        Ok(Some(value))
+    }
+
+    /// The value of a hole that is the same for all users: it is taken for a secret.
+    fn fixed_value(&mut self, item: &Item<'_>, hole: &str) -> Result<String, ScenarioError> {
+        let value = if hole == "api_key" {
+            self.has_api_key = true;
+            let env = self.holes.api_key_env;
+            self.holes.api_key.clone().ok_or_else(|| {
+                item.error(format!(
+                    "the API key is not known: set the environment variable {env}, or name another with --api-key-env"
+                ))
+            })?
+        } else if let Some(variable) = hole.strip_prefix("env.") {
+            (self.holes.env)(variable).ok_or_else(|| {
+                item.error(format!(
+                    "the environment variable {variable} is not set; before the command: export {variable}=..."
+                ))
+            })?
+        } else {
+            let known = self
+                .variables
+                .names()
+                .chain(WORDS)
+                .chain(["env.NAME", "csv.COLUMN"]);
+            let near = did_you_mean(hole, known);
+            return Err(item.error(format!(
+                "nothing is known of {{{{{hole}}}}}{near} (holes are variables of [variables], values of extract, {}, env.NAME and csv.COLUMN)",
+                WORDS.join(", ")
+            )));
+        };
+        self.secrets.add(&value);
+        Ok(value)
+    }
+
+    /// How a variable is written where it stands, if it may stand there.
+    fn check_variable(
+        &mut self,
+        item: &Item<'_>,
+        index: usize,
+        site: Site,
+        bare: bool,
+    ) -> Result<Encoding, ScenarioError> {
+        let name = self.variables.get(index).name.clone();
+        if let Some(demands) = self.variables.demands(index) {
+            demands.in_header |= site == Site::Header;
+            demands.bare_in_json |= bare;
+            if !self.filled.contains(&index) {
+                let cure = match site {
+                    Site::Header => {
+                        " (a header of [headers] that is not for this step: drop_headers)"
+                    }
+                    _ => "",
+                };
+                return Err(item.error(format!(
+                    "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before {}{cure}",
+                    self.present
+                )));
+            }
+            return Ok(foreign(site, bare));
+        }
+        let values: Vec<Value> = self.variables.values(index).into_iter().cloned().collect();
+        self.check_values(item, &name, site, bare, &values.iter().collect::<Vec<_>>())
+    }
+
+    /// How values are written where they stand, if they may stand there.
+    fn check_values(
+        &self,
+        item: &Item<'_>,
+        hole: &str,
+        site: Site,
+        bare: bool,
+        values: &[&Value],
+    ) -> Result<Encoding, ScenarioError> {
+        if bare && values.len() > 1 {
+            return Err(item.error(format!(
+                "{{{{{hole}}}}} has several parts, which need not make a number together; put quotes around it"
+            )));
+        }
+        let mut encoding = Encoding::AsIs;
+        for value in values {
+            if let Value::Column(column) = value {
+                for (row, field) in self.feeder.column(*column).enumerate() {
+                    let text = String::from_utf8_lossy(field);
+                    let fits = match site {
+                        Site::Header => text.chars().all(is_header_character),
+                        Site::Json if bare => {
+                            serde_json::from_str::<Json>(&text).is_ok_and(|json| json.is_number())
+                        }
+                        _ => true,
+                    };
+                    if !fits {
+                        let place = if bare {
+                            "JSON without quotes"
+                        } else {
+                            "a header"
+                        };
+                        return Err(item.error(format!(
+                            "{{{{{hole}}}}}: row {} of the CSV file has a value that cannot stand in {place}",
+                            row + 1
+                        )));
+                    }
+                }
+                encoding = foreign(site, bare);
+            } else if bare && !value.is_number() {
+                return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
+            } else if site == Site::Form && **value == Value::Now(Clock::Timestamp) {
+                // Its colons.
+                encoding = Encoding::Percent;
+            }
+            for literal in value.literals() {
+                check_characters(item, hole, literal, site)?;
+                let own = encoding_of_own(site);
+                if own.text(literal) != *literal {
+                    encoding = own;
+                }
+            }
+        }
+        Ok(encoding)
+    }
+}
+
+/// How a text of the scenario's author is written. In a path it may have a meaning (`/`), and stays.
+fn encoding_of_own(site: Site) -> Encoding {
+    match site {
+        Site::Form => Encoding::Percent,
+        Site::Json => Encoding::Json,
+        Site::Path | Site::Header | Site::Text => Encoding::AsIs,
+    }
+}
+
+/// How a text is written of which nothing is known.
+fn foreign(site: Site, bare: bool) -> Encoding {
+    match site {
+        Site::Path | Site::Form => Encoding::Percent,
+        Site::Json if !bare => Encoding::Json,
+        Site::Json | Site::Header | Site::Text => Encoding::AsIs,
+    }
+}
+
+fn integers(text: &str) -> Option<RangeInclusive<i64>> {
+    let (from, to) = text.split_once("..")?;
+    let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+    (from <= to).then_some(from..=to)
+}
+
+/// Whether a piece of JSON that begins inside or outside a string ends on the other side.
+fn ends_other_side(text: &str, began_inside: bool) -> bool {
+    let mut inside = began_inside;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if inside => _ = characters.next(),
+            '"' => inside = !inside,
+            _ => {}
+        }
+    }
+    inside != began_inside
+}
+
+/// Whether each text in a table or list closes the holes that it opens: joined as JSON, another's braces would do it.
+///
+/// # Errors
+/// With the place of the first that does not.
+pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
+    if let Ok(text) = item.text() {
+        cut(text).map_err(|reason| item.error(reason))?;
+    } else if let Ok(items) = item.list() {
+        items.iter().try_for_each(check_holes)?;
+    } else if let Ok(table) = item.table() {
+        for (name, span, item) in table.entries() {
+            cut(name).map_err(|reason| item.source.error(span, reason))?;
+            check_holes(&item)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a JSON text with holes is valid whatever is put into them.
+///
+/// In a string a hole is tried with letters that are no hexadecimal digits (it must not end an escape), outside with
+/// `null`, which is right only where a whole value stands (`-{{n}}` may become `--1`).
+///
+/// # Errors
+/// With the parser's reason, and its place where the text stands in the file as it is.
+pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
+    let mut sample = String::new();
+    let mut in_string = false;
+    for piece in cut(text).map_err(|reason| item.error(reason))? {
+        match piece {
+            Piece::Literal(text) => {
+                in_string ^= ends_other_side(text, in_string);
+                sample += text;
+            }
+            // As long as the hole, so that places stay what they are.
+            Piece::Hole(whole, _) => {
+                let probe = if in_string { "x" } else { "null" };
+                let fill = if in_string { 'x' } else { ' ' };
+                sample += probe;
+                sample.extend(std::iter::repeat_n(fill, whole.len() - probe.len()));
+            }
+        }
+    }
+    let Err(error) = serde_json::from_str::<Json>(&sample) else {
+        return Ok(());
+    };
+    let reason = error.to_string();
+    let mut place = item.part(text);
+    if place.span.len() != text.len() {
+        return Err(item.error(format!("not JSON: {reason}")));
+    }
+    let lines_before = sample.split_inclusive('\n').take(error.line() - 1);
+    let line_start: usize = lines_before.map(str::len).sum();
+    place.span.start += line_start + error.column().saturating_sub(1);
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    Err(place.error(format!("not JSON: {reason}")))
+}
+
+/// What is put into a hole must not break what is around it. The value is not repeated: it may be a secret.
+fn check_characters(
+    item: &Item<'_>,
+    name: &str,
+    value: &str,
+    site: Site,
+) -> Result<(), ScenarioError> {
+    let (wrong, cure) = match site {
+        Site::Path => match not_for_a_path(value) {
+            Some((wrong, encoded)) => {
+                (wrong, format!("a path cannot have; write {encoded} for it"))
+            }
+            None => return Ok(()),
+        },
+        Site::Header => match value.chars().find(|&c| !is_header_character(c)) {
+            Some(wrong) => (wrong, "a header cannot have".to_owned()),
+            None => return Ok(()),
+        },
+        Site::Json | Site::Text | Site::Form => return Ok(()),
+    };
+    Err(item.error(format!(
+        "{{{{{name}}}}} brings the character {wrong:?}, which {cure}"
+    )))
+}
+
+/// The first character that cannot stand in a path as it is, and what stands for it.
+pub(super) fn not_for_a_path(text: &str) -> Option<(char, String)> {
+    let is_hex = |at: usize| {
+        let byte = text.as_bytes().get(at);
+        byte.is_some_and(u8::is_ascii_hexdigit)
+    };
+    let mut characters = text.char_indices();
+    let (_, wrong) = characters.find(|&(at, character)| match character {
+        '%' => !is_hex(at + 1) || !is_hex(at + 2),
+        _ => !is_path_character(character),
+    })?;
+    Some((wrong, Encoding::Percent.text(&wrong.to_string())))
+}
+
+/// A character of a request target (RFC 3986 sections 3.3 and 3.4).
+fn is_path_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%[]".contains(character)
+}
+
+/// A character of a field value (RFC 9110 section 5.5).
+pub(super) fn is_header_character(character: char) -> bool {
+    character == '\t' || (character >= ' ' && character != '\x7f')
+}
+
+/// Whether a name can be a variable's. The error is the reason.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if WORDS.contains(&name) {
+        return Err(format!(
+            "{{{{{name}}}}} has a meaning of its own; call the variable for example my_{name}"
+        ));
+    }
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Err(format!(
+            "\"{name}\" cannot be a variable's name: it consists of letters, digits and _"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What users do. Pure: text in, model out.
+//!
+//! Reading order: [`model`] (steps, tasks, waits), [`expect`] (what an answer must be), [`mod@format`] (TOML text -> model), then
+//! what the model is made of: [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`secrets`] and [`members`].
+//! [`builtin`] holds the scenarios that come with the program.
+
+pub mod builtin;
+pub mod expect;
+pub mod feeder;
+pub mod format;
+pub mod members;
+pub mod model;
+pub mod pointer;
+pub mod secrets;
+pub mod value;
+pub mod variables;
+pub mod wait;

@@ -1,0 +1,226 @@
+//! What belongs to one user for all its life, and where it lies: one flat stride of bytes per user.
+//!
+//! A variable is either computed once, when the user is spawned, or taken out of an answer by a step.
+
+use crate::http::request::Slot;
+
+use super::feeder::Feeder;
+use super::value::{Origin, Value};
+
+/// All user variables of a scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    variables: Vec<Variable>,
+    stride: usize,
+}
+
+/// A user variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// What holes call it.
+    pub name: String,
+    /// Where it lies in a user's bytes.
+    pub slot: Slot,
+    /// Where its text comes from.
+    pub source: Source,
+}
+
+/// Where a variable's text comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Computed: the parts one after the other.
+    Parts(Vec<Part>),
+    /// Out of an answer; empty before.
+    Extracted(Demands),
+}
+
+/// A part of a computed variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Of its own.
+    Value(Value),
+    /// Another variable's text, which has been computed before.
+    Variable(usize),
+}
+
+/// What the places where an extracted value is put ask of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// Stands in a header: no control characters (RFC 9110 section 5.5).
+    pub in_header: bool,
+    /// Stands in JSON without quotes: a number, `true`, `false` or `null`.
+    pub bare_in_json: bool,
+}
+
+impl Variables {
+    /// Adds a computed variable behind the others.
+    pub fn add(&mut self, name: &str, parts: Vec<Part>, feeder: &Feeder) {
+        let sizes = parts.iter().map(|part| match part {
+            Part::Value(value) => (value.bytes_max(feeder), value.is_fixed(feeder)),
+            Part::Variable(other) => {
+                let slot = self.variables[*other].slot;
+                (slot.bytes_max, slot.fixed)
+            }
+        });
+        let (bytes_max, fixed) =
+            sizes.fold((0, true), |sum, part| (sum.0 + part.0, sum.1 && part.1));
+        self.push(name, bytes_max, fixed, Source::Parts(parts));
+    }
+
+    /// Adds a variable that a step takes out of an answer; returns its index.
+    pub fn add_extracted(&mut self, name: &str, bytes_max: usize) -> usize {
+        self.push(
+            name,
+            bytes_max,
+            false,
+            Source::Extracted(Demands::default()),
+        );
+        self.variables.len() - 1
+    }
+
+    fn push(&mut self, name: &str, bytes_max: usize, fixed: bool, source: Source) {
+        let slot = Slot {
+            offset: self.stride,
+            bytes_max,
+            fixed,
+        };
+        self.stride += slot.stride();
+        self.variables.push(Variable {
+            name: name.to_owned(),
+            slot,
+            source,
+        });
+    }
+
+    /// A variable by its name, and its index.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let named = |variable: &Variable| variable.name == name;
+        self.variables.iter().position(named)
+    }
+
+    /// A variable by its index.
+    pub fn get(&self, index: usize) -> &Variable {
+        &self.variables[index]
+    }
+
+    /// The demands on an extracted variable, to be added to; `None` for a computed one.
+    pub fn demands(&mut self, index: usize) -> Option<&mut Demands> {
+        match &mut self.variables[index].source {
+            Source::Extracted(demands) => Some(demands),
+            Source::Parts(_) => None,
+        }
+    }
+
+    /// The values that a variable's text is made of, those of other variables in it included. None for an extracted one.
+    pub fn values(&self, index: usize) -> Vec<&Value> {
+        match &self.variables[index].source {
+            Source::Extracted(_) => Vec::new(),
+            Source::Parts(parts) => parts
+                .iter()
+                .flat_map(|part| match part {
+                    Part::Value(value) => vec![value],
+                    Part::Variable(other) => self.values(*other),
+                })
+                .collect(),
+        }
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|variable| variable.name.as_str())
+    }
+
+    /// Where the values out of answers lie.
+    pub fn extracted(&self) -> impl Iterator<Item = Slot> {
+        let extracted = |variable: &&Variable| matches!(variable.source, Source::Extracted(_));
+        self.variables
+            .iter()
+            .filter(extracted)
+            .map(|variable| variable.slot)
+    }
+
+    /// Puts `<name>` where values out of answers will be, as far as there is room.
+    pub fn show_extracted(&self, values: &mut [u8]) {
+        for variable in &self.variables {
+            if matches!(variable.source, Source::Extracted(_)) {
+                let shown = format!("<{}>", variable.name);
+                let length = shown.len().min(variable.slot.bytes_max);
+                variable.slot.store(&shown.as_bytes()[..length], values);
+            }
+        }
+    }
+
+    /// Bytes per user.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Computes a user's variables, once, when it is spawned.
+    pub fn fill(&self, origin: &Origin<'_>, values: &mut [u8]) {
+        let mut text = vec![0; self.stride];
+        let mut holes = 0;
+        for variable in &self.variables {
+            let mut at = 0;
+            if let Source::Parts(parts) = &variable.source {
+                for part in parts {
+                    at += match part {
+                        Part::Value(value) => {
+                            holes += usize::from(!matches!(value, Value::Literal(_)));
+                            value.write(holes, origin, &mut text[at..])
+                        }
+                        Part::Variable(other) => {
+                            let other = self.variables[*other].slot.text(values);
+                            text[at..at + other.len()].copy_from_slice(other);
+                            other.len()
+                        }
+                    };
+                }
+            }
+            variable.slot.store(&text[..at], values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::random::{Keyed, Stream};
+
+    #[test]
+    fn every_user_has_its_own_values_and_always_the_same() {
+        let feeder = Feeder::default();
+        let mut variables = Variables::default();
+        let literal = |text: &str| Part::Value(Value::Literal(text.into()));
+        let uuid = || Part::Value(Value::Uuid);
+        variables.add("id", vec![literal("agent-"), uuid()], &feeder);
+        variables.add("n", vec![Part::Value(Value::User)], &feeder);
+        variables.add("other", vec![uuid()], &feeder);
+        variables.add("name", vec![literal("<"), Part::Variable(0)], &feeder);
+        variables.add_extracted("token", 10);
+        let fill = |user| {
+            let mut values = vec![0xff; variables.stride()];
+            let origin = Origin {
+                random: Keyed::new(7),
+                user,
+                stream: Stream::Variable,
+                text: 0,
+                users: 1,
+                wall_ns: 0,
+                feeder: &feeder,
+            };
+            variables.fill(&origin, &mut values);
+            ["id", "n", "other", "name", "token"].map(|name| {
+                let slot = variables.get(variables.find(name).expect("added")).slot;
+                slot.text(&values).to_vec()
+            })
+        };
+        let [id, n, other, name, token] = fill(123_456);
+        assert!(id.starts_with(b"agent-") && id.len() == 42);
+        assert_eq!(n, b"123456");
+        assert_ne!(id[6..], other[..]);
+        assert_eq!(name, [b"<", &id[..]].concat());
+        assert_eq!(token, b"");
+        assert_eq!(fill(123_456)[0], id);
+        assert_ne!(fill(123_457)[0], id);
+    }
+}

@@ -1,0 +1,56 @@
+//! Text of others as it may be shown on a terminal: what the terminal would obey is escaped.
+
+/// A text that may repeat what somebody else has written: what a terminal would obey is shown as its escape.
+pub fn in_one_line(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+/// The same for a text that has lines of its own.
+pub fn in_lines(text: &str) -> String {
+    escaped(text, |character| matches!(character, '\n' | '\t'))
+}
+
+fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_obeyed(character) && !is_kept(character) {
+            true => safe.extend(character.escape_default()),
+            false => safe.push(character),
+        }
+    }
+    safe
+}
+
+/// Characters that move, colour, end or turn round what a terminal shows: C0, DEL and C1 controls, line and paragraph
+/// separators, and the marks of Unicode's bidirectional algorithm.
+fn is_obeyed(character: char) -> bool {
+    let turns_round = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || turns_round
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let wild = "a\x1b[2J\u{9b}31m\x7f\u{202e}\r\n\tb";
+        let line = in_one_line(wild);
+        assert_eq!(line, r"a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\r\n\tb");
+        assert_eq!(in_lines(wild), line.replace(r"\n\t", "\n\t"));
+        for code in 0..0x3000 {
+            let Some(character) = char::from_u32(code) else {
+                continue;
+            };
+            let shown = in_lines(&character.to_string());
+            let is_plain = shown
+                .chars()
+                .all(|c| matches!(c, '\n' | '\t') || !c.is_control());
+            assert!(is_plain, "{code:x}");
+        }
+        assert_eq!(in_one_line("caf\u{e9} \u{1f600}"), "caf\u{e9} \u{1f600}");
+    }
+}
