@@ -154,7 +154,7 @@ fn table() {
     for shards in [1, 2, 4, 8, 16, 32, 64] {
         let scenario = canned_driver::scenario("workflow", WAIT);
         let plan = Plan {
-            load: Closed::at_rate(USERS_IN_ALL, USERS_PER_SECOND),
+            load: Closed::at_rate(USERS_IN_ALL, USERS_PER_SECOND).into(),
             run_time_ns: Some(6 * SECOND_NS),
             ..canned_driver::plan(scenario, USERS_IN_ALL, shards)
         };

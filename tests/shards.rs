@@ -58,9 +58,9 @@ fn users_are_divided_so_that_each_belongs_to_one_shard_and_none_has_two_more_tha
         assert_eq!(of_shard.iter().sum::<usize>() as u64, USERS);
         let mut came = HashSet::new();
         for (shard, &users) in of_shard.iter().enumerate() {
-            let mut changes = plan.load.changes(plan.deal(), shard);
+            let mut changes = plan.load.users().changes(plan.deal(), shard);
             let mut count = 0;
-            while let Some(change) = changes.peek(&plan.load) {
+            while let Some(change) = changes.peek(plan.load.users()) {
                 assert!(came.insert(change.user), "user {} comes twice", change.user);
                 changes.advance();
                 count += 1;

@@ -99,7 +99,7 @@ fn generator(prepared: &Prepared, ran: &Run) -> Generator {
         overflows: ran.overflows,
         requests,
         waited_in_line: ran.waited_in_line,
-        is_search: prepared.plan.is_steered(),
+        is_search: prepared.plan.load.is_steered(),
         arrivals: due_arrivals(&prepared.plan, ran),
         cores_shared: prepared.cores_shared,
         client_limits,
@@ -138,7 +138,7 @@ fn due_arrivals(plan: &Plan, ran: &Run) -> DueArrivals {
         waited: counts.waited,
         rate: counts.due as f64 / seconds(ran.load_ns).max(1e-9),
         iteration_s: ran.watched.iteration_s(),
-        users_max: plan.users_max(),
+        users_max: plan.load.users_max(),
         users_left: ran.users_left,
     }
 }
@@ -151,7 +151,7 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
         Ended::Order => "criterion",
         Ended::Time => "time",
         Ended::NobodyLeft
-            if prepared.plan.load.iterations.is_some() && carried.ran.users_left == 0 =>
+            if prepared.plan.load.users().iterations.is_some() && carried.ran.users_left == 0 =>
         {
             "iterations"
         }
@@ -170,7 +170,7 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
         addresses: plan.addresses.iter().map(socket::shown).collect(),
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
-        users: plan.users_max(),
+        users: plan.load.users_max(),
         users_came: ran.users_came,
         spawn_rate: wishes.spawn_rate,
         run_time_s: plan.run_time_ns.map(seconds),
@@ -198,9 +198,9 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
 
 fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
     let plan = &prepared.plan;
-    let open = plan.open.as_ref().zip(ran.arrivals);
+    let open = plan.load.arrivals().zip(ran.arrivals);
     let stages = match (&wishes.stages[..], wishes.users, wishes.spawn_rate) {
-        _ if open.is_some() || plan.is_steered() => Vec::new(),
+        _ if open.is_some() || plan.load.is_steered() => Vec::new(),
         ([], None, None) => plan.scenario.load.points(),
         (given, _, _) => given.to_vec(),
     };
@@ -241,7 +241,7 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
             },
         }),
         wait: plan.scenario.wait.to_string(),
-        iterations: plan.load.iterations,
+        iterations: plan.load.users().iterations,
     }
 }
 

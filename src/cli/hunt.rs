@@ -138,9 +138,13 @@ impl<'p> Hunt<'p> {
             true => SECOND_NS,
             false => ((change / self.course.spawn_rate).ceil() as u64).max(1) * SECOND_NS,
         };
-        let is_set = match &self.plan.open {
+        let is_set = match self.plan.load.arrivals() {
             Some(open) => open.steer(begin_ns, ramp_ns, level),
-            None => self.plan.load.steer(begin_ns, ramp_ns, level as u64),
+            None => self
+                .plan
+                .load
+                .users()
+                .steer(begin_ns, ramp_ns, level as u64),
         };
         self.set = level;
         let from_ns = (begin_ns + ramp_ns + self.course.settle_ns).next_multiple_of(SECOND_NS);
@@ -211,7 +215,7 @@ impl<'p> Hunt<'p> {
         let Next::Measure(next) = self.next() else {
             return true;
         };
-        match &self.plan.open {
+        match self.plan.load.arrivals() {
             Some(open) if !was_good => {
                 self.stage = Stage::Recovering {
                     next,

@@ -22,7 +22,7 @@ use super::args::RunArgs;
 use super::cores::{cores_within, share_out};
 use super::signals::{Announce, Signals};
 use super::target::Target;
-use super::wishes::{Load, Wishes};
+use super::wishes::{TimedLoad, Wishes};
 use super::{cannot, note};
 
 /// Descriptors beside the connections: rings, files, standard streams.
@@ -83,12 +83,14 @@ pub(super) struct Carried {
 
 impl Prepared {
     /// Starts the stand-in when there is one, tries the target, checks the limits.
-    pub fn new(args: &RunArgs, wishes: &Wishes<'_>, somewhere: Target, load: Load) -> Result<Self> {
+    pub fn new(
+        args: &RunArgs,
+        wishes: &Wishes<'_>,
+        somewhere: Target,
+        load: TimedLoad,
+    ) -> Result<Self> {
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
-        let users = match &load.open {
-            Some(open) => open.users_max,
-            None => load.closed.users_at_once(),
-        };
+        let users = load.load.users_max();
         let connections = wishes.connections(users);
         let users = usize::try_from(users).unwrap_or(usize::MAX);
         let quota = machine::cpu_quota_cores();
@@ -123,8 +125,7 @@ impl Prepared {
         let plan = Plan {
             scenario: wishes.compile(&target)?,
             run_time_ns: load.run_time_ns,
-            load: load.closed,
-            open: load.open,
+            load: load.load,
             // On a core that it shares with the target, a generator that spins takes the target's time.
             spins: wishes.spins && !cores.shared,
             timeout_ns: wishes.timeout.as_nanos() as u64,

@@ -7,7 +7,7 @@ use crate::analysis::windows::{Case, Referee, settled};
 use crate::record::schema::{Record, RuleRecord};
 use crate::scenario::model::{RuleText, Scenario};
 
-use super::wishes::{Load, Wishes};
+use super::wishes::{TimedLoad, Wishes};
 
 /// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
 pub(super) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
@@ -43,12 +43,13 @@ pub(super) fn step_names(scenario: &Scenario) -> Vec<StepName> {
 }
 
 /// Judges the run, by what it was asked to judge.
-pub(super) fn referee(wishes: &Wishes<'_>, scenario: &Scenario, load: &Load) -> Result<Referee> {
+pub(super) fn referee(
+    wishes: &Wishes<'_>,
+    scenario: &Scenario,
+    load: &TimedLoad,
+) -> Result<Referee> {
     let rules = wishes.rules(scenario)?;
-    let levels = match &load.open {
-        Some(open) => open.levels(),
-        None => load.closed.levels(),
-    };
+    let levels = load.load.levels();
     let settle_ns = wishes.settle.map(|settle| settle.as_nanos() as u64);
     let stretches = settled(&levels, load.run_time_ns, settle_ns);
     if stretches.is_empty() && wishes.has_rules() {

@@ -83,7 +83,7 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         return;
     }
     let plan = &prepared.plan;
-    let until = match (plan.run_time_ns, plan.load.iterations) {
+    let until = match (plan.run_time_ns, plan.load.users().iterations) {
         (Some(ns), None) => format!("for {}", duration::show(Duration::from_nanos(ns))),
         (Some(ns), Some(all)) => {
             let time = duration::show(Duration::from_nanos(ns));
@@ -92,8 +92,8 @@ fn announce(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
         (None, Some(all)) => format!("for {}", counted(all, "iteration")),
         (None, None) => "until Ctrl-C".to_owned(),
     };
-    let load = match &plan.open {
-        None => closed(&plan.load, wishes.spawn_rate),
+    let load = match plan.load.arrivals() {
+        None => closed(plan.load.users(), wishes.spawn_rate),
         Some(open) => format!(
             "{} iterations/s{} by {}",
             three_digits(open.rate_max),
@@ -136,13 +136,13 @@ fn closed(load: &Closed, spawn_rate: Option<f64>) -> String {
 
 /// A run that ends before all of its users have come says so beforehand.
 fn unfinished_ramp(plan: &Plan) -> Option<String> {
-    let (end_ns, users) = (plan.run_time_ns?, plan.load.users_at_once());
-    let come = plan.load.users_at(end_ns);
-    let is_cut = plan.load.settled_ns() >= end_ns && come < users && plan.open.is_none();
+    let (end_ns, users) = (plan.run_time_ns?, plan.load.users().users_at_once());
+    let come = plan.load.users().users_at(end_ns);
+    let is_cut = plan.load.users().settled_ns() >= end_ns && come < users && !plan.load.is_open();
     is_cut.then(|| {
         format!(
             "note: the run ends before the ramp, which takes {}: {} of {} will be there at its end",
-            duration::show(Duration::from_nanos(plan.load.settled_ns())),
+            duration::show(Duration::from_nanos(plan.load.users().settled_ns())),
             grouped(come),
             counted(users, "user"),
         )
@@ -183,8 +183,8 @@ pub(super) fn notes(args: &RunArgs, wishes: &Wishes<'_>, prepared: &Prepared) {
     }
     let plan = &prepared.plan;
     // Who comes to a seat that another user has left takes a row of its own.
-    let takes_seats_again = plan.retakes_seats() || plan.load.may_shrink();
-    let rows_left = plan.scenario.feeder.rows_left(plan.users_max());
+    let takes_seats_again = plan.retakes_seats() || plan.load.users().may_shrink();
+    let rows_left = plan.scenario.feeder.rows_left(plan.load.users_max());
     if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
         note(format_args!("note: {}", rows_left_shown(&left)));
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::breaking_point::{Growth, Search};
 use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
 use crate::engine::Order;
+use crate::load::Load;
 use crate::load::closed::Closed;
 use crate::load::open::Open;
 use crate::record::schema::{LevelRecord, Record};
@@ -23,7 +24,7 @@ use super::evidence;
 use super::hunt::{Course, Hunt};
 use super::prepare::{Prepared, check_files, compile_first};
 use super::run::{Progress, notes, report};
-use super::wishes::{Load, Wishes, per_second, time};
+use super::wishes::{TimedLoad, Wishes, per_second, time};
 use super::{Exit, note, rules};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -216,12 +217,11 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
     })
 }
 
-fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Load> {
+fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<TimedLoad> {
     let run_time_ns = wishes.run_time.map(|time| time.as_nanos() as u64);
     if !course.is_open {
-        return Ok(Load {
-            closed: Closed::steered(course.search.to as u64),
-            open: None,
+        return Ok(TimedLoad {
+            load: Load::Closed(Closed::steered(course.search.to as u64)),
             run_time_ns,
         });
     }
@@ -231,9 +231,11 @@ fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Loa
         None => wishes.users_allowed((ready * USERS_PER_READY).max(USERS_MIN))?,
     };
     let open = Open::steered(course.search.to, wishes.arrivals, ready, users_max);
-    Ok(Load {
-        closed: wishes.ready_users(ready),
-        open: Some(open),
+    Ok(TimedLoad {
+        load: Load::Open {
+            ready: wishes.ready_users(ready),
+            arrivals: open,
+        },
         run_time_ns,
     })
 }
@@ -266,7 +268,7 @@ fn resume(
     args: &SearchArgs,
     wishes: &Wishes<'_>,
     course: &Course,
-    load: &Load,
+    load: &TimedLoad,
     scenario: &Scenario,
 ) -> Result<Vec<LevelRecord>> {
     let Some(path) = &args.resume else {
@@ -283,14 +285,11 @@ fn resume(
     let run = record.run;
     let seconds = |s: f64| duration::show(Duration::from_secs_f64(s));
     let in_ns = |ns: u64| duration::show(Duration::from_nanos(ns));
-    let users_max = match &load.open {
-        Some(open) => open.users_max,
-        None => load.closed.users_at_once(),
-    };
+    let users_max = load.load.users_max();
     let connections = evidence::connections_shown(wishes.connections(users_max));
     let arrivals = load
-        .open
-        .as_ref()
+        .load
+        .arrivals()
         .map(|open| evidence::arrivals_shown(open.arrivals));
     for (what, flag, then, now) in [
         ("scenario", "", run.scenario, scenario.name.clone()),

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
+use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
 use crate::mock::Mock;
@@ -36,12 +37,9 @@ const READY_MAX: u64 = 100_000;
 /// Users that may come in all, for each that is got ready, when the server turns out to be slower.
 const USERS_PER_READY: u64 = 10;
 
-/// What is started when.
-pub(super) struct Load {
-    /// Users; of an open load those that are ready before the first arrival.
-    pub closed: Closed,
-    /// Arrivals.
-    pub open: Option<Open>,
+/// A load, and how long it lasts.
+pub(super) struct TimedLoad {
+    pub load: Load,
     /// Until when, counted from the start, or from the first arrival.
     pub run_time_ns: Option<u64>,
 }
@@ -224,12 +222,11 @@ impl<'a> Wishes<'a> {
     }
 
     /// What is started when, and until when.
-    pub fn load(&self, scenario: &Scenario) -> Result<Load> {
+    pub fn load(&self, scenario: &Scenario) -> Result<TimedLoad> {
         let run_time_ns = self.run_time_ns(scenario)?;
         if !self.is_open {
-            return Ok(Load {
-                closed: self.closed(scenario)?,
-                open: None,
+            return Ok(TimedLoad {
+                load: Load::Closed(self.closed(scenario)?),
                 run_time_ns,
             });
         }
@@ -245,15 +242,11 @@ impl<'a> Wishes<'a> {
             bail!("--stage: no stage has a rate; give for example --rate 100 --stage 500:5m");
         }
         let (ready, users_max) = self.open_users(scenario, rate_max)?;
-        Ok(Load {
-            closed: self.ready_users(ready),
-            open: Some(Open::new(
-                rate,
-                &self.rate_stages,
-                self.arrivals,
-                ready,
-                users_max,
-            )),
+        Ok(TimedLoad {
+            load: Load::Open {
+                ready: self.ready_users(ready),
+                arrivals: Open::new(rate, &self.rate_stages, self.arrivals, ready, users_max),
+            },
             run_time_ns,
         })
     }

@@ -267,7 +267,7 @@ pub fn run_on<D: Driver>(
             }
         }
         let started_at = SystemTime::now();
-        let load_from_ns = || match plan.open {
+        let load_from_ns = || match plan.load.arrivals() {
             None => Some(0),
             Some(_) => control.arrivals_after_ns(),
         };
@@ -275,7 +275,7 @@ pub fn run_on<D: Driver>(
         let mut watch = Watch {
             watched: Watched::default(),
             hindrances: Hindrances::start(),
-            is_search: plan.is_steered(),
+            is_search: plan.load.is_steered(),
             started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,

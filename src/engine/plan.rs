@@ -2,9 +2,8 @@
 
 use socket2::SockAddr;
 
-use crate::load::closed::Closed;
+use crate::load::Load;
 use crate::load::deal::Deal;
-use crate::load::open::Open;
 use crate::scenario::model::{OnFailure, Scenario};
 use crate::scenario::wait::Wait;
 
@@ -18,10 +17,8 @@ const DRAIN_TIMES_SLOWEST: u64 = 3;
 pub struct Plan {
     /// What each user does.
     pub scenario: Scenario,
-    /// How many users, and when.
-    pub load: Closed,
-    /// When iterations begin, if that is not the users' own affair.
-    pub open: Option<Open>,
+    /// How much, and when.
+    pub load: Load,
     /// When the run ends, counted from its start; `None` when only iterations bound it.
     pub run_time_ns: Option<u64>,
     /// Time limit of a request.
@@ -77,35 +74,25 @@ impl Connections {
 }
 
 impl Plan {
-    /// How many users there can be at once.
-    pub fn users_max(&self) -> u64 {
-        match &self.open {
-            Some(open) => open.users_max,
-            None => self.load.users_at_once(),
-        }
-    }
-
-    /// Its load is decided while it runs.
-    pub fn is_steered(&self) -> bool {
-        self.load.is_steered() || self.open.as_ref().is_some_and(Open::is_steered)
-    }
-
     /// More is to be kept of each user than where it is: passes to count, a pace or a deadline to keep, or lives in a seat.
     pub fn keeps_tallies(&self) -> bool {
         let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
-        let seats_change = self.load.may_shrink() || self.retakes_seats();
-        is_paced || self.scenario.has_deadlines || self.load.iterations.is_some() || seats_change
+        let seats_change = self.load.users().may_shrink() || self.retakes_seats();
+        is_paced
+            || self.scenario.has_deadlines
+            || self.load.users().iterations.is_some()
+            || seats_change
     }
 
     /// Another user takes the seat of one that has left because a step had failed: the rate of an open load is to hold.
     pub fn retakes_seats(&self) -> bool {
         let mut steps = self.scenario.steps.iter();
-        self.open.is_some() && steps.any(|step| step.on_failure == OnFailure::Stop)
+        self.load.is_open() && steps.any(|step| step.on_failure == OnFailure::Stop)
     }
 
     /// How users and connections are dealt to the shards.
     pub fn deal(&self) -> Deal {
-        let users = self.users_max();
+        let users = self.load.users_max();
         let connections = self.connections.shared();
         let connections = connections.map_or(users, |count| count as u64);
         Deal::new(users, connections, self.shards)

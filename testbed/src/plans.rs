@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 
 use opsurge::engine::plan::{Connections, Plan};
-use opsurge::load::closed::Closed;
+use opsurge::load::Load;
 use opsurge::scenario::model::Scenario;
 
 /// One shard without an end, a connection per user, a time limit of 30 s, seed 7. The address is for drivers that do not
 /// connect to it.
-pub fn plan(scenario: Scenario, load: Closed) -> Plan {
+pub fn plan(scenario: Scenario, load: impl Into<Load>) -> Plan {
     Plan {
         scenario,
-        load,
-        open: None,
+        load: load.into(),
         spins: false,
         run_time_ns: None,
         timeout_ns: 30_000_000_000,

@@ -14,6 +14,7 @@ use opsurge::cli::hunt::{Course, Hunt};
 use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
+use opsurge::load::Load;
 use opsurge::load::closed::Closed;
 use opsurge::load::open::{Arrivals, Open};
 use opsurge::metrics::interval::Interval;
@@ -41,7 +42,7 @@ fn workers(count: usize, service_ns: u64) -> impl FnMut(&Seen) -> u64 {
     }
 }
 
-fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Plan {
+fn plan(text: &str, wait: Option<&str>, users: Closed, arrivals: Option<Open>) -> Plan {
     let zero = Wait::parse("0").expect("a wait");
     let context = Context {
         wait: wait.map(|wait| Wait::parse(wait).expect("a wait")),
@@ -49,13 +50,8 @@ fn plan(text: &str, wait: Option<&str>, load: Closed, open: Option<Open>) -> Pla
         api_key: Some("key-for-tests".into()),
         ..Context::plain("sim")
     };
-    Plan {
-        open,
-        ..plans::plan(
-            compile("test.toml", text, &context).expect("it is valid"),
-            load,
-        )
-    }
+    let scenario = compile("test.toml", text, &context).expect("it is valid");
+    plans::plan(scenario, Load::new(users, arrivals))
 }
 
 fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
@@ -74,7 +70,7 @@ fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
         .map(|text| Rule::parse(text, Purpose::Stop, &steps));
     Course {
         search,
-        is_open: plan.open.is_some(),
+        is_open: plan.load.is_open(),
         rules: rules.map(|rule| rule.expect("a rule")).collect(),
         spawn_rate: 100.0,
         settle_ns: 5 * SECOND_NS,
@@ -95,7 +91,7 @@ fn hunt(
     let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, known)));
     if hunt.lock().expect("one thread").begin() {
         let (of_shard, ending) = (hunt.clone(), control.clone());
-        let is_open = plan.open.is_some();
+        let is_open = plan.load.is_open();
         let mut begin_ns = 0;
         let steps = plan.scenario.metrics.len();
         let on_interval = Box::new(move |handover: Handover, recorder: &mut _| {

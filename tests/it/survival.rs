@@ -183,9 +183,8 @@ impl Story {
         Self {
             plan: Plan {
                 scenario: scenario(&mut dice),
-                load: closed,
                 spins: open.is_some() && dice.hits(0.5),
-                open,
+                load: opsurge::load::Load::new(closed, open),
                 run_time_ns,
                 timeout_ns: dice.pick(&[50 * MS, 400 * MS, 2 * SECOND_NS, 7 * SECOND_NS]),
                 drain_ns: dice.pick(&[None, None, Some(0), Some(SECOND_NS)]),
@@ -493,7 +492,7 @@ fn check_time(story: &Story, outcomes: &Outcomes) {
             arrivals.started + arrivals.never_begun + arrivals.dropped
         );
     }
-    if let Some(all) = plan.load.iterations {
+    if let Some(all) = plan.load.users().iterations {
         let scenario = &plan.scenario;
         let firsts: Vec<usize> = scenario
             .tasks

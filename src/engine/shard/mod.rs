@@ -230,8 +230,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Sizes everything that the run will need.
     pub fn new(plan: &'p Plan, index: usize, driver: D) -> Self {
         let users_max = plan.users_of_shard(index);
-        let mut changes = plan.load.changes(plan.deal(), index);
-        let next_change = changes.peek(&plan.load);
+        let mut changes = plan.load.users().changes(plan.deal(), index);
+        let next_change = changes.peek(plan.load.users());
         let scenario = &plan.scenario;
         let slots = plan.slots_of_shard(index);
         let pool = match plan.connections {
@@ -259,8 +259,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             changes,
             next_change,
             arrivals: plan
-                .open
-                .as_ref()
+                .load
+                .arrivals()
                 .map(|open| ArrivalsOf::new(open, plan, index)),
             timers: Timers::new(users_max + 2 * slots),
             recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
@@ -385,7 +385,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         let now_ns = self.progress.now_ns;
         let all_came = self.next_change.is_none() && arrivals.preparing == 0;
-        let came_by_ns = self.progress.start_ns + self.plan.load.settled_ns();
+        let came_by_ns = self.progress.start_ns + self.plan.load.users().settled_ns();
         let is_ready = all_came || now_ns >= came_by_ns + PREPARE_NS_MAX;
         if is_ready && !arrivals.said_ready {
             arrivals.said_ready = true;

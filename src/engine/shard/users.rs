@@ -19,8 +19,8 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     pub(super) fn change_due(&mut self) {
         // What is decided while the load runs may be there now.
-        if self.next_change.is_none() && self.plan.load.is_steered() {
-            self.next_change = self.changes.peek(&self.plan.load);
+        if self.next_change.is_none() && self.plan.load.users().is_steered() {
+            self.next_change = self.changes.peek(self.plan.load.users());
         }
         for _ in 0..WOKEN_MAX {
             match (self.next_change, self.next_change_ns()) {
@@ -31,7 +31,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                         false => self.on_going(id),
                     }
                     self.changes.advance();
-                    self.next_change = self.changes.peek(&self.plan.load);
+                    self.next_change = self.changes.peek(self.plan.load.users());
                 }
                 _ => break,
             }
@@ -40,7 +40,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     pub(super) fn next_arrival_ns(&self) -> Option<u64> {
         let arrivals = self.arrivals.as_ref()?;
-        let open = self.plan.open.as_ref()?;
+        let open = self.plan.load.arrivals()?;
         let from_ns = arrivals.from_ns.filter(|_| !self.progress.draining)?;
         Some(from_ns + arrivals.schedule.peek(open)?)
     }
@@ -48,7 +48,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Arrivals of an open load go to users that rest, else into the line.
     pub(super) fn arrive_due(&mut self, until_ns: u64, count_max: usize) {
         for _ in 0..count_max {
-            match (self.next_arrival_ns(), &self.plan.open, &mut self.arrivals) {
+            match (
+                self.next_arrival_ns(),
+                self.plan.load.arrivals(),
+                &mut self.arrivals,
+            ) {
                 (Some(due_ns), Some(open), Some(arrivals)) if due_ns <= until_ns => {
                     arrivals.schedule.advance(open);
                     arrivals.counts.due += 1;
@@ -137,7 +141,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn spawn(&mut self, id: u32, at_ns: u64, lives: u32) {
         let plan = self.plan;
         if plan.keeps_tallies() {
-            let tally = Tally::new(at_ns, plan.load.iterations_of(self.number(id, 0)), lives);
+            let tally = Tally::new(
+                at_ns,
+                plan.load.users().iterations_of(self.number(id, 0)),
+                lives,
+            );
             match self.tallies.get_mut(id as usize) {
                 Some(place) => *place = tally,
                 None => self.tallies.push(tally),
@@ -157,7 +165,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             user: User::new(at_ns),
             request: NO_REQUEST,
             comes_again: false,
-            prepares: plan.open.is_some(),
+            prepares: plan.load.is_open(),
         };
         match self.users.get_mut(id as usize) {
             Some(place) => *place = seat,
@@ -211,7 +219,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The number in the whole run of the user that had a seat after so many others.
     pub(super) fn number(&self, id: u32, lives: u32) -> u64 {
-        self.numbers.of(id) + u64::from(lives) * self.plan.users_max()
+        self.numbers.of(id) + u64::from(lives) * self.plan.load.users_max()
     }
 
     /// A user with all that it acts by.
@@ -223,7 +231,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             script: Script {
                 scenario: &self.plan.scenario,
                 random: self.random,
-                is_open: self.plan.open.is_some(),
+                is_open: self.plan.load.is_open(),
             },
         }
     }
@@ -235,7 +243,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             user,
             stream,
             text,
-            users: self.plan.users_max(),
+            users: self.plan.load.users_max(),
             wall_ns: self.progress.now_ns + self.progress.wall_ahead_ns,
             feeder: &self.plan.scenario.feeder,
         }
@@ -246,7 +254,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     pub(super) fn all_finished(&self) -> bool {
-        let may_change = self.arrivals.is_some() || self.plan.load.is_steered();
+        let may_change = self.arrivals.is_some() || self.plan.load.users().is_steered();
         let nobody_comes = self.next_change.is_none() && !may_change;
         self.active_users() == 0 && (self.progress.draining || nobody_comes)
     }

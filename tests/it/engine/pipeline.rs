@@ -254,7 +254,7 @@ fn answers_go_to_their_requests_in_order_each_with_its_own_times() {
     "#;
     plan.scenario =
         compile("x.toml", text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
-    plan.load = Closed::at_rate(3, 1e9).with_iterations(Some(30));
+    plan.load = Closed::at_rate(3, 1e9).with_iterations(Some(30)).into();
     let body = |line: &str| format!("{{\"is\":\"{line}\"}}");
     // Each request takes 5 ms, after one another.
     let told = Told::new(&plan, move |lines, _| {
@@ -357,7 +357,7 @@ fn an_invalid_answer_fails_its_request_and_those_behind_it() {
 fn what_follows_the_last_answer_is_nobodys_and_ends_the_connection() {
     let surplus = [&ok()[..], &ok()[..], &ok()[..], &ok()[..]].concat();
     let mut plan = plan("GET", 6, 3);
-    plan.load = plan.load.with_iterations(Some(6));
+    plan.load = plan.load.users().clone().with_iterations(Some(6)).into();
     let mut first = Some(surplus);
     let told = Told::new(&plan, move |lines, _| {
         vec![Reply::Bytes(
@@ -447,7 +447,7 @@ fn a_time_limit_is_each_requests_own_and_ends_the_connection() {
         timeout = "300ms"
     "#;
     plan.scenario = compile("x.toml", text, &Context::plain("sim")).expect("it is valid");
-    plan.load = Closed::at_rate(2, 1.0).with_iterations(Some(2));
+    plan.load = Closed::at_rate(2, 1.0).with_iterations(Some(2)).into();
     plan.timeout_ns = 10 * SECOND_NS;
     // The first user's second step and the second user's first are on the way together.
     let told = Told::new(&plan, |lines, _| match lines {

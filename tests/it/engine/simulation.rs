@@ -161,7 +161,7 @@ fn the_time_limit_covers_the_waiting_line_too() {
 #[test]
 fn iterations_bound_a_run_and_share_out_evenly() {
     let mut plan = plan(50, "0", 3_600);
-    plan.load.iterations = Some(120);
+    plan.load = plan.load.users().clone().with_iterations(Some(120)).into();
     let (outcomes, sim) = run(&plan, OpsCore::new(0, 0), Network::calm(1_000), 1);
     assert_eq!(outcomes.ended, Ended::NobodyLeft);
     assert_eq!(sim.service.answers.count("workflow", 202), 120);
@@ -253,7 +253,7 @@ fn eighty_thousand_in_the_line_are_each_given_up_at_their_own_time_limit() {
     let users = 80_000;
     let plan = Plan {
         scenario: compile("line", &text, &context).expect("it is valid"),
-        load: Closed::at_rate(users, 1e15),
+        load: Closed::at_rate(users, 1e15).into(),
         connections: Connections::Shared { count: 1, depth: 1 },
         ..plan(users, "0", 8)
     };

@@ -7,6 +7,7 @@ use crate::support::background::in_background;
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
+use opsurge::load::Load;
 use opsurge::load::closed::Closed;
 use opsurge::load::open::{Arrivals, Open, RatePoint};
 use opsurge::metrics::latencies::Latencies;
@@ -22,9 +23,9 @@ const ONE_STEP: &str = "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n
 
 fn plan(text: &str, open: Open, run_time_s: u64) -> Plan {
     let scenario = compile("test.toml", text, &Context::plain("sim")).expect("it is valid");
-    let load = Closed::at_rate(open.users_ready, 1e6);
+    let ready = Closed::at_rate(open.users_ready, 1e6);
+    let load = Load::new(ready, Some(open));
     Plan {
-        open: Some(open),
         run_time_ns: Some(run_time_s * SECOND_NS),
         ..plans::plan(scenario, load)
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
+use opsurge::load::Load;
 use opsurge::load::closed::Closed;
 use opsurge::load::open::{Arrivals, Open};
 use opsurge::metrics::outcome::Failure;
@@ -20,7 +21,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
 /// A plan of one shard for a scenario's text.
-fn plan(text: &str, wait: Option<&str>, load: Closed, run_time_s: u64) -> Plan {
+fn plan(text: &str, wait: Option<&str>, load: impl Into<Load>, run_time_s: u64) -> Plan {
     let context = Context {
         wait: wait.map(|wait| Wait::parse(wait).expect("a wait")),
         read: &|_| {
@@ -423,7 +424,7 @@ fn the_shop_of_the_examples_works_as_it_stands_there() {
         (load.users, load.run_time_ns),
         (Some(50), Some(300 * SECOND_NS))
     );
-    plan.load = Closed::through(&load.points());
+    plan.load = Closed::through(&load.points()).into();
     let mut tokens = 0;
     let (outcomes, journal) = run(&plan, |seen| {
         let token = seen.field("authorization");
@@ -1067,8 +1068,9 @@ fn a_task_that_is_not_done_within_its_time_fails_once_and_the_user_goes_on() {
 fn a_tasks_time_counts_from_when_its_user_begins_it() {
     // One user, ten arrivals a second, each of which takes it 400 ms (that is late, and skips the pause): the line gets
     // ever longer.
-    let mut plan = plan(TIMED, None, Closed::at_rate(1, 1.0), 6);
-    plan.open = Some(Open::new(10.0, &[], Arrivals::Constant, 1, 1));
+    let arrivals = Open::new(10.0, &[], Arrivals::Constant, 1, 1);
+    let load = Load::new(Closed::at_rate(1, 1.0), Some(arrivals));
+    let plan = plan(TIMED, None, load, 6);
     let (outcomes, journal) = run(&plan, |seen| Answer {
         after_ns: if seen.path == "/first" { 400 * MS } else { 0 },
         ..Answer::new(200, "")
