@@ -98,5 +98,6 @@ pub mod mock;
 pub mod record;
 pub mod report;
 pub mod scenario;
+pub mod session;
 pub mod sim;
 pub mod text;

@@ -9,8 +9,9 @@ use clap::Parser;
 use clap::error::{self as wrong, ContextKind, ContextValue};
 
 use opsurge::cli::args::Cli;
-use opsurge::cli::{CannotCarryOut, dispatch};
+use opsurge::cli::dispatch;
 use opsurge::io::process;
+use opsurge::session::exit::CannotCarryOut;
 
 fn main() -> ExitCode {
     process::ignore_file_size_signal();

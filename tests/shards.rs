@@ -138,7 +138,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         sockets: Sockets::default(),
     };
     let told = AtomicU64::new(0);
-    let mut on_second = |second: &opsurge::engine::Second<'_>| {
+    let mut on_second = |second: &mut opsurge::engine::Second<'_>| {
         told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
     };
     // Each has a clock that skips its sleeps: they drift apart as no real ones would, and the seconds still add up.

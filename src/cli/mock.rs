@@ -13,10 +13,12 @@ use crate::text::duration;
 use crate::text::units::{counted, grouped};
 
 use super::args::{MockArgs, StandInArgs};
-use super::signals::{Announce, Signals};
-use super::sockets::unix_address;
-use super::target::shown;
-use super::{Exit, cannot, faults, say};
+use super::read::faults;
+use crate::session::exit::{Exit, cannot};
+use crate::session::output::say;
+use crate::session::signals::{Announce, Signals};
+use crate::session::sockets::unix_address;
+use crate::session::target::shown;
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);

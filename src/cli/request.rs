@@ -27,10 +27,11 @@ use crate::text::printable::{in_lines, in_one_line};
 use crate::text::units::{counted, grouped};
 
 use super::args::RequestArgs;
-use super::sockets::Connecting;
-use super::source::{Source, parse_header};
-use super::target::Target;
-use super::{Exit, cannot, say};
+use crate::session::exit::{Exit, cannot};
+use crate::session::output::say;
+use crate::session::sockets::Connecting;
+use crate::session::source::{Source, parse_header};
+use crate::session::target::Target;
 
 /// Environment variable of `{{api_key}}`.
 const API_KEY_ENV: &str = "OPSCORE_API_KEY";

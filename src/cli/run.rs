@@ -20,14 +20,15 @@ use crate::text::duration;
 use crate::text::units::{bytes, counted, grouped, range, three_digits};
 
 use super::args::RunArgs;
-use super::ending;
-use super::ending::Facts;
-use super::evidence;
-use super::prepare::{Prepared, check_files, compile_first};
-use super::rules;
 use super::scenarios::rows_left_shown;
 use super::wishes::Wishes;
-use super::{Exit, cannot, lost_so_far, note, print};
+use crate::session::ending;
+use crate::session::ending::Facts;
+use crate::session::evidence;
+use crate::session::exit::{Exit, cannot};
+use crate::session::output::{lost_so_far, note, print};
+use crate::session::prepare::{Prepared, check_files, compile_first};
+use crate::session::rules;
 
 /// Users that come within this are those that a run begins with.
 const FIRST_NS: u64 = 1_000_000_000;

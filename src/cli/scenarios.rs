@@ -18,8 +18,11 @@ use crate::text::printable::in_one_line;
 use crate::text::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
-use super::source::{Source, text_of_builtin};
-use super::{Exit, rules, say, wishes};
+use super::wishes;
+use crate::session::exit::Exit;
+use crate::session::output::say;
+use crate::session::rules;
+use crate::session::source::{Source, text_of_builtin};
 
 /// Numbers of users that `check` computes rates for, when the scenario names none.
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];

@@ -19,13 +19,15 @@ use crate::text::duration;
 use crate::text::units::{three_digits, time as shown_time};
 
 use super::args::{RunArgs, SearchArgs};
-use super::ending::Facts;
-use super::evidence;
-use super::hunt::{Course, Hunt};
-use super::prepare::{Prepared, check_files, compile_first};
 use super::run::{Progress, notes, report};
 use super::wishes::{TimedLoad, Wishes, per_second, time};
-use super::{Exit, note, rules};
+use crate::session::ending::Facts;
+use crate::session::evidence;
+use crate::session::exit::Exit;
+use crate::session::output::note;
+use crate::session::prepare::{Prepared, check_files, compile_first};
+use crate::session::rules;
+use crate::session::steer::{Course, Hunt};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const FROM_USERS: f64 = 10.0;

@@ -20,12 +20,14 @@ use crate::text::duration;
 use crate::text::units::grouped;
 
 use super::args::{ArrivalsChoice, RunArgs};
-use super::cores::Cores;
-use super::prepare::connections_allowed;
-use super::sockets::Connecting;
-use super::source::{Source, parse_header};
-use super::target::Target;
-use super::{cannot, mock, rules};
+use super::mock;
+use crate::session::cores::Cores;
+use crate::session::exit::cannot;
+use crate::session::prepare::connections_allowed;
+use crate::session::rules;
+use crate::session::sockets::Connecting;
+use crate::session::source::{Source, parse_header};
+use crate::session::target::Target;
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -38,14 +40,14 @@ const READY_MAX: u64 = 100_000;
 const USERS_PER_READY: u64 = 10;
 
 /// A load, and how long it lasts.
-pub(super) struct TimedLoad {
+pub(crate) struct TimedLoad {
     pub load: Load,
     /// Until when, counted from the start, or from the first arrival.
     pub run_time_ns: Option<u64>,
 }
 
 /// The flags, understood.
-pub(super) struct Wishes<'a> {
+pub(crate) struct Wishes<'a> {
     pub source: Source,
     pub target: Option<Target>,
     pub connecting: Connecting,
@@ -373,7 +375,7 @@ impl<'a> Wishes<'a> {
 }
 
 /// The name of the key's variable as a message may repeat it: what is not written like one may be the key itself.
-pub(super) fn shown_variable(name: &str) -> &str {
+pub(crate) fn shown_variable(name: &str) -> &str {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     match name.chars().all(is_name) {
         true => name,
@@ -381,7 +383,7 @@ pub(super) fn shown_variable(name: &str) -> &str {
     }
 }
 
-pub(super) fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {
+pub(crate) fn time(flag: &'static str, text: Option<&str>) -> Result<Option<Duration>> {
     text.map(duration::parse).transpose().context(flag)
 }
 
@@ -399,7 +401,7 @@ fn number(flag: &str, text: Option<&str>, min: u64, max: u64) -> Result<Option<u
 }
 
 /// How many of `what` per second.
-pub(super) fn per_second(flag: &str, text: Option<&str>, what: &str) -> Result<Option<f64>> {
+pub(crate) fn per_second(flag: &str, text: Option<&str>, what: &str) -> Result<Option<f64>> {
     let Some(text) = text else {
         return Ok(None);
     };

@@ -9,8 +9,6 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::SystemTime;
 
 use super::plan::Plan;
-use crate::analysis::seconds::Watched;
-use crate::machine::Hindrances;
 use crate::machine::cpu::CoreClock;
 use crate::metrics::interval::Interval;
 use crate::metrics::series::Series;
@@ -26,8 +24,8 @@ pub struct Second<'i> {
     pub begin_ns: u64,
     /// Its end. The load's last one ends with the load, and the drain has seconds of its own.
     pub end_ns: u64,
-    /// What happened in it, all shards; whether it is one of the drain.
-    pub interval: &'i Interval,
+    /// What happened in it, all shards. Whoever judges it writes [`Interval::judged`], which the series then keeps.
+    pub interval: &'i mut Interval,
     /// When the load began, since the start: at once, but for the arrivals of an open load; `None` before that is known.
     pub load_from_ns: Option<u64>,
     /// This moment, since the start.
@@ -36,35 +34,24 @@ pub struct Second<'i> {
     pub started_at: SystemTime,
 }
 
-/// Who is told each second, and judges it.
+/// Called for each second of the run, on the thread that called [`super::run`].
+pub type OnSecond<'o> = &'o mut dyn FnMut(&mut Second<'_>);
+
+/// What a second is told with, and to whom.
 pub(super) struct Watch<'w> {
-    pub watched: Watched,
-    pub hindrances: Hindrances,
-    /// The load goes where the service is too slow.
-    pub is_search: bool,
     pub started_at: SystemTime,
     pub load_from_ns: &'w dyn Fn() -> Option<u64>,
     pub now_ns: &'w dyn Fn() -> u64,
-    pub on_second: &'w mut dyn FnMut(&Second<'_>),
+    pub on_second: OnSecond<'w>,
 }
 
 impl Watch<'_> {
     fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &mut Interval) {
-        let load_from_ns = (self.load_from_ns)();
-        let is_load = !interval.is_drain && load_from_ns.is_some_and(|from_ns| begin_ns >= from_ns);
-        let hindered = self.hindrances.since();
-        interval.judged = self.watched.on_second(
-            (begin_ns, end_ns),
-            (is_load, self.is_search),
-            interval,
-            hindered.steal_share,
-            hindered.throttled_us.unwrap_or(0),
-        );
-        (self.on_second)(&Second {
+        (self.on_second)(&mut Second {
             begin_ns,
             end_ns,
             interval,
-            load_from_ns,
+            load_from_ns: (self.load_from_ns)(),
             now_ns: (self.now_ns)(),
             started_at: self.started_at,
         });

@@ -26,21 +26,19 @@ use std::time::SystemTime;
 
 use anyhow::{Result, anyhow};
 
-use crate::analysis::seconds::Watched;
 use crate::engine::plan::Plan;
 use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
-use crate::machine::Hindrances;
 use crate::machine::cpu::CpuTime;
 use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 
 pub use arrivals::ArrivalCounts;
-pub use collector::Second;
 use collector::{Collector, Watch};
+pub use collector::{OnSecond, Second};
 pub use footprint::{Footprint, Part};
 use gate::Gate;
 use shard::Outcomes;
@@ -160,8 +158,6 @@ pub struct Run {
     pub users_came: u64,
     /// Users that left because a step had failed, while the load lasted.
     pub users_left: u64,
-    /// What was found second by second.
-    pub watched: Watched,
     /// Requests that had to wait in line for a connection.
     pub waited_in_line: u64,
     /// Turns that found the completion queue overflowed.
@@ -213,12 +209,7 @@ pub struct ShardUse {
 ///
 /// # Errors
 /// When a shard's driver cannot be built (limits of the machine). Failures of the load are data, not errors.
-pub fn run(
-    plan: &Plan,
-    setup: &Setup,
-    control: &Control,
-    on_second: &mut dyn FnMut(&Second<'_>),
-) -> Result<Run> {
+pub fn run(plan: &Plan, setup: &Setup, control: &Control, on_second: OnSecond<'_>) -> Result<Run> {
     match setup.backend {
         Backend::Epoll => run_on(plan, setup, control, on_second, &Epoll::new),
         Backend::Uring | Backend::Auto => {
@@ -238,7 +229,7 @@ pub fn run_on<D: Driver>(
     plan: &Plan,
     setup: &Setup,
     control: &Control,
-    on_second: &mut dyn FnMut(&Second<'_>),
+    on_second: OnSecond<'_>,
     build: &(impl Fn(&DriverConfig, Clock) -> io::Result<D> + Sync),
 ) -> Result<Run> {
     let gate = Gate::new(plan.shards);
@@ -273,9 +264,6 @@ pub fn run_on<D: Driver>(
         };
         let now_ns = || gate.since_start_ns();
         let mut watch = Watch {
-            watched: Watched::default(),
-            hindrances: Hindrances::start(),
-            is_search: plan.load.is_steered(),
             started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,
@@ -299,7 +287,7 @@ pub fn run_on<D: Driver>(
         }
         match refused {
             Some(error) => Err(error),
-            None => Ok(add_up(plan, series, watch.watched, finished, started_at)),
+            None => Ok(add_up(plan, series, finished, started_at)),
         }
     })
 }
@@ -324,13 +312,7 @@ pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConf
     }
 }
 
-fn add_up(
-    plan: &Plan,
-    series: Series,
-    watched: Watched,
-    finished: Vec<Finished>,
-    started_at: SystemTime,
-) -> Run {
+fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: SystemTime) -> Run {
     let steps = plan.scenario.metrics.len();
     let mut counts = Counts::new(steps, plan.scenario.spans.len());
     let mut shards = Vec::new();
@@ -384,7 +366,6 @@ fn add_up(
         ended,
         users_came,
         users_left,
-        watched,
         waited_in_line,
         overflows,
         arrivals,

@@ -4,18 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
             "analysis", "engine", "http", "io", "live", "load", "machine", "metrics", "mock",
-            "record", "report", "scenario", "text",
+            "record", "report", "scenario", "session", "text",
+        ],
+    ),
+    (
+        "session",
+        &[
+            "analysis", "cli", "engine", "http", "io", "live", "load", "machine", "metrics",
+            "mock", "record", "report", "scenario", "text",
         ],
     ),
     (
         "engine",
         &[
-            "analysis", "http", "io", "load", "machine", "metrics", "scenario", "text",
+            "http", "io", "load", "machine", "metrics", "scenario", "text",
         ],
     ),
     ("live", &["metrics", "text"]),

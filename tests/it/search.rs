@@ -10,7 +10,6 @@ use crate::support::binary::opsurge;
 use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::analysis::breaking_point::{Growth, Search};
 use opsurge::analysis::criteria::{OPS_CORE_RULES, Purpose, Rule, StepName};
-use opsurge::cli::hunt::{Course, Hunt};
 use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
@@ -22,6 +21,7 @@ use opsurge::record::schema::{LevelRecord, Record, SearchRecord};
 use opsurge::scenario::builtin::builtin;
 use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::scenario::wait::Wait;
+use opsurge::session::steer::{Course, Hunt};
 use opsurge::sim::Network;
 use opsurge_testbed::plans;
 
@@ -97,7 +97,7 @@ fn hunt(
         let on_interval = Box::new(move |handover: Handover, recorder: &mut _| {
             let now_ns = handover.end_ns;
             let recorder: &mut opsurge::metrics::recorder::Recorder = recorder;
-            let interval = recorder.swap_interval(Interval::new(steps));
+            let mut interval = recorder.swap_interval(Interval::new(steps));
             let load_from_ns = match is_open {
                 true => ending.arrivals_after_ns(),
                 false => Some(0),
@@ -105,7 +105,7 @@ fn hunt(
             let second = Second {
                 begin_ns,
                 end_ns: now_ns,
-                interval: &interval,
+                interval: &mut interval,
                 load_from_ns,
                 now_ns,
                 started_at: std::time::SystemTime::UNIX_EPOCH,

@@ -67,7 +67,7 @@ fn run<D: Driver>(
 ) -> (anyhow::Result<Run>, u64, u64) {
     let began = Instant::now();
     let (mut requests, mut open) = (0, 0);
-    let mut on_second = |second: &opsurge::engine::Second<'_>| {
+    let mut on_second = |second: &mut opsurge::engine::Second<'_>| {
         let all = second.interval.all();
         requests += all.requests;
         open = second.interval.in_flight + all.open.count();
@@ -151,7 +151,7 @@ fn a_panic_of_the_one_who_watches_ends_the_run_too() {
     let plan = plan(stand_in.address());
     let began = Instant::now();
     let watched = std::panic::catch_unwind(|| {
-        let mut on_second = |_: &opsurge::engine::Second<'_>| panic!("killed by the test");
+        let mut on_second = |_: &mut opsurge::engine::Second<'_>| panic!("killed by the test");
         let control = Control::default();
         run_on(&plan, &setup(), &control, &mut on_second, &Epoll::new).map(|_| ())
     });

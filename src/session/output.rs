@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
 
-use super::{Exit, cannot};
+use super::exit::{Exit, cannot};
 
 /// The first failure of standard output. It belongs to the process, as standard output does.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();

@@ -14,9 +14,9 @@ use crate::text::duration;
 use crate::text::suggest::did_you_mean;
 use crate::text::units::grouped;
 
-use super::args::SocketArgs;
-use super::cannot;
+use super::exit::cannot;
 use super::target::{REACH_TIMEOUT, Target, shown};
+use crate::cli::args::SocketArgs;
 
 /// Source addresses of a run.
 const SOURCES_MAX: u128 = 4_096;
@@ -41,7 +41,7 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 /// The flags, understood.
 #[derive(Debug)]
-pub(super) struct Connecting {
+pub(crate) struct Connecting {
     /// As it was typed.
     unix_socket: Option<String>,
     pub sockets: Sockets,
@@ -184,7 +184,7 @@ impl Connecting {
 }
 
 /// The address of a Unix socket, or what is wrong with its name.
-pub(super) fn unix_address(name: &str) -> Result<SockAddr> {
+pub(crate) fn unix_address(name: &str) -> Result<SockAddr> {
     if name.is_empty() || name == "@" {
         bail!("--unix-socket names nothing; give a path, or @NAME for an abstract name");
     }

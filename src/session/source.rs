@@ -12,11 +12,11 @@ use crate::http::request::Shared;
 use crate::scenario::builtin::{BUILTIN, builtin};
 use crate::text::suggest::did_you_mean;
 
-use super::args::RunArgs;
 use super::target::{Target, shown};
+use crate::cli::args::RunArgs;
 
 /// A scenario's text.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// What it is called in errors.
     pub origin: String,
     /// The text.
@@ -114,7 +114,7 @@ impl Source {
 ///
 /// # Errors
 /// With the reason; nothing is repeated, it may be a secret.
-pub(super) fn parse_header(text: &str) -> Result<(String, String)> {
+pub(crate) fn parse_header(text: &str) -> Result<(String, String)> {
     let Some((name, value)) = text.split_once(':') else {
         bail!("--header takes 'NAME: VALUE', with a colon between the two");
     };
@@ -139,7 +139,7 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Name and text of a built-in scenario.
-pub(super) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)> {
+pub(crate) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)> {
     let Some(found) = builtin(name) else {
         let near = did_you_mean(name, BUILTIN.iter().map(|builtin| builtin.name));
         let all: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();

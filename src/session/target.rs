@@ -12,7 +12,7 @@ use crate::scenario::members::Author;
 use crate::text::printable::in_one_line;
 
 /// Time that the trial connections may take before a run is called off.
-pub(super) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A service to be tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Target {
 
 /// A URL, or what was typed in the place of one, as an error may repeat it: without credentials in it or its query, and
 /// no further than to its first space, as in a header that was meant for `--header`.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let text = in_one_line(&members::mask(text, Author::Other));
     let (scheme, rest) = match text.find("://") {
         Some(at) => text.split_at(at + 3),

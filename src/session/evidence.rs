@@ -1,5 +1,6 @@
 //! What was measured, and on what: the parts of a record that only the command knows.
 
+use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
 use crate::engine::plan::{Connections, Plan};
 use crate::engine::{Death, Ended, Run};
@@ -17,10 +18,10 @@ use crate::record::schema::{
 };
 
 use super::prepare::{Carried, Prepared};
-use super::wishes::Wishes;
+use crate::cli::wishes::Wishes;
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
-pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried) -> Record {
+pub(crate) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried) -> Record {
     let ran = &carried.ran;
     let scenario = &prepared.plan.scenario;
     let record = build::record(
@@ -33,7 +34,7 @@ pub(super) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried)
             drain_ns: ran.drain_ns,
             open_at_load_end: ran.open_at_load_end,
         },
-        generator(&prepared, ran),
+        generator(&prepared, carried),
     );
     match prepared.stand_in {
         Some(stand_in) => {
@@ -66,7 +67,8 @@ fn error_of(deaths: &[Death], shards: usize) -> Option<String> {
     })
 }
 
-fn generator(prepared: &Prepared, ran: &Run) -> Generator {
+fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
+    let Carried { ran, watched, .. } = carried;
     let (mut client, mut response, mut service) = <(Latencies, Latencies, Latencies)>::default();
     let (mut requests, mut client_limits) = (0, 0);
     for step in &ran.summary.counts.steps {
@@ -81,7 +83,6 @@ fn generator(prepared: &Prepared, ran: &Run) -> Generator {
         client_limits += limits.map(|error| error.count).sum::<u64>();
     }
     let turns = &ran.summary.counts.turns;
-    let watched = &ran.watched;
     let verdict = judge(&Evidence {
         watched: watched.clone(),
         silence: watched.silence(
@@ -100,7 +101,7 @@ fn generator(prepared: &Prepared, ran: &Run) -> Generator {
         requests,
         waited_in_line: ran.waited_in_line,
         is_search: prepared.plan.load.is_steered(),
-        arrivals: due_arrivals(&prepared.plan, ran),
+        arrivals: due_arrivals(&prepared.plan, ran, watched),
         cores_shared: prepared.cores_shared,
         client_limits,
         debug_build: cfg!(debug_assertions),
@@ -130,14 +131,14 @@ fn generator(prepared: &Prepared, ran: &Run) -> Generator {
     }
 }
 
-fn due_arrivals(plan: &Plan, ran: &Run) -> DueArrivals {
+fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
     let counts = ran.arrivals.unwrap_or_default();
     DueArrivals {
         due: counts.due,
         never_begun: counts.dropped + counts.never_begun,
         waited: counts.waited,
         rate: counts.due as f64 / seconds(ran.load_ns).max(1e-9),
-        iteration_s: ran.watched.iteration_s(),
+        iteration_s: watched.iteration_s(),
         users_max: plan.load.users_max(),
         users_left: ran.users_left,
     }
@@ -246,7 +247,7 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
 }
 
 /// Connections as records hold them.
-pub(super) fn connections_shown(connections: Connections) -> String {
+pub(crate) fn connections_shown(connections: Connections) -> String {
     match connections.shared() {
         None => "per-user".into(),
         Some(count) => count.to_string(),
@@ -254,7 +255,7 @@ pub(super) fn connections_shown(connections: Connections) -> String {
 }
 
 /// Arrivals as records hold them.
-pub(super) fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+pub(crate) fn arrivals_shown(arrivals: Arrivals) -> &'static str {
     match arrivals {
         Arrivals::Constant => "constant",
         Arrivals::Poisson => "poisson",

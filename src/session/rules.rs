@@ -7,10 +7,10 @@ use crate::analysis::windows::{Case, Referee, settled};
 use crate::record::schema::{Record, RuleRecord};
 use crate::scenario::model::{RuleText, Scenario};
 
-use super::wishes::{TimedLoad, Wishes};
+use crate::cli::wishes::{TimedLoad, Wishes};
 
 /// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
-pub(super) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
+pub(crate) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
     let steps = step_names(scenario);
     if given.is_empty() {
         let own = match purpose {
@@ -30,7 +30,7 @@ pub(super) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> 
 }
 
 /// The scenario's steps as rules name them.
-pub(super) fn step_names(scenario: &Scenario) -> Vec<StepName> {
+pub(crate) fn step_names(scenario: &Scenario) -> Vec<StepName> {
     let metrics = scenario.metrics.iter().zip(scenario.work_metrics());
     metrics
         .map(|(metric, is_work)| StepName {
@@ -43,7 +43,7 @@ pub(super) fn step_names(scenario: &Scenario) -> Vec<StepName> {
 }
 
 /// Judges the run, by what it was asked to judge.
-pub(super) fn referee(
+pub(crate) fn referee(
     wishes: &Wishes<'_>,
     scenario: &Scenario,
     load: &TimedLoad,
@@ -63,7 +63,7 @@ pub(super) fn referee(
 }
 
 /// Puts what the rules said into the record; the load began `load_from_ns` after the run's start.
-pub(super) fn put_into(record: &mut Record, referee: Referee, load_from_ns: u64) {
+pub(crate) fn put_into(record: &mut Record, referee: Referee, load_from_ns: u64) {
     let cases = referee.finish();
     let rules = cases
         .iter()
@@ -122,7 +122,7 @@ fn always_failed_shown(record: &Record, step: usize, label: &str) -> String {
 }
 
 /// Why a search ends at its first level, when these steps, by metric, have failed every time.
-pub(super) fn search_ended_by(record: &Record, steps: &[StepName], always: &[usize]) -> String {
+pub(crate) fn search_ended_by(record: &Record, steps: &[StepName], always: &[usize]) -> String {
     let labels = labels(steps);
     let steps = always
         .iter()

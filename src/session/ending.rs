@@ -8,12 +8,13 @@ use anyhow::Result;
 use crate::record::schema::{Record, RuleRecord};
 use crate::text::units::{counted, grouped, three_digits};
 
-use super::args::RunArgs;
-use super::{Exit, note};
+use super::exit::Exit;
+use super::output::note;
+use crate::cli::args::RunArgs;
 
 /// What decides, as sentences; each is a reason why the run did not pass.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// A signal ended it.
     pub interrupted: bool,
     /// It ended because something of ours could not go on.
@@ -34,7 +35,7 @@ pub(super) struct Facts {
 
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(crate) struct Ending {
     pub passed: bool,
     pub exit_code: u8,
     pub reasons: Vec<String>,
@@ -113,7 +114,7 @@ impl Facts {
 }
 
 /// What could not be written, put into the record: only an interruption outranks it.
-pub(super) fn put_lost_into(record: &mut Record, lost: Vec<String>) {
+pub(crate) fn put_lost_into(record: &mut Record, lost: Vec<String>) {
     record.passed = false;
     if record.exit_code != Exit::INTERRUPTED.0 {
         record.exit_code = Exit::CANNOT.0;
@@ -250,10 +251,11 @@ mod tests {
             exit_code,
             reasons: Vec::new(),
         };
-        let failed = || Err(anyhow::anyhow!("disk full").context(super::super::CannotCarryOut));
+        let failed =
+            || Err(anyhow::anyhow!("disk full").context(crate::session::exit::CannotCarryOut));
         assert_eq!(ending(4).exit(Ok(())).expect("written"), Exit(4));
         let error = ending(4).exit(failed()).expect_err("3 comes before 4");
-        assert!(error.is::<super::super::CannotCarryOut>());
+        assert!(error.is::<crate::session::exit::CannotCarryOut>());
         assert_eq!(
             ending(130).exit(failed()).expect("130 comes first"),
             Exit(130)

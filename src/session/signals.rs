@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::engine::{Control, Order};
 use crate::io::process;
 
-use super::Exit;
+use super::exit::Exit;
 
 /// What the user is told when a signal comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,5 +125,5 @@ fn say(order: Order) {
         }
     };
     // Without a thread it is not said; the order is given all the same.
-    let _ = std::thread::Builder::new().spawn(move || super::note(text));
+    let _ = std::thread::Builder::new().spawn(move || super::output::note(text));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
+use crate::analysis::seconds::Watched;
 use crate::engine;
 use crate::engine::plan::Plan;
 use crate::engine::{Control, Footprint, Part, Run, Second, Setup};
@@ -18,12 +19,14 @@ use crate::record::hdr::IntervalLog;
 use crate::scenario::model::Scenario;
 use crate::text::units::{bytes, counted, grouped, three_digits};
 
-use super::args::RunArgs;
 use super::cores::{cores_within, share_out};
+use super::exit::cannot;
+use super::output::note;
 use super::signals::{Announce, Signals};
 use super::target::Target;
-use super::wishes::{TimedLoad, Wishes};
-use super::{cannot, note};
+use super::watch::SecondJudge;
+use crate::cli::args::RunArgs;
+use crate::cli::wishes::{TimedLoad, Wishes};
 
 /// Descriptors beside the connections: rings, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -31,7 +34,7 @@ const OTHER_DESCRIPTORS: u64 = 64;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
-pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
+pub(crate) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
     let somewhere = match &wishes.target {
         Some(target) => target.clone(),
         None => Target::parse("localhost", "--host")?,
@@ -43,7 +46,7 @@ pub(super) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
 
 /// Makes sure that the reports can be written where they are wanted, each to a place of its own. `tables` are the CSV files
 /// of the command.
-pub(super) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
+pub(crate) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
     let json = args.json.iter().map(|path| (path.clone(), "--json"));
     let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
     let tables = tables.iter().map(|path| (path.clone(), "--csv"));
@@ -55,7 +58,7 @@ pub(super) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
 }
 
 /// Everything that a run needs.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub plan: Plan,
     pub setup: Setup,
     pub target: Target,
@@ -75,8 +78,10 @@ pub(super) struct Prepared {
 }
 
 /// What a run left behind.
-pub(super) struct Carried {
+pub(crate) struct Carried {
     pub ran: Run,
+    /// What was found second by second.
+    pub watched: Watched,
     /// A signal has come.
     pub interrupted: bool,
 }
@@ -183,23 +188,28 @@ impl Prepared {
 
     /// Runs the plan to its end, or to that of its `control`, or of a signal.
     pub fn carry_out(&self, on_second: &mut dyn FnMut(&Second<'_>)) -> Result<Carried> {
+        let mut judge = SecondJudge::start(self.plan.load.is_steered());
         let ran = cannot(engine::run(
             &self.plan,
             &self.setup,
             &self.control,
-            on_second,
+            &mut |second| {
+                judge.on_second(second);
+                on_second(second);
+            },
         ));
         self.signals.on_run_over();
         let ran = ran?;
         Ok(Carried {
             ran,
+            watched: judge.into_watched(),
             interrupted: self.signals.interrupted(),
         })
     }
 }
 
 /// How many of so many connections this machine's descriptor limit allows, both ends in this process.
-pub(super) fn connections_allowed(wanted: u64) -> Result<u64> {
+pub(crate) fn connections_allowed(wanted: u64) -> Result<u64> {
     let shards = cpu::allowed_cores().map_or(1, |cores| cores.len());
     let closing = (wanted * 3 / 2 + 1).min((shards * CLOSING_MAX) as u64);
     let needed = 2 * (wanted + closing) + OTHER_DESCRIPTORS;

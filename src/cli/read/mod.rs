@@ -1,0 +1,3 @@
+//! Args -> Job: the command line, validated.
+
+pub mod faults;

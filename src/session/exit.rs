@@ -1,0 +1,41 @@
+//! How a command ends: its exit code, and which errors are the machine's or the target's.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// The end of a command that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// All well.
+    pub const OK: Self = Self(0);
+    /// It ended, but something failed.
+    pub const FAILED: Self = Self(1);
+    /// It could not be carried out, or something it made could not be written.
+    pub const CANNOT: Self = Self(3);
+    /// Interrupted; the report was written all the same.
+    pub const INTERRUPTED: Self = Self(130);
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+/// An error whose cause lies with the machine or the target, not with what was typed: exit code 3 instead of 2.
+#[derive(Debug)]
+pub struct CannotCarryOut;
+
+impl std::fmt::Display for CannotCarryOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the run could not be carried out")
+    }
+}
+
+/// Marks an error as [`CannotCarryOut`].
+pub fn cannot<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|error| error.context(CannotCarryOut))
+}
