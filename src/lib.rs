@@ -90,7 +90,7 @@ pub mod cli;
 pub mod engine;
 pub mod http;
 pub mod io;
-pub mod live;
+pub(crate) mod live;
 pub mod load;
 pub mod machine;
 pub mod metrics;

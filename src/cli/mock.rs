@@ -1,30 +1,27 @@
-//! `opsurge mock`: the stand-in in the foreground; and its settings for `run --mock`.
+//! `opsurge mock`: the stand-in in the foreground.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use socket2::SockAddr;
 
 use crate::engine::{Control, Order};
 use crate::io::socket;
 use crate::machine::cpu;
-use crate::mock::{Capacity, Mock, MockConfig, Ready, Runtime};
+use crate::mock::Mock;
 use crate::text::duration;
 use crate::text::units::{counted, grouped};
 
-use super::args::{MockArgs, StandInArgs};
-use super::read::faults;
+use super::args::MockArgs;
+use super::read::stand_in::config;
+use crate::session::connecting::unix_address;
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::say;
 use crate::session::signals::{Announce, Signals};
-use crate::session::sockets::unix_address;
 use crate::session::target::shown;
 
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(50);
-/// Most workers of a stand-in with a known capacity.
-const WORKERS_MAX: usize = 1_000_000;
-
 /// Carries out the command: serves until a signal or the given time.
 pub fn mock(args: &MockArgs) -> Result<Exit> {
     let listen = listen(args)?;
@@ -94,63 +91,4 @@ fn listen(args: &MockArgs) -> Result<SockAddr> {
     };
     let addresses = socket::resolve_place(&args.listen).with_context(wrong)?;
     addresses.into_iter().next().with_context(wrong)
-}
-
-/// The stand-in's settings as they were typed; its cores and key are the caller's to set.
-pub(super) fn config(args: &StandInArgs, listen: SockAddr) -> Result<MockConfig> {
-    if listen.is_unix() && !args.faults.is_empty() {
-        bail!(
-            "--fault is played on TCP only, where connections can be reset; leave --unix-socket out"
-        );
-    }
-    let text = &args.mock_ready_after;
-    let ready = match text.parse() {
-        Ok(polls) => Ready::AfterPolls(polls),
-        Err(_) => Ready::AfterDelay(
-            duration::parse(text)
-                .context("--mock-ready-after takes a number of polls, or a time")?,
-        ),
-    };
-    Ok(MockConfig {
-        listen,
-        ready,
-        published_500: args.mock_published_500,
-        runtime: Runtime::Auto,
-        capacity: capacity(args)?,
-        faults: faults::parse(&args.faults, args.fault_seed)?,
-        ..MockConfig::default()
-    })
-}
-
-fn capacity(args: &StandInArgs) -> Result<Option<Capacity>> {
-    let (workers, service_time) = match (&args.mock_workers, &args.mock_service_time) {
-        (None, None) => return Ok(None),
-        (Some(_), None) => {
-            bail!(
-                "--mock-workers is of no effect without --mock-service-time; add for example --mock-service-time 10ms"
-            )
-        }
-        (None, Some(_)) => {
-            bail!(
-                "--mock-service-time is of no effect without --mock-workers; add for example --mock-workers 8"
-            )
-        }
-        (Some(workers), Some(service_time)) => (workers, service_time),
-    };
-    let service_time = duration::parse(service_time).context("--mock-service-time")?;
-    if service_time.is_zero() {
-        bail!(
-            "--mock-service-time 0 is no bound on anything; give a time above 0, for example 10ms"
-        );
-    }
-    match workers.parse() {
-        Ok(workers) if (1..=WORKERS_MAX).contains(&workers) => Ok(Some(Capacity {
-            workers,
-            service_time,
-        })),
-        _ => bail!(
-            "--mock-workers {workers}: give a whole number from 1 to {}",
-            grouped(WORKERS_MAX as u64)
-        ),
-    }
 }

@@ -1,13 +1,12 @@
 //! What the user typed, carried out: one file per command, plus what several of them read from the command line.
 
+mod announce;
 pub mod args;
 mod mock;
 mod read;
 mod request;
 mod run;
 mod scenarios;
-mod search;
-pub(crate) mod wishes;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -33,7 +32,7 @@ fn carry_out(command: Command) -> Result<Exit> {
         }
         Command::Search(args) => {
             start_log(&args.run.log);
-            search::search(&args)
+            run::search(&args)
         }
         Command::Request(args) => {
             start_log(&args.log);

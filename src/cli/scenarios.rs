@@ -18,7 +18,7 @@ use crate::text::printable::in_one_line;
 use crate::text::units::{counted, grouped};
 
 use super::args::{ScenariosAction, ScenariosArgs};
-use super::wishes;
+use super::read::options::shown_variable;
 use crate::session::exit::Exit;
 use crate::session::output::say;
 use crate::session::rules;
@@ -54,7 +54,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 api_key: std::env::var(&api_key_env)
                     .ok()
                     .filter(|key| !key.is_empty()),
-                api_key_env: wishes::shown_variable(&api_key_env),
+                api_key_env: shown_variable(&api_key_env),
                 env: &|name| std::env::var(name).ok(),
                 read: &|name| source.read(name),
                 ..Context::plain("localhost:8000")

@@ -1,20 +1,68 @@
-//! The one line of progress.
+//! The one line of progress on a terminal: the first reader of the ticks.
 
-use crate::metrics::interval::Interval;
+use std::io::{Write, stderr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
-use crate::text::units::{counted, grouped, time};
+use crate::metrics::seconds::Status;
+use crate::metrics::tick::{Tick, Ticks};
+use crate::text::units::{counted, grouped, level, time};
+
+/// Characters.
+const WIDTH: usize = 100;
+/// How long the end of the run waits for a terminal that takes nothing.
+const END_WAIT: Duration = Duration::from_millis(200);
+
+/// The line, drawn by a thread of its own: a terminal that is stopped stops nothing else.
+pub struct Line {
+    ended: Receiver<()>,
+}
+
+impl Line {
+    /// Draws each tick on standard error until the ticks are closed. Without a thread nothing is drawn.
+    pub fn start(ticks: Arc<Ticks>) -> Self {
+        let (end, ended) = channel();
+        ticks.add_reader();
+        let draw = move || {
+            let mut number = 0;
+            while let Some(tick) = ticks.next_after(number) {
+                number = tick.number;
+                redraw(&line(&tick, WIDTH));
+            }
+            redraw("");
+            // The other side may have stopped waiting.
+            let _ = end.send(());
+        };
+        let _ = std::thread::Builder::new().name("line".into()).spawn(draw);
+        Self { ended }
+    }
+
+    /// Waits until the line is cleared, for a short time.
+    pub fn end(self) {
+        let _ = self.ended.recv_timeout(END_WAIT);
+    }
+}
+
+/// Replaces the line. A terminal that has gone is no error.
+fn redraw(line: &str) {
+    let mut stderr = stderr();
+    let _ = write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush());
+}
 
 /// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  0 failures  48 open, oldest 2.10 ms`, at most `width`
-/// characters. After the load's end: `draining` in the place of the rate.
-pub fn line(
-    end_s: f64,
-    length_s: f64,
-    interval: &Interval,
-    failures_so_far: u64,
-    width: usize,
-) -> String {
+/// characters; the level of a search, and the verdict so far unless it is VALID. In the drain: `draining` in place of the rate.
+fn line(tick: &Tick, width: usize) -> String {
+    let interval = &tick.second;
     let all = interval.all();
-    let rate = grouped((all.requests as f64 / length_s.max(1e-9)).round() as u64);
+    let length_s = (tick.end_ns - tick.begin_ns) as f64 / 1e9;
+    let rate = match interval.is_drain {
+        true => "draining".to_owned(),
+        false => {
+            let rate = (all.requests as f64 / length_s.max(1e-9)).round();
+            format!("{} req/s", grouped(rate as u64))
+        }
+    };
     let latencies = match all.response.is_empty() {
         true => "no answers".to_owned(),
         false => format!(
@@ -31,14 +79,19 @@ pub fn line(
             time(interval.oldest_ns as f64 / 1e3)
         ),
     };
-    let rate = match interval.is_drain {
-        true => "draining".to_owned(),
-        false => format!("{rate} req/s"),
+    let level = tick
+        .level
+        .map_or(String::new(), |at| format!("  level {}", level(at)));
+    let verdict = match tick.verdict {
+        Status::Valid => String::new(),
+        doubt => format!("  {}", doubt.name()),
     };
+    let failures = tick.so_far.iter().map(|step| step.failures).sum();
     let text = format!(
-        "{end_s:.0} s  {}  {rate}  {latencies}  {}  {open}",
+        "{:.0} s{level}  {}  {rate}  {latencies}  {}  {open}{verdict}",
+        tick.end_ns as f64 / 1e9,
         counted(interval.users, "user"),
-        counted(failures_so_far, "failure")
+        counted(failures, "failure")
     );
     text.chars().take(width).collect()
 }
@@ -46,29 +99,59 @@ pub fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::interval::Interval;
+
+    fn check(change: impl Fn(&mut Tick), expected: &str) {
+        let mut second = Interval::new(1);
+        second.users = 50;
+        let mut tick = Tick {
+            number: 1,
+            begin_ns: 11_000_000_000,
+            end_ns: 12_000_000_000,
+            load_from_ns: Some(0),
+            so_far: second.steps.clone(),
+            second,
+            level: None,
+            verdict: Status::Valid,
+        };
+        change(&mut tick);
+        assert_eq!(line(&tick, 110), expected);
+        assert_eq!(line(&tick, 10), expected[..10]);
+    }
+
+    fn with_answers(tick: &mut Tick) {
+        tick.second.steps[0].requests = 84_213;
+        tick.second.steps[0].response.record(412_000);
+    }
 
     #[test]
     fn the_line_tells_what_happens_now_and_fits() {
-        let mut interval = Interval::new(1);
-        interval.users = 50;
-        assert_eq!(
-            line(2.0, 1.0, &interval, 0, 80),
-            "2 s  50 users  0 req/s  no answers  0 failures  0 open"
+        check(
+            |_| {},
+            "12 s  50 users  0 req/s  no answers  0 failures  0 open",
         );
-        interval.steps[0].requests = 84_213;
-        interval.steps[0].response.record(412_000);
-        let text = line(12.0, 1.0, &interval, 3, 80);
-        assert_eq!(
-            text,
-            "12 s  50 users  84,213 req/s  p50 412 us  p99 412 us  3 failures  0 open"
+        check(
+            |tick| {
+                with_answers(tick);
+                tick.so_far[0].failures = 3;
+            },
+            "12 s  50 users  84,213 req/s  p50 412 us  p99 412 us  3 failures  0 open",
         );
-        (interval.users, interval.in_flight) = (1, 1);
-        (interval.oldest_ns, interval.is_drain) = (4_200_000_000, true);
-        let text = line(12.0, 1.0, &interval, 1, 80);
-        assert_eq!(
-            text,
-            "12 s  1 user  draining  p50 412 us  p99 412 us  1 failure  1 open, oldest 4.20 s"
+        check(
+            |tick| {
+                with_answers(tick);
+                (tick.second.users, tick.second.in_flight) = (1, 1);
+                (tick.second.oldest_ns, tick.second.is_drain) = (4_200_000_000, true);
+                tick.so_far[0].failures = 1;
+            },
+            "12 s  1 user  draining  p50 412 us  p99 412 us  1 failure  1 open, oldest 4.20 s",
         );
-        assert_eq!(line(12.0, 1.0, &interval, 3, 10).chars().count(), 10);
+        check(
+            |tick| {
+                tick.level = Some(50.0);
+                tick.verdict = Status::GeneratorLimited;
+            },
+            "12 s  level 50  50 users  0 req/s  no answers  0 failures  0 open  GENERATOR-LIMITED",
+        );
     }
 }

@@ -10,4 +10,5 @@ pub mod recorder;
 pub mod seconds;
 pub mod series;
 pub mod summary;
+pub mod tick;
 mod v2;

@@ -9,12 +9,12 @@ use crate::record::schema::{Record, RuleRecord};
 use crate::text::units::{counted, grouped, three_digits};
 
 use super::exit::Exit;
+use super::job::Gates;
 use super::output::note;
-use crate::cli::args::RunArgs;
 
 /// What decides, as sentences; each is a reason why the run did not pass.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Facts {
+pub struct Facts {
     /// A signal ended it.
     pub interrupted: bool,
     /// It ended because something of ours could not go on.
@@ -35,7 +35,7 @@ pub(crate) struct Facts {
 
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub struct Ending {
     pub passed: bool,
     pub exit_code: u8,
     pub reasons: Vec<String>,
@@ -43,10 +43,10 @@ pub(crate) struct Ending {
 
 impl Facts {
     /// The facts of a record. `interrupted`: a signal came.
-    pub fn of(record: &Record, args: &RunArgs, interrupted: bool) -> Self {
+    pub fn of(record: &Record, gates: &Gates, interrupted: bool) -> Self {
         let totals = &record.totals;
         let verdict = &record.generator.verdict;
-        let gates = || {
+        let rules = || {
             let rules = record.rules.iter();
             rules.filter(|rule| rule.kind != "stop-when")
         };
@@ -65,18 +65,18 @@ impl Facts {
         Self {
             interrupted,
             not_carried_out: record.run.ended_by == "error",
-            broken: gates().filter(|rule| rule.broken).map(shown).collect(),
-            not_judged: gates()
+            broken: rules().filter(|rule| rule.broken).map(shown).collect(),
+            not_judged: rules()
                 .filter(|rule| !rule.broken && rule.windows == 0)
                 .map(|rule| format!("not judged: {}", shown(rule)))
                 .collect(),
-            not_valid: (args.require_valid && verdict.status != "VALID").then(|| {
+            not_valid: (gates.require_valid && verdict.status != "VALID").then(|| {
                 let why = verdict.reasons.first().map_or("", String::as_str);
                 format!("the verdict is {}: {why}", verdict.status)
             }),
             failed,
             not_found: None,
-            code_of_failures: args.exit_code_on_error,
+            code_of_failures: gates.code_of_failures,
         }
     }
 
@@ -114,7 +114,7 @@ impl Facts {
 }
 
 /// What could not be written, put into the record: only an interruption outranks it.
-pub(crate) fn put_lost_into(record: &mut Record, lost: Vec<String>) {
+pub fn put_lost_into(record: &mut Record, lost: Vec<String>) {
     record.passed = false;
     if record.exit_code != Exit::INTERRUPTED.0 {
         record.exit_code = Exit::CANNOT.0;

@@ -17,15 +17,23 @@ use crate::record::schema::{
     StageRecord, VerdictRecord,
 };
 
-use super::prepare::{Carried, Prepared};
-use crate::cli::wishes::Wishes;
+use super::prepare::Prepared;
+
+/// What a run left behind.
+pub struct Carried {
+    pub ran: Run,
+    /// What was found second by second.
+    pub watched: Watched,
+    /// A signal has come.
+    pub interrupted: bool,
+}
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
-pub(crate) fn record(prepared: Prepared, wishes: &Wishes<'_>, carried: &Carried) -> Record {
+pub fn record(prepared: Prepared, carried: &Carried) -> Record {
     let ran = &carried.ran;
     let scenario = &prepared.plan.scenario;
     let record = build::record(
-        run_info(&prepared, wishes, carried),
+        run_info(&prepared, carried),
         &scenario.metrics,
         &scenario.spans,
         &ran.summary,
@@ -160,7 +168,7 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     }
 }
 
-fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunInfo {
+fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
     let (plan, ran) = (&prepared.plan, &carried.ran);
     let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
@@ -173,9 +181,9 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.load.users_max(),
         users_came: ran.users_came,
-        spawn_rate: wishes.spawn_rate,
+        spawn_rate: prepared.given.spawn_rate,
         run_time_s: plan.run_time_ns.map(seconds),
-        load: load_info(prepared, wishes, ran),
+        load: load_info(prepared, ran),
         seed: plan.seed,
         shards: plan.shards,
         backend: match prepared.setup.backend {
@@ -197,13 +205,14 @@ fn run_info(prepared: &Prepared, wishes: &Wishes<'_>, carried: &Carried) -> RunI
     }
 }
 
-fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
+fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
+    let given = &prepared.given;
     let plan = &prepared.plan;
     let open = plan.load.arrivals().zip(ran.arrivals);
-    let stages = match (&wishes.stages[..], wishes.users, wishes.spawn_rate) {
+    let stages = match (&given.stages[..], given.users, given.spawn_rate) {
         _ if open.is_some() || plan.load.is_steered() => Vec::new(),
         ([], None, None) => plan.scenario.load.points(),
-        (given, _, _) => given.to_vec(),
+        (stages, _, _) => stages.to_vec(),
     };
     LoadInfo {
         model: match open {
@@ -219,8 +228,8 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
             })
             .collect(),
         open: open.map(|(open, counts)| OpenRecord {
-            rate: wishes.rate.unwrap_or(open.rate_max),
-            stages: wishes
+            rate: given.rate.unwrap_or(open.rate_max),
+            stages: given
                 .rate_stages
                 .iter()
                 .map(|stage| RateStageRecord {
@@ -247,7 +256,7 @@ fn load_info(prepared: &Prepared, wishes: &Wishes<'_>, ran: &Run) -> LoadInfo {
 }
 
 /// Connections as records hold them.
-pub(crate) fn connections_shown(connections: Connections) -> String {
+pub fn connections_shown(connections: Connections) -> String {
     match connections.shared() {
         None => "per-user".into(),
         Some(count) => count.to_string(),
@@ -255,7 +264,7 @@ pub(crate) fn connections_shown(connections: Connections) -> String {
 }
 
 /// Arrivals as records hold them.
-pub(crate) fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
     match arrivals {
         Arrivals::Constant => "constant",
         Arrivals::Poisson => "poisson",

@@ -1,15 +1,24 @@
-//! A job carried out: prepared, run, steered, judged, recorded.
+//! A job carried out. Every front end calls this room: `run`, `search`, `request`, and what comes.
+//!
+//! Reading order: [`job`] (all that was asked for), [`prepare`] (with [`target`], [`source`], [`connecting`], [`cores`],
+//! [`limits`], [`signals`]), [`run`] (the session), what judges it ([`watch`] by the second, [`rules`] by the window,
+//! [`steer`] by the level), [`publish`] (ticks), [`evidence`] (the record), [`ending`] and [`exit`].
 
-pub mod cores;
-pub mod ending;
-pub mod evidence;
+pub(crate) mod connecting;
+pub(crate) mod cores;
+pub(crate) mod ending;
+pub(crate) mod evidence;
+pub(crate) mod exchange;
 pub mod exit;
-pub mod output;
-pub mod prepare;
-pub mod rules;
-pub mod signals;
-pub mod sockets;
-pub mod source;
+pub(crate) mod job;
+pub(crate) mod limits;
+pub(crate) mod output;
+pub(crate) mod prepare;
+pub(crate) mod publish;
+pub(crate) mod rules;
+pub(crate) mod run;
+pub(crate) mod signals;
+pub(crate) mod source;
 pub mod steer;
-pub mod target;
-pub mod watch;
+pub(crate) mod target;
+pub(crate) mod watch;

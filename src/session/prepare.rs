@@ -1,152 +1,94 @@
-//! What stands before the first packet, for every command that sends load: cores, stand-in, target, plan, limits, driver.
+//! Traffic -> Prepared: everything that stands before the first packet. Cores, stand-in, target, plan, limits, driver, signals.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::analysis::seconds::Watched;
 use crate::engine;
 use crate::engine::plan::Plan;
-use crate::engine::{Control, Footprint, Part, Run, Second, Setup};
-use crate::io::{Backend, CLOSING_MAX, Sockets, descriptors, probe, socket};
+use crate::engine::{Control, Footprint, Setup};
+use crate::io::{Backend, Sockets, probe, socket};
 use crate::machine;
 use crate::machine::cpu;
 use crate::mock;
-use crate::mock::Mock;
-use crate::record::files;
-use crate::record::hdr::IntervalLog;
-use crate::scenario::model::Scenario;
-use crate::text::units::{bytes, counted, grouped, three_digits};
+use crate::mock::{Mock, MockConfig};
+use crate::text::units::{counted, three_digits};
 
-use super::cores::{cores_within, share_out};
+use super::cores::{Cores, cores_within, share_out};
 use super::exit::cannot;
-use super::output::note;
+use super::job::{GivenLoad, JobTarget, Traffic};
+use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
 use super::target::Target;
-use super::watch::SecondJudge;
-use crate::cli::args::RunArgs;
-use crate::cli::wishes::{TimedLoad, Wishes};
-
-/// Descriptors beside the connections: rings, files, standard streams.
-const OTHER_DESCRIPTORS: u64 = 64;
-/// Longest batch of requests: there is a buffer for each that may be on its way.
-const BATCH_BYTES_MAX: usize = 1 << 20;
-
-/// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
-pub(crate) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
-    let somewhere = match &wishes.target {
-        Some(target) => target.clone(),
-        None => Target::parse("localhost", "--host")?,
-    };
-    let scenario = wishes.compile(&somewhere)?;
-    check_batch(&scenario, wishes.pipeline)?;
-    Ok((scenario, somewhere))
-}
-
-/// Makes sure that the reports can be written where they are wanted, each to a place of its own. `tables` are the CSV files
-/// of the command.
-pub(crate) fn check_files(args: &RunArgs, tables: &[PathBuf]) -> Result<()> {
-    let json = args.json.iter().map(|path| (path.clone(), "--json"));
-    let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
-    let tables = tables.iter().map(|path| (path.clone(), "--csv"));
-    let places: Vec<_> = json.chain(hdr).chain(tables).collect();
-    for (path, flag) in &places {
-        files::check_writable(path, flag)?;
-    }
-    files::check_apart(&places)
-}
 
 /// Everything that a run needs.
-pub(crate) struct Prepared {
+pub struct Prepared {
     pub plan: Plan,
     pub setup: Setup,
     pub target: Target,
     pub stand_in: Option<Mock>,
-    /// What the shards are told.
+    /// The way in for orders.
     pub control: Arc<Control>,
     /// Listened for from before the first announcement on.
-    signals: Signals,
-    /// What the plan takes of memory.
+    pub(super) signals: Signals,
+    /// Memory that the plan takes.
     pub footprint: Footprint,
-    /// What the program has taken before.
+    /// Memory that the program had taken before, in bytes.
     pub program_bytes: u64,
-    /// Target and generator, or several shards, are on the same core.
+    /// Target and generator share a core, or several shards do.
     pub cores_shared: bool,
     /// Cores that this process may use.
     pub cores_allowed: usize,
-}
-
-/// What a run left behind.
-pub(crate) struct Carried {
-    pub ran: Run,
-    /// What was found second by second.
-    pub watched: Watched,
-    /// A signal has come.
-    pub interrupted: bool,
+    /// The load as the command line gives it.
+    pub given: GivenLoad,
+    /// The environment variable of the API key, as a message may repeat it.
+    pub api_key_env: String,
+    /// What might surprise, found on the way.
+    pub notes: Vec<String>,
 }
 
 impl Prepared {
     /// Starts the stand-in when there is one, tries the target, checks the limits.
-    pub fn new(
-        args: &RunArgs,
-        wishes: &Wishes<'_>,
-        somewhere: Target,
-        load: TimedLoad,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// What the machine or the target refuses, with the cure. Nothing was sent then.
+    pub fn new(traffic: Traffic) -> Result<Self> {
+        let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
-        let users = load.load.users_max();
-        let connections = wishes.connections(users);
-        let users = usize::try_from(users).unwrap_or(usize::MAX);
-        let quota = machine::cpu_quota_cores();
-        let mut cores = share_out(&allowed, quota, wishes.shards, args.mock, users);
-        let within = cores_within(quota, allowed.len());
-        if let Some(quota) = quota.filter(|_| within < allowed.len() && wishes.shards.is_none())
-            && !args.quiet
-        {
-            note(format_args!(
-                "note: the CPU quota is {} cores, so {within} of {} cores are used; --shards N sets another number of threads",
-                three_digits(quota),
-                allowed.len()
-            ));
-        }
-        // A shard without a user or a connection could do nothing.
-        let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
-        if wishes.shards > Some(shards_max) && !args.quiet {
-            note(format_args!(
-                "note: {}, since there are no more users or connections to share out",
-                counted(shards_max as u64, "shard")
-            ));
-        }
-        cores.shards.truncate(shards_max);
-        let stand_in = wishes.start_stand_in(args, &cores)?;
-        let target = match &stand_in {
-            Some(stand_in) if wishes.connecting.unix_address()?.is_none() => {
-                Target::parse(&stand_in.address().to_string(), "--mock")?
+        let cores = cores(&traffic, &allowed, &mut notes);
+        let limits = traffic.limits;
+        let (stand_in, target) = match traffic.target {
+            JobTarget::Service(target) => (None, target),
+            JobTarget::StandIn(config) => {
+                let stand_in = start_stand_in(*config, &cores)?;
+                let address = match traffic.connecting.unix_address()? {
+                    Some(_) => "localhost".to_owned(),
+                    None => stand_in.address().to_string(),
+                };
+                (Some(stand_in), Target::parse(&address, "--mock")?)
             }
-            _ => somewhere,
         };
-        let addresses = wishes.connecting.reach(&target)?;
+        let addresses = traffic.connecting.reach(&target)?;
         let plan = Plan {
-            scenario: wishes.compile(&target)?,
-            run_time_ns: load.run_time_ns,
-            load: load.load,
+            scenario: traffic.scenario.compile(&target)?,
+            load: traffic.load.load,
+            run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.
-            spins: wishes.spins && !cores.shared,
-            timeout_ns: wishes.timeout.as_nanos() as u64,
-            drain_ns: wishes.drain.map(|drain| drain.as_nanos() as u64),
-            seed: wishes.seed,
-            connections,
+            spins: limits.spins && !cores.shared,
+            timeout_ns: limits.timeout_ns,
+            drain_ns: limits.drain_ns,
+            seed: limits.seed,
+            connections: limits.connections,
             shards: cores.shards.len(),
             addresses,
         };
         cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;
-        cannot(wishes.connecting.check_ports(connections, &plan.addresses))?;
-        let sockets = wishes.connecting.sockets.clone();
-        let backend = cannot(choose_backend(args.io.into(), &plan, &sockets, args.quiet))?;
-        let of_target = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
-        let footprint = Footprint::of(&plan, backend, of_target);
+        cannot(traffic.connecting.check_ports(connections, &plan.addresses))?;
+        let sockets = traffic.connecting.sockets;
+        let backend = cannot(choose_backend(limits.backend, &plan, &sockets, &mut notes))?;
+        let of_stand_in = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
+        let footprint = Footprint::of(&plan, backend, of_stand_in);
         let program_bytes = cpu::resident_bytes();
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let control = Arc::new(Control::default());
@@ -169,6 +111,9 @@ impl Prepared {
             program_bytes,
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
+            given: traffic.load.given,
+            api_key_env: traffic.scenario.api_key_env,
+            notes,
         })
     }
 
@@ -178,224 +123,48 @@ impl Prepared {
         let at = by_unix_socket.map(|to| format!(" at {}", socket::shown(to)));
         format!("{}{}", self.target.url, at.unwrap_or_default())
     }
+}
 
-    /// The interval log, when one is wanted.
-    pub fn open_log(&self, args: &RunArgs) -> Result<Option<IntervalLog>> {
-        let scenario = &self.plan.scenario;
-        let open = |path| IntervalLog::create(path, &scenario.name, &scenario.metrics);
-        cannot(args.hdr.as_deref().map(open).transpose())
-    }
-
-    /// Runs the plan to its end, or to that of its `control`, or of a signal.
-    pub fn carry_out(&self, on_second: &mut dyn FnMut(&Second<'_>)) -> Result<Carried> {
-        let mut judge = SecondJudge::start(self.plan.load.is_steered());
-        let ran = cannot(engine::run(
-            &self.plan,
-            &self.setup,
-            &self.control,
-            &mut |second| {
-                judge.on_second(second);
-                on_second(second);
-            },
+/// A core for each shard and each thread of the stand-in.
+fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores {
+    let users = usize::try_from(traffic.load.load.users_max()).unwrap_or(usize::MAX);
+    let (wanted, connections) = (traffic.limits.shards, traffic.limits.connections);
+    let quota = machine::cpu_quota_cores();
+    let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));
+    let mut cores = share_out(allowed, quota, wanted, has_stand_in, users);
+    let within = cores_within(quota, allowed.len());
+    if let Some(quota) = quota.filter(|_| within < allowed.len() && wanted.is_none()) {
+        notes.push(format!(
+            "the CPU quota is {} cores, so {within} of {} cores are used; --shards N sets another number of threads",
+            three_digits(quota),
+            allowed.len()
         ));
-        self.signals.on_run_over();
-        let ran = ran?;
-        Ok(Carried {
-            ran,
-            watched: judge.into_watched(),
-            interrupted: self.signals.interrupted(),
-        })
     }
-}
-
-/// How many of so many connections this machine's descriptor limit allows, both ends in this process.
-pub(crate) fn connections_allowed(wanted: u64) -> Result<u64> {
-    let shards = cpu::allowed_cores().map_or(1, |cores| cores.len());
-    let closing = (wanted * 3 / 2 + 1).min((shards * CLOSING_MAX) as u64);
-    let needed = 2 * (wanted + closing) + OTHER_DESCRIPTORS;
-    let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    let room = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
-    Ok(connections_within(room, shards).clamp(1, wanted))
-}
-
-/// How many connections so many descriptors are enough for, as [`descriptors`] counts them.
-fn connections_within(room: u64, shards: usize) -> u64 {
-    let closing = (shards * CLOSING_MAX) as u64;
-    // Each slot takes two and a half of them at most (`descriptors`).
-    (room * 2 / 5).max(room.saturating_sub(closing))
-}
-
-/// A batch of requests leaves in one piece, whose buffers are made before the run.
-fn check_batch(scenario: &Scenario, depth: usize) -> Result<()> {
-    let request_bytes = scenario.rendered_bytes_max();
-    if depth > 1 && depth * request_bytes > BATCH_BYTES_MAX {
-        bail!(
-            "--pipeline {depth}: {depth} requests of up to {} bytes are more than the {} bytes that are sent in one piece; {}",
-            grouped(request_bytes as u64),
-            grouped(BATCH_BYTES_MAX as u64),
-            match BATCH_BYTES_MAX / request_bytes {
-                0 | 1 => "leave --pipeline out".into(),
-                fewer => format!("give --pipeline {fewer}"),
-            }
-        );
+    // A shard without a user or a connection could do nothing.
+    let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
+    if wanted > Some(shards_max) {
+        notes.push(format!(
+            "{}, since there are no more users or connections to share out",
+            counted(shards_max as u64, "shard")
+        ));
     }
-    Ok(())
+    cores.shards.truncate(shards_max);
+    cores
 }
 
-/// Raises the descriptor limit to what the plan needs.
-fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
-    let slots = plan.slots_before_shard(plan.shards);
-    let of_shards = (0..plan.shards).map(|shard| descriptors(plan.slots_of_shard(shard)));
-    // Each connection has two ends in this process when the stand-in runs in it.
-    let ends = if has_stand_in { 2 } else { 1 };
-    let needed = ends * of_shards.sum::<usize>() as u64 + OTHER_DESCRIPTORS;
-    let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
-    if limit < needed {
-        let room = limit.saturating_sub(OTHER_DESCRIPTORS) / ends;
-        let fewer = match connections_within(room, plan.shards) {
-            0 => String::new(),
-            count => format!(", or give --connections {count}"),
-        };
-        bail!(
-            "{} connections need {} open descriptors, and {} are allowed; raise the limit (ulimit -n {needed}){fewer}",
-            grouped(slots as u64),
-            grouped(needed),
-            grouped(limit),
-        );
-    }
-    Ok(())
+fn start_stand_in(mut config: MockConfig, cores: &Cores) -> Result<Mock> {
+    config.cores.clone_from(&cores.stand_in);
+    cannot(Mock::start(&config).context("the stand-in cannot be started"))
 }
 
-/// Refuses what would be ended half-way by a machine without memory.
-fn check_memory(footprint: &Footprint, free_bytes: Option<u64>) -> Result<()> {
-    let needed = footprint.bytes() as u64;
-    let Some(free) = free_bytes.filter(|free| needed > *free) else {
-        return Ok(());
-    };
-    let (part, of_part) = footprint.largest();
-    let users = counted(footprint.users as u64, "user");
-    let (what, cure) = match part {
-        Part::Users => (
-            format!("{users} at {} B", footprint.of_user),
-            "give fewer --users",
-        ),
-        Part::Variables => (
-            format!("the variables of {users} at {} B", footprint.of_variables),
-            "give fewer --users or a scenario with shorter variables",
-        ),
-        Part::Connections => (
-            counted(footprint.connections as u64, "connection"),
-            "give fewer --connections",
-        ),
-        Part::Figures => (
-            format!(
-                "the figures of {}",
-                counted(footprint.steps as u64, "named step")
-            ),
-            "give fewer --shards, or steps whose figures need not be told apart the same name",
-        ),
-        Part::Buffers => (
-            "buffers to send from and receive into".into(),
-            "give fewer --shards or a shorter --pipeline",
-        ),
-        Part::StandIn => (
-            format!(
-                "the stand-in's ends of {}",
-                counted(footprint.connections as u64, "connection")
-            ),
-            "give fewer --connections or the --host of a stand-in of its own (opsurge mock)",
-        ),
-    };
-    bail!(
-        "about {} of memory are needed, most of it ({}) for {what}, and {} are free; {cure}, or this process more \
-         memory (docker run --memory, systemd's MemoryMax)",
-        bytes(needed),
-        bytes(of_part as u64),
-        bytes(free),
-    )
-}
-
-fn choose_backend(wanted: Backend, plan: &Plan, sockets: &Sockets, quiet: bool) -> Result<Backend> {
+fn choose_backend(
+    wanted: Backend,
+    plan: &Plan,
+    sockets: &Sockets,
+    notes: &mut Vec<String>,
+) -> Result<Backend> {
     let config = engine::driver_config(plan, sockets, 0);
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
-    if let Some(reason) = choice.note.filter(|_| !quiet) {
-        note(format_args!("note: using epoll: {reason}"));
-    }
+    notes.extend(choice.note.map(|reason| format!("using epoll: {reason}")));
     Ok(choice.backend)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: Footprint = Footprint {
-        users: 20,
-        of_user: 60,
-        of_variables: 10,
-        connections: 20,
-        of_connections: 10_000,
-        of_answers_max: 1_000_000_000,
-        steps: 3,
-        figures: 1_000_000,
-        figures_max: 9_000_000,
-        buffers: 2_000_000,
-        stand_in: 0,
-    };
-
-    /// What a refusal blames, and what it advises.
-    fn check_refused(footprint: &Footprint, blame: &str, cure: &str) {
-        let needed = footprint.bytes() as u64;
-        assert!(check_memory(footprint, Some(needed)).is_ok());
-        assert!(check_memory(footprint, None).is_ok());
-        let refused = check_memory(footprint, Some(needed - 1)).expect_err("too much");
-        let said = refused.to_string();
-        let begins = format!(
-            "about {} of memory are needed, most of it ({blame}, and {} are free; give {cure}",
-            bytes(needed),
-            bytes(needed - 1)
-        );
-        assert!(said.starts_with(&begins), "{said}");
-    }
-
-    #[test]
-    fn more_memory_than_there_is_is_refused_with_what_takes_most_of_it() {
-        let many_users = Footprint {
-            users: 1_000_000,
-            ..SMALL
-        };
-        let blame = "60.0 MB) for 1,000,000 users at 60 B";
-        check_refused(&many_users, blame, "fewer --users, or");
-        let long_variables = Footprint {
-            of_variables: 100,
-            ..many_users
-        };
-        let blame = "100 MB) for the variables of 1,000,000 users at 100 B";
-        check_refused(&long_variables, blame, "fewer --users or a scenario with");
-        let many_connections = Footprint {
-            connections: 16_000,
-            of_connections: 16_000_000,
-            ..SMALL
-        };
-        let blame = "16.0 MB) for 16,000 connections";
-        check_refused(&many_connections, blame, "fewer --connections");
-        let many_steps = Footprint {
-            steps: 1_000,
-            figures: 400_000_000,
-            ..SMALL
-        };
-        let blame = "400 MB) for the figures of 1,000 named steps";
-        check_refused(&many_steps, blame, "fewer --shards, or steps");
-        let stand_in = Footprint {
-            stand_in: 20_000_000,
-            ..SMALL
-        };
-        let blame = "20.0 MB) for the stand-in's ends of 20 connections";
-        check_refused(&stand_in, blame, "fewer --connections or the --host");
-        let blame = "2.00 MB) for buffers";
-        check_refused(
-            &SMALL,
-            &format!("{blame} to send from and receive into"),
-            "fewer --shards",
-        );
-    }
 }

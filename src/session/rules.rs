@@ -7,10 +7,10 @@ use crate::analysis::windows::{Case, Referee, settled};
 use crate::record::schema::{Record, RuleRecord};
 use crate::scenario::model::{RuleText, Scenario};
 
-use crate::cli::wishes::{TimedLoad, Wishes};
+use super::job::JobLoad;
 
 /// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
-pub(crate) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
+pub fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
     let steps = step_names(scenario);
     if given.is_empty() {
         let own = match purpose {
@@ -30,7 +30,7 @@ pub(crate) fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> 
 }
 
 /// The scenario's steps as rules name them.
-pub(crate) fn step_names(scenario: &Scenario) -> Vec<StepName> {
+pub fn step_names(scenario: &Scenario) -> Vec<StepName> {
     let metrics = scenario.metrics.iter().zip(scenario.work_metrics());
     metrics
         .map(|(metric, is_work)| StepName {
@@ -42,28 +42,29 @@ pub(crate) fn step_names(scenario: &Scenario) -> Vec<StepName> {
         .collect()
 }
 
-/// Judges the run, by what it was asked to judge.
-pub(crate) fn referee(
-    wishes: &Wishes<'_>,
-    scenario: &Scenario,
-    load: &TimedLoad,
+/// The judge of a run's windows.
+///
+/// # Errors
+/// When flags give rules and the run is too short for them, with the cure. `are_given`: a flag gives a rule.
+pub fn referee(
+    rules: Vec<Rule>,
+    are_given: bool,
+    load: &JobLoad,
+    window_ns: u64,
+    settle_ns: Option<u64>,
+    steps: usize,
 ) -> Result<Referee> {
-    let rules = wishes.rules(scenario)?;
-    let levels = load.load.levels();
-    let settle_ns = wishes.settle.map(|settle| settle.as_nanos() as u64);
-    let stretches = settled(&levels, load.run_time_ns, settle_ns);
-    if stretches.is_empty() && wishes.has_rules() {
+    let stretches = settled(&load.load.levels(), load.run_time_ns, settle_ns);
+    if stretches.is_empty() && are_given {
         bail!(
             "--stop-when, --fail-if and --require judge what comes after the ramp and --settle, and the run ends before: give a longer --run-time or a shorter --settle"
         );
     }
-    let window_ns = wishes.window.as_nanos() as u64;
-    let steps = scenario.metrics.len();
     Ok(Referee::new(stretches, window_ns, rules, steps))
 }
 
 /// Puts what the rules said into the record; the load began `load_from_ns` after the run's start.
-pub(crate) fn put_into(record: &mut Record, referee: Referee, load_from_ns: u64) {
+pub fn put_into(record: &mut Record, referee: Referee, load_from_ns: u64) {
     let cases = referee.finish();
     let rules = cases
         .iter()
@@ -122,7 +123,7 @@ fn always_failed_shown(record: &Record, step: usize, label: &str) -> String {
 }
 
 /// Why a search ends at its first level, when these steps, by metric, have failed every time.
-pub(crate) fn search_ended_by(record: &Record, steps: &[StepName], always: &[usize]) -> String {
+pub fn search_ended_by(record: &Record, steps: &[StepName], always: &[usize]) -> String {
     let labels = labels(steps);
     let steps = always
         .iter()

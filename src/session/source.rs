@@ -10,13 +10,15 @@ use serde_json::Value as Json;
 
 use crate::http::request::Shared;
 use crate::scenario::builtin::{BUILTIN, builtin};
+use crate::scenario::format::compile::{Context as Compile, compile};
+use crate::scenario::model::Scenario;
+use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
 use super::target::{Target, shown};
-use crate::cli::args::RunArgs;
 
 /// A scenario's text.
-pub(crate) struct Source {
+pub struct Source {
     /// What it is called in errors.
     pub origin: String,
     /// The text.
@@ -29,42 +31,6 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The scenario that was asked for; with `--get` or `--url` one of a single step, and its target.
-    pub fn from_args(args: &RunArgs) -> Result<(Self, Option<Target>)> {
-        let (url, flag, method) = match (&args.get, &args.url) {
-            (Some(url), _) => (url, "--get", Some("GET")),
-            (None, Some(url)) => (url, "--url", args.method.as_deref()),
-            (None, None) => {
-                let name = args.scenario.as_deref().or(args.scenario_flag.as_deref());
-                return Ok((Self::named(name.unwrap_or("workflow"))?, None));
-            }
-        };
-        let host = args.host.as_deref();
-        let (target, path) = match (url.starts_with('/'), host) {
-            (true, None) if args.mock || args.sockets.unix_socket.is_some() => (None, url.clone()),
-            (true, None) => bail!(
-                "{flag} {0} names no host; write http://localhost:8000{0}, or add --host or --mock",
-                shown(url)
-            ),
-            (true, Some(host)) => (Some(Target::parse(host, "--host")?), url.clone()),
-            (false, None) if !args.mock => {
-                let mut target = Target::parse(url, flag)?;
-                let path = std::mem::replace(&mut target.path, "/".into());
-                (Some(target), path)
-            }
-            (false, _) => {
-                bail!(
-                    "{flag} {} names a host, and so does --host or --mock; give a path to one of the two",
-                    shown(url)
-                )
-            }
-        };
-        Ok((
-            Self::of_url(flag, method, &path, args.body.as_deref()),
-            target,
-        ))
-    }
-
     /// A scenario of one step.
     pub fn of_url(origin: &str, method: Option<&str>, path: &str, body: Option<&str>) -> Self {
         let method = method.unwrap_or(if body.is_some() { "POST" } else { "GET" });
@@ -110,19 +76,49 @@ impl Source {
     }
 }
 
-/// `NAME: VALUE` -> a field's name and value as typed. What they may be is checked where they are compiled.
-///
-/// # Errors
-/// With the reason; nothing is repeated, it may be a secret.
-pub(crate) fn parse_header(text: &str) -> Result<(String, String)> {
-    let Some((name, value)) = text.split_once(':') else {
-        bail!("--header takes 'NAME: VALUE', with a colon between the two");
-    };
-    let name = name.trim();
-    http::HeaderName::from_bytes(name.as_bytes()).context(
-        "--header takes 'NAME: VALUE', and what stands before the colon is not a field name",
-    )?;
-    Ok((name.to_owned(), value.trim().to_owned()))
+/// A scenario with what the command line adds to it.
+pub struct ScenarioText {
+    pub source: Source,
+    /// Fields for every request: names as typed, and values with holes.
+    pub headers: Vec<(String, String)>,
+    pub api_key: Option<String>,
+    /// The environment variable of the key, as a message may repeat it.
+    pub api_key_env: String,
+    /// Instead of the scenario's wait.
+    pub wait: Option<Wait>,
+    /// Instead of the pauses after steps.
+    pub pause: Option<Wait>,
+    /// Methods beside those that a scenario can have are allowed.
+    pub any_method: bool,
+}
+
+impl ScenarioText {
+    /// The scenario, for this target.
+    ///
+    /// # Errors
+    /// The first thing that is wrong in it, with its place; or when the target's URL has a query.
+    pub fn compile(&self, target: &Target) -> Result<Scenario> {
+        let base_path = target.path.trim_end_matches('/');
+        if base_path.contains('?') {
+            bail!(
+                "--host {}: a host has no query; it belongs to the steps of the scenario",
+                target.url
+            );
+        }
+        let context = Compile {
+            authority: &target.authority,
+            base_path,
+            api_key: self.api_key.clone(),
+            api_key_env: &self.api_key_env,
+            env: &|name| std::env::var(name).ok(),
+            read: &|name| self.source.read(name),
+            headers: &self.headers,
+            wait: self.wait,
+            pause: self.pause,
+            any_method: self.any_method,
+        };
+        Ok(compile(&self.source.origin, &self.source.text, &context)?)
+    }
 }
 
 /// Where a scenario lies. A pipe (`<(...)`, `/dev/stdin`) is in no folder of the user's, but what one of these names may
@@ -139,7 +135,7 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Name and text of a built-in scenario.
-pub(crate) fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)> {
+pub fn text_of_builtin(name: &str) -> Result<(&'static str, &'static str)> {
     let Some(found) = builtin(name) else {
         let near = did_you_mean(name, BUILTIN.iter().map(|builtin| builtin.name));
         let all: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();

@@ -18,8 +18,7 @@ use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
 use crate::record::build;
 use crate::record::schema::{LevelRecord, SearchRecord};
-use crate::report::console::shown_level;
-use crate::text::units::{counted, grouped, three_digits, time};
+use crate::text::units::{counted, grouped, level as shown_level, three_digits, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
@@ -67,7 +66,7 @@ impl Course {
 }
 
 /// The search while it goes on. All times are since the load began.
-pub struct Hunt<'p> {
+pub struct Steer<'p> {
     course: &'p Course,
     plan: &'p Plan,
     levels: Vec<LevelRecord>,
@@ -103,7 +102,7 @@ struct Measuring {
     judged: Seconds,
 }
 
-impl<'p> Hunt<'p> {
+impl<'p> Steer<'p> {
     /// A search that has measured these levels before, or none. The plan's load has to be one that is steered.
     pub fn new(course: &'p Course, plan: &'p Plan, levels: Vec<LevelRecord>) -> Self {
         Self {
@@ -317,6 +316,22 @@ impl<'p> Hunt<'p> {
         let mut levels = self.levels.iter();
         levels
             .any(|level| Some(level.level) == first_bad && level.rule.as_deref() == Some(NO_ANSWER))
+    }
+
+    /// The search found the level that it was for.
+    pub fn has_found(&self) -> bool {
+        let found = self.found();
+        self.is_over() && found.last_good.is_some() && !self.is_hung(found.first_bad)
+    }
+
+    /// How it goes.
+    pub fn course(&self) -> &'p Course {
+        self.course
+    }
+
+    /// The level that was set last: users, or iterations per second.
+    pub fn level(&self) -> f64 {
+        self.set
     }
 
     /// What was measured, in order.

@@ -1,8 +1,9 @@
 //! Each second judged as it comes: evidence of the shards beside what the machine did meanwhile.
 
-use crate::analysis::seconds::Watched;
+use crate::analysis::seconds::{Watched, judge_seconds};
 use crate::engine::Second;
 use crate::machine::Hindrances;
+use crate::metrics::seconds::Status;
 
 /// The judge of one run's seconds.
 pub struct SecondJudge {
@@ -37,6 +38,11 @@ impl SecondJudge {
             hindered.steal_share,
             hindered.throttled_us.unwrap_or(0),
         );
+    }
+
+    /// The verdict on the seconds so far.
+    pub fn status(&self) -> Status {
+        judge_seconds(&self.watched.judged)
     }
 
     /// What was found.

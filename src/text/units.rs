@@ -23,6 +23,16 @@ pub fn three_digits(number: f64) -> String {
     }
 }
 
+/// A level of a search: users, or iterations per second. Whole levels have no point.
+pub fn level(level: f64) -> String {
+    match level.fract() == 0.0 {
+        true => three_digits(level.round())
+            .replace(".00", "")
+            .replace(".0", ""),
+        false => three_digits(level),
+    }
+}
+
 /// Microseconds in the unit that suits them: `412 us`, `1.23 ms`, `2.00 s`.
 pub fn time(us: f64) -> String {
     match us {

@@ -15,8 +15,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "session",
         &[
-            "analysis", "cli", "engine", "http", "io", "live", "load", "machine", "metrics",
-            "mock", "record", "report", "scenario", "text",
+            "analysis", "engine", "http", "io", "load", "machine", "metrics", "mock", "record",
+            "scenario", "text",
         ],
     ),
     (
@@ -49,9 +49,7 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 7] = [
-    "analysis", "http", "load", "metrics", "scenario", "text", "live",
-];
+const PURE: [&str; 6] = ["analysis", "http", "load", "metrics", "scenario", "text"];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

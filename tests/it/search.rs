@@ -21,7 +21,7 @@ use opsurge::record::schema::{LevelRecord, Record, SearchRecord};
 use opsurge::scenario::builtin::builtin;
 use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::scenario::wait::Wait;
-use opsurge::session::steer::{Course, Hunt};
+use opsurge::session::steer::{Course, Steer};
 use opsurge::sim::Network;
 use opsurge_testbed::plans;
 
@@ -88,7 +88,7 @@ fn hunt(
 ) -> SearchRecord {
     let sim = sim_server::sim(plan, 0, Server::new(answer), Network::calm(0), 1);
     let control = Arc::new(Control::default());
-    let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, known)));
+    let hunt = Arc::new(Mutex::new(Steer::new(course, plan, known)));
     if hunt.lock().expect("one thread").begin() {
         let (of_shard, ending) = (hunt.clone(), control.clone());
         let is_open = plan.load.is_open();

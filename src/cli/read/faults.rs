@@ -15,7 +15,7 @@ const SHARE_SLACK: f64 = 1e-9;
 ///
 /// # Errors
 /// With the flag as it was typed, what is wrong with it, and what would do instead.
-pub(crate) fn parse(texts: &[String], seed: u64) -> Result<FaultPlan> {
+pub fn parse(texts: &[String], seed: u64) -> Result<FaultPlan> {
     let mut plan = FaultPlan {
         seed,
         ..FaultPlan::default()

@@ -5,8 +5,6 @@
 mod load;
 mod search;
 
-pub use search::shown_level;
-
 use std::fmt::Write;
 
 use crate::metrics::outcome::Failure;

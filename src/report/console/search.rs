@@ -2,6 +2,7 @@
 
 use super::{Colour, Console};
 use crate::record::schema::{LevelRecord, SearchRecord};
+use crate::text::units::level as level_shown;
 use crate::text::units::{three_digits, time};
 
 /// Width of the bars that show the rate of each level.
@@ -45,7 +46,7 @@ impl Console {
             let bar = (level.good_rps / highest * BAR_WIDTH).round() as usize;
             self.line(format!(
                 "{:>12} {window:>15} {:>9} {:>8} {:>9} {:>9}  {:<10} {}",
-                shown_level(level.level),
+                level_shown(level.level),
                 three_digits(level.rps),
                 format!("{} %", three_digits(level.failure_ratio * 100.0)),
                 shown(level.p50_us),
@@ -86,15 +87,5 @@ fn verdict(level: &LevelRecord) -> &'static str {
         (true, true, true) => "good?",
         (true, false, false) => "bad",
         (true, false, true) => "bad?",
-    }
-}
-
-/// Whole levels without a point.
-pub fn shown_level(level: f64) -> String {
-    match level.fract() == 0.0 {
-        true => three_digits(level.round())
-            .replace(".00", "")
-            .replace(".0", ""),
-        false => three_digits(level),
     }
 }

@@ -1,33 +1,27 @@
-//! `opsurge search`: flags -> one run whose load is steered from level to level -> record -> reports.
+//! The job of `opsurge search`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::breaking_point::{Growth, Search};
 use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
-use crate::engine::Order;
+use crate::cli::args::{RunArgs, SearchArgs};
 use crate::load::Load;
 use crate::load::closed::Closed;
 use crate::load::open::Open;
 use crate::record::schema::{LevelRecord, Record};
-use crate::report::console::shown_level;
 use crate::report::csv;
 use crate::scenario::model::Scenario;
-use crate::text::duration;
-use crate::text::units::{three_digits, time as shown_time};
-
-use super::args::{RunArgs, SearchArgs};
-use super::run::{Progress, notes, report};
-use super::wishes::{TimedLoad, Wishes, per_second, time};
-use crate::session::ending::Facts;
 use crate::session::evidence;
-use crate::session::exit::Exit;
-use crate::session::output::note;
-use crate::session::prepare::{Prepared, check_files, compile_first};
+use crate::session::job::{Job, JobLoad, JobTarget, Judging, SearchJob};
 use crate::session::rules;
-use crate::session::steer::{Course, Hunt};
+use crate::session::steer::Course;
+use crate::text::duration;
+use crate::text::units::level as shown_level;
+
+use super::options::Options;
+use super::values::{per_second, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const FROM_USERS: f64 = 10.0;
@@ -45,78 +39,22 @@ const USERS_PER_READY: u64 = 20;
 const USERS_MIN: u64 = 1_000;
 /// Users per second from one level to the next, without --spawn-rate.
 const SPAWN_RATE: f64 = 100.0;
-/// Carries out the command.
-pub fn search(args: &SearchArgs) -> Result<Exit> {
-    let wishes = Wishes::from_args(&args.run)?;
+
+/// Reads the command line.
+///
+/// # Errors
+/// What is wrong with it, with the scenario, or with the record that `--resume` names, and the cure.
+pub fn job(args: &SearchArgs) -> Result<Job> {
+    let options = Options::from_args(&args.run)?;
     refuse_what_does_not_fit(&args.run)?;
-    let (scenario, somewhere) = compile_first(&wishes)?;
-    let course = course(args, &wishes, &scenario)?;
-    let load = load(&course, &wishes, &scenario)?;
-    let resumed = resume(args, &wishes, &course, &load, &scenario)?;
+    let scenario = options.compile()?;
+    let course = course(args, &options, &scenario)?;
+    let load = load(&course, &options, &scenario)?;
+    let levels = resume(args, &options, &course, &load, &scenario)?;
     let tables = args.run.csv.iter();
     let tables = tables.flat_map(|prefix| csv::paths_of_search(prefix));
-    check_files(&args.run, &tables.collect::<Vec<_>>())?;
-    // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
-    drop(scenario);
-    let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
-    if !args.run.quiet {
-        announce(&course, &prepared);
-        notes(&args.run, &wishes, &prepared);
-        let scenario = &prepared.plan.scenario;
-        if !(scenario.fail_if.is_empty() && scenario.require.is_empty()) {
-            note(
-                "note: the scenario's fail_if and require judge runs only; a search judges its levels by stop_when",
-            );
-        }
-    }
-    let mut log = None;
-    let mut progress = Progress::new(&args.run);
-    let mut hunt = Hunt::new(&course, &prepared.plan, resumed);
-    let carried = match hunt.begin() {
-        false => None,
-        true => {
-            log = prepared.open_log(&args.run)?;
-            Some(prepared.carry_out(&mut |second| {
-                progress.show(second);
-                progress.log(log.as_mut(), second);
-                let known = hunt.levels().len();
-                if hunt.on_second(second) {
-                    prepared.control.give(Order::Drain);
-                }
-                if !args.run.quiet {
-                    hunt.levels()[known..]
-                        .iter()
-                        .for_each(|level| tell(level, &course));
-                }
-            }))
-        }
-    };
-    progress.end();
-    let Some(carried) = carried else {
-        bail!(
-            "--resume: the search in that record has ended already: {}",
-            hunt.found().ended
-        );
-    };
-    let carried = carried?;
-    let mut found = hunt.found();
-    let is_found = hunt.is_over() && found.last_good.is_some() && !hunt.is_hung(found.first_bad);
-    let always_failed = hunt.always_failed().to_vec();
-    drop(hunt);
-    let names = rules::step_names(&prepared.plan.scenario);
-    let mut record = evidence::record(prepared, &wishes, &carried);
-    if !always_failed.is_empty() {
-        found.ended = rules::search_ended_by(&record, &names, &always_failed);
-    }
-    let ended = found.ended.clone();
-    record.search = Some(found);
-    let facts = Facts {
-        not_found: (!is_found).then_some(ended),
-        ..Facts::of(&record, &args.run, carried.interrupted)
-    };
-    let ending = facts.ending();
-    ending.put_into(&mut record);
-    ending.exit(report(&args.run, record, log))
+    let judging = Judging::Search(Box::new(SearchJob { course, levels }));
+    options.into_job(load, judging, &tables.collect::<Vec<_>>())
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
@@ -139,14 +77,14 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<Course> {
-    let is_open = wishes.is_open;
+fn course(args: &SearchArgs, options: &Options<'_>, scenario: &Scenario) -> Result<Course> {
+    let is_open = options.load.is_open;
     let (what, own) = match is_open {
         true => ("iterations", None),
         false => ("users", scenario.load.staircase),
     };
     let level = |flag: &str, text: &Option<String>| per_second(flag, text.as_deref(), what);
-    let from = level("--from", &args.from)?.or(wishes.rate);
+    let from = level("--from", &args.from)?.or(options.load.rate);
     let from = from.or(own.map(|own| own.from as f64));
     let from = from.unwrap_or(if is_open { FROM_RATE } else { FROM_USERS });
     let step = level("--step", &args.step)?;
@@ -164,7 +102,8 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
     };
     let to = level("--to", &args.to)?;
     let to = to.or(match is_open {
-        false => wishes
+        false => options
+            .load
             .users
             .or(own.map(|own| own.users_max))
             .map(|users| users as f64),
@@ -175,7 +114,7 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         (None, true) => (from * TO_TIMES).min(TO_RATE_MAX),
         (None, false) => {
             let users = ((from * TO_TIMES) as u64).min(TO_USERS_MAX);
-            wishes.users_allowed(users)? as f64
+            options.users_allowed(users)? as f64
         }
     };
     let is_whole = |level: f64| level.fract() == 0.0;
@@ -197,8 +136,8 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
     if every < Duration::from_secs(2) {
         bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
     }
-    let settle = wishes.settle.unwrap_or(SETTLE.min(every / 2));
-    let mut rules = rules::parse(Purpose::Stop, wishes.stop_when, scenario)?;
+    let settle = options.settle.unwrap_or(SETTLE.min(every / 2));
+    let mut rules = rules::parse(Purpose::Stop, &args.run.stop_when, scenario)?;
     if rules.is_empty() {
         let ops_cores = OPS_CORE_RULES.map(str::to_owned);
         rules = rules::parse(Purpose::Stop, &ops_cores, scenario)?;
@@ -213,33 +152,29 @@ fn course(args: &SearchArgs, wishes: &Wishes<'_>, scenario: &Scenario) -> Result
         },
         is_open,
         rules,
-        spawn_rate: wishes.spawn_rate.unwrap_or(SPAWN_RATE),
+        spawn_rate: options.load.spawn_rate.unwrap_or(SPAWN_RATE),
         settle_ns: settle.as_nanos() as u64,
         window_ns: (every.as_nanos() as u64).next_multiple_of(SECOND_NS),
     })
 }
 
-fn load(course: &Course, wishes: &Wishes<'_>, scenario: &Scenario) -> Result<TimedLoad> {
-    let run_time_ns = wishes.run_time.map(|time| time.as_nanos() as u64);
+fn load(course: &Course, options: &Options<'_>, scenario: &Scenario) -> Result<JobLoad> {
+    let run_time_ns = options.load.run_time.map(|time| time.as_nanos() as u64);
     if !course.is_open {
-        return Ok(TimedLoad {
-            load: Load::Closed(Closed::steered(course.search.to as u64)),
-            run_time_ns,
-        });
+        let users = Closed::steered(course.search.to as u64);
+        return Ok(options.job_load(Load::Closed(users), run_time_ns));
     }
-    let (ready, _) = wishes.open_users(scenario, course.search.from)?;
-    let users_max = match wishes.users {
+    let (ready, _) = options.open_users(scenario, course.search.from)?;
+    let users_max = match options.load.users {
         Some(users) => users,
-        None => wishes.users_allowed((ready * USERS_PER_READY).max(USERS_MIN))?,
+        None => options.users_allowed((ready * USERS_PER_READY).max(USERS_MIN))?,
     };
-    let open = Open::steered(course.search.to, wishes.arrivals, ready, users_max);
-    Ok(TimedLoad {
-        load: Load::Open {
-            ready: wishes.ready_users(ready),
-            arrivals: open,
-        },
-        run_time_ns,
-    })
+    let open = Open::steered(course.search.to, options.load.arrivals, ready, users_max);
+    let load = Load::Open {
+        ready: options.ready_users(ready),
+        arrivals: open,
+    };
+    Ok(options.job_load(load, run_time_ns))
 }
 
 fn factor(text: &str) -> Result<f64> {
@@ -268,9 +203,9 @@ fn share(text: &str) -> Result<f64> {
 /// The levels of an interrupted search, which have to be levels of the same search.
 fn resume(
     args: &SearchArgs,
-    wishes: &Wishes<'_>,
+    options: &Options<'_>,
     course: &Course,
-    load: &TimedLoad,
+    load: &JobLoad,
     scenario: &Scenario,
 ) -> Result<Vec<LevelRecord>> {
     let Some(path) = &args.resume else {
@@ -288,7 +223,7 @@ fn resume(
     let seconds = |s: f64| duration::show(Duration::from_secs_f64(s));
     let in_ns = |ns: u64| duration::show(Duration::from_nanos(ns));
     let users_max = load.load.users_max();
-    let connections = evidence::connections_shown(wishes.connections(users_max));
+    let connections = evidence::connections_shown(options.connections(users_max));
     let arrivals = load
         .load
         .arrivals()
@@ -299,10 +234,10 @@ fn resume(
             "host",
             "--host",
             record.stand_in.map_or(run.host, |_| MOCK.into()),
-            wishes
-                .target
-                .as_ref()
-                .map_or(MOCK.into(), |target| target.url.clone()),
+            match &options.target {
+                JobTarget::Service(target) => target.url.clone(),
+                JobTarget::StandIn(_) => MOCK.into(),
+            },
         ),
         (
             "kind of level",
@@ -340,13 +275,13 @@ fn resume(
             "pipeline",
             "--pipeline",
             run.pipeline.to_string(),
-            wishes.pipeline.to_string(),
+            options.pipeline.to_string(),
         ),
         (
             "timeout",
             "--timeout",
             seconds(run.timeout_s),
-            duration::show(wishes.timeout),
+            duration::show(options.timeout),
         ),
     ] {
         if then != now {
@@ -360,55 +295,4 @@ fn resume(
         }
     }
     Ok(search.levels)
-}
-
-fn announce(course: &Course, prepared: &Prepared) {
-    let search = &course.search;
-    let growth = match search.growth {
-        Growth::Add(step) => format!("{} more each time", shown_level(step)),
-        Growth::Times(factor) => format!("{factor} times as many each time"),
-    };
-    let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
-    note(format_args!(
-        "searching for the breaking point of {} on {}: from {} {} on, {growth}, up to {}; windows of {} after {} to settle; too much is {}{}; seed {}",
-        prepared.plan.scenario.name,
-        prepared.target_shown(),
-        shown_level(search.from),
-        course.unit(),
-        shown_level(search.to),
-        duration::show(Duration::from_nanos(course.window_ns)),
-        duration::show(Duration::from_nanos(course.settle_ns)),
-        rules.join(" or "),
-        match course.is_open {
-            true => " or iterations that pile up",
-            false => "",
-        },
-        prepared.plan.seed
-    ));
-}
-
-/// A line for a level that has just been judged, over the live line.
-fn tell(level: &LevelRecord, course: &Course) {
-    let clear = match std::io::stderr().is_terminal() {
-        true => "\r\x1b[K",
-        false => "",
-    };
-    note(format_args!(
-        "{clear}{} {}: {}, {} req/s, p99 {}, {} % failed{}",
-        shown_level(level.level),
-        course.unit(),
-        match (level.good, level.noisy) {
-            (true, _) if !level.judged => "too few requests to judge",
-            (true, false) => "good",
-            (true, true) => "good, but noisy",
-            (false, _) => "bad",
-        },
-        three_digits(level.rps),
-        level.p99_us.map_or("-".into(), shown_time),
-        three_digits(level.failure_ratio * 100.0),
-        match &level.rule {
-            Some(_) => format!(" ({})", level.says),
-            None => String::new(),
-        }
-    ));
 }

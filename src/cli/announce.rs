@@ -1,0 +1,223 @@
+//! What is said on standard error before a run and while it lasts.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use crate::analysis::breaking_point::Growth;
+use crate::engine::Footprint;
+use crate::engine::plan::Plan;
+use crate::load::closed::Closed;
+use crate::load::open::Arrivals;
+use crate::record::schema::LevelRecord;
+use crate::session::job::Judging;
+use crate::session::output::note;
+use crate::session::prepare::Prepared;
+use crate::session::run::{Notice, Session};
+use crate::session::steer::Course;
+use crate::text::duration;
+use crate::text::units::{
+    bytes, counted, grouped, level as shown_level, range, three_digits, time as shown_time,
+};
+
+use super::scenarios::rows_left_shown;
+
+/// Users that come within this are those that a run begins with.
+const FIRST_NS: u64 = 1_000_000_000;
+
+/// Says what is about to be done, on what, and what might surprise.
+pub fn announce(session: &Session) {
+    let prepared = &session.prepared;
+    prepared
+        .notes
+        .iter()
+        .for_each(|text| note(format_args!("note: {text}")));
+    match &session.judging {
+        Judging::Rules(_) => of_run(prepared),
+        Judging::Search(search) => of_search(&search.course, prepared),
+    }
+    surprises(prepared);
+}
+
+/// Says what happens while the run lasts; `is_quiet`: only what went wrong.
+pub fn say(notice: &Notice<'_>, is_quiet: bool) {
+    let clear = match std::io::stderr().is_terminal() {
+        true => "\r\x1b[K",
+        false => "",
+    };
+    match notice {
+        Notice::Level(level, course) if !is_quiet => {
+            note(format_args!("{clear}{}", of_level(level, course)));
+        }
+        Notice::Level(..) => {}
+        Notice::LogFailed(error) => note(format_args!(
+            "{clear}warning: {error:#}; the interval log ends here, the run goes on"
+        )),
+    }
+}
+
+fn of_run(prepared: &Prepared) {
+    let plan = &prepared.plan;
+    let until = match (plan.run_time_ns, plan.load.users().iterations) {
+        (Some(ns), None) => format!("for {}", duration::show(Duration::from_nanos(ns))),
+        (Some(ns), Some(all)) => {
+            let time = duration::show(Duration::from_nanos(ns));
+            format!("for {} or {time}", counted(all, "iteration"))
+        }
+        (None, Some(all)) => format!("for {}", counted(all, "iteration")),
+        (None, None) => "until Ctrl-C".to_owned(),
+    };
+    let load = match plan.load.arrivals() {
+        None => closed(plan.load.users(), prepared.given.spawn_rate),
+        Some(open) => format!(
+            "{} iterations/s{} by {}",
+            three_digits(open.rate_max),
+            match open.arrivals {
+                Arrivals::Constant => "",
+                Arrivals::Poisson => " (Poisson)",
+            },
+            range(open.users_ready, open.users_max)
+        ),
+    };
+    note(format_args!(
+        "running scenario {} with {load} on {}{} {until}, seed {}",
+        plan.scenario.name,
+        prepared.target_shown(),
+        match prepared.stand_in {
+            Some(_) => " (embedded stand-in)",
+            None => "",
+        },
+        plan.seed
+    ));
+    if let Some(text) = unfinished_ramp(plan) {
+        note(text);
+    }
+    note(memory_line(&prepared.footprint, prepared.program_bytes));
+}
+
+/// `50 users, 10 per second`, or `300 to 5,000 users` when the load begins with fewer.
+fn closed(load: &Closed, spawn_rate: Option<f64>) -> String {
+    let users = load.users_at_once();
+    let rate = spawn_rate.map_or(String::new(), |rate| {
+        format!(", {} per second", three_digits(rate))
+    });
+    match (spawn_rate, load.users_at(FIRST_NS).min(users)) {
+        (None, first) if first > 0 => range(first, users),
+        _ => counted(users, "user") + &rate,
+    }
+}
+
+/// A run that ends before all of its users have come says so beforehand.
+fn unfinished_ramp(plan: &Plan) -> Option<String> {
+    let (end_ns, users) = (plan.run_time_ns?, plan.load.users().users_at_once());
+    let come = plan.load.users().users_at(end_ns);
+    let is_cut = plan.load.users().settled_ns() >= end_ns && come < users && !plan.load.is_open();
+    is_cut.then(|| {
+        format!(
+            "note: the run ends before the ramp, which takes {}: {} of {} will be there at its end",
+            duration::show(Duration::from_nanos(plan.load.users().settled_ns())),
+            grouped(come),
+            counted(users, "user"),
+        )
+    })
+}
+
+/// What the run is expected to take of memory, and what for.
+fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
+    format!(
+        "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
+        bytes(footprint.bytes() as u64 + program_bytes),
+        counted(footprint.users as u64, "user"),
+        footprint.of_user,
+        footprint.of_variables,
+        counted(footprint.connections as u64, "connection"),
+        bytes(footprint.of_connections as u64),
+        bytes(footprint.of_answers_max as u64),
+        counted(footprint.steps as u64, "step"),
+        bytes(footprint.figures as u64),
+        bytes(footprint.figures_max as u64),
+        bytes(footprint.buffers as u64),
+        match footprint.stand_in {
+            0 => String::new(),
+            taken => format!(" the stand-in {},", bytes(taken as u64)),
+        },
+        bytes(program_bytes),
+        bytes(footprint.at_worst() as u64 + program_bytes),
+    )
+}
+
+/// What might surprise, on standard error.
+fn surprises(prepared: &Prepared) {
+    let is_service = prepared.stand_in.is_none();
+    if prepared.plan.scenario.api_key_is_default && is_service {
+        note(format_args!(
+            "note: the environment variable {} is not set; using the scenario's default key",
+            prepared.api_key_env
+        ));
+    }
+    let plan = &prepared.plan;
+    // A user that takes the seat of another takes a row of its own.
+    let takes_seats_again = plan.retakes_seats() || plan.load.users().may_shrink();
+    let rows_left = plan.scenario.feeder.rows_left(plan.load.users_max());
+    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+        note(format_args!("note: {}", rows_left_shown(&left)));
+    }
+    let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
+    if is_service && proxies.iter().any(|name| std::env::var_os(name).is_some()) {
+        note(format_args!(
+            "note: proxy variables of the environment are ignored; requests go straight to the target"
+        ));
+    }
+}
+
+fn of_search(course: &Course, prepared: &Prepared) {
+    let search = &course.search;
+    let growth = match search.growth {
+        Growth::Add(step) => format!("{} more each time", shown_level(step)),
+        Growth::Times(factor) => format!("{factor} times as many each time"),
+    };
+    let rules: Vec<&str> = course.rules.iter().map(|rule| rule.text.as_str()).collect();
+    note(format_args!(
+        "searching for the breaking point of {} on {}: from {} {} on, {growth}, up to {}; windows of {} after {} to settle; too much is {}{}; seed {}",
+        prepared.plan.scenario.name,
+        prepared.target_shown(),
+        shown_level(search.from),
+        course.unit(),
+        shown_level(search.to),
+        duration::show(Duration::from_nanos(course.window_ns)),
+        duration::show(Duration::from_nanos(course.settle_ns)),
+        rules.join(" or "),
+        match course.is_open {
+            true => " or iterations that pile up",
+            false => "",
+        },
+        prepared.plan.seed
+    ));
+    let scenario = &prepared.plan.scenario;
+    if !(scenario.fail_if.is_empty() && scenario.require.is_empty()) {
+        note(
+            "note: the scenario's fail_if and require judge runs only; a search judges its levels by stop_when",
+        );
+    }
+}
+
+/// A level that has just been judged.
+fn of_level(level: &LevelRecord, course: &Course) -> String {
+    format!(
+        "{} {}: {}, {} req/s, p99 {}, {} % failed{}",
+        shown_level(level.level),
+        course.unit(),
+        match (level.good, level.noisy) {
+            (true, _) if !level.judged => "too few requests to judge",
+            (true, false) => "good",
+            (true, true) => "good, but noisy",
+            (false, _) => "bad",
+        },
+        three_digits(level.rps),
+        level.p99_us.map_or("-".into(), shown_time),
+        three_digits(level.failure_ratio * 100.0),
+        match &level.rule {
+            Some(_) => format!(" ({})", level.says),
+            None => String::new(),
+        }
+    )
+}

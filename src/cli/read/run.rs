@@ -1,0 +1,26 @@
+//! The job of `opsurge run`.
+
+use anyhow::Result;
+
+use crate::cli::args::RunArgs;
+use crate::report::csv;
+use crate::session::job::{Job, Judging};
+
+use super::options::Options;
+
+/// Reads the command line.
+///
+/// # Errors
+/// What is wrong with it or with the scenario, and the cure.
+pub fn job(args: &RunArgs) -> Result<Job> {
+    let options = Options::from_args(args)?;
+    let scenario = options.compile()?;
+    let load = options.load(&scenario)?;
+    let referee = options.referee(&scenario, &load)?;
+    let tables = args.csv.iter().flat_map(|prefix| csv::paths(prefix));
+    options.into_job(
+        load,
+        Judging::Rules(Box::new(referee)),
+        &tables.collect::<Vec<_>>(),
+    )
+}

@@ -1,0 +1,114 @@
+//! A job: everything that a command asked for, validated. There is no clap type in it, and only the machine or the
+//! target can still refuse it.
+
+use std::path::PathBuf;
+
+use crate::analysis::windows::Referee;
+use crate::engine::plan::Connections;
+use crate::io::Backend;
+use crate::load::Load;
+use crate::load::closed::Point;
+use crate::load::open::RatePoint;
+use crate::mock::MockConfig;
+use crate::record::schema::LevelRecord;
+
+use super::connecting::Connecting;
+use super::source::ScenarioText;
+use super::steer::Course;
+use super::target::Target;
+
+/// A run or a search, ready to be prepared.
+pub struct Job {
+    pub traffic: Traffic,
+    pub judging: Judging,
+    pub gates: Gates,
+    pub outputs: Outputs,
+}
+
+/// What is sent, where to, how much of it and how.
+pub struct Traffic {
+    pub target: JobTarget,
+    pub scenario: ScenarioText,
+    pub load: JobLoad,
+    pub limits: Limits,
+    pub connecting: Connecting,
+}
+
+/// What is to be tested.
+pub enum JobTarget {
+    /// A service that runs already.
+    Service(Target),
+    /// The embedded stand-in, which the session starts; its cores are chosen then.
+    StandIn(Box<MockConfig>),
+}
+
+/// How much, and until when.
+pub struct JobLoad {
+    pub load: Load,
+    /// Length of the load, from the start or from the first arrival; `None` when iterations bound it.
+    pub run_time_ns: Option<u64>,
+    pub given: GivenLoad,
+}
+
+/// The load as the command line gives it, for the record. What the scenario decides is empty.
+#[derive(Clone, Default)]
+pub struct GivenLoad {
+    pub users: Option<u64>,
+    /// Users per second.
+    pub spawn_rate: Option<f64>,
+    /// Points of the users' line.
+    pub stages: Vec<Point>,
+    /// Iterations per second.
+    pub rate: Option<f64>,
+    /// Points of the rate's line.
+    pub rate_stages: Vec<RatePoint>,
+}
+
+/// Bounds and the way to the kernel.
+pub struct Limits {
+    /// Time limit of a request, in nanoseconds.
+    pub timeout_ns: u64,
+    /// Time limit of the drain in nanoseconds, when it is given.
+    pub drain_ns: Option<u64>,
+    pub connections: Connections,
+    /// Threads, when a number was given.
+    pub shards: Option<usize>,
+    pub backend: Backend,
+    /// An open load looks at the clock just before an arrival is due instead of sleeping.
+    pub spins: bool,
+    pub seed: u64,
+}
+
+/// What judges the run while it lasts, and may end it.
+pub enum Judging {
+    /// Rules over the windows of a run.
+    Rules(Box<Referee>),
+    Search(Box<SearchJob>),
+}
+
+/// A search for the breaking point.
+pub struct SearchJob {
+    pub course: Course,
+    /// Levels of the interrupted search that this one resumes.
+    pub levels: Vec<LevelRecord>,
+}
+
+/// What changes the exit code beside rules.
+pub struct Gates {
+    pub require_valid: bool,
+    /// Exit code when requests failed.
+    pub code_of_failures: u8,
+}
+
+/// Where the results go.
+pub struct Outputs {
+    pub json: Option<PathBuf>,
+    /// Prefix of Locust's four CSV files.
+    pub csv: Option<PathBuf>,
+    pub csv_full_history: bool,
+    /// The interval log.
+    pub hdr: Option<PathBuf>,
+    /// No live display.
+    pub headless: bool,
+    pub quiet: bool,
+}

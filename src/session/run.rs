@@ -1,0 +1,243 @@
+//! Session: a job prepared, then run; its seconds judged and published, its record made.
+
+use anyhow::{Result, bail};
+
+use crate::analysis::windows::Referee;
+use crate::engine;
+use crate::engine::{Order, Second};
+use crate::metrics::tick::Ticks;
+use crate::record::hdr::{IntervalLog, Stretch};
+use crate::record::schema::{LevelRecord, Record};
+
+use super::ending::{Ending, Facts};
+use super::evidence;
+use super::evidence::Carried;
+use super::exit::cannot;
+use super::job::{Gates, Job, Judging, Outputs};
+use super::prepare::Prepared;
+use super::publish::Publisher;
+use super::rules;
+use super::steer::{Course, Steer};
+use super::watch::SecondJudge;
+
+/// A job that is ready to run.
+pub struct Session {
+    pub prepared: Prepared,
+    pub judging: Judging,
+    pub outputs: Outputs,
+    gates: Gates,
+}
+
+/// A session that has ended.
+pub struct Finished {
+    pub record: Record,
+    pub ending: Ending,
+    /// Its last line is not written yet.
+    pub log: Option<IntervalLog>,
+    pub outputs: Outputs,
+}
+
+/// What happens during a run that no reader may miss.
+pub enum Notice<'n> {
+    /// A search has judged a level.
+    Level(&'n LevelRecord, &'n Course),
+    /// The interval log ends before the run.
+    LogFailed(&'n anyhow::Error),
+}
+
+/// Called on the thread that collects the seconds.
+pub type OnNotice<'o> = &'o mut dyn FnMut(Notice<'_>);
+
+impl Session {
+    /// Prepares everything; no request is sent.
+    ///
+    /// # Errors
+    /// What the machine or the target refuses, with the cure.
+    pub fn prepare(job: Job) -> Result<Self> {
+        Ok(Self {
+            prepared: Prepared::new(job.traffic)?,
+            judging: job.judging,
+            outputs: job.outputs,
+            gates: job.gates,
+        })
+    }
+
+    /// Runs the job to its end. Each second is published to `ticks`.
+    ///
+    /// # Errors
+    /// When the run could not begin. What goes wrong later is in the record.
+    pub fn carry_out(self, ticks: &Ticks, on_notice: OnNotice<'_>) -> Result<Finished> {
+        let Self {
+            prepared,
+            judging,
+            outputs,
+            gates,
+        } = self;
+        match judging {
+            Judging::Rules(mut referee) => {
+                let log = open_log(&outputs, &prepared)?;
+                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
+                let carried = seconds.run(&mut Judge::Rules(&mut referee))?;
+                let log = seconds.log;
+                let load_from_ns = carried.ran.load_from_ns;
+                let mut record = evidence::record(prepared, &carried);
+                rules::put_into(&mut record, *referee, load_from_ns);
+                let facts = Facts::of(&record, &gates, carried.interrupted);
+                Ok(Finished::new(record, &facts, log, outputs))
+            }
+            Judging::Search(search) => {
+                let mut steer = Steer::new(&search.course, &prepared.plan, search.levels);
+                if !steer.begin() {
+                    bail!(
+                        "--resume: the search in that record has ended already: {}",
+                        steer.found().ended
+                    );
+                }
+                let log = open_log(&outputs, &prepared)?;
+                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
+                let carried = seconds.run(&mut Judge::Search(&mut steer))?;
+                let log = seconds.log;
+                let mut found = steer.found();
+                let is_found = steer.has_found();
+                let always_failed = steer.always_failed().to_vec();
+                let names = rules::step_names(&prepared.plan.scenario);
+                let mut record = evidence::record(prepared, &carried);
+                if !always_failed.is_empty() {
+                    found.ended = rules::search_ended_by(&record, &names, &always_failed);
+                }
+                let not_found = (!is_found).then(|| found.ended.clone());
+                record.search = Some(found);
+                let facts = Facts {
+                    not_found,
+                    ..Facts::of(&record, &gates, carried.interrupted)
+                };
+                Ok(Finished::new(record, &facts, log, outputs))
+            }
+        }
+    }
+}
+
+impl Finished {
+    fn new(mut record: Record, facts: &Facts, log: Option<IntervalLog>, outputs: Outputs) -> Self {
+        let ending = facts.ending();
+        ending.put_into(&mut record);
+        Self {
+            record,
+            ending,
+            log,
+            outputs,
+        }
+    }
+}
+
+/// The interval log, when one is wanted.
+fn open_log(outputs: &Outputs, prepared: &Prepared) -> Result<Option<IntervalLog>> {
+    let scenario = &prepared.plan.scenario;
+    let open = |path| IntervalLog::create(path, &scenario.name, &scenario.metrics);
+    cannot(outputs.hdr.as_deref().map(open).transpose())
+}
+
+/// What judges a run's seconds, and may end it.
+enum Judge<'j, 'p> {
+    Rules(&'j mut Referee),
+    Search(&'j mut Steer<'p>),
+}
+
+impl Judge<'_, '_> {
+    /// Takes a second; whether the load is to end.
+    fn on_second(&mut self, second: &Second<'_>, on_notice: OnNotice<'_>) -> bool {
+        match self {
+            Self::Rules(referee) => match second
+                .begin_ns
+                .checked_sub(second.load_from_ns.unwrap_or(u64::MAX))
+            {
+                Some(begin_ns) => {
+                    let end_ns = begin_ns + (second.end_ns - second.begin_ns);
+                    referee.on_second(begin_ns, end_ns, second.interval)
+                }
+                None => {
+                    referee.on_preparation(second.interval);
+                    false
+                }
+            },
+            Self::Search(steer) => {
+                let known = steer.levels().len();
+                let is_over = steer.on_second(second);
+                for level in &steer.levels()[known..] {
+                    on_notice(Notice::Level(level, steer.course()));
+                }
+                is_over
+            }
+        }
+    }
+
+    /// The level that a search measures now.
+    fn level(&self) -> Option<f64> {
+        match self {
+            Self::Rules(_) => None,
+            Self::Search(steer) => Some(steer.level()),
+        }
+    }
+}
+
+/// The seconds of a run, on their way to those who judge, log and watch them.
+struct Seconds<'s> {
+    prepared: &'s Prepared,
+    log: Option<IntervalLog>,
+    publisher: Publisher<'s>,
+    on_notice: OnNotice<'s>,
+}
+
+impl<'s> Seconds<'s> {
+    fn new(
+        prepared: &'s Prepared,
+        log: Option<IntervalLog>,
+        ticks: &'s Ticks,
+        on_notice: OnNotice<'s>,
+    ) -> Self {
+        Self {
+            prepared,
+            log,
+            publisher: Publisher::new(ticks, prepared.plan.scenario.metrics.len()),
+            on_notice,
+        }
+    }
+
+    /// Runs the plan to its end, or to that of its control.
+    fn run(&mut self, judge: &mut Judge<'_, '_>) -> Result<Carried> {
+        let prepared = self.prepared;
+        let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
+        let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
+        let ran = cannot(engine::run(plan, setup, control, &mut |second| {
+            second_judge.on_second(second);
+            self.log(second);
+            if judge.on_second(second, self.on_notice) {
+                control.give(Order::Drain);
+            }
+            self.publisher
+                .publish(second, second_judge.status(), judge.level());
+        }));
+        prepared.signals.on_run_over();
+        Ok(Carried {
+            ran: ran?,
+            watched: second_judge.into_watched(),
+            interrupted: prepared.signals.interrupted(),
+        })
+    }
+
+    /// Writes a second to the interval log. A disk that is full ends the log, not the run.
+    fn log(&mut self, second: &Second<'_>) {
+        let Some(log) = &mut self.log else {
+            return;
+        };
+        let written = log.on_second(&Stretch {
+            started_at: second.started_at,
+            begin_ns: second.begin_ns,
+            end_ns: second.end_ns,
+            interval: second.interval,
+        });
+        if let Err(error) = written {
+            (self.on_notice)(Notice::LogFailed(&error));
+        }
+    }
+}
