@@ -6,10 +6,16 @@
 //! added up when the run ends.
 //!
 //! ```text
-//! main -> cli -> { engine, record, report, live, mock, ... }
-//!
-//! Args -> Plan -> Shard (turns in a circle) -> Recorder -> Summary -> Record -> reports
+//! Args -> Job -> Session -> (Shards in turns -> Recorder -> Summary) -> Record -> Reports
+//!                  |  orders in, through Control: signals, rules, a search  ^
+//!                  +--> Tick, once a second -> live displays; interval log
 //! ```
+//!
+//! - **Job**: everything that a command asked for, validated. Nothing below `cli` sees arguments.
+//! - **Session**: a job carried out: prepare, run, steer (a search), judge (rules, seconds), record. `run`, `search` and
+//!   `request` are callers of this one room.
+//! - **Tick**: one second of all shards, in a cell where the latest wins: a slow reader misses seconds, the run never waits.
+//! - **Record**: the one truth after the run. Reports are functions of it alone.
 //!
 //! Before the run everything is parsed, checked, compiled and sized, and the target is tried once. Then one thread per
 //! core builds its own driver, pool, users, timers and recorder, and all start together. A request's life is read from
@@ -21,23 +27,24 @@
 //!
 //! | room | what it is | may use |
 //! |---|---|---|
-//! | [`cli`] | the command line: one file per command | all below |
-//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `io`, `metrics`, `analysis`, `machine`, `text` |
-//! | [`live`] PURE | a second of the run, for people, while it lasts | `metrics`, `text` |
-//! | [`report`] | record -> console, CSV | `record`, `metrics`, `scenario`, `text` |
+//! | [`cli`] | the command line: clap's structs, `read` (Args -> Job), one file per command | all below |
+//! | [`session`] | a job carried out: prepared, run, steered, judged, recorded | all below but `report`, `live` |
+//! | `live` | ticks for people: the line of progress | `metrics`, `text` |
+//! | [`report`] PURE | record -> bytes: console, CSV | `record`, `metrics`, `text` |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
-//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
+//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | `text` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
-//! | [`metrics`] PURE | outcomes, histograms, intervals, their sum | |
-//! | [`machine`] | what the machine is and did meanwhile | |
+//! | [`metrics`] PURE | outcomes, histograms, intervals, their sum; ticks | |
+//! | [`machine`] | what the machine is and did meanwhile: cores, quotas, steal, memory | |
 //! | [`text`] PURE | numbers, times, suggestions: one way to write each | |
 //! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
 //!
-//! `tests/it/house.rs` holds the code to this table.
+//! `tests/it/house.rs` holds the code to this table, and no file imports another that imports it back.
 //!
 //! # Invariants
 //!
@@ -82,8 +89,8 @@
 //!
 //! # Reading order
 //!
-//! `cli/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then `scenario`, `http`,
-//! `metrics`, `record`, `report`.
+//! `session/job.rs` and `session/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then
+//! `scenario`, `http`, `metrics`, `record`, `report`.
 
 pub mod analysis;
 pub mod cli;

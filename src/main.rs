@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(&without_secrets(error)),
     };
-    // The panic has said where; what is left of the process says it in the way of every error.
+    // The panic message gives the place; this gives it the form of every error.
     let ended = catch_unwind(|| dispatch(cli)).unwrap_or_else(|_| {
         let defect =
             anyhow!("opsurge panicked, which is a defect; please report what is said above");
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a command line gets that is answered at once: help, the version, or what is wrong with it.
+/// Prints help, the version, or the error of a command line.
 fn answer(error: &clap::Error) -> ExitCode {
     let code = error.exit_code().try_into().unwrap_or(2);
     match error.print() {
@@ -58,7 +58,7 @@ fn say_wrong(text: &str) {
     let _ = writeln!(io::stderr(), "error: {text}");
 }
 
-/// An argument that nobody expects may be a secret that a shell took for a word of its own. Flags are repeated, and
+/// An unexpected argument may be a secret that a shell took for a word of its own. Flags are repeated, and
 /// what may be a misspelt command.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let (kind, is_shown): (_, fn(&str) -> bool) = match error.kind() {

@@ -121,7 +121,7 @@ fn unfinished_ramp(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What the run is expected to take of memory, and what for.
+/// The memory that the run is expected to need, by purpose.
 fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
@@ -145,7 +145,7 @@ fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
     )
 }
 
-/// What might surprise, on standard error.
+/// Facts that a user may not expect: default keys, rows left over, proxies that are ignored.
 fn surprises(prepared: &Prepared) {
     let is_service = prepared.stand_in.is_none();
     if prepared.plan.scenario.api_key_is_default && is_service {

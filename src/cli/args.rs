@@ -1,4 +1,4 @@
-//! What the user typed: clap's structs and nothing else.
+//! The command line as clap reads it; `read` validates it.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -46,8 +46,8 @@ pub enum Command {
     /// The sustained rate is given with its 95 % interval, and as a lower bound (>=) when no level was bad. --resume takes
     /// levels of the same search only: same target, rules, windows, waits, connections and timeout.
     ///
-    /// Of run's flags, -u and --to bound the levels or, with --rate, the users; -t ends the search; -r is the ramp between
-    /// levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held, or it
+    /// Flags of run mean the same, but for these: -u and --to bound the levels or, with --rate, the users; -t ends the search;
+    /// -r is the ramp between levels (default: 100 users per second). Exit code 0: it was found, or the highest level held; 1: no level held, or it
     /// ended too early, too few requests came to judge it, or a step failed every time from its first request on. Failed
     /// requests by themselves do not change it.
     #[command(after_long_help = SEARCH_EXAMPLES)]
@@ -114,7 +114,7 @@ pub struct RunArgs {
     /// Start the embedded stand-in in this process, on cores of its own where there are enough
     #[arg(long, conflicts_with = "host", help_heading = "Target")]
     pub mock: bool,
-    /// Of the stand-in.
+    /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
     /// Environment variable that holds the API key, e.g. --api-key-env STAGING_KEY
@@ -129,7 +129,7 @@ pub struct RunArgs {
     /// repeated, with one name too. {{holes}} are filled; Host names a virtual host; 'Connection: close' means a connection for each request
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Target")]
     pub headers: Vec<String>,
-    /// Of how connections are made.
+    /// Flags of the sockets.
     #[command(flatten)]
     pub sockets: SocketArgs,
 
@@ -151,12 +151,12 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub spawn_rate: Option<String>,
-    /// Users along a line through points, instead of -u and -r, e.g. --stage 10:0s --stage 500:5m --stage 500:15m;
+    /// Number of users along a line through points, instead of -u and -r, e.g. --stage 10:0s --stage 500:5m --stage 500:15m;
     /// with --rate, iterations per second along a line
     #[arg(long = "stage", value_name = "LEVEL:TIME", help_heading = "Load")]
     pub stages: Vec<String>,
-    /// Iterations begun per second in all, whatever the server does (an open load), e.g. --rate 500; -u then bounds the
-    /// users who take turns in doing them
+    /// Iterations started per second in all, however slow the server is (an open load), e.g. --rate 500; -u then bounds the
+    /// users that carry them out
     #[arg(
         long,
         value_name = "N",
@@ -166,7 +166,7 @@ pub struct RunArgs {
         allow_negative_numbers = true
     )]
     pub rate: Option<String>,
-    /// How the iterations of --rate lie: at equal distances, or at random as from many independent users
+    /// Spacing of the iterations of --rate: equal distances, or random as from many independent users
     #[arg(long, value_enum, default_value_t, help_heading = "Load")]
     pub arrivals: ArrivalsChoice,
     /// Stop after this time, e.g. 30s, 18m, 1h30m; a bare number is seconds [default: the scenario's]
@@ -178,7 +178,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub run_time: Option<String>,
-    /// Stop after this many passes of the work loop, all users together
+    /// Stop after this many iterations of the work loop, all users together
     #[arg(
         long,
         value_name = "N",
@@ -206,30 +206,30 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
 
-    /// End the run as soon as a window shows this, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
+    /// End the run as soon as a window breaks this rule, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
     ///
     /// A rule is [STEP.]MEASURE OP VALUE and says what is bad. Measures: avg, p50 ... p99.99, max (times), rps, errors (share
     /// of requests that failed), gave-up (share of polls that gave up). Without STEP it judges the steps of the work loop
     /// together, with * each of them by itself ('*.p99>1s'), with any unambiguous part of a step's name that step. Start and
     /// stop steps are judged only by their own name; --fail-if and --require then look at the whole run. < is for rps alone.
     ///
-    /// Requests that are still open count in times at their age, as a lower bound. Fewer than 10 requests in a window are too
-    /// few to judge. Ending the run is no failure: the exit code is that of what it did until then; add --fail-if for one.
+    /// Open requests count in times at their age, as a lower bound. A window with fewer than 10 requests is not judged. Ending
+    /// the run is not a failure: the exit code is decided by the requests until then; add --fail-if to fail.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub stop_when: Vec<String>,
-    /// Fail (exit code 4) when a level of the load, taken as a whole, shows this, e.g. --fail-if 'p99>250ms'
+    /// Fail (exit code 4) when a level of the load, judged as a whole, breaks this rule, e.g. --fail-if 'p99>250ms'
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub fail_if: Vec<String>,
     /// Fail (exit code 4) unless this holds in each level of the load, taken as a whole, e.g. --require 'p95<200ms' or
     /// --require 'rps>=500'
     ///
-    /// What no level had enough requests to show is broken too.
+    /// A rule that no level had enough requests to judge counts as broken.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub require: Vec<String>,
     /// Fail (exit code 5) when the verdict of the run is not VALID
     #[arg(long, help_heading = "Rules")]
     pub require_valid: bool,
-    /// Length of the windows that --stop-when judges, one after the other
+    /// Length of the consecutive windows that --stop-when judges
     #[arg(
         long,
         value_name = "TIME",
@@ -237,7 +237,7 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Time after the last change of the load that no rule looks at [default: 5s, or a quarter of what the load stays]
+    /// Settling time after a change of the load, ignored by every rule [default: 5s, or a quarter of what the load stays]
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -264,14 +264,14 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub shards: Option<String>,
-    /// How to speak to the kernel
+    /// Kernel interface
     #[arg(long, value_enum, default_value_t, help_heading = "Engine")]
     pub io: IoChoice,
-    /// Sleep until an iteration of --rate is due instead of looking at the clock for the last 60 us: about 50 us later,
-    /// for machines that others use too
+    /// Sleep until an iteration of --rate is due instead of polling the clock for the last 60 us: starts about 50 us later,
+    /// and leaves the core to others on a shared machine
     #[arg(long, help_heading = "Engine")]
     pub no_spin: bool,
-    /// Time limit of a request, from the user's wish to the last byte
+    /// Time limit of a request, from the moment the user wants to send it to the last byte
     #[arg(
         long,
         value_name = "TIME",
@@ -279,7 +279,7 @@ pub struct RunArgs {
         help_heading = "Engine"
     )]
     pub timeout: String,
-    /// How long requests that are open at the end of the load are waited for; those without an answer then have failed
+    /// Time limit of the drain: the wait for requests that are open when the load ends; those without an answer then fail
     /// (unanswered) [default: 5s, or three times the slowest answer if that is longer; at most --timeout]
     #[arg(long, value_name = "TIME", help_heading = "Engine")]
     pub drain: Option<String>,
@@ -293,17 +293,17 @@ pub struct RunArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv", help_heading = "Results")]
     pub csv_full_history: bool,
-    /// Write an HdrHistogram interval log while the run lasts: response times of each second and step, readable up to
-    /// its last full line whatever happens, e.g. --hdr run.hlog
+    /// Write an HdrHistogram interval log during the run: response times of each second and step, readable up to its last
+    /// full line even after a crash, e.g. --hdr run.hlog
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hdr: Option<PathBuf>,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
-    /// Print nothing but the verdict, failures and errors
+    /// Print only verdict, failures and errors
     #[arg(short, long, help_heading = "Results")]
     pub quiet: bool,
-    /// Of diagnostics.
+    /// Flags of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
     /// Exit code when requests failed, as in Locust; a broken rule keeps its own
@@ -370,16 +370,16 @@ pub struct RequestArgs {
     /// Time limit from the connect to the last byte
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub timeout: String,
-    /// How to speak to the kernel
+    /// Kernel interface
     #[arg(long, value_enum, default_value_t)]
     pub io: IoChoice,
-    /// Of how the connection is made.
+    /// Flags of the socket.
     #[command(flatten)]
     pub sockets: SocketArgs,
     /// Print one JSON object instead: outcome, status, body_bytes, interim, reusable, elapsed_us, detail
     #[arg(long)]
     pub json: bool,
-    /// Of diagnostics.
+    /// Flags of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
 }
@@ -403,10 +403,10 @@ pub struct MockArgs {
     /// End by itself after this time
     #[arg(short = 't', long, value_name = "TIME")]
     pub run_time: Option<String>,
-    /// Of the stand-in.
+    /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
-    /// Of diagnostics.
+    /// Flags of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
 }
@@ -472,7 +472,7 @@ pub struct StandInArgs {
         allow_hyphen_values = true
     )]
     pub mock_workers: Option<String>,
-    /// What each request takes of a worker's time, e.g. 10ms: 8 workers then do exactly 800 requests per second
+    /// Time that a worker needs for each request, e.g. 10ms: 8 workers then answer exactly 800 requests per second
     #[arg(
         long,
         value_name = "TIME",
@@ -480,7 +480,7 @@ pub struct StandInArgs {
         allow_hyphen_values = true
     )]
     pub mock_service_time: Option<String>,
-    /// What the stand-in does wrong, e.g. reset-in-body=1%, stall=2s/10s, delay=200ms:5%; may be repeated
+    /// Faults of the stand-in, e.g. reset-in-body=1%, stall=2s/10s, delay=200ms:5%; may be repeated
     ///
     /// Shares of the requests: reset-before-head, reset-in-head, reset-in-body, close-before-head, close-in-head,
     /// close-in-body (cut there by a reset or an end), close-idle (ended after an answer although the connection was to
@@ -498,12 +498,12 @@ pub struct StandInArgs {
 /// `opsurge scenarios`.
 #[derive(Debug, Args)]
 pub struct ScenariosArgs {
-    /// What to do [default: list]
+    /// Action [default: list]
     #[command(subcommand)]
     pub action: Option<ScenariosAction>,
 }
 
-/// What `opsurge scenarios` can do.
+/// Actions of `opsurge scenarios`.
 #[derive(Debug, Subcommand)]
 pub enum ScenariosAction {
     /// Names and purposes of the built-in scenarios
@@ -540,12 +540,12 @@ pub struct LogArgs {
 pub enum LogLevel {
     /// Nothing
     Off,
-    /// What went wrong
+    /// Errors
     Error,
-    /// What may go wrong
+    /// Warnings
     #[default]
     Warn,
-    /// What is done
+    /// Steps of the run
     Info,
     /// Why
     Debug,
@@ -563,10 +563,10 @@ pub enum ArrivalsChoice {
     Poisson,
 }
 
-/// How to speak to the kernel.
+/// Kernel interface.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum IoChoice {
-    /// io_uring where it is to be had, else epoll
+    /// io_uring where the kernel allows it, else epoll
     #[default]
     Auto,
     /// io_uring or nothing

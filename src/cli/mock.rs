@@ -38,7 +38,9 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
     let threads = args.threads.unwrap_or(allowed.len());
     if threads == 0 {
-        return Err(anyhow!("--threads 0 serves nobody; give at least 1"));
+        return Err(anyhow!(
+            "--threads 0 cannot serve a request; give at least 1"
+        ));
     }
     config.cores = allowed.iter().copied().cycle().take(threads).collect();
     let place = socket::shown(&listen);

@@ -1,4 +1,7 @@
-//! What the user typed, carried out: one file per command, plus what several of them read from the command line.
+//! The command line: one file per command.
+//!
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
+//! `request`, `mock`, `scenarios`.
 
 mod announce;
 pub mod args;

@@ -28,7 +28,7 @@ use crate::session::source::{Source, text_of_builtin};
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
 /// Most numbers of users that rates are shown for, beside each other.
 const COLUMNS_MAX: usize = 4;
-/// Whose requests are shown, and of which run.
+/// User and seed whose requests are shown.
 const USER_SHOWN: u64 = 0;
 const SEED_SHOWN: u64 = 0;
 /// Bytes of a request that are shown.
@@ -139,7 +139,7 @@ fn describe_rows(scenario: &Scenario, text: &mut String) {
     }
 }
 
-/// Which rows no user gets.
+/// The rows that no user gets.
 pub(super) fn rows_left_shown(left: &RangeInclusive<u64>) -> String {
     let users = match left.start() - 1 {
         1 => "1 user".to_owned(),
@@ -282,7 +282,7 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
     let request = scenario.first_request(index, USER_SHOWN, SEED_SHOWN, wall_ns);
     let shown =
         String::from_utf8_lossy(&request[..request.len().min(SHOWN_BYTES)]).replace('\r', "");
-    // What answers bring stands there as `<name>`, percent-encoded in a path: a hole, which is no secret.
+    // A value taken from an answer is shown as `<name>` (percent-encoded in a path): a hole, not a secret.
     let names: Vec<&str> = scenario.variables.names().collect();
     let with_holes = names.iter().fold(shown, |text, name| {
         let text = text.replace(&format!("%3C{name}%3E"), &format!("{{{{{name}}}}}"));

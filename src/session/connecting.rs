@@ -14,7 +14,7 @@ use crate::text::units::grouped;
 use super::exit::cannot;
 use super::target::{REACH_TIMEOUT, Target, shown};
 
-/// The first address that a machine has for itself; those after it are its own too.
+/// The first loopback address; all of 127.0.0.0/8 is local.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How connections are made, tried before the first request.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Connecting {
     /// The addresses that accept a connection now, and that a source address leads to. Nothing is sent on it.
     ///
     /// # Errors
-    /// When nobody listens, with what to look at; when the kernel refuses an option or a source address.
+    /// When no connection is accepted, with what to check; when the kernel refuses an option or a source address.
     pub fn reach(&self, target: &Target) -> Result<Vec<SockAddr>> {
         let addresses = match (self.unix_address()?, &self.unix_socket) {
             (Some(address), Some(name)) => {
@@ -56,7 +56,7 @@ impl Connecting {
             let to = socket::shown(dialer.address(route));
             let tried = socket::try_route(&dialer, route, REACH_TIMEOUT);
             cannot(tried.with_context(|| {
-                format!("no connection comes about from --source-address {source} to {to}; is there a way from the one to the other?")
+                format!("connection from --source-address {source} to {to} failed; is there a route from one to the other?")
             }))?;
         }
         Ok(addresses.into_iter().filter(leads).collect())
@@ -65,7 +65,7 @@ impl Connecting {
     /// Tries options and source addresses on sockets that go nowhere.
     ///
     /// # Errors
-    /// What the kernel has against them, with the cure.
+    /// The reason why the kernel refuses one, with the cure.
     pub fn prove(&self, addresses: &[SockAddr]) -> Result<()> {
         for address in addresses.iter().filter(|address| !address.is_unix()) {
             for option in &self.sockets.tcp {
@@ -87,7 +87,7 @@ impl Connecting {
                     "--source-address {source}: {}",
                     match error.kind() {
                         ErrorKind::AddrNotAvailable =>
-                            "that is no address of this machine; `ip address` lists those that are, `ip address add` adds one"
+                            "not an address of this machine; `ip address` lists its addresses, `ip address add` adds one"
                                 .to_owned(),
                         _ => error.to_string(),
                     }
@@ -170,7 +170,7 @@ fn reach_unix(address: &SockAddr, name: &str) -> Result<()> {
             ErrorKind::PermissionDenied =>
                 "this user may not connect; it takes the right to write to the socket, and to enter its folders".to_owned(),
             ErrorKind::ConnectionRefused =>
-                "nobody listens on this socket (any more); is the service running?".to_owned(),
+                "connection refused: no process listens on this socket; is the service running?".to_owned(),
             ErrorKind::WouldBlock =>
                 "the service listens and accepts nothing: its backlog is full".to_owned(),
             _ if error.raw_os_error() == Some(libc::EPROTOTYPE) =>
@@ -223,7 +223,7 @@ pub fn address_of(number: u128, is_ipv4: bool) -> IpAddr {
     }
 }
 
-/// What the kernel has against an option.
+/// The reason why the kernel refuses an option.
 fn why_refused(option: &TcpOption, error: &std::io::Error) -> String {
     let TcpOption::Congestion(_) = option else {
         return format!("the kernel refuses it: {error}");

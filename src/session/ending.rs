@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::job::Gates;
 use super::output::note;
 
-/// What decides, as sentences; each is a reason why the run did not pass.
+/// The facts that decide, as sentences: each is a reason why the run did not pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// A signal ended it.
@@ -23,17 +23,17 @@ pub struct Facts {
     pub broken: Vec<String>,
     /// Such rules that judged nothing; they decide nothing.
     pub not_judged: Vec<String>,
-    /// With `--require-valid`: why the run is not to be believed.
+    /// With `--require-valid`: the reason why the verdict is not VALID.
     pub not_valid: Option<String>,
     /// Requests failed, or there were none.
     pub failed: Option<String>,
-    /// A search did not find what it was for.
+    /// A search did not find the breaking point.
     pub not_found: Option<String>,
     /// Exit code when requests failed.
     pub code_of_failures: u8,
 }
 
-/// What comes of it.
+/// The decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     pub passed: bool,
@@ -113,7 +113,7 @@ impl Facts {
     }
 }
 
-/// What could not be written, put into the record: only an interruption outranks it.
+/// Puts lost outputs into the record. Only an interruption outranks them.
 pub fn put_lost_into(record: &mut Record, lost: Vec<String>) {
     record.passed = false;
     if record.exit_code != Exit::INTERRUPTED.0 {

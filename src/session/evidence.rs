@@ -1,4 +1,4 @@
-//! What was measured, and on what: the parts of a record that only the command knows.
+//! Prepared and carried out -> the record: what was measured, on what machine, and the verdict.
 
 use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
@@ -19,10 +19,10 @@ use crate::record::schema::{
 
 use super::prepare::Prepared;
 
-/// What a run left behind.
+/// The results of a run.
 pub struct Carried {
     pub ran: Run,
-    /// What was found second by second.
+    /// Findings on each second.
     pub watched: Watched,
     /// A signal has come.
     pub interrupted: bool,
@@ -53,7 +53,7 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
     }
 }
 
-/// What is said of shards that a panic ended; `None` when there are none.
+/// Describes shards that a panic ended; `None` when there are none.
 fn error_of(deaths: &[Death], shards: usize) -> Option<String> {
     let sentences = deaths.iter().map(|death| {
         format!(
@@ -152,7 +152,7 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
     }
 }
 
-/// What ended the load, as records say it.
+/// The end of the load, as records name it.
 fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     match carried.ran.ended {
         _ if !carried.ran.deaths.is_empty() => "error",

@@ -41,7 +41,7 @@ pub struct Request {
     pub timeout_ns: u64,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Default)]
 pub struct Exchange {
     /// How it ended. Unless it is a complete answer, the failure and what is known of it.

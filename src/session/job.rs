@@ -25,7 +25,7 @@ pub struct Job {
     pub outputs: Outputs,
 }
 
-/// What is sent, where to, how much of it and how.
+/// The traffic: scenario, target, load, limits, sockets.
 pub struct Traffic {
     pub target: JobTarget,
     pub scenario: ScenarioText,
@@ -34,7 +34,7 @@ pub struct Traffic {
     pub connecting: Connecting,
 }
 
-/// What is to be tested.
+/// The service under test.
 pub enum JobTarget {
     /// A service that runs already.
     Service(Target),
@@ -79,7 +79,7 @@ pub struct Limits {
     pub seed: u64,
 }
 
-/// What judges the run while it lasts, and may end it.
+/// The judge of a run: it may end it early.
 pub enum Judging {
     /// Rules over the windows of a run.
     Rules(Box<Referee>),
@@ -93,7 +93,7 @@ pub struct SearchJob {
     pub levels: Vec<LevelRecord>,
 }
 
-/// What changes the exit code beside rules.
+/// Flags that change the exit code.
 pub struct Gates {
     pub require_valid: bool,
     /// Exit code when requests failed.

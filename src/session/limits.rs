@@ -1,4 +1,4 @@
-//! What the machine must have for a run: descriptors and memory. Checked before anything is sent.
+//! Descriptors and memory that a run needs, checked before the first request.
 
 use anyhow::{Context, Result, bail};
 
@@ -58,7 +58,7 @@ pub fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what would be ended half-way by a machine without memory.
+/// Refuses a run that needs more memory than is free.
 ///
 /// # Errors
 /// With what takes most of it, and the cure.
@@ -128,7 +128,7 @@ mod tests {
         stand_in: 0,
     };
 
-    /// What a refusal blames, and what it advises.
+    /// Checks the cause and the cure that a refusal names.
     fn check_refused(footprint: &Footprint, blame: &str, cure: &str) {
         let needed = footprint.bytes() as u64;
         assert!(check_memory(footprint, Some(needed)).is_ok());

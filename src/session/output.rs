@@ -33,7 +33,7 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// What was lost of standard output until now, with the cure.
+/// The part of standard output that was lost until now, with the cure.
 pub(crate) fn lost_so_far() -> Option<String> {
     FAILURE.get().map(lost)
 }

@@ -43,7 +43,7 @@ pub struct Prepared {
     pub given: GivenLoad,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
-    /// What might surprise, found on the way.
+    /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Prepared {
     /// Starts the stand-in when there is one, tries the target, checks the limits.
     ///
     /// # Errors
-    /// What the machine or the target refuses, with the cure. Nothing was sent then.
+    /// A limit of the machine or a refusal of the target, with the cure. No request was sent then.
     pub fn new(traffic: Traffic) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;

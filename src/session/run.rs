@@ -37,7 +37,7 @@ pub struct Finished {
     pub outputs: Outputs,
 }
 
-/// What happens during a run that no reader may miss.
+/// Events of a run that no reader may miss.
 pub enum Notice<'n> {
     /// A search has judged a level.
     Level(&'n LevelRecord, &'n Course),
@@ -52,7 +52,7 @@ impl Session {
     /// Prepares everything; no request is sent.
     ///
     /// # Errors
-    /// What the machine or the target refuses, with the cure.
+    /// A limit of the machine or a refusal of the target, with the cure.
     pub fn prepare(job: Job) -> Result<Self> {
         Ok(Self {
             prepared: Prepared::new(job.traffic)?,
@@ -137,7 +137,7 @@ fn open_log(outputs: &Outputs, prepared: &Prepared) -> Result<Option<IntervalLog
     cannot(outputs.hdr.as_deref().map(open).transpose())
 }
 
-/// What judges a run's seconds, and may end it.
+/// The judge of a run, while it lasts.
 enum Judge<'j, 'p> {
     Rules(&'j mut Referee),
     Search(&'j mut Steer<'p>),

@@ -15,10 +15,10 @@ use crate::io::process;
 
 use super::exit::Exit;
 
-/// What the user is told when a signal comes.
+/// Which messages a signal prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announce {
-    /// What happens now.
+    /// The order that the signal gives.
     Orders,
     /// Nothing: the command ends at once anyway.
     Nothing,
@@ -114,7 +114,7 @@ async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// On a thread of its own: standard error may be a pipe that nobody reads, and the next signal must be heard all the same.
+/// On a thread of its own: a write to a full pipe blocks, and the next signal must still be handled.
 fn say(order: Order) {
     let text = match order {
         Order::StopNow => {

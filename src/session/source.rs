@@ -19,7 +19,7 @@ use super::target::{Target, shown};
 
 /// A scenario's text.
 pub struct Source {
-    /// What it is called in errors.
+    /// Its name in errors.
     pub origin: String,
     /// The text.
     pub text: String,

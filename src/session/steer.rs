@@ -2,8 +2,8 @@
 //!
 //! A level is ramp, settling time, window. What comes next is decided by [`Search::next`], a function of what was judged
 //! so far, so that an interrupted search goes on from its record. All moments are whole seconds since the load began,
-//! for that is when the shards hand over what they have seen; what is decided then begins more than a second later, so
-//! that all of them have seen it by then.
+//! because the shards hand over their counts then. A change takes effect more than a second later, when every shard has
+//! seen it.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ const PILED_SHARE_MAX: f64 = 0.02;
 const PILED_MIN: f64 = 5.0;
 /// The rule that a level breaks in which the server answers nothing.
 const NO_ANSWER: &str = "no answer";
-/// Longest time that what has piled up is waited for before the next level.
+/// Longest wait for piled-up arrivals before the next level.
 const RECOVERY_NS_MAX: u64 = 60 * SECOND_NS;
 
 /// How a search goes, fixed before it begins.
@@ -37,7 +37,7 @@ pub struct Course {
     pub search: Search,
     /// They are iterations per second, else users.
     pub is_open: bool,
-    /// What is too much.
+    /// A level that breaks one of these is bad.
     pub rules: Vec<Rule>,
     /// Users per second from one level to the next.
     pub spawn_rate: f64,
@@ -48,7 +48,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// What levels are, in a record.
+    /// The kind of level, as records name it.
     pub fn level_is(&self) -> &'static str {
         match self.is_open {
             true => "rate",
@@ -82,9 +82,9 @@ pub struct Steer<'p> {
 enum Stage {
     /// A level is set and measured.
     Measuring(Box<Measuring>),
-    /// What has piled up is waited for, until then at most; then this level is next.
+    /// Waits until the arrivals that have piled up are worked off, or until this moment; then goes on with `next`.
     Recovering { next: f64, until_ns: u64 },
-    /// There is nothing more to be found.
+    /// No level is left to measure.
     Over,
 }
 
@@ -172,7 +172,7 @@ impl<'p> Steer<'p> {
         };
         let end_ns = second.end_ns - zero_ns;
         let now_ns = second.now_ns.saturating_sub(zero_ns).max(end_ns);
-        // What is decided now begins with the second after next, so that every shard has seen it by then.
+        // A change takes effect in the second after next: every shard has seen it by then.
         let next_ns = (now_ns + 1).next_multiple_of(SECOND_NS) + SECOND_NS;
         let arrivals = std::mem::replace(&mut self.arrivals, second.interval.arrivals);
         match &mut self.stage {
@@ -300,7 +300,7 @@ impl<'p> Steer<'p> {
         }
     }
 
-    /// Nothing is left to be measured.
+    /// No level is left to measure.
     pub fn is_over(&self) -> bool {
         matches!(self.next(), Next::Done(_))
     }
@@ -311,7 +311,7 @@ impl<'p> Steer<'p> {
         &self.always_failed
     }
 
-    /// The lowest level that was bad was so because the server answered nothing any more.
+    /// The lowest bad level is bad because the server stopped answering.
     pub fn is_hung(&self, first_bad: Option<f64>) -> bool {
         let mut levels = self.levels.iter();
         levels
@@ -334,12 +334,12 @@ impl<'p> Steer<'p> {
         self.set
     }
 
-    /// What was measured, in order.
+    /// The levels measured, in order.
     pub fn levels(&self) -> &[LevelRecord] {
         &self.levels
     }
 
-    /// What is known by now.
+    /// The result so far.
     pub fn found(&self) -> SearchRecord {
         let unit = self.course.unit();
         let (last_good, first_bad, ended) = match self.next() {
@@ -470,7 +470,7 @@ struct LevelVerdict {
 #[derive(Clone, Copy, Default)]
 struct Piled {
     count: f64,
-    /// Of so many that were due.
+    /// Iterations that were due.
     due: f64,
 }
 
@@ -535,7 +535,7 @@ impl Measuring {
         })
     }
 
-    /// What has piled up since the window began.
+    /// Iterations that have piled up since the window began.
     fn piled(&self, now: ArrivalsSoFar) -> Piled {
         let open = |at: ArrivalsSoFar| (at.waiting + at.under_way + at.dropped) as f64;
         Piled {

@@ -33,7 +33,7 @@ impl Target {
     /// Takes a URL apart. `flag` names where it was given.
     ///
     /// # Errors
-    /// With the reason and an example when it is no URL that can be tested.
+    /// With the reason and an example when it is not a URL of a service that can be tested.
     pub fn parse(text: &str, flag: &str) -> Result<Self> {
         let with_scheme = match text.contains("://") {
             true => text.to_owned(),
@@ -76,7 +76,7 @@ impl Target {
             None => bail!("{flag} {shown}: the port is not a number from 1 to 65535"),
         };
         if port == 0 {
-            bail!("{flag} {shown}: port 0 is nowhere; name the service's port");
+            bail!("{flag} {shown}: port 0 cannot be connected to; name the service's port");
         }
         let authority = match port {
             80 => bracketed.to_owned(),
@@ -100,7 +100,7 @@ impl Target {
     /// The addresses that accept a connection now. Nothing is sent on it.
     ///
     /// # Errors
-    /// When the name is unknown or nobody listens, with what to look at. It takes at most 4 s.
+    /// When the name is unknown or no connection is accepted, with what to check. It takes at most 4 s.
     pub fn reach(&self) -> Result<Vec<SockAddr>> {
         let addresses = socket::resolve(&self.host, self.port).with_context(|| {
             format!(

@@ -45,7 +45,7 @@ impl SecondJudge {
         judge_seconds(&self.watched.judged)
     }
 
-    /// What was found.
+    /// The findings.
     pub fn into_watched(self) -> Watched {
         self.watched
     }

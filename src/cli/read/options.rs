@@ -1,4 +1,4 @@
-//! The flags that `run` and `search` share, read one by one; what they leave open is the scenario's to decide.
+//! The flags that `run` and `search` share, read one by one; the scenario decides what they leave open.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,11 +36,11 @@ const SHARDS_MAX: usize = 1_024;
 /// Longest batch of requests: there is a buffer for each that may be on its way.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);
-/// What a request is taken to last when it is not known yet how many users a rate needs.
+/// Assumed duration of a request, to estimate how many users a rate needs.
 const REQUEST_NS: u64 = 100_000_000;
 const READY_MIN: u64 = 10;
 const READY_MAX: u64 = 100_000;
-/// Users that may come in all, for each that is got ready, when the server turns out to be slower.
+/// Upper bound of the users for each one that is ready at the start: room for a server slower than assumed.
 const USERS_PER_READY: u64 = 10;
 
 /// The flags that `run` and `search` share, each checked by itself.

@@ -27,7 +27,7 @@ const OPTIONS: [(&str, &str); 8] = [
     ("mss", "BYTES"),
     ("congestion", "NAME"),
 ];
-/// What the kernel takes (`TCP_MIN_MSS`, `MAX_TCP_WINDOW`, `MAX_TCP_KEEPIDLE`).
+/// Bounds of the kernel (`TCP_MIN_MSS`, `MAX_TCP_WINDOW`, `MAX_TCP_KEEPIDLE`).
 const MSS_MIN: usize = 88;
 const MSS_MAX: usize = 32_767;
 const KEEPALIVE_S_MAX: u64 = 32_767;

@@ -44,12 +44,12 @@ fn capacity(args: &StandInArgs) -> Result<Option<Capacity>> {
         (None, None) => return Ok(None),
         (Some(_), None) => {
             bail!(
-                "--mock-workers is of no effect without --mock-service-time; add for example --mock-service-time 10ms"
+                "--mock-workers has no effect without --mock-service-time; add for example --mock-service-time 10ms"
             )
         }
         (None, Some(_)) => {
             bail!(
-                "--mock-service-time is of no effect without --mock-workers; add for example --mock-workers 8"
+                "--mock-service-time has no effect without --mock-workers; add for example --mock-workers 8"
             )
         }
         (Some(workers), Some(service_time)) => (workers, service_time),
