@@ -26,7 +26,7 @@
 //! | [`live`] PURE | a second of the run, for people, while it lasts | `metrics`, `text` |
 //! | [`report`] | record -> console, CSV | `record`, `metrics`, `scenario`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
-//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
+//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | `text` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |

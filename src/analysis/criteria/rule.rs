@@ -1,52 +1,34 @@
-//! Rules, judged over a window: `[STEP.]MEASURE OP VALUE`, such as `workflow.p95>1s`.
-//!
-//! A rule says what is bad, or with `--require` what has to hold. It judges a window and never the whole run, since
-//! averages from the start on dilute the step of the load that matters. A rule without a step judges the work loop:
-//! logins and logouts come at other times than the load, and are judged only by their own name.
-//!
-//! Requests that are open at a window's end count in times at their age, which is a lower bound: they may raise a value,
-//! and break a rule by it, but never lower a value, and never show that a rule was kept.
-//!
-//! `names` finds the steps that a rule means, `measure` takes its value, `window` is what it is taken from.
-
-mod measure;
-mod names;
-mod window;
+//! A rule: parsed, judged over a window, shown with its finding.
 
 use crate::metrics::interval::StepInterval;
 
-use measure::Measure;
-use names::{Scope, find};
-pub use names::{StepName, labels};
-pub use window::Window;
+use super::measure::{Measure, REQUESTS_MIN};
+use super::names::{Scope, StepName, find, labels};
+use super::window::Window;
 
-/// The limits that Ops-Core's own stress test stops at: the average of any one step, and failures of all requests.
+/// The limits at which Ops-Core's own stress test stops: the average of any one step, and failures of all requests.
 pub const OPS_CORE_RULES: [&str; 2] = ["*.avg>2s", "errors>5%"];
-
-/// Fewer requests than this break no rule on times or failures: one slow answer or one failure of nine would be 11 %
-/// of them, which says nothing about the server.
-pub const REQUESTS_MIN: u64 = 10;
 
 /// A value within this share of its limit, on either side, could as well have fallen on the other.
 const NEAR_SHARE: f64 = 0.10;
 
-/// What a rule is for.
+/// What a broken rule does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// It says what ends the run.
+    /// The rule says what is bad; a broken rule ends the run.
     Stop,
-    /// It says what fails the run.
+    /// The rule says what is bad; a broken rule fails the run.
     Fail,
-    /// It says what has to hold, else the run fails.
+    /// The rule says what has to hold; a broken rule fails the run.
     Require,
 }
 
-/// A rule over a plan's steps.
+/// A rule over the steps of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// As it was written.
+    /// The rule as it was written.
     pub text: String,
-    /// What it is for.
+    /// What it does when it is broken.
     pub purpose: Purpose,
     // INVARIANT: a step in the scope is an index of `labels`; the limit is in the measure's unit.
     scope: Scope,
@@ -58,29 +40,29 @@ pub struct Rule {
     is_of_work: bool,
 }
 
-/// What a rule says of a window.
+/// The judgement of a rule on a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Finding {
-    /// What is bad was seen, or what has to hold did not.
+    /// The bad condition was met, or the required one was not.
     pub broken: bool,
-    /// Microseconds, requests per second or a share of 0 to 1; none when there was too little to judge.
+    /// Microseconds, requests per second or a share from 0 to 1; `None` when there was too little to judge.
     pub value: Option<f64>,
-    /// What the value rests on.
+    /// What the value is computed from.
     pub basis: Basis,
-    /// The step that decided, by its metric; for `*` the worst; none for the work loop as a whole.
+    /// The step that decided, by its metric; for `*` the worst; `None` for the work loop as a whole.
     pub step: Option<usize>,
     /// The value is within 10 % of the limit, on either side.
     pub near: bool,
 }
 
-/// What a value rests on.
+/// What a value is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
     /// Requests that ended.
     Ended,
-    /// Also requests that were open, or got no answer: a lower bound.
+    /// Requests that ended, and some that were open or got no answer: the value is a lower bound.
     Open,
-    /// Requests were open throughout the window, and none ended: a lower bound.
+    /// Requests that were open throughout the window, in which none ended: the value is a lower bound.
     Silence {
         /// Length of the window.
         length_ns: u64,
@@ -107,11 +89,11 @@ impl Purpose {
 }
 
 impl Rule {
-    /// Reads a rule over the steps of a plan, in the order of their metrics. STEP is a name, `METHOD name`, any part of
-    /// these that no other step shares, or `*` for any single step of the work loop.
+    /// Parses a rule over the steps of a plan, which are in the order of their metrics. STEP is a name, `METHOD name`,
+    /// any part of these that no other step shares, or `*` for any single step of the work loop.
     ///
     /// # Errors
-    /// With the offending part, why, and what would do instead.
+    /// The offending part, the reason, and what would be right.
     pub fn parse(text: &str, purpose: Purpose, steps: &[StepName]) -> Result<Self, String> {
         let text = text.trim();
         let in_rule = |why: String| format!("rule \"{text}\": {why}");
@@ -137,7 +119,7 @@ impl Rule {
             limit_text,
             labels: labels(steps),
         };
-        // A rate may be too low; all else that is measured is the better the lower it is.
+        // A rate may be too low; every other measure is the better the lower it is.
         if measure == Measure::PerSecond || rule.is_upper() {
             return Ok(rule);
         }
@@ -186,22 +168,22 @@ impl Rule {
         }
     }
 
-    /// It judges the work loop, and not a start or stop step by its own name.
+    /// Whether it judges the work loop; otherwise it names a start or stop step.
     pub fn is_of_work(&self) -> bool {
         self.is_of_work
     }
 
-    /// Steps that it judges, by metric.
+    /// The steps that it judges, by metric.
     pub fn steps(&self) -> &[usize] {
         self.scope.steps()
     }
 
-    /// How a step is called, by its metric.
+    /// The display name of a step, by its metric.
     pub fn label(&self, step: usize) -> &str {
         &self.labels[step]
     }
 
-    /// The finding as a sentence with units: `avg of POST …/workflow was 2.31 s, the limit is 2 s`.
+    /// A finding as a sentence with units: `avg of POST …/workflow was 2.31 s, the limit is 2 s`.
     pub fn show(&self, finding: &Finding) -> String {
         let of = match (finding.step, &self.scope) {
             (Some(index), _) | (None, &Scope::Step(index)) => self.label(index),
@@ -245,10 +227,10 @@ impl Rule {
         }
     }
 
-    /// The value of what was asked of these requests, and what it rests on.
+    /// The value of the measure over these requests, and what it is computed from.
     fn value(&self, step: &StepInterval, in_load: u64, length_ns: u64) -> (Option<f64>, Basis) {
         let length_us = length_ns as f64 / 1e3;
-        // That nothing at all was answered is plain, however few were waiting for it.
+        // A silence needs no minimum of requests: one open throughout the window is enough.
         let oldest_us = step.response.max_us().max(step.open.max_us());
         let is_silent = length_ns > 0 && step.answers == 0 && oldest_us >= length_us;
         if is_silent && self.measure == Measure::Failures && step.requests > 0 {
@@ -285,7 +267,7 @@ impl Rule {
 
     fn finding(&self, step: Option<usize>, value: Option<f64>, basis: Basis) -> Finding {
         let is_near = |value: f64| {
-            // With a limit of 0, as in errors>0, nothing but 0 itself would be near, and every clean window is 0.
+            // With a limit of 0, as in errors>0, only 0 itself would be near, and every clean window is 0.
             self.limit > 0.0 && (value - self.limit).abs() <= NEAR_SHARE * self.limit
         };
         Finding {
@@ -301,7 +283,7 @@ impl Rule {
         self.comparison.holds(value, self.limit) != (self.purpose == Purpose::Require)
     }
 
-    /// Values above the limit are bad.
+    /// Whether values above the limit are bad.
     fn is_upper(&self) -> bool {
         self.comparison.is_above() != (self.purpose == Purpose::Require)
     }
@@ -329,7 +311,7 @@ impl Comparison {
     }
 }
 
-/// The comparison of `>= 2s`, and what follows it.
+/// Splits `>= 2s` into its comparison and its value.
 fn comparison(text: &str) -> (Comparison, &str) {
     let is_above = text.starts_with('>');
     let after = text[1..].trim_start();
@@ -341,7 +323,7 @@ fn comparison(text: &str) -> (Comparison, &str) {
     }
 }
 
-/// The steps that are judged. Only polls can give up: a rule on that for anything else would never be broken.
+/// The steps that a rule judges. Only polls can give up: a rule on that for other steps would never be broken.
 fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Scope, String> {
     let is_judged = |index: &usize| {
         let step = &steps[*index];
@@ -360,7 +342,7 @@ fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Sco
     let polls: Vec<usize> = (0..steps.len()).filter(is_poll).collect();
     let labels = labels(steps);
     let what = match &scope {
-        Scope::Step(step) => format!("{} is no poll", labels[*step]),
+        Scope::Step(step) => format!("{} is not a poll", labels[*step]),
         Scope::All(_) | Scope::Any(_) => "the work loop has no poll".to_owned(),
     };
     Err(match polls.first() {
