@@ -1,10 +1,10 @@
-//! Steps that have failed every time since their first request: what they break says nothing about the load.
+//! Steps that have failed every time since their first request: a rule that they break says nothing about the load.
 
 use crate::metrics::interval::Interval;
 
 use super::criteria::REQUESTS_MIN;
 
-/// Counts of each step since the run began.
+/// The requests and failures of each step since the run began.
 #[derive(Clone, Debug)]
 pub struct Failing {
     /// By metric: requests with an outcome, and failures.
@@ -12,14 +12,14 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// For so many steps.
+    /// All zero, for so many steps.
     pub fn new(steps: usize) -> Self {
         Self {
             counts: vec![(0, 0); steps],
         }
     }
 
-    /// Appends a second of the run.
+    /// Adds the counts of an interval.
     pub fn add(&mut self, interval: &Interval) {
         for ((requests, failures), step) in self.counts.iter_mut().zip(&interval.steps) {
             *requests += step.requests;
@@ -27,8 +27,8 @@ impl Failing {
         }
     }
 
-    /// The steps that have failed every time, by metric. Ten times or more: under a load at which every second request
-    /// fails, a step fails its first ten by chance once in a thousand.
+    /// The steps that have failed every time, and at least ten times, by metric. Under a load at which every second
+    /// request fails, a step fails its first ten by chance once in a thousand.
     pub fn always(&self) -> Vec<usize> {
         let counts = self.counts.iter().enumerate();
         counts
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_fails_always_when_it_failed_ten_times_and_never_did_not() {
+    fn a_step_fails_always_when_it_failed_ten_times_and_never_succeeded() {
         let mut failing = Failing::new(3);
         let mut second = Interval::new(3);
         for (step, failures) in second.steps.iter_mut().zip([9, 9, 0]) {

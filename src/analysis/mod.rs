@@ -1,9 +1,10 @@
-//! What the numbers amount to, pure.
+//! Judgements on measurements. Pure.
 //!
-//! Reading order: [`verdict`] says whether a run is to be believed, by its [`seconds`] and their [`silence`];
-//! [`criteria`] whether a window of it was good, [`windows`] which stretches of a run are windows, [`failing`] which steps
-//! never worked, [`trend`] whether latency grows within a window, [`breaking_point`] which level of the load to measure
-//! next, until it is known where a server breaks, [`student`] how sure a mean is.
+//! - [`verdict`]: whether the figures of a run can be believed; by its [`seconds`], and by [`silence`] (the server
+//!   stopped answering).
+//! - [`criteria`]: rules, judged over a window; [`windows`] (the stretches of a run that are windows), [`failing`] (steps
+//!   that never worked), [`trend`] (whether latency grows within a window).
+//! - [`breaking_point`]: the next level of a search; [`student`] (the confidence interval of a mean).
 
 pub mod breaking_point;
 pub mod criteria;

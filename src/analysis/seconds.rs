@@ -1,7 +1,7 @@
-//! Each second of a run judged when it is complete: what speaks against it, how often, and how badly at worst.
+//! Each second of a run, judged when it is complete: the causes of doubt, how often each was found, and its worst figure.
 //!
-//! [`judge_second`] is a function of one second's evidence; [`Watched`] adds up what it finds, and keeps what only a row
-//! of seconds shows: silence ([`Silence`]), and how long an iteration takes. Nothing here grows with the run.
+//! [`judge_second`] is a function of one second's evidence. [`Watched`] adds up its findings, and keeps what only several
+//! seconds show: silence ([`Silence`]), and how long an iteration takes. Nothing here grows with the run.
 
 use crate::metrics::effort::{Effort, LATE_NS};
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
@@ -10,38 +10,39 @@ use crate::metrics::seconds::{Seconds, Status};
 
 use super::silence::{Silence, Silences};
 
-/// A shard that works for more of a second than this has no reserve: what it measures may be its own queue.
+/// Largest share of a second that a shard may work. Above it the shard has no reserve: what it measures may be its own
+/// queue.
 pub const BUSY_MAX: f64 = 0.90;
-/// Share of the time that a shard wanted to run, in which others had its core.
+/// Largest share of the time in which a shard was ready to run that other programs may have had its core.
 pub const CORE_WAITED_MAX: f64 = 0.20;
-/// Share of the machine's time that the hypervisor gave to others.
+/// Largest share of the machine's time that the hypervisor may give to others.
 pub const STEAL_MAX: f64 = 0.05;
-/// Time without CPU quota that delays nothing noticeably.
+/// Longest time without CPU quota that delays nothing noticeably.
 const THROTTLED_US_MAX: u64 = LATE_NS / 1_000;
-/// A shard that did not run for longer than this, once, was stopped: what came meanwhile was seen late.
+/// Longest time that a shard may not run. Beyond it the shard was stopped: answers that came meanwhile were seen late.
 pub const STOPPED_NS_MAX: u64 = 100_000_000;
-/// Requests that may leave late, of all.
+/// Largest share of requests that may leave late.
 pub const LATE_SHARE_MAX: f64 = 0.01;
-/// Fewer than this may leave late by chance.
+/// Fewer late requests than this may be chance.
 const LATE_MIN: u64 = 10;
 /// Lateness alone is no evidence with fewer requests than this.
 pub const REQUESTS_MIN: u64 = 1_000;
-/// Lateness may be this share of the latency reported beside it.
+/// Largest lateness, as a share of the latency reported with it.
 pub const LATENESS_SHARE_MAX: f64 = 0.10;
-/// Requests that waited in line, of all, for which the line is named.
+/// Largest share of requests that may wait in line.
 pub const WAITED_SHARE_MAX: f64 = 0.01;
-/// Iterations that are due in a second and not begun in it, beyond its share: those of its last moment.
+/// Iterations due in the last moment of a second, which may not be begun in it whatever their share.
 const BEHIND_MIN: u64 = 5;
-/// A stretch that is shorter has no shares of its own.
+/// A shorter stretch has too few requests for shares.
 const STRETCH_NS_MIN: u64 = 500_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// What can speak against a second.
+/// A cause of doubt in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Requests have been open for long, and nothing comes back.
+    /// Requests have been open for long, and no answer came.
     Silent,
-    /// A shard worked for nearly all of it.
+    /// A shard worked for nearly the whole second.
     Busy,
     /// Requests left late, and the shard's own turns were long.
     LongTurns,
@@ -49,9 +50,9 @@ pub enum Cause {
     Behind,
     /// Requests waited in line for a connection.
     InLine,
-    /// Others had a shard's core while it wanted to run.
+    /// Other programs had a shard's core while it was ready to run.
     CoreTaken,
-    /// The hypervisor gave time to others.
+    /// The hypervisor gave the machine's time to others.
     Stolen,
     /// The quota of CPU time was used up.
     Throttled,
@@ -60,7 +61,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// All of them.
+    /// All causes.
     pub const ALL: [Self; 9] = [
         Self::Silent,
         Self::Busy,
@@ -73,7 +74,7 @@ impl Cause {
         Self::Stopped,
     ];
 
-    /// What a second is in which it was found.
+    /// The status of a second in which it was found.
     pub fn status(self) -> Status {
         match self {
             Self::Silent => Status::NoProgress,
@@ -87,41 +88,41 @@ impl Cause {
     }
 }
 
-/// How often a cause was found.
+/// How often a cause was found, and how badly.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Found {
-    /// Seconds.
+    /// Seconds in which it was found.
     pub seconds: u64,
-    /// Its figure at worst: a share (0 to 1), nanoseconds, or a count.
+    /// The worst figure: a share (0 to 1), nanoseconds, or a count.
     pub worst: f64,
 }
 
-/// What is known of one second.
+/// What one second is judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SecondEvidence {
     /// Its length.
     pub length_ns: u64,
     /// Time that the busiest shard worked.
     pub working_ns: u64,
-    /// How the shards got on.
+    /// The work of the shards.
     pub effort: Effort,
     /// Requests with an outcome.
     pub requests: u64,
-    /// 99 % of them took no longer, from when they were due.
+    /// 99th percentile of the response times.
     pub response_p99_ns: u64,
-    /// So many requests wait in lines, or for connections to open, that those explain what leaves late.
+    /// Waiting in lines, or for connections to open, is frequent enough to explain requests that left late.
     pub lines_are_long: bool,
-    /// Of an open load: iterations that were due in it.
+    /// Iterations of an open load that were due in it.
     pub due: u64,
-    /// Those of them that are neither begun nor of its last moment.
+    /// Iterations of an open load that were dropped in it, or stand in line at its end.
     pub behind: u64,
     /// Share of the machine's time that the hypervisor gave to others, if known.
     pub steal_share: Option<f64>,
-    /// Time in which the quota of CPU time was used up, in microseconds.
+    /// Time in which the quota of CPU time was used up.
     pub throttled_us: u64,
 }
 
-/// What speaks against a second, with the figure.
+/// The causes of doubt in a second, each with its figure.
 pub fn judge_second(second: &SecondEvidence) -> Vec<(Cause, f64)> {
     let mut found = Vec::new();
     let effort = &second.effort;
@@ -144,8 +145,8 @@ pub fn judge_second(second: &SecondEvidence) -> Vec<(Cause, f64)> {
     if effort.stopped_ns_max > STOPPED_NS_MAX {
         found.push((Cause::Stopped, effort.stopped_ns_max as f64));
     }
-    // What the machine took may have been taken in the middle of the longest turn. Stolen time is counted in ticks of
-    // 10 ms: less than what disturbs is no more than a tick or two, and excuses nothing.
+    // The machine may have taken its time in the middle of the longest turn. Stolen time is counted in ticks of 10 ms:
+    // below the limit it is a tick or two at most, and excuses nothing.
     let stolen_ns = match steal_share > STEAL_MAX {
         true => (steal_share * length_ns) as u64,
         false => 0,
@@ -169,8 +170,8 @@ pub fn judge_second(second: &SecondEvidence) -> Vec<(Cause, f64)> {
     found
 }
 
-/// How far a level of a search is to be believed, by the seconds of its window: as [`super::verdict::judge`] does it for
-/// a whole run.
+/// How far a level of a search can be believed, by the seconds of its window: the same rule as for the seconds of a whole
+/// run.
 pub fn judge_seconds(judged: &Seconds) -> Status {
     let all = judged.count();
     let doubted = |status: &Status| share(judged[*status], all) > SECONDS_SHARE_MAX;
@@ -180,24 +181,24 @@ pub fn judge_seconds(judged: &Seconds) -> Status {
         .unwrap_or(Status::Valid)
 }
 
-/// Seconds of which something is said, of all, up to which the whole is not doubted for it: it is listed. A figure that
-/// leaves out the worst 5 % cannot rest on them.
+/// Largest share of seconds with a cause of doubt for which the whole is not doubted: a figure that leaves out the worst
+/// 5 % cannot depend on them.
 pub const SECONDS_SHARE_MAX: f64 = 0.05;
 
-/// A run's seconds, watched one after the other.
+/// The seconds of a run, judged one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Watched {
-    /// All of them, by the gravest that was found in each.
+    /// All seconds, by the gravest status of each.
     pub judged: Seconds,
     /// By [`Cause`].
     found: [Found; Cause::ALL.len()],
-    /// Those in which something of a status was found, graver things beside it or not.
+    /// Seconds in which a cause of a status was found, even where a graver one was found too.
     with: Seconds,
     /// Requests with an outcome.
     pub requests: u64,
-    /// Those of them that had left more than [`LATE_NS`] after they were due.
+    /// Requests with an outcome that had left more than [`LATE_NS`] after they were due.
     pub late: u64,
-    /// Those again, in seconds in which the generator was the limit.
+    /// The part of `late` in seconds in which the generator was the limit.
     pub late_by_itself: u64,
     /// Requests that waited in line for a connection, or for one to open.
     held_up: u64,
@@ -205,19 +206,19 @@ pub struct Watched {
     waiting: u64,
     silences: Silences,
     arrivals: ArrivalsSoFar,
-    /// Users that were under way with an iteration, times time.
+    /// Users under way with an iteration, integrated over time.
     under_way_ns: f64,
 }
 
-/// The gravest status of what was found in a second.
+/// The gravest status of the causes found in a second.
 fn status_of(found: &[(Cause, f64)]) -> Status {
     let statuses = found.iter().map(|(cause, _)| cause.status());
     statuses.min().unwrap_or(Status::Valid)
 }
 
 impl Watched {
-    /// Takes the next second and says how far it is to be believed. `is_load` as long as something new is begun;
-    /// `is_search` for a load that goes where the service is too slow.
+    /// Takes the next second and returns how far it can be believed. `is_load`: requests are still begun in it;
+    /// `is_search`: overload is intended, so iterations that were not begun are no cause of doubt.
     pub fn on_second(
         &mut self,
         (begin_ns, end_ns): (u64, u64),
@@ -268,12 +269,13 @@ impl Watched {
         if is_load && self.silences.is_silent() {
             found.push((Cause::Silent, 0.0));
         }
-        // A second is a second; a stop makes it longer, and what is left over at the end is none.
+        // A stop makes an interval longer than a second, and it counts as several. The short rest at the end of a run
+        // does not count.
         let seconds = match length_ns < STRETCH_NS_MIN && self.judged.count() > 0 {
             true => return Seconds::default(),
             false => ((length_ns + SECOND_NS / 2) / SECOND_NS).max(1),
         };
-        // Seconds before and after the load are marked in the series, and say nothing of the run.
+        // Seconds before and after the load are marked in the series, and do not count for the run.
         if is_load {
             self.count(seconds, effort.late, &found);
         }
@@ -300,222 +302,41 @@ impl Watched {
         self.judged[status] += seconds;
     }
 
-    /// How often a cause was found.
+    /// How often a cause was found, and how badly.
     pub fn found(&self, cause: Cause) -> Found {
         self.found[cause as usize]
     }
 
-    /// More of the seconds than a run can have unharmed were of that status.
+    /// Whether causes of a status were found in more than [`SECONDS_SHARE_MAX`] of the seconds.
     pub fn is_doubted_for(&self, status: Status) -> bool {
         share(self.with[status], self.judged.count()) > SECONDS_SHARE_MAX
     }
 
-    /// What leaves late has waited in a line, or for a connection to open, by no fault of the generator's clockwork.
+    /// Whether waiting in lines, or for connections to open, explains requests that left late: then the generator is not
+    /// the cause.
     pub fn lines_are_long(&self) -> bool {
         let held_up = share(self.held_up, self.requests);
         held_up.max(share(self.waiting, self.arrivals.due)) > WAITED_SHARE_MAX / 2.0
     }
 
-    /// Mean time that an iteration of an open load takes a user, in seconds (Little's law: users under way, over time,
-    /// by iterations that are over); `None` when none is.
+    /// Mean time that an iteration of an open load takes a user, in seconds (Little's law: users under way, integrated
+    /// over time, by iterations that are over); `None` before the first is over.
     pub fn iteration_s(&self) -> Option<f64> {
         let over = self.arrivals.begun.saturating_sub(self.arrivals.under_way);
         (over > 0).then(|| self.under_way_ns / over as f64 / 1e9)
     }
 
-    /// The stretch in which nothing came back, if the load was over then, and if it means that the server hung.
+    /// The worst silence of the server in a load that ended at `load_end_ns`, unless the service time of the whole run
+    /// explains it.
     pub fn silence(&self, load_end_ns: u64, service_p99_ns: u64) -> Option<Silence> {
         self.silences.worst(load_end_ns, service_p99_ns)
     }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
+/// A part of a whole, from 0 to 1; 0 of nothing.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::metrics::effort::CoreWait;
-
-    const MS: u64 = 1_000_000;
-
-    /// A second of so many requests, at half a shard's strength, with nothing wrong.
-    pub fn calm_second(requests: u64) -> Interval {
-        let mut interval = Interval::new(1);
-        interval.working_ns = 500 * MS;
-        interval.in_flight = 3;
-        interval.effort.turn_ns_max = MS / 5;
-        let step = &mut interval.steps[0];
-        (step.requests, step.answers) = (requests, requests);
-        (0..requests).for_each(|_| step.response.record(9 * MS / 10));
-        interval
-    }
-
-    /// So many seconds of 100 requests each, each changed.
-    pub fn watched(seconds: u64, change: impl Fn(u64, &mut Interval)) -> Watched {
-        let mut watched = Watched::default();
-        for second in 0..seconds {
-            let mut interval = calm_second(100);
-            change(second, &mut interval);
-            let place = (second * SECOND_NS, (second + 1) * SECOND_NS);
-            watched.on_second(place, (true, false), &interval, Some(0.01), 0);
-        }
-        watched
-    }
-
-    fn calm() -> SecondEvidence {
-        SecondEvidence {
-            length_ns: SECOND_NS,
-            working_ns: 500 * MS,
-            requests: 1_000,
-            response_p99_ns: MS,
-            effort: Effort {
-                turn_ns_max: MS / 5,
-                ..Effort::default()
-            },
-            ..SecondEvidence::default()
-        }
-    }
-
-    /// What is found in a calm second that was changed.
-    fn causes(change: impl FnOnce(&mut SecondEvidence)) -> Vec<Cause> {
-        let mut second = calm();
-        change(&mut second);
-        let found = judge_second(&second);
-        found.into_iter().map(|(cause, _)| cause).collect()
-    }
-
-    #[test]
-    fn each_threshold_has_two_sides() {
-        assert_eq!(causes(|_| {}), []);
-        assert_eq!(causes(|s| s.working_ns = 900 * MS), []);
-        assert_eq!(causes(|s| s.working_ns = 901 * MS), [Cause::Busy]);
-        let core = |waited_ns, wanted_ns| {
-            causes(|s| {
-                s.effort.core = CoreWait {
-                    waited_ns,
-                    wanted_ns,
-                }
-            })
-        };
-        assert_eq!(core(100 * MS, 500 * MS), []);
-        assert_eq!(core(101 * MS, 500 * MS), [Cause::CoreTaken]);
-        // Waits that could make nothing late, of a shard that hardly ran.
-        assert_eq!(core(MS, MS + MS / 2), []);
-        assert_eq!(causes(|s| s.steal_share = Some(0.05)), []);
-        assert_eq!(causes(|s| s.steal_share = Some(0.06)), [Cause::Stolen]);
-        assert_eq!(causes(|s| s.throttled_us = 1_000), []);
-        assert_eq!(causes(|s| s.throttled_us = 1_001), [Cause::Throttled]);
-        assert_eq!(causes(|s| s.effort.stopped_ns_max = 100 * MS), []);
-        assert_eq!(
-            causes(|s| s.effort.stopped_ns_max = 101 * MS),
-            [Cause::Stopped]
-        );
-        assert_eq!(causes(|s| s.effort.waited_in_line = 10), []);
-        assert_eq!(causes(|s| s.effort.waited_in_line = 11), [Cause::InLine]);
-        assert_eq!(causes(|s| (s.due, s.behind) = (1_000, 10)), []);
-        assert_eq!(causes(|s| (s.due, s.behind) = (1_000, 11)), [Cause::Behind]);
-        assert_eq!(causes(|s| (s.due, s.behind) = (10, 5)), []);
-    }
-
-    #[test]
-    fn late_requests_are_the_generators_fault_only_beside_long_turns_of_its_own() {
-        let late = |late, turn_ns_max, change: fn(&mut SecondEvidence)| {
-            causes(|s| {
-                (s.effort.late, s.effort.turn_ns_max) = (late, turn_ns_max);
-                change(s);
-            })
-        };
-        assert_eq!(late(11, 2 * MS, |_| {}), [Cause::LongTurns]);
-        assert_eq!(late(10, 2 * MS, |_| {}), [], "1 % may");
-        assert_eq!(late(500, MS, |_| {}), [], "no turn was long");
-        assert_eq!(late(9, 2 * MS, |s| s.requests = 20), [], "by chance");
-        assert_eq!(late(11, 2 * MS, |s| s.lines_are_long = true), []);
-        // Of a slow service, it is a small part.
-        assert_eq!(late(11, 2 * MS, |s| s.response_p99_ns = 21 * MS), []);
-        // What the quota or the hypervisor took may have been taken in the middle of the turn.
-        let throttled = late(11, 2 * MS, |s| s.throttled_us = 1_500);
-        assert_eq!(throttled, [Cause::Throttled]);
-        let stolen = late(11, 2 * MS, |s| s.steal_share = Some(0.06));
-        assert_eq!(stolen, [Cause::Stolen]);
-        let tick = late(11, 2 * MS, |s| s.steal_share = Some(0.01));
-        assert_eq!(tick, [Cause::LongTurns]);
-    }
-
-    #[test]
-    fn a_second_is_what_was_gravest_in_it_and_a_run_knows_everything() {
-        let watched = watched(10, |second, interval| {
-            if second < 2 {
-                interval.working_ns = 990 * MS;
-                interval.effort.stopped_ns_max = (second + 1) * 150 * MS;
-            }
-            if second == 5 {
-                interval.effort.waited_in_line = 50;
-            }
-        });
-        let judged = watched.judged;
-        assert_eq!(judged[Status::GeneratorLimited], 2);
-        assert_eq!(judged[Status::MachineDisturbed], 0);
-        assert_eq!(judged[Status::ConnectionsLimited], 1);
-        assert_eq!((judged[Status::Valid], judged.count()), (7, 10));
-        let stopped = watched.found(Cause::Stopped);
-        assert_eq!((stopped.seconds, stopped.worst), (2, 300e6));
-        assert!(watched.is_doubted_for(Status::MachineDisturbed));
-    }
-
-    #[test]
-    fn a_stretch_of_several_seconds_counts_as_many_and_a_short_rest_as_none() {
-        let mut watched = Watched::default();
-        let mut stopped = calm_second(10);
-        (stopped.effort.stopped_ns_max, stopped.working_ns) = (2_000 * MS, 10 * MS);
-        for (place, interval) in [
-            ((0, SECOND_NS), &calm_second(10)),
-            ((SECOND_NS, 4 * SECOND_NS), &stopped),
-            ((4 * SECOND_NS, 4 * SECOND_NS + 300 * MS), &calm_second(10)),
-        ] {
-            watched.on_second(place, (true, false), interval, None, 0);
-        }
-        assert_eq!(watched.judged[Status::MachineDisturbed], 3);
-        assert_eq!(watched.judged.count(), 4);
-        // A run of less than that is judged all the same.
-        let mut short = Watched::default();
-        short.on_second((0, 50 * MS), (true, false), &stopped, None, 0);
-        assert_eq!(short.judged[Status::MachineDisturbed], 1);
-    }
-
-    #[test]
-    fn a_level_is_judged_as_a_run_is() {
-        let of = |limited, valid| {
-            let mut seconds = Seconds::default();
-            seconds[Status::GeneratorLimited] = limited;
-            seconds[Status::Valid] = valid;
-            judge_seconds(&seconds)
-        };
-        assert_eq!(of(1, 19), Status::Valid);
-        assert_eq!(of(1, 18), Status::GeneratorLimited);
-        assert_eq!(judge_seconds(&Seconds::default()), Status::Valid);
-    }
-
-    #[test]
-    fn an_iteration_takes_what_littles_law_says() {
-        // 20 users under way, 40 iterations over each second: half a second each.
-        let watched = watched(10, |second, interval| {
-            interval.arrivals.under_way = 20;
-            interval.arrivals.begun = 20 + 40 * (second + 1);
-        });
-        assert_eq!(watched.iteration_s(), Some(0.5));
-    }
-
-    #[test]
-    fn the_seconds_of_a_silence_are_so_from_the_fifth_on() {
-        let watched = watched(10, |second, interval| {
-            if second >= 2 {
-                *interval = calm_second(0);
-            }
-        });
-        assert_eq!(watched.judged[Status::NoProgress], 4);
-        let silence = watched.silence(10 * SECOND_NS, MS).expect("eight seconds");
-        assert_eq!(silence.from_ns, 2 * SECOND_NS);
-    }
-}
+pub(super) mod tests;

@@ -2,12 +2,12 @@
 
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
-/// Halvings of the angle: beyond what a double holds.
+/// Halvings of the angle: more than a double has bits.
 const HALVINGS: usize = 60;
 /// From so many degrees of freedom on the distribution is the same to four digits as with more.
 const DEGREES_MAX: u32 = 100_000;
 
-/// The half-width, in standard errors, of the interval that covers 95 % with so many degrees of freedom (at least one).
+/// The half-width, in standard errors, of the interval that covers 95 %, with so many degrees of freedom (at least one).
 pub fn t_95(degrees: usize) -> f64 {
     let degrees =
         u32::try_from(degrees).map_or(DEGREES_MAX, |degrees| degrees.clamp(1, DEGREES_MAX));

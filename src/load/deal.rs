@@ -1,12 +1,12 @@
-//! Which shard has what: connections, users and an open load's arrivals, dealt so that every shard has its share of each.
+//! Connections, users and arrivals by shard: dealt so that every shard has its share of each.
 //!
 //! 1. Connection c belongs to shard c mod shards. Where each user has its own, there are as many as users.
-//! 2. User n uses connections of the shard of connection n mod connections: with 3 connections on two shards, the shard
-//!    with two of them has two thirds of the users.
-//! 3. Arrival i is user i mod users's, as far as the shard goes: a shard with two thirds of the users gets two thirds of
-//!    the arrivals, evenly spaced.
+//! 2. User n belongs to the shard of connection n mod connections: with 3 connections on two shards, the shard with two of
+//!    them has two thirds of the users.
+//! 3. Arrival i belongs to the shard of user i mod users: a shard with two thirds of the users gets two thirds of the
+//!    arrivals, evenly spaced.
 //!
-//! What a user does depends on its number alone, so that a seed means the same on any number of shards.
+//! A user's actions depend on its number alone, so that a seed means the same on any number of shards.
 
 /// How a plan's users and connections are dealt to its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Deal {
 }
 
 impl Deal {
-    /// Deals so many users and connections; connections that no user could use at once are left out.
+    /// Deals users and connections; no more connections than users.
     pub fn new(users: u64, connections: u64, shards: usize) -> Self {
         Self {
             users,
@@ -32,7 +32,7 @@ impl Deal {
         (user % self.connections % self.shards) as usize
     }
 
-    /// How many connections a shard has.
+    /// Number of a shard's connections.
     pub fn connections_of(self, shard: usize) -> usize {
         match self.users {
             0 => 0,
@@ -40,7 +40,7 @@ impl Deal {
         }
     }
 
-    /// How many users a shard has.
+    /// Number of a shard's users.
     pub fn users_of(self, shard: usize) -> usize {
         let rounds = self.users / self.connections;
         let rest = self.users % self.connections;
@@ -55,7 +55,7 @@ impl Deal {
         (round * self.dealt(self.connections, shard) + within / self.shards) as u32
     }
 
-    /// The first arrival of a shard, and [`Deal::arrival_after`] the others; none for a shard without a connection.
+    /// The first arrival of a shard; [`Deal::arrival_after`] gives the others. `None` for a shard without a connection.
     pub fn first_arrival(self, shard: usize) -> Option<u64> {
         let has_some = (shard as u64) < self.connections.min(self.users);
         has_some.then(|| self.arrival_from(0, shard as u64))
@@ -71,16 +71,16 @@ impl Deal {
         }
     }
 
-    /// The first arrival of a shard, which has some, from the beginning of a round on.
+    /// The first arrival of a shard that has any, from the beginning of a round on.
     fn arrival_from(self, mut round: u64, shard: u64) -> u64 {
-        // The last round of all users may be too short for the shard to be in it.
+        // The last round of all users may be too short to reach the shard.
         while self.round_left(round) <= shard {
             round += self.round_left(round);
         }
         round + shard
     }
 
-    /// How many arrivals there are from this one on to the end of its round over the connections.
+    /// Number of arrivals from this one to the end of its round over the connections.
     fn round_left(self, arrival: u64) -> u64 {
         let (user, within) = self.position(arrival);
         (self.connections - within).min(self.users - user)
@@ -92,12 +92,12 @@ impl Deal {
         (user, user % self.connections)
     }
 
-    /// A shard's part of so many that are dealt in turn.
+    /// A shard's part of a number of things that are dealt in turn.
     fn dealt(self, count: u64, shard: usize) -> u64 {
         count / self.shards + u64::from((shard as u64) < count % self.shards)
     }
 
-    /// Numbers of a shard's users by their place, without a division by 64-bit numbers.
+    /// The numbers of a shard's users by their place, computed without a division of 64-bit numbers.
     pub fn numbers(self, shard: usize) -> Numbers {
         Numbers {
             connections_of_shard: self.dealt(self.connections, shard).max(1) as u32,

@@ -1,14 +1,14 @@
-//! The pieces of a load's line: decided before the run, or while it goes on, each written once and read by every shard.
+//! The pieces of a load's line: decided before the run or during it, each written once and read by every shard.
 //!
-//! Nobody waits for anybody: a piece is there for a reader or it is not yet. Whoever steers writes it well before its
-//! time comes, so that all shards begin it at the same moment.
+//! Lock-free: a reader sees a piece or does not see it yet; it never blocks. The thread that steers writes a piece well
+//! before its time comes, so that all shards begin it at the same moment.
 
 use std::sync::OnceLock;
 
-/// Pieces that can be decided while a load runs; a search needs a few for each level that it measures.
+/// Most pieces that can be decided while a load runs; a search needs a few for each level that it measures.
 const LATER_MAX: usize = 2_048;
 
-/// Pieces in order. Those before a given one never change.
+/// Pieces in order. A piece never changes once it is decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pieces<T> {
     /// Decided before the run.
@@ -18,12 +18,12 @@ pub(super) struct Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    /// Nothing is decided later.
+    /// All pieces, decided before the run.
     pub fn fixed(fixed: Vec<T>) -> Self {
         Self { fixed, later: None }
     }
 
-    /// More may be decided later.
+    /// The first pieces; more may be decided during the run.
     pub fn steered(fixed: Vec<T>) -> Self {
         let later = (0..LATER_MAX).map(|_| OnceLock::new()).collect();
         Self {
@@ -32,12 +32,12 @@ impl<T> Pieces<T> {
         }
     }
 
-    /// Pieces may come that are not decided yet.
+    /// Whether pieces may be decided during the run.
     pub fn are_steered(&self) -> bool {
         self.later.is_some()
     }
 
-    /// The piece of that number, if it is decided.
+    /// The piece at an index, if it is decided.
     pub fn get(&self, index: usize) -> Option<&T> {
         match (self.fixed.get(index), &self.later) {
             (None, Some(later)) => later.get(index - self.fixed.len())?.get(),
@@ -51,7 +51,7 @@ impl<T> Pieces<T> {
         self.get(decided.checked_sub(1)?)
     }
 
-    /// Decides the next piece; `false` when nothing is decided later, or no more. One thread steers.
+    /// Decides the next piece; `false` when the load is not steered or there is no room. One thread steers.
     pub fn push(&self, piece: T) -> bool {
         let Some(later) = &self.later else {
             return false;

@@ -1,7 +1,7 @@
-//! Everything random, drawn from the seed by key instead of by turn.
+//! Everything random, drawn from the seed by key instead of in sequence.
 //!
-//! A draw is a function of (seed, user, purpose, count): which shard runs a user, on which driver, and in what order
-//! things happen does not move a single one of them. So a seed repeats a run.
+//! A draw is a function of (seed, user, purpose, count). It does not depend on the shard that runs the user, on the
+//! driver, or on the order of events: a seed repeats a run.
 
 use uuid::{Builder, Uuid};
 
@@ -11,7 +11,7 @@ pub struct Keyed {
     seed: u64,
 }
 
-/// What a draw is for. Draws for different purposes have nothing to do with each other.
+/// The purpose of a draw. Draws for different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Stream {
@@ -21,7 +21,7 @@ pub enum Stream {
     Task = 2,
     /// A user's variables.
     Variable = 3,
-    /// Spread of reconnections.
+    /// Delay of a reconnection.
     Backoff = 4,
     /// Values made for one request.
     Request = 5,
@@ -34,20 +34,20 @@ pub enum Stream {
 }
 
 impl Keyed {
-    /// All draws of a seed.
+    /// The draws of a seed.
     pub fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// 64 even bits: three rounds of SplitMix64's finaliser (Steele, Lea, Flood 2014), one per part of the key.
+    /// 64 uniform bits: three rounds of SplitMix64's finaliser (Steele, Lea, Flood 2014), one per part of the key.
     pub fn draw(&self, user: u64, stream: Stream, count: u64) -> u64 {
         let key = mix(self.seed ^ mix(stream as u64));
         mix(mix(key.wrapping_add(user)).wrapping_add(count))
     }
 
-    /// A fresh version 4 uuid (RFC 9562 section 5.4).
+    /// A version 4 uuid (RFC 9562 section 5.4), different for each key.
     pub fn uuid(&self, user: u64, stream: Stream, count: u64) -> Uuid {
-        // The second half is drawn where no count of its own comes to lie.
+        // The second half is drawn at `!count`, which no other count reaches.
         let halves = [count, !count].map(|at| self.draw(user, stream, at).to_le_bytes());
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&halves[0]);
@@ -56,7 +56,7 @@ impl Keyed {
     }
 }
 
-/// Evenly from 0 to below `bound`, by multiplication (Lemire 2019); the bias is below `bound` in 2^64.
+/// A uniform draw as a number from 0 to below `bound`, by multiplication (Lemire 2019); the bias is below `bound` in 2^64.
 pub fn below(draw: u64, bound: u64) -> u64 {
     ((u128::from(draw) * u128::from(bound)) >> 64) as u64
 }

@@ -1,18 +1,21 @@
-//! How much memory this process may still take: what the machine has available, or less where its cgroup says so.
+//! Memory: how much this process has, and how much it may still take: what the machine has available, or less where its
+//! control group has a limit.
 
 use std::fs;
 
-/// In bytes; `None` where nothing is told.
+use nix::sys::resource::{UsageWho, getrusage};
+
+/// Memory that this process may still take, in bytes; `None` when it is not known.
 pub fn free_bytes() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.and_then(|text| kib(&text, "MemAvailable:"));
+    let machine = machine.and_then(|text| field_bytes(&text, "MemAvailable:"));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let folders = groups.lines().flat_map(folders).filter_map(free_in);
     folders.chain(machine).min()
 }
 
-/// Where a line of /proc/self/cgroup has its limits: its own folder, and the root, which is the container's own inside
-/// one. Version 2 (`0::/a/b`) and the memory controller of version 1 (`4:memory:/a/b`).
+/// The folders with the limits of a line of /proc/self/cgroup: its own, and the root, which inside a container is the
+/// container's own. Version 2 (`0::/a/b`) and the memory controller of version 1 (`4:memory:/a/b`).
 fn folders(line: &str) -> Vec<String> {
     let root = match line.splitn(3, ':').collect::<Vec<_>>()[..] {
         ["0", "", path] => ("/sys/fs/cgroup", path),
@@ -24,11 +27,11 @@ fn folders(line: &str) -> Vec<String> {
     vec![root.0.to_owned(), format!("{}{}", root.0, root.1)]
 }
 
-/// What a folder's limit leaves. Pages of files that nobody has used lately are given up before anything else.
+/// The memory that a folder's limit leaves. Inactive pages of files count as free: the kernel reclaims them first.
 fn free_in(folder: String) -> Option<u64> {
     let read = |name: &str| fs::read_to_string(format!("{folder}/{name}")).ok();
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
-    // `max` where there is no limit: not a number.
+    // `max` means no limit, and is not a number.
     let limit = number("memory.max").or_else(|| number("memory.limit_in_bytes"))?;
     let used = number("memory.current").or_else(|| number("memory.usage_in_bytes"))?;
     let stat = read("memory.stat").unwrap_or_default();
@@ -39,8 +42,24 @@ fn free_in(folder: String) -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(idle_files)))
 }
 
-/// `MemAvailable:   21980160 kB` (proc_meminfo(5)).
-fn kib(text: &str, name: &str) -> Option<u64> {
+/// The largest resident memory of this process so far, in bytes. From /proc where possible: the maximum of getrusage
+/// begins with that of the process which started this one (Linux carries it over an exec).
+pub fn resident_bytes_max() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(bytes) = field_bytes(&status, "VmHWM:") {
+        return bytes;
+    }
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss().max(0) as u64 * 1024)
+}
+
+/// The resident memory of this process now, in bytes.
+pub fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    field_bytes(&status, "VmRSS:").unwrap_or(0)
+}
+
+/// A field such as `MemAvailable:   21980160 kB` (proc_meminfo(5), proc_pid_status(5)), in bytes.
+fn field_bytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
@@ -67,7 +86,7 @@ mod tests {
     #[test]
     fn available_memory_is_read() {
         let text = "MemTotal:  24683520 kB\nMemAvailable:   21980160 kB\n";
-        assert_eq!(kib(text, "MemAvailable:"), Some(21_980_160 * 1024));
-        assert_eq!(kib("", "MemAvailable:"), None);
+        assert_eq!(field_bytes(text, "MemAvailable:"), Some(21_980_160 * 1024));
+        assert_eq!(field_bytes("", "MemAvailable:"), None);
     }
 }

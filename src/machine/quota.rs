@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where control groups are mounted.
-const ROOT: &str = "/sys/fs/cgroup";
+use super::cgroup::{ROOT, cpu_groups};
 
-/// The CPU quota in cores, the tightest of this process's group and those around it; `None` without one.
+/// The CPU quota in cores, the tightest of this process's group and the groups above it; `None` without one.
 pub fn cpu_quota_cores() -> Option<f64> {
     quota(
         &fs::read_to_string("/proc/self/cgroup").ok()?,
@@ -16,14 +15,11 @@ pub fn cpu_quota_cores() -> Option<f64> {
 
 /// Version 2 has quota and period in `cpu.max` (cgroup-v2.rst, "CPU Interface Files"), version 1 in two files
 /// (sched-bwc.rst). A group is bound by every group above it too. Inside a container the path may be that of the host
-/// while the root is the container's own group, so that places which are not there are passed over.
+/// while the root is the container's own group, so folders that do not exist are ignored.
 fn quota(groups: &str, root: &Path) -> Option<f64> {
-    let places = groups.lines().filter_map(|line| {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, path) = rest.split_once(':')?;
-        let is_cpu = controllers.split(',').any(|name| name == "cpu");
+    let places = cpu_groups(groups).map(|(controllers, path)| {
         let mount = root.join(controllers);
-        (controllers.is_empty() || is_cpu).then_some((mount, path.trim_matches('/').to_owned()))
+        (mount, path.trim_matches('/').to_owned())
     });
     let groups = places.flat_map(|(mount, path)| {
         let ancestors: Vec<PathBuf> = Path::new(&path)
@@ -46,7 +42,7 @@ fn quota_of(group: &Path) -> Option<f64> {
         ),
     };
     let (quota, period) = text.trim().split_once(' ')?;
-    // "max" in version 2 and -1 in version 1 mean that there is none.
+    // "max" in version 2 and -1 in version 1 mean no quota.
     let (quota, period): (f64, f64) = (quota.parse().ok()?, period.trim().parse().ok()?);
     (quota > 0.0 && period > 0.0).then(|| quota / period)
 }

@@ -1,43 +1,44 @@
-//! How the shards got on in a stretch of time: the evidence for and against the generator itself.
+//! What the shards worked in a stretch of time, and how late they were: the evidence for and against the generator.
 
 use std::ops::AddAssign;
 
-/// A request that left later than this after it was due left late. A sleep in the kernel overshoots by 0.05 ms, a full
+/// A request that left later than this after it was due left late. A sleep in the kernel overshoots by 0.05 ms; a full
 /// turn takes as long as its requests.
 pub const LATE_NS: u64 = 1_000_000;
 
-/// What one shard did; of several shards, or of several seconds, the worst of each value and the sum of each count.
+/// The work of one shard. Over several shards or seconds: the worst of each value and the sum of each count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effort {
-    /// Longest turn. Once [`Effort::settle`] was told the core's time: what of it was the shard's own work.
+    /// Longest turn; after [`Effort::settle`], the shard's own work in it.
     pub turn_ns_max: u64,
-    /// Longest time that it was woken later than it wanted to be. Once settled, or that it neither ran nor waited for
-    /// its core within a turn (a stopped process, a page that had to be read).
+    /// Longest time from when a shard wanted to wake until it woke. [`Effort::settle`] adds the longest time within a
+    /// turn in which the shard neither ran nor waited for its core (a stopped process, a page that had to be read).
     pub stopped_ns_max: u64,
-    /// Time with the core, and without it.
+    /// Time with the core, and waiting for it.
     pub core: CoreWait,
-    /// Time in which it only looked at the clock, until a moment had come.
+    /// Time spent polling the clock until a moment had come.
     pub spun_ns: u64,
     /// Requests with an outcome that had left more than [`LATE_NS`] after they were due.
     pub late: u64,
     /// Requests that waited in line for a connection.
     pub waited_in_line: u64,
-    /// Connections that took longer than [`LATE_NS`] to open: their first requests left late by no fault of the
-    /// generator's.
+    /// Connections that took longer than [`LATE_NS`] to open: their first requests left late, and the generator is not
+    /// the cause.
     pub slow_connects: u64,
 }
 
-/// A shard's claim on its core.
+/// How much of a shard's time on its core went to other programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CoreWait {
-    /// It was ready to run and others had the core.
+    /// The shard was ready to run and another program had the core.
     pub waited_ns: u64,
-    /// It worked, or waited so.
+    /// The shard worked, or waited for its core.
     pub wanted_ns: u64,
 }
 
 impl CoreWait {
-    /// Share of the time wanted that was waited for, 0 to 1. Less than [`LATE_NS`] in all has made nothing late: 0.
+    /// Share of the wanted time that was spent waiting, 0 to 1. A wait of at most [`LATE_NS`] in all made nothing late
+    /// and gives 0.
     pub fn share(self) -> f64 {
         match self.waited_ns > LATE_NS {
             true => self.waited_ns as f64 / self.wanted_ns.max(1) as f64,
@@ -47,15 +48,15 @@ impl CoreWait {
 }
 
 impl Effort {
-    /// Takes the scheduler's account of the same stretch: how long the thread ran, and how long it waited for its core.
-    /// A turn lasts by the wall clock; only this tells what of it was work. `worked_ns` is the length of all turns;
-    /// returned is the work among it.
+    /// Separates own work from waiting, by the scheduler's account of the same stretch: how long the thread ran
+    /// (`ran_ns`) and waited for its core (`waited_ns`). Turns are measured by the wall clock, which cannot tell the
+    /// two apart. `worked_ns` is the length of all turns; returns the shard's own work in them.
     pub fn settle(&mut self, worked_ns: u64, ran_ns: u64, waited_ns: u64) -> u64 {
         let longest_ns = self.turn_ns_max;
         self.turn_ns_max = longest_ns.saturating_sub(waited_ns).min(ran_ns);
         let stood_ns = longest_ns.saturating_sub(ran_ns + waited_ns);
         self.stopped_ns_max = self.stopped_ns_max.max(stood_ns);
-        // The kernel also works for a thread that has gone to sleep in it; looking at the clock is no work.
+        // The kernel also works for a thread that sleeps in it; polling the clock is not work.
         let by_turns_ns = worked_ns.saturating_sub(waited_ns + stood_ns);
         let by_core_ns = ran_ns.saturating_sub(self.spun_ns);
         let own_ns = by_turns_ns.max(by_core_ns);
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_took_of_a_turn_is_not_its_own_work() {
+    fn time_that_other_programs_took_from_a_turn_is_not_own_work() {
         // A turn of 4 ms, in 3.5 ms of which another program had the core.
         let (effort, own_ns) = settled(4 * MS, 5 * MS, 2 * MS, 7 * MS / 2);
         assert_eq!((effort.turn_ns_max, own_ns), (MS / 2, 2 * MS));
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_turn_that_ran_throughout_is_its_own() {
+    fn a_long_turn_that_ran_throughout_is_own_work() {
         let (effort, own_ns) = settled(30 * MS, 950 * MS, 940 * MS, 0);
         assert_eq!((effort.turn_ns_max, own_ns), (30 * MS, 950 * MS));
         assert_eq!((effort.stopped_ns_max, effort.core.share()), (0, 0.0));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_the_clock_is_no_work() {
+    fn polling_the_clock_is_not_work() {
         let mut effort = Effort {
             spun_ns: 600 * MS,
             ..Effort::default()
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_could_make_nothing_late_is_none() {
+    fn a_wait_too_short_to_make_anything_late_does_not_count() {
         let wait = |waited_ns| CoreWait {
             waited_ns,
             wanted_ns: 2 * waited_ns,
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_shards_the_worst_counts_and_counts_add_up() {
+    fn over_several_shards_the_worst_value_stays_and_counts_add_up() {
         let of = |waited_ns, wanted_ns, late| Effort {
             core: CoreWait {
                 waited_ns,

@@ -1,4 +1,4 @@
-//! One second of one shard, and of all of them.
+//! What is counted in one second, by one shard or all of them.
 
 use std::ops::AddAssign;
 
@@ -6,74 +6,74 @@ use super::effort::Effort;
 use super::latencies::{Latencies, Size};
 use super::seconds::Seconds;
 
-/// What happened in a stretch of time.
+/// What happened in a stretch of time, as a rule a second.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// It lies after the load's end, while open requests were waited for.
+    /// It lies in the drain: after the load's end, while open requests are waited for.
     pub is_drain: bool,
-    /// Users at its end: those that have come and not left.
+    /// Users present at its end.
     pub users: u64,
     /// Requests under way at its end.
     pub in_flight: u64,
-    /// Age of the oldest of them, since it was due; 0 for none.
+    /// Age of the oldest request under way at its end, since it was due; 0 without one.
     pub oldest_ns: u64,
-    /// Of an open load: how its arrivals stood at its end.
+    /// The arrivals of an open load, up to its end.
     pub arrivals: ArrivalsSoFar,
-    /// Time that the shard worked; of several shards, the busiest one's.
+    /// Time that the busiest shard worked.
     pub working_ns: u64,
-    /// How the shards got on.
+    /// The work of the shards.
     pub effort: Effort,
-    /// How far it is to be believed: nothing before it is complete.
+    /// How far it is to be believed; zero until it is complete and judged.
     pub judged: Seconds,
     /// By metric.
     pub steps: Vec<StepInterval>,
 }
 
-/// What has become of an open load's arrivals, from the first one on.
+/// Arrivals of an open load since the first one, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArrivalsSoFar {
-    /// Their time had come.
+    /// Their time has come.
     pub due: u64,
     /// A user began them.
     pub begun: u64,
-    /// No user rested and the line was full.
+    /// They were dropped: no user was free and the line was full.
     pub dropped: u64,
-    /// They stand in the line for a user now.
+    /// They stand in line for a user now.
     pub waiting: u64,
     /// They have been begun and are not over yet.
     pub under_way: u64,
 }
 
-/// What happened to one step's requests.
+/// What happened to the requests of one step.
 #[derive(Clone, Debug, Default)]
 pub struct StepInterval {
-    /// With an outcome, failures included.
+    /// Requests with an outcome, failures included.
     pub requests: u64,
-    /// Failed.
+    /// Requests that failed.
     pub failures: u64,
-    /// Answered by the server, as expected or not: a timeout or a broken connection is no answer.
+    /// Complete answers, expected or not; a timeout or a broken connection is not one.
     pub answers: u64,
-    /// Bytes of answers' bodies.
+    /// Bytes of the answers' bodies.
     pub body_bytes: u64,
-    /// Response times of all of them, failures included, and of what was cut off at the end.
+    /// Response times of all requests with an outcome, and the ages of those cut off or never begun.
     pub response: Latencies,
-    /// Least of them that is only a lower bound: of requests that went unanswered, were cut off, or never begun.
+    /// Least time in `response` that is only a lower bound: of requests unanswered, cut off or never begun.
     pub bound_min_ns: Option<u64>,
     /// Polls that got the awaited answer.
     pub polls_ready: u64,
     /// Polls that gave up.
     pub polls_gave_up: u64,
-    /// Ages, since they were due, of the requests that were open at the interval's end. A later interval's replace them.
+    /// Ages, since they were due, of the requests open at the end. Those of a later interval replace them.
     pub open: Latencies,
 }
 
 impl Interval {
-    /// An empty one, whose histograms take their memory when something is counted.
+    /// An empty one for so many metrics; its histograms allocate as they count.
     pub fn new(steps: usize) -> Self {
         Self::of((0..steps).map(|_| StepInterval::default()).collect())
     }
 
-    /// An empty one that a shard can count into without an allocation.
+    /// An empty one that a shard counts into without an allocation.
     pub fn reserved(steps: usize) -> Self {
         let step = || StepInterval {
             open: Latencies::reserved(),
@@ -97,7 +97,7 @@ impl Interval {
         }
     }
 
-    /// What one takes of memory. As a rule few requests are open at a second's end.
+    /// Memory of a reserved one. Few requests are usually open at the end of a second.
     pub fn size(steps: usize) -> Size {
         Size {
             bytes: size_of::<Self>()
@@ -107,7 +107,7 @@ impl Interval {
         }
     }
 
-    /// Back to empty, keeping the memory.
+    /// Empties it and keeps the memory.
     pub fn clear(&mut self) {
         self.is_drain = false;
         self.users = 0;

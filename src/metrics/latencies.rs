@@ -1,50 +1,40 @@
-//! A distribution of times: an HdrHistogram of microseconds that takes memory as it needs it.
+//! A distribution of times: an HdrHistogram of microseconds that takes memory only for the counts in use.
 //!
-//! The layout of the counts is HdrHistogram's: microseconds up to 2,047 have a count each, every further octave has
-//! 1,024. That is 23,552 counts or 184 KB, of which the times of one step use a few per cent: they lie within a few
-//! octaves. So the counts are kept in blocks of 128 (1 KB), and a block exists from the first time that falls into it.
-//! With all counts at their places, a scenario of 1,000 steps took 4.6 GB.
+//! The 23,552 counts of HdrHistogram's layout (`layout`) are 184 KB, of which the times of one step use a few per
+//! cent: they lie within a few octaves. So the counts are kept in blocks of 128 (1 KB), and a block exists from the
+//! first time that falls into it. With every count at a fixed place, a scenario of 1,000 steps took 4.6 GB.
 //!
 //! 1. `places` says for each block of the layout where its counts are, or that there are none yet.
-//! 2. Blocks lie one behind the other in a vector, in the order in which they were first used. Where a shard counts, its
-//!    capacity is that of all blocks from the start ([`Latencies::reserved`]): the allocator reserves addresses, the
-//!    kernel gives memory for the pages that were written to. A new block on the hot path costs a page fault at most, no
-//!    call of the allocator.
-//! 3. To clear is to forget the blocks: their memory is used again.
+//! 2. Blocks lie one behind the other in a vector, in the order of their first use. On a shard, the vector has capacity
+//!    for all blocks from the start ([`Latencies::reserved`]): the allocator reserves addresses, the kernel gives memory
+//!    for the pages that are written to. A new block on the hot path costs a page fault at most, no call of the
+//!    allocator.
+//! 3. To clear is to forget the blocks; their memory is used again.
 //!
-//! Against counts at their places in pages that the kernel gives when they are touched, this takes a third of the
-//! memory (an outlier takes 1 KB where a page is 4), does not depend on fresh zeroes from the allocator, and costs one
-//! more load per time counted. `cargo bench --bench hot_path -- 'record its outcome'` has the price of it.
+//! Compared with fixed places in pages that the kernel gives when they are touched, this takes a third of the memory
+//! (an outlier takes 1 KB where a page is 4), does not depend on fresh zeroes from the allocator, and costs one more
+//! load per time counted. Its price: `cargo bench --bench hot_path -- 'record its outcome'`.
 //!
-//! [`Size`] says what that comes to, as a rule and at most. Memory grows by 1 KB at a time with times of lengths that
-//! had not been seen, ever more rarely, and no histogram ever takes more than 184 KB.
+//! [`Size`] gives the memory that is usual and the most there can be. Memory grows by 1 KB for each new range of times,
+//! ever more rarely, and no histogram takes more than 184 KB.
 
 use std::ops::{AddAssign, Mul};
 
 use hdrhistogram::Histogram;
 
+use super::layout::{COUNTS, DIGITS, US_MAX, index_of, range_of};
 use super::v2;
 
-/// Longest time told apart from longer ones, in microseconds: an hour.
-pub(super) const US_MAX: u64 = 3_600_000_000;
-/// Significant digits kept.
-pub(super) const DIGITS: u8 = 3;
-/// Counts in the first octaves, up to which each microsecond has its own: the power of two above 2 * 10^[`DIGITS`].
-const UNITS: u64 = 2_048;
-/// Counts of each further octave, as a power of two: half of [`UNITS`].
-const OCTAVE_BITS: u32 = UNITS.ilog2() - 1;
-/// Counts that any time may fall into.
-pub(super) const COUNTS: usize = ((US_MAX.ilog2() - OCTAVE_BITS + 2) as usize) << OCTAVE_BITS;
 /// Counts of a block, as a power of two.
 const BLOCK_BITS: u32 = 7;
 const BLOCK: usize = 1 << BLOCK_BITS;
 const BLOCKS: usize = COUNTS / BLOCK;
 const _: () = assert!(COUNTS.is_multiple_of(BLOCK));
-/// The place of a block that no time fell into yet; others are numbered from 1.
+/// The place of a block that has no counts yet; the others are numbered from 1.
 const NOWHERE: u8 = 0;
 const _: () = assert!(BLOCKS <= u8::MAX as usize);
 
-/// Times from 1 us to 1 h, to three digits, with exact sum, least and greatest beside them.
+/// Times from 1 us to 1 h, to three digits, with their exact sum, least and greatest.
 #[derive(Clone, Debug)]
 pub struct Latencies {
     /// By block of the layout: the number of its block in `counts`, or `NOWHERE`.
@@ -57,24 +47,24 @@ pub struct Latencies {
     max_ns: u64,
 }
 
-/// What counters take of memory.
+/// Memory that counters take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Beside the counts of histograms.
+    /// Bytes without the counts of histograms.
     pub bytes: usize,
-    /// Histograms that something is counted in as a rule.
+    /// Histograms that usually count something.
     pub histograms: usize,
-    /// All of them.
+    /// All histograms.
     pub histograms_max: usize,
 }
 
 impl Size {
-    /// What they take as a rule. The times of a step lie within a few octaves: 16 blocks.
+    /// Usual memory in bytes. The times of a step lie within a few octaves: 16 blocks.
     pub fn bytes_usual(self) -> usize {
         self.bytes + self.histograms * 16 * BLOCK * size_of::<u64>()
     }
 
-    /// What they take when times of every length were counted in each. They never take more.
+    /// Most memory in bytes: every histogram has counted times of every length.
     pub fn bytes_max(self) -> usize {
         self.bytes + self.histograms_max * COUNTS * size_of::<u64>()
     }
@@ -101,7 +91,7 @@ impl Mul<usize> for Size {
 }
 
 impl Default for Latencies {
-    /// None yet, and without memory for any: it grows as it counts.
+    /// Empty, without memory for counts: it allocates as it counts.
     fn default() -> Self {
         Self {
             places: [NOWHERE; BLOCKS],
@@ -115,11 +105,11 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// What those of one that is [`Latencies::reserved`] and hardly used take: the page where the allocator notes their
-    /// length, which the first blocks lie in.
+    /// Memory of a [`Latencies::reserved`] one that is hardly used, in bytes: the page where the allocator notes the
+    /// length of the reservation, which also holds the first blocks.
     pub(super) const BYTES_RESERVED: usize = 4_096;
 
-    /// None yet, with the addresses of all counts: recording never calls the allocator.
+    /// Empty, with addresses for all counts: recording never calls the allocator.
     pub fn reserved() -> Self {
         Self {
             counts: Vec::with_capacity(COUNTS),
@@ -127,7 +117,7 @@ impl Latencies {
         }
     }
 
-    /// Counts a time; longer ones than an hour as an hour.
+    /// Counts a time; one longer than an hour counts as an hour, and at its full length in sum and greatest.
     #[inline]
     pub fn record(&mut self, ns: u64) {
         let index = index_of((ns + 500) / 1_000);
@@ -142,7 +132,7 @@ impl Latencies {
         self.max_ns = self.max_ns.max(ns);
     }
 
-    /// The place of a block that had none.
+    /// Gives a place to a block that had none.
     #[cold]
     fn add_block(&mut self, block: usize) -> u8 {
         let length = self.counts.len() + BLOCK;
@@ -152,7 +142,7 @@ impl Latencies {
         place
     }
 
-    /// Adds to the count at an index of the layout, and to that of all.
+    /// Adds to the count at an index of the layout, and to the total.
     pub(super) fn add_at(&mut self, index: usize, count: u64) {
         let block = index >> BLOCK_BITS;
         let place = match self.places[block] {
@@ -164,7 +154,7 @@ impl Latencies {
         self.count = self.count.saturating_add(count);
     }
 
-    /// The blocks that there are, by their place in the layout, ascending.
+    /// The blocks in use with their index in the layout, ascending.
     fn blocks(&self) -> impl Iterator<Item = (usize, &[u64])> {
         let places = self.places.iter().enumerate();
         places
@@ -172,7 +162,7 @@ impl Latencies {
             .map(|(block, &place)| (block, &self.counts[at(place)..at(place) + BLOCK]))
     }
 
-    /// Indexes of the layout whose counts are not zero, with those, ascending.
+    /// The counts above zero with their index in the layout, ascending.
     pub(super) fn recorded(&self) -> impl Iterator<Item = (usize, u64)> {
         self.blocks().flat_map(|(block, counts)| {
             let counts = counts.iter().enumerate();
@@ -182,17 +172,17 @@ impl Latencies {
         })
     }
 
-    /// How many were counted.
+    /// Number of times counted.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether none was.
+    /// Whether no time was counted.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The exact mean in microseconds, 0 for none.
+    /// The exact mean in microseconds, 0 without any time.
     pub fn mean_us(&self) -> f64 {
         match self.count {
             0 => 0.0,
@@ -200,7 +190,7 @@ impl Latencies {
         }
     }
 
-    /// The exact least in microseconds, 0 for none.
+    /// The exact least in microseconds, 0 without any time.
     pub fn min_us(&self) -> f64 {
         match self.count {
             0 => 0.0,
@@ -208,12 +198,13 @@ impl Latencies {
         }
     }
 
-    /// The exact greatest in microseconds, 0 for none.
+    /// The exact greatest in microseconds, 0 without any time.
     pub fn max_us(&self) -> f64 {
         self.max_ns as f64 / 1_000.0
     }
 
-    /// The time that `percent` of all do not exceed, in microseconds, to three digits; never beyond the greatest.
+    /// The time that `percent` (0 to 100) of all do not exceed, in microseconds, to three digits; never beyond the
+    /// exact greatest, 0 without any time.
     pub fn percentile_us(&self, percent: f64) -> f64 {
         let quantile = (percent / 100.0).min(1.0);
         let rank = (quantile * self.count as f64).ceil().max(1.0) as u64;
@@ -236,15 +227,15 @@ impl Latencies {
         0.0
     }
 
-    /// How many of the counted lie above that percentile.
+    /// Expected number of times above a percentile (0 to 100): with few of them the percentile is weak.
     pub fn above(&self, percent: f64) -> f64 {
         self.count as f64 * (1.0 - percent / 100.0)
     }
 
-    /// The same counts in the library's form, in microseconds, to three digits.
+    /// The same counts as a histogram of the `hdrhistogram` crate, in microseconds.
     pub fn to_histogram(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, US_MAX, DIGITS)
-            .expect("1 us to 1 h in 3 digits is within what the library can do");
+            .expect("the library can do 1 us to 1 h in 3 digits");
         for (index, count) in self.recorded() {
             histogram
                 .record_n(range_of(index).0, count)
@@ -253,7 +244,7 @@ impl Latencies {
         histogram
     }
 
-    /// Back to none, keeping the memory.
+    /// Empties it and keeps the memory.
     pub fn clear(&mut self) {
         self.places = [NOWHERE; BLOCKS];
         self.counts.clear();
@@ -265,13 +256,13 @@ impl Latencies {
 
     /// HdrHistogram's V2 format, deflated: any HdrHistogram library reads it.
     pub fn to_v2_deflate(&self) -> Vec<u8> {
-        v2::pack(self)
+        v2::pack(self.recorded())
     }
 
-    /// Adds what [`Latencies::to_v2_deflate`] and [`Latencies::exact_ns`] gave.
+    /// Adds the times of another one, given as its [`Latencies::to_v2_deflate`] and [`Latencies::exact_ns`].
     ///
     /// # Errors
-    /// When the bytes are no such histogram; what was read of them until then has been added.
+    /// When the bytes are not such a histogram; the counts read before the error have been added.
     pub fn add_v2_deflate(
         &mut self,
         bytes: &[u8],
@@ -284,7 +275,7 @@ impl Latencies {
         Ok(())
     }
 
-    /// The exact sum, least and greatest, in nanoseconds; `u64::MAX` is the least of none.
+    /// The exact sum, least and greatest, in nanoseconds; the least is `u64::MAX` without any time.
     pub fn exact_ns(&self) -> (u128, u64, u64) {
         (self.sum_ns, self.min_ns, self.max_ns)
     }
@@ -309,163 +300,11 @@ impl AddAssign<&Self> for Latencies {
     }
 }
 
-/// Where the block of this number begins.
+/// Index into `counts` of a block's first count.
 #[inline]
 fn at(place: u8) -> usize {
     (usize::from(place) - 1) * BLOCK
 }
 
-/// The index in the layout of a time in microseconds.
-#[inline]
-fn index_of(us: u64) -> usize {
-    let us = us.min(US_MAX);
-    // How many of its lowest bits are not told apart.
-    let coarse = (us | (UNITS - 1)).ilog2() - OCTAVE_BITS;
-    ((u64::from(coarse) << OCTAVE_BITS) + (us >> coarse)) as usize
-}
-
-/// The least and the greatest time in microseconds that are counted at an index.
-fn range_of(index: usize) -> (u64, u64) {
-    let coarse = (index >> OCTAVE_BITS).saturating_sub(1) as u32;
-    let least = (index as u64 - (u64::from(coarse) << OCTAVE_BITS)) << coarse;
-    (least, least + (1 << coarse) - 1)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn times() -> Vec<u64> {
-        let mut seed = 9u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            1_000 + (seed >> (34 + seed % 20))
-        };
-        (0..5_000).map(|_| next()).collect()
-    }
-
-    fn library(times_ns: &[u64]) -> Histogram<u64> {
-        let mut histogram = Histogram::new_with_bounds(1, US_MAX, DIGITS).expect("valid bounds");
-        for ns in times_ns {
-            histogram.saturating_record(((ns + 500) / 1_000).min(US_MAX));
-        }
-        histogram
-    }
-
-    fn ours(times_ns: &[u64]) -> Latencies {
-        let mut latencies = Latencies::default();
-        times_ns.iter().for_each(|&ns| latencies.record(ns));
-        latencies
-    }
-
-    /// Counts, percentiles and bytes are those of the library.
-    fn check_against_the_library(times_ns: &[u64]) {
-        let (ours, library) = (ours(times_ns), library(times_ns));
-        assert_eq!(ours.count(), library.len());
-        assert_eq!(ours.to_histogram(), library);
-        let max_us = times_ns.iter().max().map_or(0.0, |&ns| ns as f64 / 1e3);
-        for percent in [0.0, 0.1, 33.3, 50.0, 66.0, 90.0, 99.0, 99.9, 99.99, 100.0] {
-            let theirs = library.value_at_quantile(percent / 100.0) as f64;
-            assert_eq!(ours.percentile_us(percent), theirs.min(max_us), "{percent}");
-        }
-    }
-
-    #[test]
-    fn every_octave_is_counted_where_the_library_counts_it() {
-        let mut times_ns: Vec<u64> = (0..32)
-            .map(|bits| 1_u64 << bits)
-            .chain([UNITS, US_MAX])
-            .flat_map(|us| [us - 1, us, us + 1])
-            .flat_map(|us| [us * 1_000, us * 1_000 + 499, us * 1_000 + 500])
-            .collect();
-        for times_ns in times_ns.chunks(9) {
-            check_against_the_library(times_ns);
-        }
-        check_against_the_library(&times_ns);
-        times_ns.extend([0, 86_400_000_000_000]);
-        check_against_the_library(&times_ns);
-        check_against_the_library(&[]);
-        check_against_the_library(&[0]);
-        let last = index_of(u64::MAX);
-        assert!(last < COUNTS && range_of(last).1 >= US_MAX);
-        assert_eq!(library(&[]).distinct_values(), COUNTS);
-    }
-
-    #[test]
-    fn drawn_times_are_counted_as_the_library_counts_them() {
-        check_against_the_library(&times());
-        for length in [1, 2, 10, 100] {
-            for part in times().chunks(length).take(50) {
-                check_against_the_library(part);
-            }
-        }
-    }
-
-    #[test]
-    fn memory_is_taken_for_the_blocks_that_are_used_and_kept_when_cleared() {
-        let mut latencies = Latencies::reserved();
-        let reserved = latencies.counts.as_ptr();
-        let used = |latencies: &Latencies| latencies.counts.len() / BLOCK;
-        assert_eq!(used(&latencies), 0);
-        // A millisecond and a half within one block, then an outlier.
-        (1_408..1_536).for_each(|us| latencies.record(us * 1_000));
-        assert_eq!(used(&latencies), 1);
-        latencies.record(5_000_000_000);
-        assert_eq!(used(&latencies), 2);
-        latencies.clear();
-        assert_eq!((used(&latencies), latencies.percentile_us(50.0)), (0, 0.0));
-        // All that can be is within what was reserved.
-        (0..COUNTS).for_each(|index| latencies.record(range_of(index).0 * 1_000));
-        assert!(used(&latencies) <= BLOCKS && latencies.counts.as_ptr() == reserved);
-        let of_counts = Size {
-            bytes: 0,
-            histograms: 1,
-            histograms_max: 1,
-        };
-        let bytes = latencies.counts.capacity() * size_of::<u64>();
-        assert_eq!(of_counts.bytes_max(), bytes);
-    }
-
-    #[test]
-    fn percentiles_agree_with_a_sorted_list_to_three_digits() {
-        let mut sorted = times();
-        let latencies = ours(&sorted);
-        sorted.sort_unstable();
-        for percent in [50.0, 66.0, 90.0, 99.0, 99.9, 100.0] {
-            let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-            let exact_us = sorted[rank - 1] as f64 / 1_000.0;
-            let found_us = latencies.percentile_us(percent);
-            assert!(
-                (found_us - exact_us).abs() <= exact_us * 0.001 + 1.0,
-                "{found_us} {exact_us}"
-            );
-        }
-        let sum: u64 = sorted.iter().sum();
-        assert_eq!(latencies.mean_us(), sum as f64 / 5_000_000.0);
-        assert_eq!(latencies.min_us(), sorted[0] as f64 / 1_000.0);
-        assert_eq!(latencies.max_us(), sorted[4_999] as f64 / 1_000.0);
-    }
-
-    #[test]
-    fn adding_two_is_recording_all_in_one() {
-        let (mut one, mut left, mut right) = <(Latencies, Latencies, Latencies)>::default();
-        for (index, ns) in times().into_iter().enumerate() {
-            one.record(ns);
-            if index % 3 == 0 {
-                &mut left
-            } else {
-                &mut right
-            }
-            .record(ns);
-        }
-        left += &right;
-        assert_eq!(left.to_histogram(), one.to_histogram());
-        assert_eq!((left.count(), left.exact_ns()), (5_000, one.exact_ns()));
-        // Those that were cleared leave nothing behind.
-        left.clear();
-        left += &right;
-        assert_eq!(left.to_histogram(), right.to_histogram());
-    }
-}
+mod tests;

@@ -1,23 +1,23 @@
 //! How a request can end.
 
-/// A request's end.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// As expected.
+    /// The answer was as expected.
     Success {
         /// Status of the answer.
         status: u16,
     },
-    /// A poll's answer that means "ask again": neither success nor failure of the service.
+    /// A poll's answer means "ask again": neither success nor failure of the service.
     NotYet {
         /// Status of the answer.
         status: u16,
     },
-    /// Anything else.
+    /// The request failed.
     Failed {
-        /// Which kind.
+        /// The kind of failure.
         failure: Failure,
-        /// Status of the answer, 0 when there was none.
+        /// Status of the answer, 0 without one.
         status: u16,
     },
 }
@@ -25,13 +25,13 @@ pub enum Outcome {
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Failure {
-    /// A complete answer with a status that was not expected.
+    /// A complete answer had an unexpected status.
     Status,
-    /// The expected status with unexpected content.
+    /// The answer had the expected status and unexpected content.
     Expectation,
-    /// Nobody listens.
+    /// The connection was refused.
     ConnectRefused,
-    /// No answer to the attempt to connect.
+    /// The attempt to connect was not answered in time.
     ConnectTimeout,
     /// Connecting failed for another reason.
     ConnectFailed,
@@ -39,29 +39,29 @@ pub enum Failure {
     Timeout,
     /// No connection became free in time.
     WaitTimeout,
-    /// The connection was reset before any byte of the answer.
+    /// The connection was reset before the first byte of the answer.
     ResetBeforeHead,
-    /// It was reset within the head.
+    /// The connection was reset within the head.
     ResetInHead,
-    /// It was reset within the body.
+    /// The connection was reset within the body.
     ResetInBody,
-    /// The server closed before any byte of the answer.
+    /// The server closed the connection before the first byte of the answer.
     ClosedBeforeHead,
-    /// It closed within the head.
+    /// The server closed the connection within the head.
     ClosedInHead,
-    /// It closed within the body.
+    /// The server closed the connection within the body.
     Incomplete,
-    /// Bytes that are no HTTP/1.1 answer.
+    /// The bytes received are not an HTTP/1.1 answer.
     InvalidResponse,
-    /// A limit of this machine: descriptors, ports, memory. Not the server's doing.
+    /// This machine reached a limit: descriptors, ports, memory. The server is not the cause.
     ClientLimit,
     /// The request could not be sent.
     SendFailed,
-    /// Its connection ended with another request on it, before its own answer was due (`--pipeline`).
+    /// The connection ended with an earlier request on it, before this one's answer was due (`--pipeline`).
     PipelineBroken,
-    /// It was open when the load ended, and the drain brought no answer.
+    /// The request was open when the load ended, and the drain brought no answer.
     Unanswered,
-    /// The last answer of a poll still meant "ask again" when its patience was over (`on_give_up = "fail"`).
+    /// The last answer of a poll still meant "ask again" when its time was over (`on_give_up = "fail"`).
     GaveUp,
     /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
     TaskTimeout,
@@ -92,7 +92,7 @@ impl Failure {
         Self::TaskTimeout,
     ];
 
-    /// The time that a request had was over. (A connection that was not opened anew before then is one of these too.)
+    /// The request's time limit was over. (A connection that could not be opened again before it is one of these too.)
     pub fn is_of_time_limit(self) -> bool {
         matches!(
             self,
@@ -104,7 +104,7 @@ impl Failure {
         )
     }
 
-    /// Its name in reports and records.
+    /// The name in reports and records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Status => "status",

@@ -1,26 +1,26 @@
-//! Seconds of a run, counted by how far each is to be believed.
+//! Seconds of a run, counted by how far their figures can be believed.
 
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// How far a run, or a second of it, is to be believed: the graver, the earlier.
+/// How far the figures of a run, or of a second of it, can be believed. The gravest status comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// Requests were open and nothing came back.
+    /// Requests were open and no answer came.
     NoProgress,
-    /// The generator was the bottleneck, or late by its own work.
+    /// The generator was the bottleneck, or was late by its own work.
     GeneratorLimited,
-    /// Less was begun than was due.
+    /// Fewer iterations were begun than were due.
     RateNotMet,
     /// Requests waited for connections, or iterations for users.
     ConnectionsLimited,
-    /// The generator wanted to run and could not.
+    /// The generator was ready to run and the machine did not let it.
     MachineDisturbed,
-    /// Nothing speaks against it.
+    /// None of the above was found.
     Valid,
 }
 
 impl Status {
-    /// All, the gravest first.
+    /// All statuses, the gravest first.
     pub const ALL: [Self; 6] = [
         Self::NoProgress,
         Self::GeneratorLimited,
@@ -30,7 +30,7 @@ impl Status {
         Self::Valid,
     ];
 
-    /// Its name in reports and records.
+    /// The name in reports and records.
     pub fn name(self) -> &'static str {
         match self {
             Self::NoProgress => "NO-PROGRESS",
@@ -43,12 +43,12 @@ impl Status {
     }
 }
 
-/// Seconds by status.
+/// Numbers of seconds by [`Status`], in the order of [`Status::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seconds(pub [u64; Status::ALL.len()]);
 
 impl Seconds {
-    /// All of them.
+    /// Number of seconds of every status.
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
     }

@@ -1,25 +1,25 @@
-//! The run second by second, packed into memory that does not grow with its length.
+//! The run over time, packed into memory that does not grow with its length.
 
 use super::effort::{CoreWait, Effort};
 use super::interval::Interval;
+use super::sample::{Sample, StepSample};
 use super::seconds::Seconds;
-use super::summary::{Sample, StepSample};
 
 /// Most samples in a series: a day at one second would be 86,400 of them.
 const SAMPLES_MAX: usize = 4096;
 /// Memory for a series, taken before the run. A second of a busy step packs to 200 to 1,900 bytes: the mixed scenario
 /// fills this in 40 minutes at 1,600 requests per second, in 18 at 23,000. From then on samples become longer.
 const BYTES_MAX: usize = 4 << 20;
-/// The same for each step, so that scenarios of hundreds of steps have some hundred samples too.
+/// Further memory for each step, so that a scenario of hundreds of steps has some hundred samples too.
 const STEP_BYTES_MAX: usize = 64 << 10;
-/// Shortest sample: what a run has left over after its last full second is often a millisecond.
+/// Shortest sample. The rest of a run after its last full second is often a millisecond, too short for a rate.
 const SAMPLE_NS_MIN: u64 = 500_000_000;
 
-/// Samples one after the other, in memory that does not grow with the length of the run.
+/// Consecutive samples, in memory that does not grow with the length of the run.
 ///
-/// They lie packed in one buffer, whose pages are touched when it is made: the resident memory of the first second is
-/// that of the last. When it is full, the shortest neighbours are joined to make room for the next second: a few
-/// milliseconds' work now and then, where halving the whole series at once would be a second of it in mid-run.
+/// They lie packed in one buffer. Its pages are touched when it is made, so that the resident memory is the same from
+/// the first second to the last. When the buffer is full, the shortest neighbours are joined to make room for the next
+/// second: a few milliseconds of work now and then. Halving the whole series at once would take a second in mid-run.
 #[derive(Clone, Debug)]
 pub struct Series {
     packed: Vec<u8>,
@@ -32,18 +32,18 @@ pub struct Series {
 }
 
 impl Series {
-    /// An empty one for so many metrics, with all the memory it will need.
+    /// An empty one for so many metrics, with all the memory that it will need.
     pub fn new(steps: usize) -> Self {
         Self::bounded(SAMPLES_MAX, Self::bytes(steps))
     }
 
-    /// What one for so many metrics takes.
+    /// Memory of a series for so many metrics, in bytes.
     pub fn bytes(steps: usize) -> usize {
         BYTES_MAX + steps * STEP_BYTES_MAX
     }
 
     fn bounded(samples_max: usize, bytes_max: usize) -> Self {
-        // Not zeroes: those would be the kernel's one page of zeroes until they are written to.
+        // Not zeroes: until they are written to, those would all be the kernel's one page of zeroes.
         let mut packed = vec![0xff; bytes_max];
         packed.clear();
         Self {
@@ -56,24 +56,24 @@ impl Series {
         }
     }
 
-    /// Whether nothing was appended yet.
+    /// Whether it has no sample.
     pub fn is_empty(&self) -> bool {
         self.samples == 0
     }
 
-    /// The samples, in order.
+    /// The samples in order of time.
     pub fn samples(&self) -> Vec<Sample> {
         let mut rest = Reader(&self.packed);
         (0..self.samples).map(|_| Sample::read(&mut rest)).collect()
     }
 
-    /// End of the last sample, since the start.
+    /// End of the last sample, since the start; 0 without one.
     pub fn end_ns(&self) -> u64 {
         self.end_ns
     }
 
-    /// Appends what happened up to `end_ns`, before the load's end or in the drain after it. A rest too short for a rate
-    /// of its own is joined to the sample before it; load and drain are never joined.
+    /// Appends an interval that ended at `end_ns`. One too short for a rate of its own is joined to the sample before
+    /// it; load and drain are never joined.
     pub fn push(&mut self, end_ns: u64, interval: &Interval) {
         let mut sample = Sample {
             end_ns,
@@ -94,7 +94,7 @@ impl Series {
             }
         }
         let bytes = sample.to_bytes();
-        // A single sample beyond the bound, which nothing can be joined to, is kept all the same.
+        // A single sample beyond the bound, without a neighbour to join, is kept all the same.
         while !self.has_room(bytes.len()) && self.join_shortest_pair() {}
         self.last_at = self.packed.len();
         self.packed.extend_from_slice(&bytes);
@@ -106,8 +106,8 @@ impl Series {
         self.samples < self.samples_max && self.packed.len() + bytes <= self.bytes_max
     }
 
-    /// Joins those two neighbours that are shortest together, of several the earliest: all samples stay of about the
-    /// same length. Whether there were two.
+    /// Joins the two neighbours that are shortest together, the earliest of several such pairs, so that all samples
+    /// stay of about the same length. `false` when there is no pair to join.
     fn join_shortest_pair(&mut self) -> bool {
         let heads = self.heads();
         let pairs = heads
@@ -145,7 +145,7 @@ impl Series {
     }
 }
 
-/// Where a sample lies in the buffer, and how long it is.
+/// A sample's place in the buffer, and its length.
 struct Head {
     at: usize,
     end: usize,
@@ -153,7 +153,7 @@ struct Head {
     is_drain: bool,
 }
 
-/// Takes a sample's fields from the buffer in the order in which [`Sample::to_bytes`] has put them there.
+/// Reads a sample's fields from the buffer, in the order in which [`Sample::to_bytes`] wrote them.
 struct Reader<'b>(&'b [u8]);
 
 impl Reader<'_> {
@@ -224,7 +224,7 @@ impl Effort {
 }
 
 impl Sample {
-    /// Its own size in bytes first, then the fields.
+    /// The sample packed: its size in bytes first, then the fields.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; 8];
         let is_drain = u64::from(self.is_drain);
@@ -295,109 +295,4 @@ impl Sample {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::interval::StepInterval;
-
-    #[test]
-    fn a_rest_too_short_for_a_rate_joins_the_sample_before_it() {
-        let mut series = Series::new(1);
-        let mut interval = Interval::new(1);
-        interval.steps[0].requests = 10;
-        for end_ns in [1_000_000_000, 2_000_000_000, 2_000_400_000] {
-            series.push(end_ns, &interval);
-        }
-        let [_, last] = &series.samples()[..] else {
-            panic!("two samples");
-        };
-        assert_eq!(
-            (last.end_ns, last.length_ns),
-            (2_000_400_000, 1_000_400_000)
-        );
-        assert_eq!(last.all().requests, 20);
-    }
-
-    /// Pushes so many seconds of growing counts of two steps; what comes back holds each of them exactly once.
-    fn check_bounded(mut series: Series, seconds: u64) -> Vec<Sample> {
-        let (capacity, samples_max) = (series.packed.capacity(), series.samples_max);
-        let (mut requests, mut times) = (0, 0);
-        for second in 1..=seconds {
-            let mut interval = Interval::new(2);
-            interval.users = second;
-            interval.steps[1].requests = second;
-            for time in 0..second % 50 {
-                let ns = (second * 7919 + time * 104_729) % 1_000 * 100_000;
-                interval.steps[(time % 2) as usize].response.record(ns);
-                times += 1;
-            }
-            requests += second;
-            series.push(second * 1_000_000_000, &interval);
-        }
-        assert_eq!(series.packed.capacity(), capacity, "the buffer has grown");
-        let samples = series.samples();
-        assert!(samples.len() <= samples_max, "{} samples", samples.len());
-        let all: Vec<StepInterval> = samples.iter().map(Sample::all).collect();
-        assert_eq!(all.iter().map(|all| all.requests).sum::<u64>(), requests);
-        assert_eq!(
-            all.iter().map(|all| all.response.count()).sum::<u64>(),
-            times
-        );
-        let mut end_ns = 0;
-        for sample in &samples {
-            end_ns += sample.length_ns;
-            assert_eq!(sample.end_ns, end_ns);
-            assert_eq!(
-                sample.users,
-                end_ns / 1_000_000_000,
-                "those at its last second"
-            );
-        }
-        assert_eq!(end_ns, seconds * 1_000_000_000);
-        samples
-    }
-
-    #[test]
-    fn a_full_series_becomes_coarser_and_loses_no_count() {
-        check_bounded(Series::bounded(8, 1 << 20), 37);
-    }
-
-    #[test]
-    fn a_long_run_needs_no_more_memory_than_a_short_one() {
-        let samples = check_bounded(Series::bounded(SAMPLES_MAX, 32 << 10), 1_000);
-        assert!(samples.len() > 20, "{} samples", samples.len());
-        let lengths = || samples.iter().map(|sample| sample.length_ns);
-        let (least, most) = (lengths().min(), lengths().max());
-        assert!(
-            most <= least.map(|ns| ns * 128),
-            "samples from {least:?} to {most:?}"
-        );
-    }
-
-    #[test]
-    fn load_and_drain_are_never_joined() {
-        let mut series = Series::bounded(3, 1 << 20);
-        let mut interval = Interval::new(1);
-        for end_ns in [1_000_000_000, 2_000_000_000, 2_400_000_000] {
-            series.push(end_ns, &interval);
-        }
-        interval.is_drain = true;
-        for end_ns in [2_500_000_000, 3_500_000_000, 4_500_000_000] {
-            series.push(end_ns, &interval);
-        }
-        let samples = series.samples();
-        let told = samples.iter().map(|one| (one.end_ns, one.is_drain));
-        let told: Vec<_> = told.collect();
-        let drain = [(3_500_000_000, true), (4_500_000_000, true)];
-        assert_eq!(told, [&[(2_400_000_000, false)], &drain[..]].concat());
-    }
-
-    #[test]
-    fn a_sample_beyond_the_bound_is_kept() {
-        let mut series = Series::bounded(8, 16);
-        for second in 1..=5 {
-            series.push(second * 1_000_000_000, &Interval::new(1));
-        }
-        let lengths = series.samples().into_iter().map(|sample| sample.length_ns);
-        assert_eq!(lengths.sum::<u64>(), 5_000_000_000);
-    }
-}
+mod tests;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-/// Units, with their length in nanoseconds.
+use super::suggest::nearest;
+
+/// Units and their lengths in nanoseconds.
 const UNITS: [(&str, f64); 6] = [
     ("ns", 1.0),
     ("us", 1e3),
@@ -14,7 +16,7 @@ const UNITS: [(&str, f64); 6] = [
 /// Longest duration accepted.
 const DAYS_MAX: f64 = 365.0;
 
-/// Why a text is no duration.
+/// Why a text is not a duration, with what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotADuration(String);
 
@@ -27,7 +29,7 @@ impl std::fmt::Display for NotADuration {
 impl std::error::Error for NotADuration {}
 
 impl NotADuration {
-    /// With this reason.
+    /// `reason` is the whole message.
     pub fn because(reason: String) -> Self {
         Self(reason)
     }
@@ -69,8 +71,8 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
                     "the unit after {digits} is missing: h, m, s, ms, us"
                 ));
             }
-            _ => match UNITS.iter().find(|(name, _)| *name == unit) {
-                Some((_, ns)) => *ns,
+            _ => match unit_ns(unit) {
+                Some(ns) => ns,
                 None => {
                     let near = nearest_unit(unit);
                     return refuse(format!("no unit \"{unit}\"; did you mean {digits}{near}?"));
@@ -86,7 +88,13 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     Ok(Duration::from_nanos(sum_ns.round() as u64))
 }
 
-/// `30s..60s`, or one duration for both ends.
+/// The length of a unit in nanoseconds: `ns`, `us`, `ms`, `s`, `m` or `h`.
+pub fn unit_ns(name: &str) -> Option<f64> {
+    let unit = UNITS.iter().find(|(known, _)| *known == name);
+    unit.map(|(_, ns)| *ns)
+}
+
+/// A range such as `30s..60s`; one duration alone is both ends.
 ///
 /// # Errors
 /// As [`parse`], and when the end lies before the start.
@@ -135,11 +143,7 @@ fn nearest_unit(unit: &str) -> &'static str {
     if let Some((_, near)) = by_name.iter().find(|(begin, _)| lower.starts_with(begin)) {
         return near;
     }
-    UNITS
-        .iter()
-        .map(|(name, _)| *name)
-        .min_by_key(|name| strsim::levenshtein(name, &lower))
-        .unwrap_or("s")
+    nearest(&lower, UNITS.map(|(name, _)| name)).map_or("s", |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_with_a_remedy() {
+    fn text_that_is_not_a_duration_is_refused_with_a_remedy() {
         check("", Err("write for example 30s"));
         check("-5s", Err("negative"));
         check("5 parsecs", Err("no unit"));

@@ -1,7 +1,17 @@
 //! How values are written for people and read from them: one way for each kind.
 //!
-//! Reading order: [`units`] (counts, times, bytes), [`duration`] (times as people type them), [`printable`] (text of others),
-//! [`suggest`] ("did you mean").
+//! | kind | written by |
+//! |---|---|
+//! | count | [`units::grouped`], with its noun [`units::counted`] |
+//! | plain number | [`units::three_digits`] |
+//! | rate | [`units::rate`] |
+//! | share | [`units::percent`] |
+//! | measured time | [`units::time`] |
+//! | moment of a run | [`units::moment`] |
+//! | size | [`units::bytes`] |
+//! | duration that a person typed | [`duration::show`] |
+//! | untrusted text | [`printable`] |
+//! | the nearest known name | [`suggest::did_you_mean`] |
 
 pub mod duration;
 pub mod printable;

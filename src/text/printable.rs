@@ -1,11 +1,11 @@
-//! Text of others as it may be shown on a terminal: what the terminal would obey is escaped.
+//! Untrusted text for a terminal: characters that the terminal would obey are escaped.
 
-/// A text that may repeat what somebody else has written: what a terminal would obey is shown as its escape.
+/// An untrusted text in one line: line ends and everything else that a terminal would obey are shown as their escapes.
 pub fn in_one_line(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// The same for a text that has lines of its own.
+/// An untrusted text whose own line ends and tabs stay.
 pub fn in_lines(text: &str) -> String {
     escaped(text, |character| matches!(character, '\n' | '\t'))
 }
@@ -21,14 +21,14 @@ fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     safe
 }
 
-/// Characters that move, colour, end or turn round what a terminal shows: C0, DEL and C1 controls, line and paragraph
+/// Characters that move, colour, end or reorder what a terminal shows: C0, DEL and C1 controls, line and paragraph
 /// separators, and the marks of Unicode's bidirectional algorithm.
 fn is_obeyed(character: char) -> bool {
-    let turns_round = matches!(
+    let reorders = matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
     );
-    character.is_control() || turns_round
+    character.is_control() || reorders
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Numbers as people read them: grouped, with a unit, to three digits.
 
-/// 1234567 -> `1,234,567`.
+/// A whole number, its digits in groups of three: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -13,9 +13,10 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Three significant digits, more before the point where needed, grouped: `0.123`, `1.23`, `12.3`, `1,234`.
+/// A number of at least 0 to three significant digits, more before the point where needed, grouped: `0.123`, `1.23`,
+/// `12.3`, `1,234`.
 pub fn three_digits(number: f64) -> String {
-    match number.abs() {
+    match number {
         n if n >= 99.95 => grouped(number.round() as u64),
         n if n >= 9.995 => format!("{number:.1}"),
         n if n >= 0.9995 => format!("{number:.2}"),
@@ -33,7 +34,22 @@ pub fn level(level: f64) -> String {
     }
 }
 
-/// Microseconds in the unit that suits them: `412 us`, `1.23 ms`, `2.00 s`.
+/// Events per second: `12.5/s`, `1,234/s`.
+pub fn rate(per_second: f64) -> String {
+    format!("{}/s", three_digits(per_second))
+}
+
+/// A share from 0 to 1, to three digits and without trailing zeros: `5 %`, `33.3 %`, `0.12 %`.
+pub fn percent(share: f64) -> String {
+    let digits = three_digits(share * 100.0);
+    let digits = match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.'),
+        false => &digits,
+    };
+    format!("{digits} %")
+}
+
+/// A measured time, given in microseconds, in the unit that suits it: `412 us`, `1.23 ms`, `2.00 s`.
 pub fn time(us: f64) -> String {
     match us {
         n if n < 999.5 => format!("{} us", us.round()),
@@ -42,7 +58,12 @@ pub fn time(us: f64) -> String {
     }
 }
 
-/// Bytes in the unit that suits them: `512 B`, `1.23 MB` (powers of ten).
+/// A moment of a run, in seconds since its start: `12.3 s`.
+pub fn moment(s: f64) -> String {
+    format!("{s:.1} s")
+}
+
+/// A size in the unit that suits it: `512 B`, `1.23 MB` (powers of ten).
 pub fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} B"),
@@ -60,7 +81,7 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
-/// A number of users, or from one number to another: `20 users`, `20 to 200 users`.
+/// A number of users, or a range of it: `20 users`, `20 to 200 users`.
 pub fn range(from: u64, to: u64) -> String {
     match from == to {
         true => counted(to, "user"),
@@ -68,7 +89,7 @@ pub fn range(from: u64, to: u64) -> String {
     }
 }
 
-/// Shortens a text in its middle to `width` characters.
+/// A text of at most `width` characters: a longer one loses its middle.
 pub fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {
@@ -92,6 +113,22 @@ mod tests {
         assert_eq!(three_digits(99.96), "100");
         assert_eq!(three_digits(9.996), "10.0");
         assert_eq!(three_digits(0.1234), "0.123");
+        assert_eq!(rate(1_234.4), "1,234/s");
+    }
+
+    #[test]
+    fn shares_have_no_more_digits_than_they_need() {
+        for (share, expected) in [
+            (0.0, "0 %"),
+            (0.05, "5 %"),
+            (0.001_23, "0.123 %"),
+            (1.0 / 3.0, "33.3 %"),
+            (0.9, "90 %"),
+            (1.0, "100 %"),
+            (20.0, "2,000 %"),
+        ] {
+            assert_eq!(percent(share), expected);
+        }
     }
 
     #[test]
@@ -99,6 +136,7 @@ mod tests {
         assert_eq!(time(412.4), "412 us");
         assert_eq!(time(999.6), "1.00 ms");
         assert_eq!(time(1_234_567.0), "1.23 s");
+        assert_eq!(moment(4.04), "4.0 s");
         assert_eq!(bytes(512), "512 B");
         assert_eq!(bytes(1_234_567), "1.23 MB");
     }

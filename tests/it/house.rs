@@ -28,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("live", &["metrics", "text"]),
     ("report", &["metrics", "record", "scenario", "text"]),
     ("record", &["analysis", "metrics", "scenario", "text"]),
-    ("analysis", &["metrics"]),
+    ("analysis", &["metrics", "text"]),
     ("scenario", &["http", "load", "text"]),
     ("load", &["text"]),
     ("sim", &["io"]),

@@ -1,22 +1,18 @@
-//! What a rule measures in a window, the unit of its limit, and how a value is shown.
+//! The measure of a rule: its value over requests, the unit of its limit, and how a value is shown.
 
 use crate::metrics::interval::StepInterval;
 use crate::metrics::latencies::Latencies;
+use crate::text::duration::unit_ns;
+use crate::text::suggest::did_you_mean;
+use crate::text::units::{percent, rate, time};
 
-use super::REQUESTS_MIN;
-use super::names::did_you_mean;
+/// Fewer requests than this break no rule on times or failures: one slow answer or one failure of nine would be 11 %
+/// of them, which says nothing about the server.
+pub const REQUESTS_MIN: u64 = 10;
 
-/// Measures as they are written; percentiles stand for all of theirs.
+/// Measures as they are written; the percentiles are examples of any.
 const MEASURES: [&str; 10] = [
     "avg", "p50", "p90", "p95", "p99", "p99.9", "max", "rps", "errors", "gave-up",
-];
-/// Units of time, with their length in microseconds.
-const UNITS: [(&str, f64); 5] = [
-    ("us", 1.0),
-    ("ms", 1e3),
-    ("s", 1e6),
-    ("m", 60e6),
-    ("h", 3_600e6),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +28,7 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    /// None when it is no measure; an error when it is one that cannot be.
+    /// `None` when the text is not a measure; an error when it is a percentile out of range.
     fn parse(text: &str) -> Option<Result<Self, String>> {
         match text {
             "avg" => return Some(Ok(Self::Average)),
@@ -46,7 +42,7 @@ impl Measure {
         Some(match percent > 0.0 && percent <= 100.0 {
             true => Ok(Self::Percentile(percent)),
             false => Err(format!(
-                "\"{text}\" is no percentile: they go from above 0 to 100; write p95 or p99.9"
+                "\"{text}\" is not a percentile: they go from above 0 to 100; write p95 or p99.9"
             )),
         })
     }
@@ -75,12 +71,12 @@ impl Measure {
         Err(match last {
             "" => format!("a measure is missing before the comparison; there are {known}"),
             _ => format!(
-                "\"{last}\" is no measure{near}; there are {known}, and any other percentile"
+                "\"{last}\" is not a measure{near}; there are {known}, and any other percentile"
             ),
         })
     }
 
-    /// The limit of a rule in this measure's unit, and as it is shown.
+    /// Parses the limit of a rule: its value in this measure's unit, and its text for people.
     pub fn limit(self, text: &str) -> Result<(f64, String), String> {
         let digits_end = text
             .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -110,13 +106,14 @@ impl Measure {
             (Self::PerSecond, "" | "/s") => Ok((number, format!("{digits}/s"))),
             (Self::Failures | Self::GaveUp | Self::PerSecond, _) => refuse("has the wrong unit"),
             (_, "") => refuse("has no unit"),
-            (_, unit) => match UNITS.iter().find(|(name, _)| *name == unit) {
-                Some((_, us)) => Ok((number * us, format!("{digits} {unit}"))),
+            (_, unit) => match unit_ns(unit) {
+                Some(ns) => Ok((number * ns / 1e3, format!("{digits} {unit}"))),
                 None => refuse("has an unknown unit"),
             },
         }
     }
 
+    /// What to write instead of a wrong limit.
     fn cure(self) -> &'static str {
         match self {
             Self::Failures | Self::GaveUp => "write 1% or 0.01",
@@ -125,7 +122,7 @@ impl Measure {
         }
     }
 
-    /// Its value over what has ended, so many of it within the load; none when that is too little to judge.
+    /// The value over requests that ended, `in_load` of them within the load; `None` when they are too few to judge.
     pub fn of_ended(self, step: &StepInterval, in_load: u64, length_ns: u64) -> Option<f64> {
         let share = |part: u64, all: u64| (all >= REQUESTS_MIN).then(|| part as f64 / all as f64);
         match self {
@@ -139,7 +136,7 @@ impl Measure {
         }
     }
 
-    /// Its value over so many times or more.
+    /// The value over times; `None` when they are fewer than `count_min`, or when it is not a measure of times.
     pub fn of_times(self, times: &Latencies, count_min: u64) -> Option<f64> {
         if times.count() < count_min {
             return None;
@@ -152,7 +149,7 @@ impl Measure {
         }
     }
 
-    /// A value of ended requests is a lower bound, since ages count in it of requests that got no answer.
+    /// Whether a value over ended requests is only a lower bound, because ages of requests without an answer count in it.
     pub fn is_bound(self, value: f64, step: &StepInterval) -> bool {
         step.bound_min_ns.is_some_and(|ns| match self {
             Self::Average => true,
@@ -179,16 +176,14 @@ impl Measure {
 
     pub fn show(self, value: f64) -> String {
         match self {
-            Self::Failures | Self::GaveUp => format!("{} %", three_digits(value * 100.0)),
-            Self::PerSecond => format!("{}/s", three_digits(value)),
-            _ if value < 999.5 => format!("{value:.0} us"),
-            _ if value < 999_500.0 => format!("{} ms", three_digits(value / 1e3)),
-            _ => format!("{} s", three_digits(value / 1e6)),
+            Self::Failures | Self::GaveUp => percent(value),
+            Self::PerSecond => rate(value),
+            Self::Average | Self::Percentile(_) | Self::Max => time(value),
         }
     }
 }
 
-/// Digits with at most one point among them.
+/// Parses digits with at most one point among them.
 fn number(text: &str) -> Option<f64> {
     let is_plain = |c: char| c.is_ascii_digit() || c == '.';
     let has_ends = text.starts_with(|c: char| c.is_ascii_digit()) && !text.ends_with('.');
@@ -197,12 +192,4 @@ fn number(text: &str) -> Option<f64> {
         .ok()
         .filter(|number: &f64| number.is_finite())?;
     (has_ends && text.chars().all(is_plain)).then_some(number)
-}
-
-fn three_digits(number: f64) -> String {
-    match number {
-        n if n >= 99.95 => format!("{n:.0}"),
-        n if n >= 9.995 => format!("{n:.1}"),
-        n => format!("{n:.2}"),
-    }
 }

@@ -1,26 +1,28 @@
-//! Steps by name: which ones a rule means, and how they are called in a finding.
+//! Steps by name: the ones that a rule means, and their display names in findings.
 
-/// A step as rules see it, in the order of the metrics.
+use crate::text::suggest::did_you_mean;
+
+/// A step as rules see it. Steps are in the order of their metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepName {
-    /// Method.
+    /// The HTTP method.
     pub method: String,
-    /// Name, without ids.
+    /// The name, without ids.
     pub name: String,
     /// It belongs to the work loop: rules without a step judge it.
     pub is_work: bool,
-    /// It is polled, so that it can give up.
+    /// It is a poll, so that it can give up.
     pub is_poll: bool,
 }
 
-/// Which steps a rule judges, by metric.
+/// The steps that a rule judges, by metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scope {
-    /// These together.
+    /// Their requests together.
     All(Vec<usize>),
-    /// Each of these by itself; the worst decides.
+    /// Each step by itself; the worst decides.
     Any(Vec<usize>),
-    /// One.
+    /// One step.
     Step(usize),
 }
 
@@ -39,7 +41,7 @@ impl StepName {
     }
 }
 
-/// The one step that a text means: its name, `METHOD name`, the last segment of its name, or any part of `METHOD name`
+/// The one step that a text means: `METHOD name`, the name, the last segment of the name, or any part of `METHOD name`
 /// that no other step shares.
 pub(super) fn find(text: &str, steps: &[StepName]) -> Result<usize, String> {
     let is_meant: [fn(&StepName, &str) -> bool; 4] = [
@@ -82,7 +84,7 @@ fn last_segment(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// How steps are called in what is said of them: `POST …/workflow` where that is one step only, else the full name.
+/// The display names of steps: `POST …/workflow` where only one step has that label, else the full name.
 pub fn labels(steps: &[StepName]) -> Vec<String> {
     let short = |step: &StepName| match last_segment(&step.name) {
         last if step.name.matches('/').count() > 1 => format!("{} …/{last}", step.method),
@@ -97,16 +99,4 @@ pub fn labels(steps: &[StepName]) -> Vec<String> {
             false => step.in_full(),
         })
         .collect()
-}
-
-/// The known name that is most like a text, whatever its case, put as a question.
-pub(super) fn did_you_mean<'n>(text: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    let lower = text.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &lower);
-    match known.into_iter().map(|name| (distance(name), name)).min() {
-        Some((distance, name)) if distance <= 1 + name.len() / 2 => {
-            format!("; did you mean \"{name}\"?")
-        }
-        _ => String::new(),
-    }
 }

@@ -1,20 +1,20 @@
-//! What happened in a stretch of time, by metric: what ended in it, and what is still open at its end.
+//! A window: the requests that ended in a stretch of time, and those open at its end, by metric.
 
 use crate::metrics::interval::{Interval, StepInterval};
 
-/// A stretch of time.
+/// A stretch of time, over which rules are judged.
 #[derive(Clone, Debug)]
 pub struct Window {
     /// Its length.
     pub length_ns: u64,
-    /// By metric, in the order of the steps that the rules were parsed with. `open` is that of its end.
+    /// By metric, in the order of the steps that the rules were parsed with. `open` are the requests open at its end.
     pub steps: Vec<StepInterval>,
-    /// By metric: requests of `steps` that ended after the load did, and are in no rate.
+    /// By metric: requests of `steps` that ended in the drain, and count in no rate.
     pub(super) drained: Vec<u64>,
 }
 
 impl Window {
-    /// An empty one.
+    /// An empty one for so many steps.
     pub fn new(steps: usize) -> Self {
         Self {
             length_ns: 0,
@@ -23,7 +23,7 @@ impl Window {
         }
     }
 
-    /// Appends a stretch of that length.
+    /// Appends an interval of this length.
     pub fn add(&mut self, interval: &Interval, length_ns: u64) {
         self.append(&interval.steps, length_ns);
         if interval.is_drain {
@@ -42,13 +42,13 @@ impl Window {
     fn append(&mut self, steps: &[StepInterval], length_ns: u64) {
         self.length_ns += length_ns;
         for (step, more) in self.steps.iter_mut().zip(steps) {
-            // What was open then has ended meanwhile, or is open still and older.
+            // A request that was open then has ended meanwhile, or is still open and older.
             step.open.clear();
             *step += more;
         }
     }
 
-    /// These steps added up; costs histograms, so it is not kept.
+    /// The sum of these steps. It allocates histograms.
     pub fn sum(&self, steps: &[usize]) -> StepInterval {
         let mut sum = StepInterval::default();
         for &step in steps {
@@ -65,7 +65,7 @@ impl Window {
             .sum()
     }
 
-    /// All steps added up, likewise.
+    /// The sum of all steps. It allocates histograms.
     pub fn all(&self) -> StepInterval {
         let mut all = StepInterval::default();
         for step in &self.steps {

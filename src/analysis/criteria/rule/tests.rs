@@ -113,7 +113,7 @@ fn a_rule_is_broken_when_its_comparison_holds_in_the_window() {
         true,
         Some(0),
         false,
-        "errors of POST …/notify were 8.00 %, the limit is 7 %",
+        "errors of POST …/notify were 8 %, the limit is 7 %",
     );
     check(
         "rps<100/s",
@@ -132,7 +132,7 @@ fn a_rule_is_broken_when_its_comparison_holds_in_the_window() {
 }
 
 #[test]
-fn of_any_single_step_the_worst_decides() {
+fn the_worst_step_decides_a_rule_on_any_single_step() {
     check(
         "*.avg>2s",
         true,
@@ -145,19 +145,19 @@ fn of_any_single_step_the_worst_decides() {
         true,
         Some(4),
         false,
-        "rps of GET …/health was 0.80/s, the lower limit is 20/s",
+        "rps of GET …/health was 0.800/s, the lower limit is 20/s",
     );
     check(
         "*.errors>5%",
         true,
         Some(0),
         false,
-        "errors of POST …/notify were 8.00 %, the limit is 5 %",
+        "errors of POST …/notify were 8 %, the limit is 5 %",
     );
 }
 
 #[test]
-fn fewer_than_ten_requests_break_nothing_but_a_rate() {
+fn fewer_than_ten_requests_break_only_a_rule_on_the_rate() {
     let few = "avg of GET …/health: fewer than 10 requests, too few to judge; the limit is 1 s";
     check("health.avg>1s", false, Some(4), false, few);
     check(
@@ -165,7 +165,7 @@ fn fewer_than_ten_requests_break_nothing_but_a_rate() {
         true,
         Some(4),
         false,
-        "rps of GET …/health was 0.80/s, the lower limit is 1/s",
+        "rps of GET …/health was 0.800/s, the lower limit is 1/s",
     );
     let nothing = rule("*.avg>1s").judge(&Window::new(5));
     let expected = Finding {
@@ -332,7 +332,7 @@ fn a_rule_without_a_step_judges_the_work_loop_alone() {
 }
 
 #[test]
-fn what_has_to_hold_is_broken_when_it_does_not_or_was_not_shown_to() {
+fn a_required_rule_is_broken_when_it_does_not_hold_or_could_not_be_judged() {
     let check = |text: &str, broken: bool, shown: &str| {
         let rule = require(text);
         let finding = rule.judge(&busy());
@@ -356,7 +356,7 @@ fn what_has_to_hold_is_broken_when_it_does_not_or_was_not_shown_to() {
     check(
         "*.rps>=5",
         true,
-        "rps of GET …/health was 0.80/s, the lower limit is 5/s",
+        "rps of GET …/health was 0.800/s, the lower limit is 5/s",
     );
     // A window with too few requests breaks nothing; whether any window showed it is the referee's to say.
     check(
@@ -386,10 +386,7 @@ fn the_share_of_polls_that_gave_up_is_judged_where_there_are_polls() {
         let rule = parse(text, &steps).expect("a rule");
         let finding = rule.judge(&window);
         assert!(finding.broken && finding.value == Some(0.1), "{text}");
-        assert!(
-            rule.show(&finding)
-                .ends_with("was 10.0 %, the limit is 9 %")
-        );
+        assert!(rule.show(&finding).ends_with("was 10 %, the limit is 9 %"));
         assert!(
             !parse("gave-up>10%", &steps)
                 .expect("a rule")
@@ -407,7 +404,7 @@ fn the_share_of_polls_that_gave_up_is_judged_where_there_are_polls() {
     refused(
         "workflow.gave-up>1%",
         &steps,
-        "POST …/workflow is no poll; write \"GET …/state.gave-up\"",
+        "POST …/workflow is not a poll; write \"GET …/state.gave-up\"",
     );
     refused("gave-up>1s", &steps, "wrong unit");
     steps[2].is_work = false;
@@ -435,7 +432,7 @@ fn a_step_is_named_by_any_part_of_it_that_no_other_shares() {
 }
 
 #[test]
-fn what_is_bad_and_what_has_to_hold_are_not_taken_for_each_other() {
+fn a_rule_in_the_wrong_direction_for_its_flag_is_refused() {
     let check = |text: &str, purpose, cure: &str| {
         let error = Rule::parse(text, purpose, &steps()).expect_err(text);
         assert!(error.contains(cure), "{error}");
@@ -546,9 +543,9 @@ fn a_wrong_rule_is_refused_with_reason_and_cure() {
     refused("workflow.p100.1>1s", &["\"p100.1\"", "p99.9"]);
     refused(
         "workflow.agv>1s",
-        &["\"agv\" is no measure", "did you mean \"avg\""],
+        &["\"agv\" is not a measure", "did you mean \"avg\""],
     );
-    refused("pNaN>1s", &["no measure"]);
+    refused("pNaN>1s", &["not a measure"]);
     refused(">1s", &["measure is missing"]);
     refused(".avg>1s", &["step is missing", "*.avg"]);
     refused(

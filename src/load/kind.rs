@@ -1,0 +1,78 @@
+//! The two kinds of load, behind one type: what the engine asks of either.
+
+use super::closed::Closed;
+use super::open::Open;
+
+/// The load on the server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Load {
+    /// Users begin their next iteration when they have finished the one before.
+    Closed(Closed),
+    /// Iterations begin at given times, whatever the server does.
+    Open {
+        /// The users that are prepared before the first iteration is due.
+        ready: Closed,
+        /// When iterations are due.
+        arrivals: Open,
+    },
+}
+
+impl From<Closed> for Load {
+    fn from(users: Closed) -> Self {
+        Self::Closed(users)
+    }
+}
+
+impl Load {
+    /// A closed load, or, with arrivals, an open load for which `users` are prepared.
+    pub fn new(users: Closed, arrivals: Option<Open>) -> Self {
+        match arrivals {
+            None => Self::Closed(users),
+            Some(arrivals) => Self::Open {
+                ready: users,
+                arrivals,
+            },
+        }
+    }
+
+    /// How users come and leave; in an open load the users that are prepared.
+    pub fn users(&self) -> &Closed {
+        match self {
+            Self::Closed(users) | Self::Open { ready: users, .. } => users,
+        }
+    }
+
+    /// When iterations are due; `None` in a closed load.
+    pub fn arrivals(&self) -> Option<&Open> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Open { arrivals, .. } => Some(arrivals),
+        }
+    }
+
+    /// Whether it is an open load.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
+    /// Most users at once.
+    pub fn users_max(&self) -> u64 {
+        match self {
+            Self::Closed(users) => users.users_at_once(),
+            Self::Open { arrivals, .. } => arrivals.users_max,
+        }
+    }
+
+    /// Stretches of constant load, as (beginning, end) in nanoseconds after the load's beginning.
+    pub fn levels(&self) -> Vec<(u64, u64)> {
+        match self {
+            Self::Closed(users) => users.levels(),
+            Self::Open { arrivals, .. } => arrivals.levels(),
+        }
+    }
+
+    /// Whether its course is decided while the run lasts.
+    pub fn is_steered(&self) -> bool {
+        self.users().is_steered() || self.arrivals().is_some_and(Open::is_steered)
+    }
+}
