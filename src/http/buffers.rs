@@ -1,35 +1,35 @@
-//! Buffers that connections borrow for what they keep of an answer, so that an idle connection holds none.
+//! Buffers that connections borrow for what is kept of an answer, so that an idle connection holds none.
 //!
-//! Up to 64 KiB of a body are kept to be checked; on each of 16,000 connections that is a gigabyte. But an answer is
-//! looked at as soon as it is complete, and most come in one piece: a few buffers serve all connections of a shard. The
-//! one that came back last is lent first, since it is still in the cache. Those that were not needed for a while are
-//! given back to the allocator.
+//! Up to 64 KiB of a body are kept to be checked; on each of 16,000 connections that would be a gigabyte. But an answer
+//! is checked as soon as it is complete, and most answers come in one piece, so a few buffers serve all connections of a
+//! shard. The buffer returned last is lent first, since it is still in the cache. Buffers that were not needed for a
+//! while are given back to the allocator.
 
-/// Buffers that [`Buffers::trim`] frees at once; about 1 ms of work.
+/// Most buffers that one [`Buffers::trim`] frees; about 1 ms of work.
 const FREED_MAX: usize = 1_024;
 
-/// Buffers that nobody has borrowed.
+/// The buffers that are not lent.
 #[derive(Debug, Default)]
 pub struct Buffers {
     free: Vec<Vec<u8>>,
-    /// What a new one is made for.
+    /// Capacity of a new buffer.
     bytes_each: usize,
-    /// The fewest that were there since the last [`Buffers::trim`].
-    least_free: usize,
+    /// The fewest free buffers since the last [`Buffers::trim`].
+    free_min: usize,
 }
 
 impl Buffers {
-    /// None yet; those that are needed are made for so many bytes each. Up to `count` of them come back without an
-    /// allocation.
+    /// No buffers yet. New ones are made with `bytes_each` bytes of capacity. Up to `count` buffers can be returned
+    /// without an allocation.
     pub fn new(count: usize, bytes_each: usize) -> Self {
         Self {
             free: Vec::with_capacity(count),
             bytes_each,
-            least_free: 0,
+            free_min: 0,
         }
     }
 
-    /// Lends a buffer to one that has none.
+    /// Lends a buffer, unless `to` holds one already.
     #[inline]
     pub fn lend(&mut self, to: &mut Vec<u8>) {
         if to.capacity() == 0 {
@@ -37,11 +37,11 @@ impl Buffers {
                 Some(buffer) => buffer,
                 None => Vec::with_capacity(self.bytes_each),
             };
-            self.least_free = self.least_free.min(self.free.len());
+            self.free_min = self.free_min.min(self.free.len());
         }
     }
 
-    /// Takes one back, if there is one.
+    /// Takes the buffer back that `from` holds, if it holds one.
     #[inline]
     pub fn take_back(&mut self, from: &mut Vec<u8>) {
         if from.capacity() > 0 {
@@ -51,12 +51,12 @@ impl Buffers {
         }
     }
 
-    /// Frees those that were never lent since this was called last, up to a bound.
+    /// Frees the buffers that were not lent since the last call, at most 1,024 of them.
     pub fn trim(&mut self) {
-        let unused = self.least_free.min(FREED_MAX);
+        let unused = self.free_min.min(FREED_MAX);
         // The oldest lie at the bottom; those lent last stay.
         self.free.drain(..unused);
-        self.least_free = self.free.len();
+        self.free_min = self.free.len();
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_needed_at_once_stays_and_the_rest_is_freed() {
+    fn buffers_in_use_at_once_are_kept_and_the_rest_is_freed() {
         let mut buffers = Buffers::new(100, 64);
         let mut borrowed = vec![Vec::new(); 100];
         for each in &mut borrowed {
@@ -74,7 +74,7 @@ mod tests {
         }
         borrowed.iter_mut().for_each(|each| buffers.take_back(each));
         assert_eq!(buffers.free.len(), 100);
-        // In the second in which they came back, all were needed.
+        // All were needed since the last trim.
         buffers.trim();
         assert_eq!(buffers.free.len(), 100);
         for _ in 0..3 {
@@ -89,6 +89,6 @@ mod tests {
             assert_eq!(buffers.free.len(), 7);
         }
         buffers.trim();
-        assert_eq!(buffers.free.len(), 0, "nothing was needed for a second");
+        assert_eq!(buffers.free.len(), 0, "none was lent since the last trim");
     }
 }

@@ -1,18 +1,30 @@
-//! The head of a response -> status, framing and whether the connection may be used again.
+//! The head of an answer -> status, framing, and whether the connection may be used again.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Response, Status};
 
-use super::response::{Expecting, Invalid};
+use super::invalid::Invalid;
 
-/// Longest head accepted, status line and all fields.
+/// Longest head accepted: status line, all fields and the empty line.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most fields accepted in a head.
-pub const FIELDS_MAX: usize = 256;
+const FIELDS_MAX: usize = 256;
 
-/// How the length of a body is told (RFC 9112 section 6.3).
+/// What the decoder has to know of the request (RFC 9110 section 6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expecting {
+    /// An answer with its body.
+    #[default]
+    Body,
+    /// The answer to HEAD: no body, whatever its fields say.
+    Head,
+    /// The answer to CONNECT: no body when it is 2xx.
+    Connect,
+}
+
+/// What ends a body (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     Length(u64),
@@ -20,19 +32,20 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-/// A head that is complete.
+/// A complete head.
 pub(super) struct Head {
     pub status: u16,
     pub framing: Framing,
+    /// Whether the connection may carry another request (RFC 9112 section 9.3).
     pub keep_alive: bool,
-    /// Its length in bytes, the empty line included.
+    /// Length of the head in bytes, the empty line included.
     pub bytes: usize,
 }
 
-/// What the fields that matter here said.
+/// The fields that decide framing and keep-alive.
 #[derive(Default)]
 struct Fields {
-    /// The length, and in how many digits it was written.
+    /// Value of `Content-Length`, and how many digits it was written in.
     length: Option<(u64, usize)>,
     transfer_encoding: bool,
     chunked_last: bool,
@@ -40,7 +53,7 @@ struct Fields {
     keep_alive: bool,
 }
 
-/// Reads a head at the start of `bytes`. `None` when it is not complete yet.
+/// Reads the head at the start of `bytes`. `None` while it is incomplete.
 pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, Invalid> {
     let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let mut response = Response::new(&mut []);
@@ -49,13 +62,13 @@ pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, 
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) if bytes.len() > HEAD_BYTES_MAX => return Err(Invalid::HeadTooLong),
         Ok(Status::Partial) => return Ok(None),
-        Err(error) => return Err(Invalid::of(error)),
+        Err(error) => return Err(error.into()),
     };
     if length > HEAD_BYTES_MAX {
         return Err(Invalid::HeadTooLong);
     }
     let status = response.code.unwrap_or_default();
-    // From 600 on a status is of no class that HTTP defines, and an answer all the same (RFC 9110 section 15).
+    // HTTP defines no class from 600 on, but such a status is an answer all the same (RFC 9110 section 15).
     if !(100..=999).contains(&status) {
         return Err(Invalid::Status);
     }
@@ -64,43 +77,39 @@ pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, 
         fields.read(header)?;
     }
     let is_http_1_1 = response.version == Some(1);
-    let bodiless = matches!(status, 100..=199 | 204 | 304)
-        || expecting == Expecting::Head
-        || (expecting == Expecting::Connect && matches!(status, 200..=299));
+    let is_tunnel = expecting == Expecting::Connect && matches!(status, 200..=299);
+    let is_bodiless =
+        is_tunnel || expecting == Expecting::Head || matches!(status, 100..=199 | 204 | 304);
     let framing = match fields.length {
-        _ if bodiless => Framing::Length(0),
+        _ if is_bodiless => Framing::Length(0),
         _ if fields.chunked_last => Framing::Chunked,
         _ if fields.transfer_encoding => Framing::UntilClose,
         Some((length, _)) => Framing::Length(length),
         None => Framing::UntilClose,
     };
-    // Both framings at once is how responses are smuggled (RFC 9112 section 6.3, rule 3), and so is a transfer coding
-    // from a server that claims HTTP/1.0 (section 6.1): what follows is not to be trusted.
-    let doubtful = fields.transfer_encoding && (fields.length.is_some() || !is_http_1_1);
-    let wishes = if is_http_1_1 {
-        !fields.close
-    } else {
-        fields.keep_alive && !fields.close
-    };
-    let tunnel = expecting == Expecting::Connect && matches!(status, 200..=299);
+    // Both framings at once are a way to smuggle responses (RFC 9112 section 6.3, rule 3), and so is a transfer coding
+    // from a server that claims HTTP/1.0 (section 6.1). The bytes after such an answer cannot be trusted.
+    let is_suspicious = fields.transfer_encoding && (fields.length.is_some() || !is_http_1_1);
+    let is_offered = !fields.close && (is_http_1_1 || fields.keep_alive);
+    let keep_alive = is_offered && !is_suspicious && !is_tunnel && framing != Framing::UntilClose;
     Ok(Some(Head {
         status,
         framing,
-        keep_alive: wishes && !doubtful && !tunnel && framing != Framing::UntilClose,
+        keep_alive,
         bytes: length,
     }))
 }
 
 fn parser() -> ParserConfig {
     let mut config = ParserConfig::default();
-    // RFC 9112 section 5.2: a client replaces the fold by a space, it does not refuse it.
+    // A client replaces a fold by a space and does not refuse it (RFC 9112 section 5.2).
     config.allow_obsolete_multiline_headers_in_responses(true);
     config
 }
 
-/// The value of the first field of this name in a complete head, without the blanks around it; where it was folded over
-/// several lines, they are joined by a space (RFC 9112 section 5.2).
-pub(super) fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
+/// The value of the first field with this name in a complete head, without blanks around it. The lines of a folded value
+/// are joined by a space (RFC 9112 section 5.2).
+pub fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
     let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let mut response = Response::new(&mut []);
     let parsed = parser().parse_response_with_uninit_headers(&mut response, head, &mut storage);
@@ -122,7 +131,7 @@ pub(super) fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
 impl Fields {
     fn read(&mut self, header: &Header<'_>) -> Result<(), Invalid> {
         let (name, value) = (header.name, header.value);
-        // By length first: few fields have one of these lengths, and the comparison is then rare.
+        // The length is compared first: few names have one of these lengths, so few are compared byte by byte.
         match name.len() {
             14 if name.eq_ignore_ascii_case("content-length") => self.read_length(value)?,
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
@@ -141,7 +150,7 @@ impl Fields {
         Ok(())
     }
 
-    /// One number, or the same number several times, to the letter (RFC 9110 section 8.6).
+    /// One number, or the same number several times in the same digits (RFC 9110 section 8.6).
     fn read_length(&mut self, value: &[u8]) -> Result<(), Invalid> {
         for token in value.split(|&byte| byte == b',') {
             let digits = token.trim_ascii();
@@ -155,7 +164,7 @@ impl Fields {
     }
 }
 
-/// The members of a comma-separated list, empty ones left out (RFC 9110 section 5.6.1).
+/// The members of a comma-separated list, without empty ones (RFC 9110 section 5.6.1).
 fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|&byte| byte == b',')

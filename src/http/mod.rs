@@ -1,10 +1,19 @@
-//! HTTP/1.1 as bytes, pure: [`request`] renders what goes out, [`response`] decodes what comes back
-//! (with `head` for the fields that decide its framing, `chunked` for the one framing that needs a machine, and
-//! [`buffers`] for what is kept of it); [`body`] tells text from what no screen shows.
+//! HTTP/1.1 as bytes: values in, values out.
+//!
+//! Reading order:
+//! - [`request`] renders a request from a template, with `values` (what fills its holes), `encoding` (how a value is
+//!   written) and `secret_fields` (which fields carry secrets).
+//! - [`response`] decodes an answer, with `head` (status, framing, keep-alive), `chunked` (the one framing that needs a
+//!   state machine), [`buffers`] (memory for what is kept of an answer) and `invalid` (why bytes are no answer).
+//! - [`body`] tells text from binary data, for messages.
 
 pub mod body;
 pub mod buffers;
 mod chunked;
+mod encoding;
 mod head;
+mod invalid;
 pub mod request;
 pub mod response;
+mod secret_fields;
+mod values;

@@ -1,166 +1,44 @@
-//! Renders a request into the caller's buffer: literal bytes with holes, no allocation, no formatting but one number.
+//! Renders a request into the caller's buffer: literal bytes with holes for values. Rendering allocates nothing and
+//! formats nothing but the length of the body.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A literal stretch of a body from this length on is kept once and sent from there, instead of being copied into
-/// each request. With 64 connections to a server that drops what it reads, CPU of the process per byte sent was that
-/// of copying at 16 and 32 KiB (0.9 to 1.1 of it), 0.83 of it at 64 KiB and 0.62 at 1 MiB; and a buffer that is not
-/// copied into need not be there.
+pub use super::encoding::{DECIMAL_BYTES_MAX, Encoding, write_decimal};
+pub use super::secret_fields::{is_secret_field, secrets_of_field};
+pub use super::values::{Place, Slot, Values};
+
+/// From this length on a literal stretch of a body is shared: kept once and sent from there, instead of being copied
+/// into each request. With 64 connections to a server that drops what it reads, CPU of the process per byte sent was
+/// that of copying at 16 and 32 KiB (0.9 to 1.1 of it), 0.83 of it at 64 KiB and 0.62 at 1 MiB. Shared stretches also
+/// need no room in the send buffers.
 pub const SHARED_BYTES_MIN: usize = 32 * 1024;
-/// Most shared stretches in a request; those after them are copied like short ones.
+/// Most shared stretches in a request; further long stretches are copied like short ones.
 pub const SHARED_MAX: usize = 7;
 
 /// A long stretch of a body, the same for all requests and users.
 pub type Shared = Arc<Vec<u8>>;
 
-/// Where in the rendered bytes each shared stretch belongs; as many of them count as the template has.
+/// Offsets in the rendered bytes at which shared stretches are inserted: an entry for each of [`Template::shared`], the
+/// rest unused.
 pub type Cuts = [usize; SHARED_MAX];
-
-/// Bytes that a value's length takes in front of it.
-const LENGTH_BYTES: usize = 2;
-
-/// A place in a user's values: a length (u16, little endian) and room for a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// Where it begins.
-    pub offset: usize,
-    /// Longest text that it holds, in bytes.
-    pub bytes_max: usize,
-    /// Every user's text has the same length.
-    pub fixed: bool,
-}
-
-impl Slot {
-    /// Bytes that it takes in a user's values.
-    pub fn stride(self) -> usize {
-        LENGTH_BYTES + self.bytes_max
-    }
-
-    /// Puts a text in.
-    pub fn store(self, text: &[u8], values: &mut [u8]) {
-        assert!(text.len() <= usize::from(u16::MAX));
-        self.store_with(values, |out| {
-            out[..text.len()].copy_from_slice(text);
-            text.len()
-        });
-    }
-
-    /// Puts in the text that `write` writes to the room it is given, and whose length it returns.
-    #[inline]
-    pub fn store_with(self, values: &mut [u8], write: impl FnOnce(&mut [u8]) -> usize) {
-        let place = &mut values[self.offset..self.offset + self.stride()];
-        let (length, text) = place.split_at_mut(LENGTH_BYTES);
-        length.copy_from_slice(&(write(text) as u16).to_le_bytes());
-    }
-
-    /// The text that was put in.
-    #[inline]
-    pub fn text(self, values: &[u8]) -> &[u8] {
-        let length = u16::from_le_bytes([values[self.offset], values[self.offset + 1]]);
-        let start = self.offset + LENGTH_BYTES;
-        &values[start..start + usize::from(length)]
-    }
-}
 
 /// A part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The same for everybody.
+    /// Bytes that are the same for all users.
     Literal(Vec<u8>),
-    /// The same for everybody, and kept elsewhere too: a file's contents.
+    /// The same, kept elsewhere too, such as a file's contents.
     Kept(Shared),
-    /// A value, written so that it does not break what is around it.
+    /// A hole: where its value is, and how the value is written.
     Value(Place, Encoding),
 }
 
-/// Where a value lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In the user's values: the same for all its requests.
-    User(Slot),
-    /// In the values made for this one request.
-    Fresh(Slot),
-}
-
-/// How a value is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Byte by byte: it is known to fit.
-    AsIs,
-    /// As the inside of a JSON string (RFC 8259 section 7).
-    Json,
-    /// Percent-encoded but for unreserved characters (RFC 3986 section 2.3).
-    Percent,
-}
-
-/// The values that a request is rendered with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Values<'v> {
-    /// Those of [`Place::User`].
-    pub user: &'v [u8],
-    /// Those of [`Place::Fresh`].
-    pub fresh: &'v [u8],
-}
-
-impl Place {
-    fn slot(self) -> Slot {
-        match self {
-            Self::User(slot) | Self::Fresh(slot) => slot,
-        }
-    }
-}
-
-impl Encoding {
-    /// What one byte becomes at most.
-    fn bytes_per_byte_max(self) -> usize {
-        match self {
-            Self::AsIs => 1,
-            Self::Json => 6,
-            Self::Percent => 3,
-        }
-    }
-
-    /// A text as it is written.
-    pub fn text(self, value: &str) -> String {
-        let mut out = vec![0; value.len() * self.bytes_per_byte_max()];
-        let length = self.write(value.as_bytes(), &mut out);
-        String::from_utf8_lossy(&out[..length]).into_owned()
-    }
-
-    /// Writes a value to the start of `out`; returns its length.
-    #[inline]
-    pub fn write(self, value: &[u8], out: &mut [u8]) -> usize {
-        match self {
-            Self::AsIs => {
-                out[..value.len()].copy_from_slice(value);
-                value.len()
-            }
-            Self::Json => write_each(value, out, |byte, out| match byte {
-                b'"' | b'\\' => escaped(&[b'\\', byte], out),
-                0..0x20 => {
-                    let [high, low] = hex(byte);
-                    escaped(&[b'\\', b'u', b'0', b'0', high, low], out)
-                }
-                _ => escaped(&[byte], out),
-            }),
-            Self::Percent => write_each(value, out, |byte, out| match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    escaped(&[byte], out)
-                }
-                _ => {
-                    let [high, low] = hex(byte);
-                    escaped(&[b'%', high, low], out)
-                }
-            }),
-        }
-    }
-}
-
-/// A request with holes, compiled.
+/// A compiled request: literal bytes with holes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Template {
+    /// All literal segments, one after the other.
     text: Vec<u8>,
     segments: Vec<Segment>,
     shared: Vec<Shared>,
@@ -169,33 +47,19 @@ pub struct Template {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Segment {
+    /// A range of the template's text.
     Literal(Range<usize>),
     Value(Place, Encoding),
-    /// Room for the body's length, which is known when the body has been written.
+    /// The length of the body is inserted here once the body has been rendered.
     ContentLength,
+    /// The body begins here.
     Body,
-    /// The next shared stretch belongs here.
+    /// The next shared stretch is inserted here.
     Shared,
 }
 
-fn write_each(value: &[u8], out: &mut [u8], write: impl Fn(u8, &mut [u8]) -> usize) -> usize {
-    value
-        .iter()
-        .fold(0, |at, &byte| at + write(byte, &mut out[at..]))
-}
-
-fn escaped(bytes: &[u8], out: &mut [u8]) -> usize {
-    out[..bytes.len()].copy_from_slice(bytes);
-    bytes.len()
-}
-
-fn hex(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)])
-}
-
 impl fmt::Debug for Template {
-    /// Shows no byte of it: it may hold a key.
+    /// Shows no byte of the text: it may contain an API key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (segments, bytes_max) = (self.segments.len(), self.bytes_max);
         write!(
@@ -206,8 +70,8 @@ impl fmt::Debug for Template {
 }
 
 impl Template {
-    /// A request from its head (request line and fields, each with its line end, without the empty line) and its body.
-    /// With a body, even an empty one, a `Content-Length` field (RFC 9110 section 8.6) is put at the end of the head.
+    /// Compiles a request from its head (request line and fields, each with its line end, without the empty line) and
+    /// its body. With a body, even an empty one, the head ends with a `Content-Length` field (RFC 9110 section 8.6).
     pub fn new(head: Vec<Part>, body: Option<Vec<Part>>) -> Self {
         let mut template = Self {
             text: Vec::new(),
@@ -238,27 +102,27 @@ impl Template {
             template.segments.push(Segment::Body);
         }
         for part in body.map(joined).unwrap_or_default() {
-            template.push_of_body(part);
+            template.push_body(part);
         }
         template
     }
 
-    /// An upper bound of what [`Template::render`] writes, in bytes.
+    /// Most bytes that [`Template::render`] writes.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }
 
-    /// The long stretches that it does not write, in order.
+    /// The shared stretches, in order.
     pub fn shared(&self) -> &[Shared] {
         &self.shared
     }
 
-    /// Their length together.
+    /// Total length of the shared stretches in bytes.
     pub fn shared_bytes(&self) -> usize {
         self.shared.iter().map(|shared| shared.len()).sum()
     }
 
-    /// A request as it leaves, its shared stretches in their places. For showing one; it allocates.
+    /// A whole request as it is sent, shared stretches included. For display: it allocates.
     pub fn whole(&self, values: Values<'_>) -> Vec<u8> {
         let mut rendered = vec![0; self.bytes_max];
         let mut cuts = Cuts::default();
@@ -275,10 +139,10 @@ impl Template {
     }
 
     /// Writes a request without its shared stretches to the start of `out` (at least [`Template::bytes_max`] long),
-    /// notes in `cuts` where those belong, and returns the length of what it wrote.
+    /// stores in `cuts` where those are inserted, and returns the number of bytes written.
     ///
-    /// A body's length that the values decide is put in last, by moving what follows it up by its digits: 10 ns for a
-    /// body of 400 bytes, and no value has to be looked at twice.
+    /// When the length of the body depends on values, it is inserted last: the bytes after it are moved up by the number
+    /// of its digits. This takes 10 ns for a body of 400 bytes, and no value is read twice.
     #[inline]
     pub fn render(&self, values: Values<'_>, out: &mut [u8], cuts: &mut Cuts) -> usize {
         let mut at = 0;
@@ -293,11 +157,7 @@ impl Template {
                     at += bytes.len();
                 }
                 Segment::Value(place, encoding) => {
-                    let value = match place {
-                        Place::User(slot) => slot.text(values.user),
-                        Place::Fresh(slot) => slot.text(values.fresh),
-                    };
-                    at += encoding.write(value, &mut out[at..]);
+                    at += encoding.write(place.text(values), &mut out[at..]);
                 }
                 Segment::ContentLength => length_at = Some(at),
                 Segment::Body => body_at = at,
@@ -314,32 +174,25 @@ impl Template {
             out.copy_within(length_at..at, length_at + count);
             out[length_at..length_at + count].copy_from_slice(&digits[..count]);
             at += count;
-            // They are all in the body, which has moved.
+            // All cuts are in the body, which has moved.
             cuts[..shared].iter_mut().for_each(|cut| *cut += count);
         }
         at
     }
 
-    /// A long literal of a body stays where it is.
-    fn push_of_body(&mut self, part: Part) {
-        match part {
-            Part::Literal(bytes)
-                if bytes.len() >= SHARED_BYTES_MIN && self.shared.len() < SHARED_MAX =>
-            {
-                self.segments.push(Segment::Shared);
-                self.shared.push(Arc::new(bytes));
-            }
-            Part::Kept(bytes)
-                if bytes.len() >= SHARED_BYTES_MIN && self.shared.len() < SHARED_MAX =>
-            {
-                self.segments.push(Segment::Shared);
-                self.shared.push(bytes);
-            }
-            part => self.push(part),
-        }
+    /// Adds a part of the body; a long literal is shared.
+    fn push_body(&mut self, part: Part) {
+        let is_shared =
+            |bytes: &[u8]| bytes.len() >= SHARED_BYTES_MIN && self.shared.len() < SHARED_MAX;
+        let shared = match part {
+            Part::Literal(bytes) if is_shared(&bytes) => Arc::new(bytes),
+            Part::Kept(bytes) if is_shared(&bytes) => bytes,
+            part => return self.push(part),
+        };
+        self.segments.push(Segment::Shared);
+        self.shared.push(shared);
     }
 
-    /// Neighbouring literals become one, so that a request without holes is one copy.
     fn push(&mut self, part: Part) {
         match part {
             Part::Value(place, encoding) => {
@@ -351,6 +204,7 @@ impl Template {
         }
     }
 
+    /// Merges neighbouring literals, so that a request without holes is one copy.
     fn push_literal(&mut self, bytes: &[u8]) {
         self.bytes_max += bytes.len();
         let start = self.text.len();
@@ -363,7 +217,7 @@ impl Template {
     }
 }
 
-/// Neighbouring literals as one: a long stretch may be made of several texts.
+/// Merges neighbouring literals: several short ones may be one long stretch.
 fn joined(parts: Vec<Part>) -> Vec<Part> {
     let mut joined: Vec<Part> = Vec::new();
     for part in parts {
@@ -375,7 +229,7 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
     joined
 }
 
-/// The length of a body that no value changes.
+/// The length of a body in bytes, if no value changes it.
 fn fixed_bytes(parts: &[Part]) -> Option<usize> {
     let lengths = parts.iter().map(|part| match part {
         Part::Literal(bytes) => Some(bytes.len()),
@@ -386,298 +240,5 @@ fn fixed_bytes(parts: &[Part]) -> Option<usize> {
     lengths.sum()
 }
 
-/// Digits of the largest `u64`.
-pub const DECIMAL_BYTES_MAX: usize = 20;
-
-/// Writes a number to the start of `out`; returns how many digits it has.
-pub fn write_decimal(mut number: u64, out: &mut [u8]) -> usize {
-    let mut digits = [0; DECIMAL_BYTES_MAX];
-    let mut at = DECIMAL_BYTES_MAX;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    let count = DECIMAL_BYTES_MAX - at;
-    out[..count].copy_from_slice(&digits[at..]);
-    count
-}
-
-/// Whether a field, or a member of a query, a form or JSON, of this name brings a secret: credentials, a key, a token, a
-/// session. Letters' case, and what stands between words, make no difference.
-pub fn is_secret_field(name: &str) -> bool {
-    const PARTS: [&str; 11] = [
-        "cookie",
-        "token",
-        "secret",
-        "passw",
-        "passphrase",
-        "passcode",
-        "session",
-        "credential",
-        "signature",
-        "jwt",
-        "csrf",
-    ];
-    /// Keys that open nothing.
-    const PLAIN_KEYS: [&str; 8] = [
-        "sort",
-        "primary",
-        "foreign",
-        "partition",
-        "public",
-        "cache",
-        "idempotency",
-        "surrogate",
-    ];
-    const WORDS: [&str; 6] = ["pwd", "pin", "otp", "sig", "sid", "bearer"];
-    // Of words of every script these are the letters that ours have.
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let plain = plain.to_ascii_lowercase();
-    if PARTS.iter().any(|part| plain.contains(part)) {
-        return !plain.contains("tokeniz");
-    }
-    // Authors write, and do not authorize.
-    let is_auth = |(at, _): (usize, &str)| {
-        let rest = &plain[at..];
-        !rest.starts_with("author") || rest.starts_with("authori")
-    };
-    if plain.match_indices("auth").any(is_auth) {
-        return true;
-    }
-    let words = words_of(name);
-    let is_key = |word: &String| word.ends_with("key") || word.ends_with("keys");
-    let is_plain_key = PLAIN_KEYS
-        .iter()
-        .any(|plain_key| plain.starts_with(plain_key));
-    words.iter().any(|word| WORDS.contains(&word.as_str()))
-        || (words.iter().any(is_key) && !is_plain_key)
-}
-
-/// The words of a name in small letters: `apiKey_id` has three.
-fn words_of(name: &str) -> Vec<String> {
-    let mut spaced = String::with_capacity(2 * name.len());
-    let mut was_small = false;
-    for character in name.chars() {
-        if was_small && character.is_ascii_uppercase() {
-            spaced.push(' ');
-        }
-        was_small = character.is_ascii_lowercase() || character.is_ascii_digit();
-        spaced.push(if character.is_ascii_alphanumeric() {
-            character.to_ascii_lowercase()
-        } else {
-            ' '
-        });
-    }
-    spaced.split_whitespace().map(str::to_owned).collect()
-}
-
-/// What is secret in such a field's value: the whole, and what a server may repeat of it alone, which is the part
-/// after an authentication scheme, and the values of cookies.
-pub fn secrets_of_field(value: &str) -> impl Iterator<Item = &str> {
-    let credentials = value.split_once(' ').map(|(_, rest)| rest.trim());
-    let cookies = value.split(';').filter_map(|pair| pair.split_once('='));
-    let parts = credentials
-        .into_iter()
-        .chain(cookies.map(|(_, text)| text.trim()));
-    std::iter::once(value).chain(parts)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn literal(text: &str) -> Part {
-        Part::Literal(text.as_bytes().to_vec())
-    }
-
-    /// Renders with one value in the hole, into a buffer of exactly the promised size.
-    fn check(
-        head: &str,
-        body: Option<(&str, bool)>,
-        encoding: Encoding,
-        value: &str,
-        expected: &str,
-    ) {
-        let fixed = body.is_some_and(|(_, fixed)| fixed);
-        let slot = Slot {
-            offset: 0,
-            bytes_max: if fixed { value.len() } else { 300 },
-            fixed,
-        };
-        let mut values = vec![0; slot.stride()];
-        slot.store(value.as_bytes(), &mut values);
-        for (place, user, fresh) in [
-            (Place::User(slot), &values[..], &[][..]),
-            (Place::Fresh(slot), &[][..], &values[..]),
-        ] {
-            let body = body.map(|(text, _)| vec![literal(text), Part::Value(place, encoding)]);
-            let template = Template::new(vec![literal(head)], body);
-            let out = template.whole(Values { user, fresh });
-            assert_eq!(String::from_utf8_lossy(&out), expected);
-        }
-    }
-
-    #[test]
-    fn the_content_length_is_that_of_the_body_whatever_is_put_in() {
-        let head = "POST / HTTP/1.1\r\n";
-        let as_is = Encoding::AsIs;
-        let expected = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nid=ab";
-        check(head, Some(("id=", true)), as_is, "ab", expected);
-        check(head, Some(("id=", false)), as_is, "ab", expected);
-        let long = "x".repeat(97);
-        let expected = format!("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nid={long}");
-        check(head, Some(("id=", false)), as_is, &long, &expected);
-        let expected = "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
-        check(head, Some(("", true)), as_is, "", expected);
-        check(head, Some(("", false)), as_is, "", expected);
-    }
-
-    #[test]
-    fn what_a_value_would_break_is_escaped_and_counted_as_it_is_sent() {
-        let head = "POST / HTTP/1.1\r\n";
-        let expected = "POST / HTTP/1.1\r\nContent-Length: 19\r\n\r\n: a\\\"b\\\\c\\u000A\u{e9}/ ";
-        let value = "a\"b\\c\n\u{e9}/ ";
-        check(head, Some((": ", false)), Encoding::Json, value, expected);
-        let expected = "POST / HTTP/1.1\r\nContent-Length: 27\r\n\r\n: a%22b%5Cc%0A%C3%A9%2F%20~";
-        let value = "a\"b\\c\n\u{e9}/ ~";
-        check(
-            head,
-            Some((": ", false)),
-            Encoding::Percent,
-            value,
-            expected,
-        );
-    }
-
-    #[test]
-    fn without_a_body_there_is_no_content_length() {
-        let expected = "GET / HTTP/1.1\r\n\r\n";
-        check("GET / HTTP/1.1\r\n", None, Encoding::AsIs, "", expected);
-    }
-
-    /// Body parts of these lengths, a value after each but the last, against the same put together by hand; `expected`
-    /// says which parts are shared.
-    fn check_shared(lengths: &[usize], fixed: bool, expected: &[usize]) {
-        let text = |nth: usize, length| vec![b'a' + nth as u8; length];
-        let slot = Slot {
-            offset: 0,
-            bytes_max: if fixed { 3 } else { 40 },
-            fixed,
-        };
-        let mut user = vec![0; slot.stride()];
-        slot.store(b"-v-", &mut user);
-        let mut parts = Vec::new();
-        let mut body = Vec::new();
-        for (nth, &length) in lengths.iter().enumerate() {
-            // In two pieces, which belong together.
-            let mut first = text(nth, length);
-            let second = first.split_off(length / 3);
-            body.extend([&first[..], &second].concat());
-            parts.extend([Part::Literal(first), Part::Literal(second)]);
-            if nth + 1 < lengths.len() {
-                parts.push(Part::Value(Place::User(slot), Encoding::AsIs));
-                body.extend(b"-v-");
-            }
-        }
-        let template = Template::new(vec![literal("PUT / HTTP/1.1\r\n")], Some(parts));
-        let head = format!("PUT / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
-        let values = Values {
-            user: &user,
-            fresh: &[],
-        };
-        assert!(template.whole(values) == [head.as_bytes(), &body].concat());
-        let shared: Vec<usize> = template.shared().iter().map(|it| it.len()).collect();
-        assert_eq!(shared, expected);
-        let whole = template.shared_bytes() + template.bytes_max();
-        assert!(whole >= head.len() + body.len() && whole < head.len() + body.len() + 500);
-    }
-
-    #[test]
-    fn long_stretches_of_a_body_are_shared_and_the_request_is_the_same() {
-        const MIN: usize = SHARED_BYTES_MIN;
-        for fixed in [true, false] {
-            check_shared(&[MIN - 1], fixed, &[]);
-            check_shared(&[MIN], fixed, &[MIN]);
-            check_shared(&[MIN + 1], fixed, &[MIN + 1]);
-            check_shared(&[0, MIN, 0], fixed, &[MIN]);
-            check_shared(&[MIN, MIN + 1], fixed, &[MIN, MIN + 1]);
-            check_shared(&[5, MIN - 1, MIN, 5, 3 * MIN, 1], fixed, &[MIN, 3 * MIN]);
-            check_shared(&[MIN; SHARED_MAX], fixed, &[MIN; SHARED_MAX]);
-        }
-    }
-
-    #[test]
-    fn there_are_only_so_many_shared_stretches() {
-        let parts = (0..2 * (SHARED_MAX + 1)).map(|nth| match nth % 2 {
-            0 => Part::Literal(vec![b'x'; SHARED_BYTES_MIN]),
-            _ => Part::Value(
-                Place::User(Slot {
-                    offset: 0,
-                    bytes_max: 1,
-                    fixed: true,
-                }),
-                Encoding::AsIs,
-            ),
-        });
-        let template = Template::new(Vec::new(), Some(parts.collect()));
-        assert_eq!(template.shared().len(), SHARED_MAX);
-        assert!(template.bytes_max() > SHARED_BYTES_MIN);
-    }
-
-    #[test]
-    fn a_template_shows_nothing_of_its_text() {
-        let template = Template::new(vec![literal("Authorization: s3cret\r\n")], None);
-        assert!(!format!("{template:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn secrets_are_known_by_the_fields_that_bring_them() {
-        for name in [
-            "Authorization",
-            "Set-Cookie",
-            "X-Api-Key",
-            "X-Auth-Token",
-            "X-Session",
-            "Proxy-Authenticate",
-            "X-Amz-Signature",
-            "api_key",
-            "apikey",
-            "accessKey",
-            "key",
-            "private_key",
-            "passwd",
-            "passphrase",
-            "db_pwd",
-            "client-secret",
-            "credentials",
-            "oauth_verifier",
-            "sessionId",
-        ] {
-            assert!(is_secret_field(name), "{name}");
-        }
-        for name in [
-            "Accept",
-            "X-Team",
-            "Content-Type",
-            "User-Agent",
-            "author",
-            "authors",
-            "keyboard",
-            "sort_key",
-            "Idempotency-Key",
-            "shipping",
-            "signal",
-            "tokenizer",
-        ] {
-            assert!(!is_secret_field(name), "{name}");
-        }
-        let of = |value| secrets_of_field(value).collect::<Vec<_>>();
-        assert_eq!(of("Bearer abcd"), ["Bearer abcd", "abcd"]);
-        assert_eq!(of("a=1234"), ["a=1234", "1234"]);
-        assert_eq!(of("a=1; b=2")[2..], ["1", "2"]);
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("load", &["text"]),
     ("sim", &["io"]),
     ("io", &[]),
-    ("http", &[]),
+    ("http", &["text"]),
     ("metrics", &[]),
     ("machine", &[]),
     ("text", &[]),

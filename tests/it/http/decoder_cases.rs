@@ -1,6 +1,6 @@
 //! The decoder against response streams from other projects' test suites (`../shared/http_cases`).
 //!
-//! Each case comes whole, halved and byte by byte. All `must` and `must-one-of` have to pass, and 95 % of `should`.
+//! Each case is fed whole, halved and byte by byte. All `must` and `must-one-of` cases must pass, and 95 % of `should`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,14 @@ use serde_json::Value;
 
 #[derive(Debug)]
 struct Verdict {
-    /// The answer when there is one, and whether the connection may be used again.
+    /// Status, length of the body in bytes, interim answers, and whether the connection may be used again; `None` when
+    /// there is no answer.
     outcome: Option<(u16, u64, u32, bool)>,
-    /// Why there is none.
-    said: String,
+    /// Why there is no answer.
+    reason: String,
 }
 
-/// Feeds a stream in pieces, then its end.
+/// Decodes a stream in pieces, followed by its end.
 fn decode(bytes: &[u8], piece_bytes: usize, expecting: Expecting) -> Verdict {
     let mut decoder = Decoder::new();
     let mut buffers = Buffers::default();
@@ -46,16 +47,16 @@ fn decode(bytes: &[u8], piece_bytes: usize, expecting: Expecting) -> Verdict {
             let reusable = answer.keep_alive && !ended_by_close && fed == bytes.len();
             Verdict {
                 outcome: Some((answer.status, answer.body_bytes, answer.interim, reusable)),
-                said: String::new(),
+                reason: String::new(),
             }
         }
         Decoded::Invalid(invalid) => Verdict {
             outcome: None,
-            said: invalid.to_string(),
+            reason: invalid.to_string(),
         },
         Decoded::Partial => Verdict {
             outcome: None,
-            said: "cut short".into(),
+            reason: "cut short".into(),
         },
     }
 }
@@ -80,15 +81,15 @@ fn fits(verdict: &Verdict, wanted: &Value) -> bool {
 fn cases_of_other_projects_are_decoded_as_the_rfc_asks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/http_cases/cases.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("SKIPPED: {} is not there", path.display());
+        println!("SKIPPED: there is no {}", path.display());
         return;
     };
     let mut passed: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut failed = Vec::new();
     for line in text.lines() {
-        let case: Value = serde_json::from_str(line).expect("a case a line");
-        let raw = case["raw_b64"].as_str().expect("bytes in base64");
-        let bytes = STANDARD.decode(raw).expect("bytes in base64");
+        let case: Value = serde_json::from_str(line).expect("each line is a case in JSON");
+        let raw = case["raw_b64"].as_str().expect("raw_b64 is base64");
+        let bytes = STANDARD.decode(raw).expect("raw_b64 is base64");
         let expecting = match case["request_method"].as_str() {
             Some("HEAD") => Expecting::Head,
             Some("CONNECT") => Expecting::Connect,
@@ -104,7 +105,10 @@ fn cases_of_other_projects_are_decoded_as_the_rfc_asks() {
             && whole.outcome == single.outcome
             && wanted.into_iter().any(|wanted| fits(&whole, wanted))
             && !(must_not_reuse && whole.outcome.is_some_and(|(.., reusable)| reusable));
-        let strength = case["strength"].as_str().expect("a strength").to_owned();
+        let strength = case["strength"]
+            .as_str()
+            .expect("strength is a text")
+            .to_owned();
         let count = passed.entry(strength.clone()).or_default();
         count.1 += 1;
         if right {
@@ -114,7 +118,7 @@ fn cases_of_other_projects_are_decoded_as_the_rfc_asks() {
                 "{strength} {} {}: {whole:?} ({}) / {halved:?} / {single:?}, expected {} or {}; {}",
                 case["id"],
                 case["name"],
-                whole.said,
+                whole.reason,
                 case["expected"],
                 case["acceptable_alternatives"],
                 bytes.escape_ascii()

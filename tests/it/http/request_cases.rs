@@ -1,8 +1,8 @@
 //! `opsurge request --json` against response streams from other projects' test suites (`../shared/http_cases`).
 //!
-//! Each case comes whole, halved and byte by byte, half of them on io_uring and half on epoll. All `must` and
-//! `must-one-of` have to pass, 95 % of `should`, and none may take longer than 5 s. `decoder_cases.rs` does the same
-//! through the decoder alone, where every byte is certain to come by itself.
+//! Each case is sent whole, halved and byte by byte, half of them to io_uring and half to epoll. All `must` and
+//! `must-one-of` cases must pass, and 95 % of `should`; none may take longer than 5 s. `decoder_cases.rs` does the same
+//! with the decoder alone, where every byte is certain to arrive by itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 const MODES: [&str; 3] = ["whole", "halved", "single"];
-/// Processes at a time.
+/// Processes that run at a time.
 const WORKERS: usize = 4;
 const CASE_TIME_MAX: Duration = Duration::from_secs(5);
-/// Bytes that are sent one by one with a pause between them, so that they come so; those behind come as they do.
+/// Bytes sent one by one with a pause between them, so that they arrive one by one. Later bytes may arrive together.
 const PAUSED_BYTES: usize = 300;
 
 struct Case {
@@ -31,7 +31,7 @@ struct Case {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Verdict {
-    /// Status, length of the body, interim answers; `None` when it was refused.
+    /// Status, length of the body in bytes, interim answers; `None` when the answer was refused.
     answer: Option<(u64, u64, u64)>,
     outcome: String,
     reusable: bool,
@@ -40,27 +40,36 @@ struct Verdict {
 fn cases() -> Option<Vec<Case>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/http_cases/cases.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("SKIPPED: {} is not there", path.display());
+        println!("SKIPPED: there is no {}", path.display());
         return None;
     };
     let cases = text.lines().map(|line| {
-        let json: Value = serde_json::from_str(line).expect("a case a line");
-        let raw = json["raw_b64"].as_str().expect("bytes in base64");
+        let json: Value = serde_json::from_str(line).expect("each line is a case in JSON");
+        let raw = json["raw_b64"].as_str().expect("raw_b64 is base64");
         Case {
-            bytes: STANDARD.decode(raw).expect("bytes in base64"),
+            bytes: STANDARD.decode(raw).expect("raw_b64 is base64"),
             json,
         }
     });
     Some(cases.collect())
 }
 
-/// Answers `/INDEX/MODE`, and then ends the stream.
+/// Answers `/INDEX/MODE` with that case, then ends the stream.
 fn replay(cases: &[Case], peer: &mut Peer) {
     let Some(request) = peer.request() else {
         return;
     };
-    let mut parts = request.text.split(' ').nth(1).expect("a path").split('/');
-    let index: usize = parts.nth(1).expect("an index").parse().expect("a number");
+    let mut parts = request
+        .text
+        .split(' ')
+        .nth(1)
+        .expect("a request line has a path")
+        .split('/');
+    let index: usize = parts
+        .nth(1)
+        .expect("the path has an index")
+        .parse()
+        .expect("the index is a number");
     let bytes = &cases[index].bytes;
     match parts.next() {
         Some("whole") => peer.say(bytes),
@@ -80,10 +89,12 @@ fn replay(cases: &[Case], peer: &mut Peer) {
     peer.wait_for_end();
 }
 
-/// What the binary makes of a case.
+/// The verdict of the binary on a case.
 fn ask(server: &RawServer, case: &Case, index: usize, mode: usize) -> Verdict {
     let io = ["auto", "epoll"][(index + mode) % 2];
-    let method = case.json["request_method"].as_str().expect("a method");
+    let method = case.json["request_method"]
+        .as_str()
+        .expect("request_method is a text");
     let url = format!("{}/{index}/{}", server.url(), MODES[mode]);
     let began = Instant::now();
     let output = opsurge(&["request", "--json", "--timeout", "10s", "--io", io])
@@ -92,11 +103,14 @@ fn ask(server: &RawServer, case: &Case, index: usize, mode: usize) -> Verdict {
         .expect("the binary starts");
     let took = began.elapsed();
     assert!(took < CASE_TIME_MAX, "{url} took {took:?}");
-    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let outcome = report["outcome"].as_str().expect("an outcome").to_owned();
+    let report: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
+    let outcome = report["outcome"]
+        .as_str()
+        .expect("outcome is a text")
+        .to_owned();
     let is_ok = outcome == "ok";
     assert_eq!(output.status.code(), Some(if is_ok { 0 } else { 1 }));
-    let number = |name: &str| report[name].as_u64().expect("a number");
+    let number = |name: &str| report[name].as_u64().expect("the field is a number");
     Verdict {
         answer: is_ok.then(|| (number("status"), number("body_bytes"), number("interim"))),
         outcome,
@@ -128,7 +142,7 @@ fn is_right(case: &Case, verdicts: &[Verdict; 3]) -> bool {
 }
 
 #[test]
-fn cases_of_other_projects_are_judged_as_the_rfc_asks_however_their_bytes_come() {
+fn cases_of_other_projects_are_judged_as_the_rfc_asks_at_every_split() {
     in_background(check_cases);
 }
 
@@ -154,13 +168,13 @@ fn check_cases() {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
         let judged = workers.into_iter().map(|worker| worker.join());
         judged
-            .flat_map(|judged| judged.expect("no case took too long"))
+            .flat_map(|judged| judged.expect("no case has failed or taken too long"))
             .collect()
     });
     let mut passed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (index, verdicts) in &judged {
         let case = &cases[*index];
-        let strength = case.json["strength"].as_str().expect("a strength");
+        let strength = case.json["strength"].as_str().expect("strength is a text");
         let count = passed.entry(strength).or_default();
         count.1 += 1;
         if is_right(case, verdicts) {
