@@ -24,7 +24,7 @@
 //! | [`cli`] | the command line: one file per command | all below |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `io`, `metrics`, `analysis`, `machine`, `text` |
 //! | [`live`] PURE | a second of the run, for people, while it lasts | `metrics`, `text` |
-//! | [`report`] | record -> console, CSV | `record`, `metrics`, `scenario`, `text` |
+//! | [`report`] PURE | record -> bytes: console, CSV | `record`, `metrics`, `scenario`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |

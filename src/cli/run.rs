@@ -1,6 +1,7 @@
 //! `opsurge run`: flags -> plan -> run -> record -> reports and exit code.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,7 +16,8 @@ use crate::record::files;
 use crate::record::hdr::{IntervalLog, Stretch};
 use crate::record::schema::Record;
 use crate::report::console::{Style, render};
-use crate::report::csv;
+use crate::report::csv::Csv;
+use crate::report::output::Report;
 use crate::text::duration;
 use crate::text::units::{bytes, counted, grouped, range, three_digits};
 
@@ -41,8 +43,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let (scenario, somewhere) = compile_first(&wishes)?;
     let load = wishes.load(&scenario)?;
     let mut referee = rules::referee(&wishes, &scenario, &load)?;
-    let tables = args.csv.iter().flat_map(|prefix| csv::paths(prefix));
-    check_files(args, &tables.collect::<Vec<_>>())?;
+    check_files(args, &csv_paths(args, false))?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(args, &wishes, somewhere, load)?;
@@ -253,6 +254,16 @@ impl Progress {
     }
 }
 
+/// The places of the CSV files.
+pub(super) fn csv_paths(args: &RunArgs, is_search: bool) -> Vec<PathBuf> {
+    let prefixes = args.csv.iter();
+    prefixes
+        .flat_map(|prefix| {
+            Csv::suffixes(is_search).map(|suffix| files::with_suffix(prefix, suffix))
+        })
+        .collect()
+}
+
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
 /// first, for standard output may take nothing; when something could not be written after it, it is told so.
 pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog>) -> Result<()> {
@@ -270,7 +281,12 @@ pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog
         text += &format!("Record: {}\n", path.display());
     }
     let tables = args.csv.as_ref().map_or(Ok(()), |prefix| {
-        csv::write(&record, prefix, args.csv_full_history)?;
+        let csv = Csv {
+            full_history: args.csv_full_history,
+        };
+        for output in csv.outputs(&record)? {
+            files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
+        }
         text += &format!(
             "CSV: {}_stats.csv and its three companions\n",
             prefix.display()

@@ -13,13 +13,12 @@ use crate::load::closed::Closed;
 use crate::load::open::Open;
 use crate::record::schema::{LevelRecord, Record};
 use crate::report::console::shown_level;
-use crate::report::csv;
 use crate::scenario::model::Scenario;
 use crate::text::duration;
 use crate::text::units::{three_digits, time as shown_time};
 
 use super::args::{RunArgs, SearchArgs};
-use super::run::{Progress, notes, report};
+use super::run::{Progress, csv_paths, notes, report};
 use super::wishes::{TimedLoad, Wishes, per_second, time};
 use crate::session::ending::Facts;
 use crate::session::evidence;
@@ -53,9 +52,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     let course = course(args, &wishes, &scenario)?;
     let load = load(&course, &wishes, &scenario)?;
     let resumed = resume(args, &wishes, &course, &load, &scenario)?;
-    let tables = args.run.csv.iter();
-    let tables = tables.flat_map(|prefix| csv::paths_of_search(prefix));
-    check_files(&args.run, &tables.collect::<Vec<_>>())?;
+    check_files(&args.run, &csv_paths(&args.run, true))?;
     // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
     drop(scenario);
     let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;

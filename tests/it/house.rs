@@ -49,8 +49,8 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 7] = [
-    "analysis", "http", "load", "metrics", "scenario", "text", "live",
+const PURE: [&str; 8] = [
+    "analysis", "http", "load", "metrics", "scenario", "text", "live", "report",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
