@@ -9,7 +9,8 @@ use crate::metrics::tick::Ticks;
 use crate::record::files;
 use crate::record::schema::Record;
 use crate::report::console::{Style, render};
-use crate::report::csv;
+use crate::report::csv::Csv;
+use crate::report::output::Report;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
@@ -72,7 +73,12 @@ fn write_out(finished: Finished) -> Result<()> {
         text += &format!("Record: {}\n", path.display());
     }
     let tables = outputs.csv.as_ref().map_or(Ok(()), |prefix| {
-        csv::write(&record, prefix, outputs.csv_full_history)?;
+        let csv = Csv {
+            full_history: outputs.csv_full_history,
+        };
+        for output in csv.outputs(&record)? {
+            files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
+        }
         text += &format!(
             "CSV: {}_stats.csv and its three companions\n",
             prefix.display()

@@ -132,6 +132,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("{} could not be written", path.display()))
 }
 
+/// The place of one file of a report: the path that the user gave, and the ending of its name.
+pub fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut path = prefix.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
 /// Opens a report that is written piece by piece while the run lasts; an older one is gone then.
 ///
 /// # Errors

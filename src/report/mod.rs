@@ -1,6 +1,7 @@
 //! Record -> bytes. Reports are functions of the record alone, so that each can be made again, later, elsewhere.
 //!
-//! The reports: [`console`], [`csv`].
+//! Reading order: [`output`] (the trait [`output::Report`]), then the forms: [`console`], [`csv`].
 
 pub mod console;
 pub mod csv;
+pub mod output;

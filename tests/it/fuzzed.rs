@@ -2,7 +2,8 @@
 
 use crate::support::background::in_background;
 use opsurge::record::schema::Record;
-use opsurge::report::csv;
+use opsurge::report::csv::Csv;
+use opsurge::report::output::Report;
 use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
 
 /// Mutations of each body's examples.
@@ -164,8 +165,11 @@ fn a_record_with_impossible_moments_still_makes_every_table() {
         let mut record = Record::parse(RECORD).expect("a record");
         record.errors[0].first_s = s;
         record.series[0].t_s = s;
-        assert!(csv::failures(&record).contains(&format!("{s:.3}")));
-        csv::history(&record, true).expect("its histograms are whole");
+        let csv = Csv { full_history: true };
+        let outputs = csv.outputs(&record).expect("its histograms are whole");
+        let failures = outputs.iter().find(|it| it.suffix == "_failures.csv");
+        let failures = String::from_utf8_lossy(&failures.expect("it is made").bytes);
+        assert!(failures.contains(&format!("{s:.3}")), "{failures}");
     }
 }
 

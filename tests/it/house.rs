@@ -49,7 +49,9 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 6] = ["analysis", "http", "load", "metrics", "scenario", "text"];
+const PURE: [&str; 7] = [
+    "analysis", "http", "load", "metrics", "report", "scenario", "text",
+];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -1,6 +1,5 @@
 //! The flags that `run` and `search` share, read one by one; the scenario decides what they leave open.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,6 +12,7 @@ use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
 use crate::record::files;
+use crate::report::csv::Csv;
 use crate::scenario::format::compile::{parse_rate_stage, parse_stage};
 use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
@@ -295,12 +295,13 @@ impl<'a> Options<'a> {
         rules::referee(all, are_given, load, window_ns, settle_ns, steps)
     }
 
-    /// The job of these flags. `tables` are the CSV files that it will write.
+    /// The job of these flags.
     ///
     /// # Errors
     /// When a result could not be written where it is wanted.
-    pub fn into_job(self, load: JobLoad, judging: Judging, tables: &[PathBuf]) -> Result<Job> {
-        let outputs = outputs(self.args, tables)?;
+    pub fn into_job(self, load: JobLoad, judging: Judging) -> Result<Job> {
+        let is_search = matches!(judging, Judging::Search(_));
+        let outputs = outputs(self.args, is_search)?;
         let limits = self.limits(load.load.users_max());
         Ok(Job {
             traffic: Traffic {
@@ -445,10 +446,13 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 }
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
-fn outputs(args: &RunArgs, tables: &[PathBuf]) -> Result<Outputs> {
+fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
     let json = args.json.iter().map(|path| (path.clone(), "--json"));
     let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
-    let tables = tables.iter().map(|path| (path.clone(), "--csv"));
+    let tables = args.csv.iter().flat_map(|prefix| {
+        let suffixes = Csv::suffixes(is_search);
+        suffixes.map(move |suffix| (files::with_suffix(prefix, suffix), "--csv"))
+    });
     let places: Vec<_> = json.chain(hdr).chain(tables).collect();
     for (path, flag) in &places {
         files::check_writable(path, flag)?;

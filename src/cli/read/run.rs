@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use crate::cli::args::RunArgs;
-use crate::report::csv;
 use crate::session::job::{Job, Judging};
 
 use super::options::Options;
@@ -17,10 +16,5 @@ pub fn job(args: &RunArgs) -> Result<Job> {
     let scenario = options.compile()?;
     let load = options.load(&scenario)?;
     let referee = options.referee(&scenario, &load)?;
-    let tables = args.csv.iter().flat_map(|prefix| csv::paths(prefix));
-    options.into_job(
-        load,
-        Judging::Rules(Box::new(referee)),
-        &tables.collect::<Vec<_>>(),
-    )
+    options.into_job(load, Judging::Rules(Box::new(referee)))
 }

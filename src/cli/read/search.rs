@@ -11,7 +11,6 @@ use crate::load::Load;
 use crate::load::closed::Closed;
 use crate::load::open::Open;
 use crate::record::schema::{LevelRecord, Record};
-use crate::report::csv;
 use crate::scenario::model::Scenario;
 use crate::session::evidence;
 use crate::session::job::{Job, JobLoad, JobTarget, Judging, SearchJob};
@@ -51,10 +50,8 @@ pub fn job(args: &SearchArgs) -> Result<Job> {
     let course = course(args, &options, &scenario)?;
     let load = load(&course, &options, &scenario)?;
     let levels = resume(args, &options, &course, &load, &scenario)?;
-    let tables = args.run.csv.iter();
-    let tables = tables.flat_map(|prefix| csv::paths_of_search(prefix));
     let judging = Judging::Search(Box::new(SearchJob { course, levels }));
-    options.into_job(load, judging, &tables.collect::<Vec<_>>())
+    options.into_job(load, judging)
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Colour, Console};
+use super::page::{Colour, Page};
 use crate::record::schema::{Record, RunInfo, StageRecord};
 use crate::text::units::{counted, grouped, range, three_digits};
 
@@ -58,7 +58,7 @@ fn stage(stage: &StageRecord) -> String {
     format!("{}:{}s", stage.users, stage.after_s)
 }
 
-impl Console {
+impl Page {
     /// What became of an open load's arrivals.
     pub(super) fn arrivals(&mut self, record: &Record) {
         let Some(open) = &record.run.load.open else {

@@ -3,45 +3,48 @@
 //! [`render`] is the order; `load` has what the load came to (arrivals, rules), `search` the breaking point.
 
 mod load;
+mod page;
 mod search;
 
+pub use page::Style;
+
 use std::fmt::Write;
+
+use anyhow::Result;
+
+use page::{Colour, Page, WIDTH};
 
 use crate::metrics::outcome::Failure;
 use crate::metrics::seconds::Status;
 
 use crate::record::schema::{ErrorRecord, PERCENTS, Record, RunInfo, StepRecord, Times, Totals};
+use crate::report::output::{Output, Report};
 use crate::text::units::{bytes, counted, grouped, shortened, three_digits, time};
 
-/// Width that everything fits into.
-const WIDTH: usize = 100;
 /// Least width for what is shown of a body.
 const BODY_WIDTH_MIN: usize = 80;
 /// Samples above a percentile below which it is marked as weak.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 
-/// How it is shown.
+/// The console report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// With ANSI colours, which never say anything alone.
-    pub colour: bool,
-    /// Only verdict, failures and errors.
-    pub quiet: bool,
+pub struct Console {
+    /// How it is shown.
+    pub style: Style,
 }
 
-#[derive(Clone, Copy)]
-enum Colour {
-    Red,
-    Green,
-    Yellow,
+impl Report for Console {
+    fn outputs(&self, record: &Record) -> Result<Vec<Output>> {
+        Ok(vec![Output {
+            suffix: "",
+            bytes: render(record, self.style).into_bytes(),
+        }])
+    }
 }
 
 /// The whole report, newline at the end.
 pub fn render(record: &Record, style: Style) -> String {
-    let mut out = Console {
-        text: String::new(),
-        style,
-    };
+    let mut out = Page::new(style);
     if !style.quiet {
         out.header(record);
     }
@@ -78,52 +81,7 @@ pub fn render(record: &Record, style: Style) -> String {
     out.text
 }
 
-struct Console {
-    text: String,
-    style: Style,
-}
-
-impl Console {
-    fn line(&mut self, text: impl AsRef<str>) {
-        self.text.push_str(text.as_ref().trim_end());
-        self.text.push('\n');
-    }
-
-    /// A text in lines of at most [`WIDTH`], the first after `lead`, the others indented.
-    fn wrapped(&mut self, lead: &str, text: &str) {
-        let mut line = lead.to_owned();
-        // Colour codes take no room on the screen.
-        let mut width = lead.chars().count()
-            - if self.style.colour && lead.contains('\x1b') {
-                11
-            } else {
-                0
-            };
-        for word in text.split(' ') {
-            if width + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(9);
-                width = 9;
-            }
-            line += word;
-            line.push(' ');
-            width += word.chars().count() + 1;
-        }
-        self.line(line);
-    }
-
-    fn paint(&self, colour: Colour, text: &str) -> String {
-        let code = match colour {
-            Colour::Red => "1;31",
-            Colour::Green => "1;32",
-            Colour::Yellow => "1;33",
-        };
-        match self.style.colour {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_owned(),
-        }
-    }
-
+impl Page {
     fn header(&mut self, record: &Record) {
         let (run, totals) = (&record.run, &record.totals);
         let by_unix_socket = run.addresses.iter().find(|to| to.starts_with("unix:"));

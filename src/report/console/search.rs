@@ -1,6 +1,6 @@
 //! The breaking point: what held, what did not, what rate is sustained, and the curve in between.
 
-use super::{Colour, Console};
+use super::page::{Colour, Page};
 use crate::record::schema::{LevelRecord, SearchRecord};
 use crate::text::units::level as level_shown;
 use crate::text::units::{three_digits, time};
@@ -8,7 +8,7 @@ use crate::text::units::{three_digits, time};
 /// Width of the bars that show the rate of each level.
 const BAR_WIDTH: f64 = 20.0;
 
-impl Console {
+impl Page {
     pub(super) fn search(&mut self, search: &SearchRecord) {
         let what = match search.level_is.as_str() {
             "users" => "users",

@@ -3,7 +3,8 @@
 use opsurge::record::schema::Record;
 use opsurge::report::console;
 use opsurge::report::console::Style;
-use opsurge::report::csv;
+use opsurge::report::csv::Csv;
+use opsurge::report::output::Report;
 
 /// The record of a short run against the stand-in.
 pub const RECORD: &str = include_str!("record.json");
@@ -24,9 +25,7 @@ pub fn record(input: &[u8]) {
         console::render(&record, Style { colour, quiet });
     }
     // A record that was changed by hand is an error with a reason, never a panic.
-    let _ = csv::stats(&record);
-    let _ = csv::history(&record, true);
-    csv::failures(&record);
+    let _ = Csv { full_history: true }.outputs(&record);
 }
 
 pub fn examples() -> Vec<Vec<u8>> {

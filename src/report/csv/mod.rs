@@ -1,0 +1,68 @@
+//! Locust's four CSV files, with exactly its columns, and one more for the levels of a search.
+//!
+//! Times are milliseconds with microseconds as decimals. As in Locust, response times include those of failed requests,
+//! the percentiles of the history are those of the last ten seconds, and the last row of `_stats.csv` is the aggregate
+//! with an empty type.
+//!
+//! Reading order: [`stats`], [`history`] (with [`sums`]), [`failures`], [`levels`]; [`cells`] and [`moments`] write
+//! single values.
+
+mod cells;
+mod failures;
+mod history;
+mod levels;
+mod moments;
+mod stats;
+mod sums;
+
+use anyhow::Result;
+
+use super::output::{Output, Report};
+use crate::record::schema::Record;
+
+/// Name endings of a run's files, in the order in which they are written.
+const RUN_SUFFIXES: [&str; 4] = [
+    "_stats.csv",
+    "_stats_history.csv",
+    "_failures.csv",
+    "_exceptions.csv",
+];
+/// Name ending of a search's table of levels.
+const SEARCH_SUFFIX: &str = "_search.csv";
+const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes\n";
+
+/// The CSV files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Csv {
+    /// The history has a row per step and second, not only the aggregate.
+    pub full_history: bool,
+}
+
+impl Csv {
+    /// Name endings of the files that a run, or a search, will have: known beforehand, so that their places can be
+    /// checked.
+    pub fn suffixes(is_search: bool) -> impl Iterator<Item = &'static str> {
+        let search = is_search.then_some(SEARCH_SUFFIX);
+        RUN_SUFFIXES.into_iter().chain(search)
+    }
+}
+
+impl Report for Csv {
+    fn outputs(&self, record: &Record) -> Result<Vec<Output>> {
+        let texts = [
+            stats::table(record)?,
+            history::table(record, self.full_history)?,
+            failures::table(record),
+            // The generator raises none: what goes wrong in a run is a failure with a kind.
+            EXCEPTIONS.to_owned(),
+        ];
+        let levels = record.search.as_ref().map(levels::table);
+        let outputs = Self::suffixes(record.search.is_some()).zip(texts.into_iter().chain(levels));
+        Ok(outputs
+            .map(|(suffix, text)| Output {
+                suffix,
+                bytes: text.into_bytes(),
+            })
+            .collect())
+    }
+}
