@@ -10,7 +10,9 @@ use crate::metrics::tick::{Tick, Ticks};
 use crate::text::units::{counted, grouped, level, time};
 
 /// Characters.
-const WIDTH: usize = 100;
+const WIDTH: usize = 110;
+/// Kinds of failure that are shown, the most frequent ones.
+const KINDS_MAX: usize = 2;
 /// How long the end of the run waits for a terminal that takes nothing.
 const END_WAIT: Duration = Duration::from_millis(200);
 
@@ -50,8 +52,8 @@ fn redraw(line: &str) {
     let _ = write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush());
 }
 
-/// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  0 failures  48 open, oldest 2.10 ms`, at most `width`
-/// characters; the level of a search, and the verdict so far unless it is VALID. In the drain: `draining` in place of the rate.
+/// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  3 failures (2 timeout, 1 status)  48 open, oldest 2.10 ms`, at most
+/// `width` characters; the level of a search, and the verdict so far unless it is VALID. In the drain: `draining` in place of the rate.
 fn line(tick: &Tick, width: usize) -> String {
     let interval = &tick.second;
     let all = interval.all();
@@ -86,9 +88,18 @@ fn line(tick: &Tick, width: usize) -> String {
         Status::Valid => String::new(),
         doubt => format!("  {}", doubt.name()),
     };
-    let failures = tick.so_far.iter().map(|step| step.failures).sum();
+    let kinds = tick.failures.by_count();
+    let failures: u64 = kinds.iter().map(|(_, count)| count).sum();
+    let shown = kinds.iter().take(KINDS_MAX);
+    let shown: Vec<String> = shown
+        .map(|(kind, count)| format!("{} {}", grouped(*count), kind.name()))
+        .collect();
+    let kinds = match shown.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", shown.join(", ")),
+    };
     let text = format!(
-        "{:.0} s{level}  {}  {rate}  {latencies}  {}  {open}{verdict}",
+        "{:.0} s{level}  {}  {rate}  {latencies}  {}{kinds}  {open}{verdict}",
         tick.end_ns as f64 / 1e9,
         counted(interval.users, "user"),
         counted(failures, "failure")
@@ -100,6 +111,7 @@ fn line(tick: &Tick, width: usize) -> String {
 mod tests {
     use super::*;
     use crate::metrics::interval::Interval;
+    use crate::metrics::outcome::{Failure, Failures};
 
     fn check(change: impl Fn(&mut Tick), expected: &str) {
         let mut second = Interval::new(1);
@@ -111,11 +123,12 @@ mod tests {
             load_from_ns: Some(0),
             so_far: second.steps.clone(),
             second,
+            failures: Failures::default(),
             level: None,
             verdict: Status::Valid,
         };
         change(&mut tick);
-        assert_eq!(line(&tick, 110), expected);
+        assert_eq!(line(&tick, 120), expected);
         assert_eq!(line(&tick, 10), expected[..10]);
     }
 
@@ -133,18 +146,19 @@ mod tests {
         check(
             |tick| {
                 with_answers(tick);
-                tick.so_far[0].failures = 3;
+                tick.failures[Failure::Status] = 1;
+                tick.failures[Failure::Timeout] = 2;
             },
-            "12 s  50 users  84,213 req/s  p50 412 us  p99 412 us  3 failures  0 open",
+            "12 s  50 users  84,213 req/s  p50 412 us  p99 412 us  3 failures (2 timeout, 1 status)  0 open",
         );
         check(
             |tick| {
                 with_answers(tick);
                 (tick.second.users, tick.second.in_flight) = (1, 1);
                 (tick.second.oldest_ns, tick.second.is_drain) = (4_200_000_000, true);
-                tick.so_far[0].failures = 1;
+                tick.failures[Failure::Unanswered] = 1;
             },
-            "12 s  1 user  draining  p50 412 us  p99 412 us  1 failure  1 open, oldest 4.20 s",
+            "12 s  1 user  draining  p50 412 us  p99 412 us  1 failure (1 unanswered)  1 open, oldest 4.20 s",
         );
         check(
             |tick| {

@@ -4,6 +4,7 @@ use std::ops::AddAssign;
 
 use super::effort::Effort;
 use super::latencies::{Latencies, Size};
+use super::outcome::Failures;
 use super::seconds::Seconds;
 
 /// What happened in a stretch of time, as a rule a second.
@@ -25,6 +26,8 @@ pub struct Interval {
     pub effort: Effort,
     /// How far it is to be believed; zero until it is complete and judged.
     pub judged: Seconds,
+    /// Failures by kind, all steps.
+    pub failures: Failures,
     /// By metric.
     pub steps: Vec<StepInterval>,
 }
@@ -93,6 +96,7 @@ impl Interval {
             working_ns: 0,
             effort: Effort::default(),
             judged: Seconds::default(),
+            failures: Failures::default(),
             steps,
         }
     }
@@ -117,6 +121,7 @@ impl Interval {
         self.working_ns = 0;
         self.effort = Effort::default();
         self.judged = Seconds::default();
+        self.failures = Failures::default();
         for step in &mut self.steps {
             step.requests = 0;
             step.failures = 0;
@@ -175,6 +180,7 @@ impl AddAssign<&Self> for Interval {
         self.working_ns = self.working_ns.max(other.working_ns);
         self.effort += other.effort;
         self.judged += &other.judged;
+        self.failures += &other.failures;
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }

@@ -1,5 +1,8 @@
 //! How a request can end.
 
+use std::cmp::Reverse;
+use std::ops::{AddAssign, Index, IndexMut};
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -131,6 +134,42 @@ impl Failure {
     }
 }
 
+/// Failures by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures([u64; Failure::ALL.len()]);
+
+impl Failures {
+    /// The kinds that occurred, most frequent first.
+    pub fn by_count(&self) -> Vec<(Failure, u64)> {
+        let counts = Failure::ALL.into_iter().map(|kind| (kind, self[kind]));
+        let mut counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        counts.sort_by_key(|&(_, count)| Reverse(count));
+        counts
+    }
+}
+
+impl Index<Failure> for Failures {
+    type Output = u64;
+
+    fn index(&self, kind: Failure) -> &u64 {
+        &self.0[kind as usize]
+    }
+}
+
+impl IndexMut<Failure> for Failures {
+    fn index_mut(&mut self, kind: Failure) -> &mut u64 {
+        &mut self.0[kind as usize]
+    }
+}
+
+impl AddAssign<&Self> for Failures {
+    fn add_assign(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +180,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Failure::ALL.len());
+        let mut failures = Failures::default();
+        failures[Failure::Timeout] += 1;
+        failures[Failure::TaskTimeout] += 2;
+        failures += &failures.clone();
+        let expected = [(Failure::TaskTimeout, 4), (Failure::Timeout, 2)];
+        assert_eq!(failures.by_count(), expected);
     }
 }

@@ -1,11 +1,12 @@
 //! One second of all shards for those who watch, and the cell that they read it from.
 //!
-//! The latest tick wins: a reader that is slow misses seconds, and whoever publishes never waits for a reader.
+//! The latest tick wins: a slow reader misses seconds, and publishing never waits for a reader.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::interval::{Interval, StepInterval};
+use super::outcome::Failures;
 use super::seconds::Status;
 
 /// A second of the run.
@@ -23,6 +24,8 @@ pub struct Tick {
     pub second: Interval,
     /// What has happened until its end, by metric.
     pub so_far: Vec<StepInterval>,
+    /// Failures until its end, by kind.
+    pub failures: Failures,
     /// Users, or iterations per second, of the level that a search measures.
     pub level: Option<f64>,
     /// The verdict on the run so far.
@@ -56,7 +59,7 @@ impl Ticks {
         self.changed.notify_all();
     }
 
-    /// Somebody reads from now on.
+    /// One more reader waits for ticks.
     pub fn add_reader(&self) {
         self.readers.fetch_add(1, Ordering::Relaxed);
     }
@@ -82,5 +85,57 @@ impl Ticks {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick(number: u64) -> Tick {
+        Tick {
+            number,
+            begin_ns: 0,
+            end_ns: 1,
+            load_from_ns: Some(0),
+            second: Interval::new(0),
+            so_far: Vec::new(),
+            failures: Failures::default(),
+            level: None,
+            verdict: Status::Valid,
+        }
+    }
+
+    #[test]
+    fn a_slow_reader_gets_the_latest_tick_and_the_last_one_after_the_end() {
+        let ticks = Ticks::default();
+        assert!(!ticks.has_readers());
+        ticks.add_reader();
+        assert!(ticks.has_readers());
+        (1..=3).for_each(|number| ticks.publish(tick(number)));
+        assert_eq!(ticks.next_after(0).expect("published").number, 3);
+        ticks.publish(tick(4));
+        ticks.close();
+        assert_eq!(ticks.next_after(3).expect("not read yet").number, 4);
+        assert!(ticks.next_after(4).is_none(), "closed");
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_woken_by_a_tick_and_by_the_end() {
+        let ticks = Ticks::default();
+        let seen = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut seen = Vec::new();
+                while let Some(tick) = ticks.next_after(seen.last().copied().unwrap_or(0)) {
+                    seen.push(tick.number);
+                }
+                seen
+            });
+            ticks.publish(tick(1));
+            ticks.publish(tick(2));
+            ticks.close();
+            reader.join().expect("it ends")
+        });
+        assert_eq!(seen.last(), Some(&2));
     }
 }

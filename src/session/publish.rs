@@ -2,14 +2,16 @@
 
 use crate::engine::Second;
 use crate::metrics::interval::StepInterval;
+use crate::metrics::outcome::Failures;
 use crate::metrics::seconds::Status;
 use crate::metrics::tick::{Tick, Ticks};
 
-/// Makes ticks of a run's seconds. Without readers it only keeps count of failures.
+/// Makes ticks of a run's seconds, while there are readers.
 pub struct Publisher<'t> {
     ticks: &'t Ticks,
     number: u64,
     so_far: Vec<StepInterval>,
+    failures: Failures,
 }
 
 impl<'t> Publisher<'t> {
@@ -19,6 +21,7 @@ impl<'t> Publisher<'t> {
             ticks,
             number: 0,
             so_far: vec![StepInterval::default(); steps],
+            failures: Failures::default(),
         }
     }
 
@@ -31,6 +34,7 @@ impl<'t> Publisher<'t> {
         for (sum, step) in self.so_far.iter_mut().zip(&second.interval.steps) {
             *sum += step;
         }
+        self.failures += &second.interval.failures;
         self.ticks.publish(Tick {
             number: self.number,
             begin_ns: second.begin_ns,
@@ -38,6 +42,7 @@ impl<'t> Publisher<'t> {
             load_from_ns: second.load_from_ns,
             second: second.interval.clone(),
             so_far: self.so_far.clone(),
+            failures: self.failures,
             level,
             verdict,
         });
