@@ -1,20 +1,30 @@
-//! Connections that the peer has announced to end: its FIN is waited for, so that its side keeps the port in TIME_WAIT.
+//! Connections that wait for the peer's FIN, because the peer has announced it, so that TIME_WAIT falls on the peer.
 //!
-//! Who closes first keeps the port for a minute (RFC 9293 section 3.6.1). A server that closes after each answer says so in
-//! the answer; were the connection closed when that has come, all those minutes would be paid with ports of this machine,
-//! and a load of 500 connections a second would run out of them.
+//! The side that closes first keeps the port in TIME_WAIT for a minute (RFC 9293 section 3.6.1). A server that closes after
+//! each answer says so in the answer. If the client closed as soon as it had such an answer, its own ports would stay in
+//! TIME_WAIT, and a load of 500 connections a second would use them all up.
 
 use std::collections::VecDeque;
 
 use socket2::Socket;
 
-use super::lingering_max;
+use super::driver::EVENTS_MAX;
 use super::token::ConnectionId;
+
+/// Most connections of a driver that wait for their FIN
+/// ([`Driver::close_after_fin`](super::Driver::close_after_fin)).
+pub const LINGERING_MAX: usize = EVENTS_MAX;
 
 /// How long a FIN is waited for: a few round trips to any server.
 const FIN_NS_MAX: u64 = 100_000_000;
 
-/// Sockets that wait for their FIN, the one that has waited longest first.
+/// Most connections that wait for their FIN in a driver with this many slots. They are few, since a service that does not
+/// end them counts them as open, and may limit its connections.
+pub fn lingering_max(slots: usize) -> usize {
+    (slots / 2).max(slots.min(8)).clamp(1, LINGERING_MAX)
+}
+
+/// Sockets that wait for their FIN, in the order in which they began to wait.
 pub(super) struct Lingering {
     waiting: VecDeque<Waiting>,
     count_max: usize,
@@ -27,7 +37,7 @@ struct Waiting {
 }
 
 impl Lingering {
-    /// Beside so many slots.
+    /// Room for the lingering connections of a driver with this many slots.
     pub fn new(slots: usize) -> Self {
         let count_max = lingering_max(slots);
         Self {
@@ -36,7 +46,8 @@ impl Lingering {
         }
     }
 
-    /// Another one waits from now on. When there is no room, the one that has waited longest is to be closed.
+    /// Adds a socket that waits from now on. When there is no room, returns the one that has waited longest, for the
+    /// caller to close.
     pub fn add(&mut self, connection: ConnectionId, socket: Socket, now_ns: u64) -> Option<Socket> {
         let oldest = match self.waiting.len() == self.count_max {
             true => self.waiting.pop_front(),
@@ -56,14 +67,14 @@ impl Lingering {
         found.map(|waiting| &waiting.socket)
     }
 
-    /// The FIN has come, or the connection has failed: it is to be closed.
+    /// Takes the socket of a connection whose FIN has arrived, or that has failed, for the caller to close.
     pub fn take(&mut self, connection: ConnectionId) -> Option<Socket> {
         let mut waiting = self.waiting.iter();
         let place = waiting.position(|waiting| waiting.connection == connection)?;
         self.waiting.remove(place).map(|waiting| waiting.socket)
     }
 
-    /// One that has waited long enough: it is to be closed.
+    /// Takes a socket that has waited long enough, for the caller to close.
     pub fn take_due(&mut self, now_ns: u64) -> Option<Socket> {
         match self.waiting.front()?.until_ns <= now_ns {
             true => self.waiting.pop_front().map(|waiting| waiting.socket),
@@ -71,7 +82,7 @@ impl Lingering {
         }
     }
 
-    /// When the next one will have waited long enough.
+    /// When the next socket will have waited long enough.
     pub fn next_ns(&self) -> Option<u64> {
         self.waiting.front().map(|waiting| waiting.until_ns)
     }
@@ -90,11 +101,11 @@ mod tests {
     }
 
     fn socket() -> Socket {
-        Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is left")
+        Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free")
     }
 
     #[test]
-    fn each_waits_for_its_fin_and_no_longer_than_its_time() {
+    fn each_connection_waits_for_its_fin_for_100_ms_at_most() {
         let mut lingering = Lingering::new(100);
         assert!(lingering.add(id(1), socket(), 5).is_none());
         assert!(lingering.add(id(2), socket(), 6).is_none());
@@ -107,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_bound_and_the_oldest_makes_room() {
+    fn at_the_bound_the_oldest_makes_room() {
         let mut lingering = Lingering::new(100);
         for slot in 0..lingering_max(100) {
             assert!(lingering.add(id(slot), socket(), 0).is_none());
         }
         assert!(lingering.add(id(50), socket(), 1).is_some());
-        assert!(lingering.get(id(0)).is_none(), "it was the oldest");
+        assert!(lingering.get(id(0)).is_none(), "the oldest has made room");
         assert!(lingering.get(id(1)).is_some());
     }
 }

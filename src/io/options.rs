@@ -1,4 +1,4 @@
-//! What a TCP socket can be told before it connects, as far as it matters to a load: `--tcp`.
+//! TCP socket options that matter to a load: `--tcp`.
 
 use std::fmt;
 use std::io;
@@ -6,33 +6,33 @@ use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
-/// An option of every connection.
+/// An option that is set on every connection's socket before it connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TcpOption {
-    /// A request leaves when it is written; on unless this says otherwise. Off, Nagle's algorithm holds back its last
-    /// segment until the server acknowledged the one before.
+    /// On by default: a request leaves when it is written. Off: Nagle's algorithm holds back the last segment until the
+    /// server has acknowledged the one before.
     NoDelay(bool),
-    /// A reset instead of an orderly end: no port of this machine stays in TIME_WAIT.
+    /// Connections end with a reset instead of a FIN, so that no port of this machine stays in TIME_WAIT.
     ResetAtEnd,
-    /// Probes of a connection that has been idle for so long, for paths that forget idle connections.
+    /// Keepalive probes after this idle time, for network paths that drop idle connections.
     Keepalive(Duration),
-    /// How long sent bytes may stay unacknowledged until the connection is given up.
+    /// How long sent bytes may stay unacknowledged before the kernel ends the connection.
     UserTimeout(Duration),
-    /// Bytes that the kernel may hold for us to read: bounds the window that the server may fill.
+    /// Size of the kernel's receive buffer in bytes; it bounds the window that the server may fill.
     ReceiveBuffer(usize),
-    /// Bytes that the kernel holds for sending.
+    /// Size of the kernel's send buffer in bytes.
     SendBuffer(usize),
     /// Longest segment in bytes, sent and received.
     Mss(u32),
-    /// The congestion control algorithm.
+    /// Name of the congestion control algorithm.
     Congestion(String),
 }
 
 impl TcpOption {
-    /// Sets it.
+    /// Sets the option on a socket.
     ///
     /// # Errors
-    /// What `setsockopt` says.
+    /// The error of `setsockopt`.
     pub fn apply(&self, socket: &Socket) -> io::Result<()> {
         match self {
             Self::NoDelay(on) => socket.set_tcp_nodelay(*on),
@@ -48,13 +48,13 @@ impl TcpOption {
         }
     }
 
-    /// Sets it, and makes sure that the kernel took it whole: buffers above its limit it cuts without a word.
+    /// Sets the option and checks that it took full effect: the kernel silently reduces buffers above its limit.
     ///
     /// # Errors
-    /// What `setsockopt` says, or which limit there is.
+    /// The error of `setsockopt`, or the kernel's limit and how to raise it.
     pub fn prove(&self, socket: &Socket) -> io::Result<()> {
         self.apply(socket)?;
-        // The kernel counts its own bookkeeping too and doubles what is asked for (socket(7)).
+        // The kernel doubles the size that is asked for, to allow for its own bookkeeping (socket(7)).
         let (asked, granted, limit) = match self {
             Self::ReceiveBuffer(bytes) => (*bytes, socket.recv_buffer_size()? / 2, "rmem_max"),
             Self::SendBuffer(bytes) => (*bytes, socket.send_buffer_size()? / 2, "wmem_max"),
@@ -62,14 +62,14 @@ impl TcpOption {
         };
         if granted < asked {
             return Err(io::Error::other(format!(
-                "the kernel grants {granted} bytes; ask for those, or raise the limit: sysctl -w net.core.{limit}={asked}"
+                "the kernel grants {granted} bytes; ask for no more, or raise the limit: sysctl -w net.core.{limit}={asked}"
             )));
         }
         Ok(())
     }
 }
 
-/// As it is written after `--tcp`.
+/// The form that `--tcp` reads.
 impl fmt::Display for TcpOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,24 +1,25 @@
-//! Is io_uring to be had here? And if not, which rule says no, and what would change that: in one line.
+//! Whether io_uring is available here; if not, which rule forbids it and what would change that, in one line.
 
 use std::io;
 
+use super::backend::Backend;
 use super::clock::Clock;
+use super::config::DriverConfig;
 use super::uring::{Features, Uring};
-use super::{Backend, DriverConfig};
 
-/// The driver that a run will use, and why it is not the faster one.
+/// The driver that a run will use, and why it is not io_uring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// Never [`Backend::Auto`].
     pub backend: Backend,
-    /// Cause and cure when io_uring was wanted and is not to be had.
+    /// Cause and cure, when io_uring was wanted and is not available.
     pub note: Option<String>,
 }
 
-/// Decides between the drivers by building one ring of the size that the run needs.
+/// Chooses a driver. Whether io_uring is available is tried by building one ring of the size that the run needs.
 ///
 /// # Errors
-/// The cause and the cure when io_uring was demanded and is not to be had.
+/// Cause and cure, when io_uring was demanded and is not available.
 pub fn choose(wanted: Backend, config: &DriverConfig) -> Result<Choice, String> {
     if wanted == Backend::Epoll {
         return Ok(Choice {
@@ -39,8 +40,8 @@ pub fn choose(wanted: Backend, config: &DriverConfig) -> Result<Choice, String> 
     }
 }
 
-/// `kernel.io_uring_disabled`: 0 allowed, 1 only for privileged processes and the group of
-/// `kernel.io_uring_group`, 2 for nobody (Linux 6.6).
+/// `kernel.io_uring_disabled` (Linux 6.6): 0 allows io_uring to all processes, 1 to privileged ones and the group in
+/// `kernel.io_uring_group`, 2 to none.
 fn disabled_by_sysctl() -> Option<u8> {
     let text = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?;
     text.trim().parse().ok()
@@ -49,7 +50,7 @@ fn disabled_by_sysctl() -> Option<u8> {
 fn explain(error: &io::Error, sysctl: Option<u8>) -> String {
     match (error.raw_os_error(), sysctl) {
         (Some(libc::EPERM), Some(value @ 1..)) => format!(
-            "io_uring is switched off here: kernel.io_uring_disabled = {value}; cure: sysctl -w kernel.io_uring_disabled=0"
+            "io_uring is switched off on this machine: kernel.io_uring_disabled = {value}; cure: sysctl -w kernel.io_uring_disabled=0"
         ),
         (Some(libc::EPERM | libc::EACCES), _) => "io_uring is forbidden by a seccomp rule or security module, as in most \
              containers; cure: allow io_uring_setup, io_uring_enter and io_uring_register \
@@ -60,12 +61,12 @@ fn explain(error: &io::Error, sysctl: Option<u8>) -> String {
                 .into()
         }
         (Some(libc::ENOMEM), _) => {
-            "the ring does not fit the limit of locked memory; cure: ulimit -l unlimited (LimitMEMLOCK= of a service)".into()
+            "the ring exceeds the limit on locked memory; cure: ulimit -l unlimited (LimitMEMLOCK= of a service)".into()
         }
         (Some(libc::EMFILE | libc::ENFILE), _) => {
-            "no descriptor is left for the ring; cure: ulimit -n 65536".into()
+            "no descriptor is free for the ring; cure: ulimit -n 65536".into()
         }
-        _ => format!("io_uring cannot be had: {error}"),
+        _ => format!("io_uring is not available: {error}"),
     }
 }
 
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn epoll_is_taken_without_asking_for_a_ring() {
+    fn epoll_is_chosen_without_building_a_ring() {
         let config = DriverConfig {
             addresses: Vec::new(),
             sockets: Sockets::default(),
@@ -105,7 +106,7 @@ mod tests {
             rendered_bytes_max: 64,
             shared: Vec::new(),
         };
-        let choice = choose(Backend::Epoll, &config).expect("epoll needs nothing");
+        let choice = choose(Backend::Epoll, &config).expect("epoll is always available");
         assert_eq!(choice.backend, Backend::Epoll);
         assert_eq!(choice.note, None);
     }

@@ -1,16 +1,16 @@
-//! What happens to this process as a whole: signals that a write can raise, and an end that waits for nothing.
+//! The process as a whole: ignored signals, and an exit that waits for nothing.
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Makes a write beyond the limit on a file's size (`ulimit -f`) fail with EFBIG. By default SIGXFSZ ends the process
-/// there, without a report and with half a file left behind. The standard library does the same for SIGPIPE.
+/// Ignores SIGXFSZ, so that a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG. By default the signal
+/// ends the process, without a report and with half a file left behind. The standard library ignores SIGPIPE likewise.
 pub fn ignore_file_size_signal() {
-    // SAFETY: ignoring a signal runs no code of ours in a handler. No code of this process expects SIGXFSZ.
+    // SAFETY: an ignored signal runs no handler of ours, and no code of this process expects SIGXFSZ.
     let ignored = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     debug_assert!(ignored.is_ok(), "SIGXFSZ can be ignored");
 }
 
-/// Whether whoever started this process had it ignore the signal, as `nohup` does with SIGHUP.
+/// Whether this process was started with the signal ignored, as `nohup` does with SIGHUP.
 pub fn ignores(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     is_in_mask(&status, signal)
@@ -23,8 +23,8 @@ fn is_in_mask(status: &str, signal: Signal) -> bool {
     mask.is_some_and(|mask| mask >> (signal as u32 - 1) & 1 == 1)
 }
 
-/// Ends the process at once: nothing is flushed, no lock is waited for, no thread is joined. For a process whose main
-/// thread may be stuck in a write.
+/// Ends the process at once, for the case that its main thread is stuck in a write: flushes nothing, waits for no lock,
+/// joins no thread.
 pub fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` takes a number and does not return.
     unsafe { libc::_exit(i32::from(code)) }

@@ -1,47 +1,51 @@
-//! Buffers that requests are rendered into, and which request each of them carries.
+//! Buffers that requests are rendered into, and the state of the send from each of them.
 //!
-//! A buffer belongs to the operation, not to the connection: when a connection is closed with its send under way, the
-//! kernel may still read the buffer, so that it is free again only when that send's own completion has come.
-//! The stack of free buffers hands out the one used last, which is still in the cache.
+//! A buffer belongs to a send, not to a connection: when a connection is closed during a send, the kernel may still read
+//! the buffer, so it is free again only after that send's own completion. The free list is a stack, so that the buffer used
+//! last, which is still in the cache, is used next.
 //!
-//! Long stretches that all requests share are not in the buffers: a send notes where between its rendered bytes they
-//! belong, and its bytes are then a list of pieces. They live as long as these buffers.
+//! Long stretches that requests share are not copied into the buffers. A send stores the offsets in its rendered bytes at
+//! which they are inserted, and is then a list of pieces. The shared bytes live as long as the buffers.
 
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{ConnectionId, INSERTS_MAX, Insert};
+use super::driver::{INSERTS_MAX, Insert};
+use super::token::ConnectionId;
 
-/// Buffers are made in slabs of this many, so that none ever moves while the kernel reads it.
+/// Buffers are allocated in slabs of this many, so that none ever moves while the kernel reads it.
 const SLAB_BUFFERS: usize = 64;
-/// Rendered bytes before, between and after the inserts, and those.
+/// Buffer sizes are a multiple of this many bytes, a cache line.
+const ALIGNMENT_BYTES: usize = 64;
+/// Most pieces of a send: the inserts, and the rendered bytes before, between and after them.
 pub(super) const PIECES_MAX: usize = 2 * INSERTS_MAX + 1;
 
+/// The send buffers of a driver. Index `i` names a buffer and the send from it.
 pub(super) struct SendBuffers {
     slabs: Vec<Box<[u8]>>,
     sends: Vec<Send>,
     free: Vec<u32>,
     buffer_bytes: usize,
     shared: Vec<Arc<Vec<u8>>>,
-    /// Of each send that has inserts; empty when nothing is shared.
+    /// The inserts of each send; empty when no bytes are shared.
     inserts: Vec<[Insert; INSERTS_MAX]>,
 }
 
-/// One request on its way.
+/// A send: one batch of requests on its way.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Send {
     pub connection: ConnectionId,
-    /// Of the whole request, inserts included.
+    /// Bytes that the kernel has taken, inserts included.
     pub offset: usize,
-    /// Length of the whole request, inserts included.
+    /// Length in bytes, inserts included.
     pub end: usize,
-    /// How many inserts it has.
+    /// Number of inserts.
     pub inserts: u32,
-    /// Length of what was rendered.
+    /// Length of the rendered bytes.
     rendered: u32,
 }
 
-/// What is left of a request, in order.
+/// The bytes of a send that the kernel has not taken, in order.
 pub(super) struct Pieces<'b> {
     list: [IoSlice<'b>; PIECES_MAX],
     count: usize,
@@ -52,7 +56,7 @@ impl<'b> Pieces<'b> {
         &self.list[..self.count]
     }
 
-    /// Adds bytes, without the first `skip`, which is then counted down.
+    /// Adds bytes without the first `skip` of them, and reduces `skip` by the bytes left out.
     fn push(&mut self, bytes: &'b [u8], skip: &mut usize) {
         let skipped = bytes.len().min(*skip);
         *skip -= skipped;
@@ -64,13 +68,13 @@ impl<'b> Pieces<'b> {
 }
 
 impl SendBuffers {
-    /// Room for `count` requests of up to `buffer_bytes` and what they share; more is made when it is needed.
+    /// Room for `count` sends of up to `buffer_bytes` rendered bytes each; more room is allocated when it is needed.
     pub fn new(count: usize, buffer_bytes: usize, shared: Vec<Arc<Vec<u8>>>) -> Self {
         let mut buffers = Self {
             slabs: Vec::new(),
             sends: Vec::new(),
             free: Vec::new(),
-            buffer_bytes: buffer_bytes.next_multiple_of(64),
+            buffer_bytes: buffer_bytes.next_multiple_of(ALIGNMENT_BYTES),
             shared,
             inserts: Vec::new(),
         };
@@ -80,9 +84,9 @@ impl SendBuffers {
         buffers
     }
 
-    /// What `count` of them take.
+    /// Memory that `count` buffers take, in bytes.
     pub fn bytes(count: usize, buffer_bytes: usize) -> usize {
-        count.next_multiple_of(SLAB_BUFFERS) * buffer_bytes.next_multiple_of(64)
+        count.next_multiple_of(SLAB_BUFFERS) * buffer_bytes.next_multiple_of(ALIGNMENT_BYTES)
     }
 
     fn grow(&mut self) {
@@ -97,7 +101,7 @@ impl SendBuffers {
         self.free.extend((first..first + SLAB_BUFFERS as u32).rev());
     }
 
-    /// The buffer that [`SendBuffers::take`] will take next.
+    /// The buffer that the next [`SendBuffers::take`] will take.
     pub fn next(&mut self) -> &mut [u8] {
         if self.free.is_empty() {
             self.grow();
@@ -107,7 +111,7 @@ impl SendBuffers {
         &mut self.slabs[slab][range]
     }
 
-    /// Takes the buffer that [`SendBuffers::next`] showed, for a request of `bytes`.
+    /// Takes the buffer that [`SendBuffers::next`] returned, for a send of its first `bytes` bytes; returns its index.
     pub fn take(&mut self, connection: ConnectionId, bytes: usize) -> u32 {
         debug_assert!(bytes <= self.buffer_bytes);
         let index = self.free.pop().expect("next was called before take");
@@ -121,7 +125,7 @@ impl SendBuffers {
         index
     }
 
-    /// The same for a request with shared bytes in it.
+    /// Like [`SendBuffers::take`], for a send with shared bytes inserted.
     pub fn take_around(
         &mut self,
         connection: ConnectionId,
@@ -142,14 +146,14 @@ impl SendBuffers {
         self.sends[index as usize]
     }
 
-    /// Notes that the kernel took `bytes` more; true when that was all.
+    /// Notes that the kernel took `bytes` more bytes; true when it has taken all.
     pub fn advance(&mut self, index: u32, bytes: u32) -> bool {
         let send = &mut self.sends[index as usize];
         send.offset = (send.offset + bytes as usize).min(send.end);
         send.offset == send.end
     }
 
-    /// What is still to be sent of a request without inserts.
+    /// The bytes still to be sent, for a send without inserts.
     pub fn rest(&self, index: u32) -> &[u8] {
         let send = self.sends[index as usize];
         debug_assert_eq!(send.inserts, 0);
@@ -157,7 +161,7 @@ impl SendBuffers {
         &self.slabs[slab][range][send.offset..send.end]
     }
 
-    /// What is still to be sent.
+    /// The bytes still to be sent.
     pub fn pieces(&self, index: u32) -> Pieces<'_> {
         let send = self.sends[index as usize];
         let (slab, range) = self.place(index);
@@ -182,6 +186,7 @@ impl SendBuffers {
         self.free.push(index);
     }
 
+    /// The slab of a buffer, and its range in the slab.
     fn place(&self, index: u32) -> (usize, std::ops::Range<usize>) {
         let index = index as usize;
         let start = index % SLAB_BUFFERS * self.buffer_bytes;
@@ -190,95 +195,4 @@ impl SendBuffers {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_buffer_is_not_handed_out_again_before_its_release() {
-        let mut buffers = SendBuffers::new(1, 100, Vec::new());
-        let mut taken = Vec::new();
-        for slot in 0..200 {
-            buffers.next()[0] = slot as u8;
-            let connection = ConnectionId {
-                slot,
-                generation: 7,
-            };
-            taken.push(buffers.take(connection, 1));
-        }
-        for (slot, &index) in taken.iter().enumerate() {
-            assert_eq!(buffers.rest(index), [slot as u8]);
-            assert_eq!(buffers.send(index).connection.slot, slot as u32);
-            buffers.release(index);
-        }
-        assert_eq!(buffers.free.len(), buffers.sends.len());
-    }
-
-    #[test]
-    fn a_short_write_leaves_the_rest() {
-        let mut buffers = SendBuffers::new(1, 8, Vec::new());
-        buffers.next()[..5].copy_from_slice(b"hello");
-        let index = buffers.take(ConnectionId::default(), 5);
-        assert!(!buffers.advance(index, 2));
-        assert_eq!(buffers.rest(index), b"llo");
-        assert!(buffers.advance(index, 3));
-    }
-
-    /// Takes a request whose rendered bytes are `a-b`, in short writes of each possible length twice.
-    fn check_pieces(inserts: &[Insert], expected: &[u8]) {
-        let shared = [&b"SHARED"[..], b"X", b"LONGER STILL"].map(|text| Arc::new(text.to_vec()));
-        let mut buffers = SendBuffers::new(1, 8, shared.to_vec());
-        for first in 0..=expected.len() {
-            for second in first..=expected.len() {
-                buffers.next()[..3].copy_from_slice(b"a-b");
-                let index = buffers.take_around(ConnectionId::default(), 3, inserts);
-                for (from, to) in [(0, first), (first, second)] {
-                    let is_all = buffers.advance(index, (to - from) as u32);
-                    assert_eq!(is_all, to == expected.len());
-                    let pieces = buffers.pieces(index);
-                    assert!(pieces.as_slice().iter().all(|piece| !piece.is_empty()));
-                    let left: Vec<u8> = pieces
-                        .as_slice()
-                        .iter()
-                        .flat_map(|it| it.to_vec())
-                        .collect();
-                    assert_eq!(left, expected[to..]);
-                }
-                buffers.release(index);
-            }
-        }
-    }
-
-    /// Several requests with bodies of a gigabyte, as `--pipeline` sends them; nobody looks at the bytes.
-    #[test]
-    fn what_is_sent_together_may_be_longer_than_32_bits_can_tell() {
-        const SHARED_BYTES: usize = 1 << 30;
-        let shared = Arc::new(vec![0; SHARED_BYTES]);
-        let mut buffers = SendBuffers::new(1, 8, vec![shared]);
-        buffers.next();
-        let inserts = [Insert { at: 1, shared: 0 }; INSERTS_MAX];
-        let index = buffers.take_around(ConnectionId::default(), 2, &inserts);
-        // What the kernel takes at once.
-        let at_once = i32::MAX as u32 & !4095;
-        let mut left = INSERTS_MAX * SHARED_BYTES + 2;
-        while left > 0 {
-            let pieces = buffers.pieces(index);
-            let lengths = pieces.as_slice().iter().map(|piece| piece.len());
-            assert_eq!(lengths.sum::<usize>(), left);
-            let bytes = at_once.min(u32::try_from(left).unwrap_or(u32::MAX));
-            left -= bytes as usize;
-            assert_eq!(buffers.advance(index, bytes), left == 0);
-        }
-    }
-
-    #[test]
-    fn a_short_write_at_every_boundary_leaves_the_rest_of_the_pieces() {
-        let insert = |at, shared| Insert { at, shared };
-        check_pieces(&[], b"a-b");
-        check_pieces(&[insert(3, 0)], b"a-bSHARED");
-        check_pieces(&[insert(0, 0)], b"SHAREDa-b");
-        check_pieces(
-            &[insert(1, 2), insert(1, 1), insert(3, 0)],
-            b"aLONGER STILLX-bSHARED",
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Where sockets lead: names resolved, Unix sockets named, and one trial connection before the load.
+//! Addresses before the load: names resolved, Unix sockets named, trial connections, local ports.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
 
-use super::dial::{Blocking, Dialer, connect_unix};
+use super::dial::{Blocking, Dialer, Sockets, connect_unix};
 use super::options::TcpOption;
 
-/// Time that the resolver may take. Its own limit may be 10 s for each server in `/etc/resolv.conf`.
+/// Longest wait for the resolver. Its own limit may be 10 s for each server in `/etc/resolv.conf`.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All addresses of a host, in the resolver's order, each once.
 ///
 /// # Errors
-/// What the resolver says, or `TimedOut`.
+/// The resolver's error, or `TimedOut` after 5 s.
 pub fn resolve(host: &str, port: u16) -> io::Result<Vec<SockAddr>> {
-    let place = (host.to_owned(), port);
-    resolved(move || (place.0.as_str(), place.1).to_socket_addrs())
+    let host = host.to_owned();
+    resolved(move || (host.as_str(), port).to_socket_addrs())
 }
 
-/// The same for `HOST:PORT`.
+/// Like [`resolve`], for `HOST:PORT`.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -45,7 +45,8 @@ fn resolved<A: Iterator<Item = SocketAddr>>(
     })
 }
 
-/// Asks on a thread of its own, which is left behind when there is no answer in time: the resolver cannot be interrupted.
+/// Calls `ask` on a thread of its own, which is abandoned when there is no answer in time: the resolver cannot be
+/// interrupted.
 fn within<T: Send + 'static>(
     limit: Duration,
     ask: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -54,22 +55,22 @@ fn within<T: Send + 'static>(
     std::thread::Builder::new()
         .name("resolver".into())
         .spawn(move || {
-            // The one who asked may have given up.
+            // It fails when the caller has stopped waiting.
             let _ = answer.send(ask());
         })?;
     answered.recv_timeout(limit).unwrap_or_else(|_| {
         let reason = format!(
-            "no answer from the resolver within {} s; is the server in /etc/resolv.conf reachable? An address needs no resolver",
+            "no answer from the resolver within {} s; check the server in /etc/resolv.conf, or give an IP address instead of a name",
             limit.as_secs_f64()
         );
         Err(io::Error::new(io::ErrorKind::TimedOut, reason))
     })
 }
 
-/// The address of a Unix socket: a path, or `@name` for a name in Linux' abstract namespace.
+/// The address of a Unix socket: a path, or `@name` for a name in Linux's abstract namespace.
 ///
 /// # Errors
-/// When it is longer than such an address may be (108 bytes).
+/// When the name is longer than such an address may be (108 bytes).
 pub fn unix_address(name: &str) -> io::Result<SockAddr> {
     match name.strip_prefix('@') {
         Some(name) => SockAddr::unix(format!("\0{name}")),
@@ -77,7 +78,7 @@ pub fn unix_address(name: &str) -> io::Result<SockAddr> {
     }
 }
 
-/// An address as records and messages show it: `127.0.0.1:8000`, `unix:/run/app.sock`, `unix:@app`.
+/// The form of an address in records and messages: `127.0.0.1:8000`, `unix:/run/app.sock`, `unix:@app`.
 pub fn shown(address: &SockAddr) -> String {
     if let Some(name) = address.as_abstract_namespace() {
         return format!("unix:@{}", String::from_utf8_lossy(name));
@@ -85,17 +86,17 @@ pub fn shown(address: &SockAddr) -> String {
     match (address.as_socket(), address.as_pathname()) {
         (Some(address), _) => address.to_string(),
         (None, Some(path)) => format!("unix:{}", path.display()),
-        (None, None) => "nowhere".into(),
+        (None, None) => "unix:(unnamed)".into(),
     }
 }
 
-/// Opens and closes one connection to each address, within `timeout` in all, and returns those that accepted.
+/// Opens and closes one connection to each address, within `timeout` in total; returns the addresses that accepted.
 ///
 /// # Errors
-/// The first address's error when none accepted.
+/// The first error, when no address accepted.
 pub fn reachable(addresses: &[SockAddr], timeout: Duration) -> io::Result<Vec<SockAddr>> {
     let share = timeout / addresses.len().max(1) as u32;
-    let dialer = Dialer::new(addresses, &super::Sockets::default());
+    let dialer = Dialer::new(addresses, &Sockets::default());
     let mut accepted = Vec::new();
     let mut first_error = None;
     for (route, address) in addresses.iter().enumerate() {
@@ -112,10 +113,10 @@ pub fn reachable(addresses: &[SockAddr], timeout: Duration) -> io::Result<Vec<So
     }
 }
 
-/// Opens and closes one connection.
+/// Opens and closes one connection on a route.
 ///
 /// # Errors
-/// What `socket`, `bind` or `connect` say, or `TimedOut`; `WouldBlock` when a Unix socket has no room.
+/// The error of `socket`, `bind` or `connect`; `TimedOut`; `WouldBlock` when the backlog of a Unix socket is full.
 pub fn try_route(dialer: &Dialer, route: usize, timeout: Duration) -> io::Result<()> {
     let socket = dialer.open(route, Blocking::Yes)?;
     match dialer.address(route) {
@@ -124,17 +125,18 @@ pub fn try_route(dialer: &Dialer, route: usize, timeout: Duration) -> io::Result
     }
 }
 
-/// Tries an option on a socket of the kind that leads to the address.
+/// Tries an option on a socket of the address's family.
 ///
 /// # Errors
-/// What the kernel has against it.
+/// As [`TcpOption::prove`].
 pub fn try_option(option: &TcpOption, address: &SockAddr) -> io::Result<()> {
     let domain = socket2::Domain::from(i32::from(address.family()));
     let socket = Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     option.prove(&socket)
 }
 
-/// The ports that the kernel gives to connections of one source address to one target address: first and last.
+/// First and last port that the kernel gives to connections from one source address to one target address
+/// (`ip_local_port_range`); `None` when the file cannot be read.
 pub fn local_ports() -> Option<(u16, u16)> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut ends = text.split_whitespace().map(|end| end.parse().ok());
@@ -146,14 +148,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resolver_that_does_not_answer_is_given_up() {
+    fn a_resolver_that_does_not_answer_is_abandoned() {
         let (never, ask) = sync_channel::<()>(0);
         let limit = Duration::from_millis(50);
         let answer = within(limit, move || {
             let _ = ask.recv();
             Ok(())
         });
-        let error = answer.expect_err("there is no answer");
+        let error = answer.expect_err("the resolver does not answer");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         let text = error.to_string();
         assert!(
@@ -161,16 +163,17 @@ mod tests {
             "{text}"
         );
         drop(never);
-        assert_eq!(within(RESOLVE_TIMEOUT, || Ok(7)).expect("at once"), 7);
+        let answer = within(RESOLVE_TIMEOUT, || Ok(7));
+        assert_eq!(answer.expect("it answers at once"), 7);
     }
 
     #[test]
     fn addresses_and_names_are_resolved_each_once() {
         for (host, expected) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
-            let addresses = resolve(host, 80).expect("an address");
+            let addresses = resolve(host, 80).expect("an address resolves to itself");
             assert_eq!(addresses.iter().map(shown).collect::<Vec<_>>(), [expected]);
         }
-        let addresses = resolve_place("127.0.0.1:81").expect("an address");
+        let addresses = resolve_place("127.0.0.1:81").expect("an address resolves to itself");
         assert_eq!(
             addresses.iter().map(shown).collect::<Vec<_>>(),
             ["127.0.0.1:81"]

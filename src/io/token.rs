@@ -1,15 +1,15 @@
-//! What ties a completion to its operation: operation, index and generation packed into the ring's 64 bits.
+//! Ties a completion to its operation: operation, index and generation packed into the ring's 64 bits of user data.
 
-/// A connection: its slot, and which of the slot's successive connections it is.
+/// Identifies a connection: its slot, and which of the slot's successive connections it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnectionId {
-    /// Index into the pool's connections.
+    /// Index of the slot, from 0.
     pub slot: u32,
-    /// Counts the connections that this slot has had. A completion of an older one is stale.
+    /// Counts the connections of this slot. A completion with an older generation is stale.
     pub generation: u32,
 }
 
-/// The operations that a ring can have under way.
+/// The operations of a ring, and what the index of each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Operation {
@@ -17,20 +17,20 @@ pub(super) enum Operation {
     Connect = 1,
     /// Index: connection slot. The kernel picks a small buffer.
     Receive = 2,
-    /// Index: receive buffer, which remembers its connection.
+    /// Index: receive buffer, for which the driver notes the connection.
     ReceiveInto = 3,
-    /// Index: send buffer, which remembers its connection.
+    /// Index: send buffer, for which the driver notes the connection.
     Send = 4,
     /// Index: connection slot. The kernel picks a large buffer.
     ReceiveLarge = 5,
-    /// Index: connection slot, whose receive is to end.
+    /// Index: connection slot. Ends the slot's receive.
     Cancel = 6,
 }
 
 const INDEX_BITS: u32 = 28;
 const GENERATION_BITS: u32 = 32;
 
-/// Indices are below this bound, so that they fit beside operation and generation.
+/// Indices are below this bound, to leave room for operation and generation.
 pub const INDEX_END: usize = 1 << INDEX_BITS;
 const _: () = assert!(INDEX_BITS + GENERATION_BITS + 4 == 64);
 
@@ -40,7 +40,7 @@ pub(super) fn pack(operation: Operation, index: u32, generation: u32) -> u64 {
     (operation as u64) << 60 | u64::from(index) << GENERATION_BITS | u64::from(generation)
 }
 
-/// Takes a completion's user data apart. `None` for what no [`pack`] has made.
+/// Unpacks a completion's user data. `None` for a value that no [`pack`] has made.
 pub(super) fn unpack(token: u64) -> Option<(Operation, u32, u32)> {
     let operation = match token >> 60 {
         1 => Operation::Connect,
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_nobody_is_refused() {
+    fn a_value_that_is_no_token_is_refused() {
         assert_eq!(unpack(0), None);
         assert_eq!(unpack(u64::MAX), None);
     }

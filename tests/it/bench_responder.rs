@@ -1,5 +1,5 @@
-//! The canned responder of `scripts/bench.sh` finds each request once, however its bytes arrive: what it counts is what
-//! every client in the tables is measured by.
+//! The canned responder of `scripts/bench.sh` finds each request once, at every split of its bytes. The tables compare all
+//! clients by its counts.
 
 use opsurge_testbed::requests::{Finder, Kind, Partial};
 
@@ -7,7 +7,7 @@ const REGISTER: &str = "POST /v1/opscore/internal/agent/notify HTTP/1.1\r\nHost:
 const STATE: &str =
     "GET /v1/opscore/agent/workflow-agent-1/state HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n";
 const WORKFLOW: &str = "POST /v1/opscore/agent/workflow-agent-1/workflow HTTP/1.1\r\ncontent-length: 4\r\nHost: a\r\n\r\n\r\n\r\n";
-/// As long as `WORKFLOW`, with the head's end elsewhere.
+/// As long as `WORKFLOW`, with the end of the head at another place.
 const SAME_LENGTH: &str = "POST /v1/opscore/agent/workflow-agent-1/workflow HTTP/1.1\r\ncontent-length: 12\r\n\r\n123456789\r\n.";
 const COUNT: &str = "GET /answered HTTP/1.1\r\nHost: a\r\n\r\n";
 

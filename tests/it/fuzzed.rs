@@ -1,4 +1,4 @@
-//! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all that fuzzing ever found.
+//! The fuzz bodies, fed from seeds: every prefix and many mutations of their examples, and all findings of fuzzing.
 
 use crate::support::background::in_background;
 use opsurge::record::schema::Record;
@@ -6,10 +6,10 @@ use opsurge::report::csv::Csv;
 use opsurge::report::output::Report;
 use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
 
-/// Mutations of each body's examples.
+/// Mutations for each body.
 const MUTATIONS: u64 = 4_000;
 
-/// What a mutation may insert: the letters that these formats are made of, and some that they are not.
+/// Bytes that a mutation may insert: pieces of the formats, and some that they do not allow.
 const PIECES: [&[u8]; 39] = [
     b"\"",
     b"{{",
@@ -52,11 +52,11 @@ const PIECES: [&[u8]; 39] = [
     b"ms",
 ];
 
-/// Inputs that once were findings, by body, with what they found.
+/// Inputs that have been findings, by body.
 const FINDINGS: [(&str, &[u8]); 2] = [
-    // The column behind a line that ends in several CRs: the body's own mistake.
+    // The column after a line that ends in several CRs; the defect was in the fuzz body.
     ("scenario", b"'\r\r\n\x17"),
-    // A line end that a TOML escape makes was repeated as such in the reason.
+    // A line end from a TOML escape was repeated unescaped in the error.
     (
         "scenario",
         b"name = \"shop\"\nwait = \"expone\\n1s\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\n",
@@ -107,7 +107,7 @@ fn feed(name: &str) {
     let (_, body, examples): Body = *BODIES.iter().find(|body| body.0 == name).expect(name);
     let examples = examples();
     for example in &examples {
-        // Long ones not at every byte, so that each format gets about the same time.
+        // Long examples are not cut at every byte, so that each format takes about the same time.
         let stride = 1 + example.len() / 1_000;
         for end in (0..=example.len()).rev().step_by(stride) {
             body(&example[..end]);
@@ -124,7 +124,7 @@ fn feed(name: &str) {
     }
 }
 
-/// Says which input it was when the body panics.
+/// Prints the input when the body panics.
 struct ShownOnPanic<'i>(u64, &'i [u8]);
 
 impl Drop for ShownOnPanic<'_> {
@@ -136,7 +136,7 @@ impl Drop for ShownOnPanic<'_> {
 }
 
 #[test]
-fn any_bytes_in_any_pieces_decode_alike() {
+fn any_bytes_decode_the_same_at_every_split() {
     check("decoder");
 }
 
@@ -150,19 +150,19 @@ fn any_text_is_a_record_that_comes_back_or_an_error_with_a_reason() {
     check("record");
 }
 
-/// Found by fuzzing: JSON that is read quickly instead of exactly brings this number back with another last digit.
+/// Found by fuzzing: a fast but inexact JSON reader returns this number with another last digit.
 #[test]
 fn numbers_of_a_record_come_back_to_the_last_digit() {
-    let mut record = Record::parse(RECORD).expect("a record");
+    let mut record = Record::parse(RECORD).expect("the example is a record");
     record.totals.duration_s = 1.003_951_386_995_153_5;
     assert_eq!(Record::parse(&record.to_json()), Ok(record));
 }
 
-/// Found by fuzzing: moments that no calendar has.
+/// Found by fuzzing: times that no calendar has.
 #[test]
-fn a_record_with_impossible_moments_still_makes_every_table() {
+fn a_record_with_impossible_times_still_makes_every_table() {
     for s in [1e78, 1e13, -1.0] {
-        let mut record = Record::parse(RECORD).expect("a record");
+        let mut record = Record::parse(RECORD).expect("the example is a record");
         record.errors[0].first_s = s;
         record.series[0].t_s = s;
         let csv = Csv { full_history: true };
@@ -187,18 +187,18 @@ fn every_body_has_a_fuzz_target() {
     }
 }
 
-/// `scripts/fuzz.sh` begins with them: `OPSURGE_EXAMPLES` is a folder whose last part is the body's name.
+/// Fuzzing starts with the examples: the script sets `OPSURGE_EXAMPLES` to a folder that has the name of a body.
 #[test]
 fn examples_are_written_where_they_are_wanted() {
     let Some(folder) = std::env::var_os("OPSURGE_EXAMPLES") else {
         return;
     };
     let folder = std::path::Path::new(&folder);
-    let name = folder.file_name().expect("a target's folder");
+    let name = folder.file_name().expect("the folder has a name");
     let body = BODIES.iter().find(|body| name == body.0);
-    let (_, _, examples) = body.expect("a target's name");
+    let (_, _, examples) = body.expect("the folder has the name of a body");
     for (nth, example) in examples().iter().enumerate() {
         let file = folder.join(format!("example-{nth}"));
-        std::fs::write(file, example).expect("the folder is there");
+        std::fs::write(file, example).expect("the folder exists");
     }
 }

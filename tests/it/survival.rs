@@ -1,6 +1,6 @@
-//! Whole runs drawn from seeds: every load, scenario and way to share connections, under faults at every point.
+//! Whole runs drawn from seeds: every kind of load, scenario and connection sharing, with faults at every point.
 //!
-//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one; `scripts/simulate.sh 10000` runs many.
+//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one run; `scripts/simulate.sh 10000` runs many.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -24,26 +24,26 @@ use opsurge::scenario::wait::Wait;
 use opsurge::sim::{Dice, Fault, Faults, Network};
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// What a run may last longer than its time and its drain.
+/// Longest time that a run takes beyond its load time and its drain.
 const SLACK_NS: u64 = 2 * SECOND_NS;
 const MS: u64 = 1_000_000;
-/// Seeds of an ordinary test run.
+/// Number of seeds in an ordinary test run.
 const SEEDS: u64 = 250;
 
-/// Seeds that once failed, and what they showed.
+/// Seeds that have failed before, and the defects that they showed.
 const FAILED: [(u64, &str); 2] = [
     (
         51,
-        "a slot that backed off was opened for a last step, and once more when its backoff was over",
+        "a slot in backoff was opened for a stop step, and again at the end of the backoff",
     ),
     (
         86,
-        "a shared slot whose connect was cut off at the end was lost to those with last steps",
+        "a shared slot whose connect was cut off at the end was lost to users with stop steps",
     ),
 ];
 
-/// What the built-in scenarios lack: values out of answers, own time limits of steps and tasks, spans, last steps,
-/// leaving, polls whose giving up is a failure.
+/// A scenario with everything that the built-in ones lack: values from answers, time limits of steps and tasks, spans, stop
+/// steps, users who leave, polls that fail when they give up.
 const SHOP: &str = r#"
 name = "shop"
 [variables]
@@ -93,7 +93,7 @@ method = "DELETE"
 path = "/{{token}}/session"
 "#;
 
-/// Ops-Core, and a shop that knows its users by their tokens.
+/// Ops-Core, and a shop that identifies its users by their tokens.
 struct Services {
     ops_core: OpsCore,
     complaints: Vec<String>,
@@ -125,16 +125,16 @@ impl Answers for Services {
     }
 }
 
-/// A run, drawn.
-struct Story {
+/// A run drawn from a seed.
+struct DrawnRun {
     plan: Plan,
     shard: usize,
-    /// What is ordered from outside, the last one first.
+    /// Orders from outside and their times, the last one first.
     orders: Vec<(u64, Order)>,
     network: Network,
 }
 
-/// Which load a story has.
+/// Which load a run has.
 #[derive(Clone, Copy)]
 enum Load {
     Rate,
@@ -144,8 +144,8 @@ enum Load {
     Poisson,
 }
 
-impl Story {
-    fn of(seed: u64) -> Self {
+impl DrawnRun {
+    fn draw(seed: u64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let users = dice.pick(&[1, 1, 2, 5, 12, 24, 48]);
         let run_time_ns = SECOND_NS + dice.below(25 * SECOND_NS);
@@ -199,7 +199,7 @@ impl Story {
         }
     }
 
-    /// By how much a turn may come late.
+    /// Longest delay of a turn.
     fn late_ns(&self) -> u64 {
         let network = &self.network;
         let block_ns = if network.block > 0.0 {
@@ -215,16 +215,16 @@ impl Story {
         block_ns + jump_ns + network.turn_ns
     }
 
-    /// When nothing new is begun, if anything but its iterations says so. `from_ns` is when its time began to count.
+    /// The end of the load, if its time or an order sets one. `from_ns` is the begin of the load time.
     fn end_ns(&self, from_ns: u64) -> Option<u64> {
         let by_time_ns = self.plan.run_time_ns.map(|ns| from_ns + ns);
-        // The shard may have been asleep when it was given.
+        // The shard may be asleep when the order is given.
         let order = self.orders.last();
         let by_order_ns = order.map(|(at_ns, _)| at_ns + SLEEP_NS_MAX);
         by_time_ns.into_iter().chain(by_order_ns).min()
     }
 
-    /// When it has to be over, likewise, with so slow an answer among those that came.
+    /// The latest end of the run, likewise, when the slowest answer took `slowest_ns`.
     fn over_ns(&self, from_ns: u64, slowest_ns: u64) -> Option<u64> {
         let late_ns = 2 * self.late_ns();
         let stops = self
@@ -296,7 +296,7 @@ fn opened(dice: &mut Dice, arrivals: Arrivals, users: u64) -> (Closed, Option<Op
     (Closed::at_rate(users_ready, 1e6), Some(open))
 }
 
-/// A quarter of the runs is told to end early, some of them twice.
+/// A quarter of the runs is ordered to end early, some of them twice.
 fn orders(dice: &mut Dice) -> Vec<(u64, Order)> {
     if !dice.hits(0.25) {
         return Vec::new();
@@ -311,7 +311,7 @@ fn orders(dice: &mut Dice) -> Vec<(u64, Order)> {
     }
 }
 
-/// What a story came to.
+/// Counts of one run, or of many.
 #[derive(Default)]
 struct Tally {
     seeds: u64,
@@ -365,19 +365,19 @@ impl Tally {
     }
 }
 
-/// Runs a story and checks everything that can be known of its end.
-fn tell(seed: u64, with_log: bool) -> Tally {
-    let story = Story::of(seed);
-    let (plan, shard) = (&story.plan, story.shard);
+/// Carries out the run of a seed and checks everything that is known of its result.
+fn run_seed(seed: u64, with_log: bool) -> Tally {
+    let run = DrawnRun::draw(seed);
+    let (plan, shard) = (&run.plan, run.shard);
     let services = Services {
         ops_core: OpsCore::new(2, 100_000),
         complaints: Vec::new(),
     };
     let server = Server::new(FaultyService::new(services, seed));
-    let sim = sim_server::sim(plan, shard, server, story.network, seed);
+    let sim = sim_server::sim(plan, shard, server, run.network, seed);
     let control = Control::default();
     let slots = plan.slots_of_shard(shard);
-    let mut checked = CheckedDriver::new(sim, slots, &control, story.orders.clone());
+    let mut checked = CheckedDriver::new(sim, slots, &control, run.orders.clone());
     checked.log = with_log.then(String::new);
     let mut in_time = vec![[0; 3]; plan.scenario.metrics.len()];
     let sums = &mut in_time;
@@ -386,14 +386,14 @@ fn tell(seed: u64, with_log: bool) -> Tally {
         add_interval(sums, &recorder.swap_interval(empty));
     });
     let (outcomes, checked) = sim_server::drive(plan, shard, checked, &control, on_interval);
-    assert_eq!(checked.inner.buffers_out(), 0, "buffers are missing");
+    assert_eq!(checked.inner.buffers_out(), 0, "buffers were not released");
     let counts = &outcomes.recorder.counts;
     check_sums(&counts.steps, seed);
-    check_time(&story, &outcomes);
+    check_time(&run, &outcomes);
     let service = &checked.inner.service.answers;
-    check_truth(plan, &outcomes, service);
-    check_innocence(&outcomes, checked.inner.faults(), service);
-    check_blame(
+    check_statuses_were_given(plan, &outcomes, service);
+    check_failures_need_faults(&outcomes, checked.inner.faults(), service);
+    check_failures_have_enough_causes(
         plan,
         &outcomes,
         checked.inner.faults(),
@@ -412,8 +412,8 @@ fn tell(seed: u64, with_log: bool) -> Tally {
         .iter()
         .map(|step| step.sent + step.retried)
         .sum();
-    // Whatever a turn was for: an operation, an event, an arrival, a look at the line, or a timer, to which the wheel
-    // comes in a few steps.
+    // Reasons for a turn: an operation, an event, an arrival, a check of the waiting line, or a timer, which the timer wheel
+    // reaches in a few steps.
     let ten_ms = outcomes.lasted_ns / (10 * MS);
     let arrivals = outcomes.arrivals.map_or(0, |arrivals| arrivals.due);
     let spins = if plan.spins { u64::MAX } else { 1_000 };
@@ -433,7 +433,7 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     };
     for (step, in_time) in counts.steps.iter().zip(in_time) {
         let in_all = [step.requests, step.failures, step.body_bytes];
-        assert_eq!(in_all, in_time, "second by second it is not the same");
+        assert_eq!(in_all, in_time, "the sum of the seconds differs");
         tally.requests += step.requests;
         tally.failures += step.failures;
         tally.cut_off += step.cut_off;
@@ -445,7 +445,7 @@ fn tell(seed: u64, with_log: bool) -> Tally {
     tally
 }
 
-/// Adds a second's requests, failures and bytes, step by step.
+/// Adds the requests, failures and bytes of a second to those of each step.
 fn add_interval(sums: &mut [[u64; 3]], interval: &Interval) {
     for (sum, step) in sums.iter_mut().zip(&interval.steps) {
         for (count, more) in sum
@@ -457,9 +457,9 @@ fn add_interval(sums: &mut [[u64; 3]], interval: &Interval) {
     }
 }
 
-/// The run ended in time, by itself where it should, and no answer was taken that came too late.
-fn check_time(story: &Story, outcomes: &Outcomes) {
-    let plan = &story.plan;
+/// Checks that the run ended in time, by itself where nothing else ends it, and accepted no answer after its time limit.
+fn check_time(run: &DrawnRun, outcomes: &Outcomes) {
+    let plan = &run.plan;
     let from_ns = outcomes.load_from_ns;
     let lasted_ns = outcomes.lasted_ns;
     assert!(outcomes.last_done_ns <= lasted_ns);
@@ -467,23 +467,23 @@ fn check_time(story: &Story, outcomes: &Outcomes) {
         let begun = step.before_load.begun + step.in_load.begun;
         assert!(
             step.sent == begun || !plan.scenario.stop.is_empty(),
-            "begun after the end"
+            "a request began after the end of the load"
         );
     }
-    match story.over_ns(from_ns, outcomes.recorder.slowest_ns()) {
+    match run.over_ns(from_ns, outcomes.recorder.slowest_ns()) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
         None => assert_eq!(
             outcomes.ended,
             Ended::NobodyLeft,
-            "it did not end by itself"
+            "the run did not end by itself"
         ),
     }
-    let service_us_max = (story.timeout_ns_max() + 2 * story.late_ns()) as f64 / 1e3;
+    let service_us_max = (run.timeout_ns_max() + 2 * run.late_ns()) as f64 / 1e3;
     for step in &outcomes.recorder.counts.steps {
         let service_us = step.service.max_us();
         assert!(
             service_us <= service_us_max,
-            "{service_us} us: a late answer"
+            "an answer after {service_us} us was accepted"
         );
     }
     if let Some(arrivals) = outcomes.arrivals {
@@ -509,12 +509,12 @@ fn check_time(story: &Story, outcomes: &Outcomes) {
     }
 }
 
-/// What counts as an answer with a status, the service has given, and at least as often.
-fn check_truth(plan: &Plan, outcomes: &Outcomes, service: &FaultyService<Services>) {
+/// Checks that the service has given each status at least as often as it was counted.
+fn check_statuses_were_given(plan: &Plan, outcomes: &Outcomes, service: &FaultyService<Services>) {
     let labels = &plan.scenario.metrics;
     for (label, step) in labels.iter().zip(&outcomes.recorder.counts.steps) {
         for (status, &count) in step.statuses.iter().enumerate() {
-            // A server's own idea that it had waited long enough is no answer to a request.
+            // The server's own timeout or refusal is no answer to a request.
             if count == 0 || status == 408 || status == 413 {
                 continue;
             }
@@ -526,8 +526,12 @@ fn check_truth(plan: &Plan, outcomes: &Outcomes, service: &FaultyService<Service
     }
 }
 
-/// Where nothing harmful fired, nothing fails but by what the service answered, and by time.
-fn check_innocence(outcomes: &Outcomes, fired: &Faults, service: &FaultyService<Services>) {
+/// Checks that without a harmful fault requests fail only by what the service answered, or by time.
+fn check_failures_need_faults(
+    outcomes: &Outcomes,
+    fired: &Faults,
+    service: &FaultyService<Services>,
+) {
     let is_harmless = |fault: &Fault| {
         matches!(
             fault,
@@ -567,13 +571,18 @@ fn check_innocence(outcomes: &Outcomes, fired: &Faults, service: &FaultyService<
                 | Failure::TaskTimeout
                 | Failure::Unanswered
         );
-        assert!(is_fair, "{error:?} although nothing was wrong");
+        assert!(is_fair, "{error:?} without a fault");
     }
 }
 
-/// Failures of some kinds have one cause each, and are not more than it fired.
-/// A connection that cannot be opened fails up to `depth` requests.
-fn check_blame(plan: &Plan, outcomes: &Outcomes, fired: &Faults, bodies_on_head: u64) {
+/// Checks failures that have known causes: there are no more of them than those faults explain. A connection that cannot be
+/// opened fails up to `depth` requests.
+fn check_failures_have_enough_causes(
+    plan: &Plan,
+    outcomes: &Outcomes,
+    fired: &Faults,
+    bodies_on_head: u64,
+) {
     let depth = plan.connections.depth() as u64;
     let has_stop_steps = !plan.scenario.stop.is_empty();
     let counted = |failure: Failure| -> u64 {
@@ -586,7 +595,7 @@ fn check_blame(plan: &Plan, outcomes: &Outcomes, fired: &Faults, bodies_on_head:
     let refused = counted(Failure::ConnectRefused);
     let causes = depth * caused(&[Fault::Refuse]);
     assert!(refused <= causes, "{refused} refused, of {causes}");
-    // One attempt that failed has everybody wait for the next, and for some the time runs out in that pause.
+    // After a failed attempt all users wait for the next, and some reach their time limit in that pause.
     let no_way = counted(Failure::ConnectFailed);
     let attempts = caused(&[Fault::ConnectFails, Fault::Refuse]);
     let attempts = attempts + counted(Failure::ConnectTimeout);
@@ -599,7 +608,7 @@ fn check_blame(plan: &Plan, outcomes: &Outcomes, fired: &Faults, bodies_on_head:
         broken == 0 || depth > 1,
         "{broken} broken without a pipeline"
     );
-    // Stop steps begin after the load's end.
+    // Stop steps begin after the end of the load.
     let unanswered = counted(Failure::Unanswered);
     let open = outcomes.open_at_load_end as u64;
     assert!(
@@ -611,12 +620,12 @@ fn check_blame(plan: &Plan, outcomes: &Outcomes, fired: &Faults, bodies_on_head:
     assert!(invalid <= causes, "{invalid} invalid, of {causes}");
 }
 
-/// Runs seeds one after the other, also behind one that fails.
-fn tell_all(seeds: impl Iterator<Item = u64>) -> Tally {
+/// Carries out the runs of seeds one after the other, and goes on after a failure.
+fn run_seeds(seeds: impl Iterator<Item = u64>) -> Tally {
     let mut sum = Tally::default();
     let mut failing = Vec::new();
     for seed in seeds {
-        match catch_unwind(AssertUnwindSafe(|| tell(seed, false))) {
+        match catch_unwind(AssertUnwindSafe(|| run_seed(seed, false))) {
             Ok(tally) => sum.add(&tally),
             Err(_) => {
                 println!(
@@ -630,25 +639,25 @@ fn tell_all(seeds: impl Iterator<Item = u64>) -> Tally {
     sum
 }
 
-fn wanted(variable: &str) -> Option<u64> {
+fn number_in(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
+    Some(text.parse().expect("the variable is a number"))
 }
 
 #[test]
-fn runs_survive_whatever_is_drawn() {
-    let first = wanted("OPSURGE_SEED");
-    let count = wanted("OPSURGE_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+fn runs_survive_every_fault_that_is_drawn() {
+    let first = number_in("OPSURGE_SEED");
+    let count = number_in("OPSURGE_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let first = first.unwrap_or(0);
-    let run = || tell_all(first..first + count);
-    // Seeds that somebody asked for have no tests beside them.
+    let run = || run_seeds(first..first + count);
+    // Seeds that were asked for run alone, so they need no background.
     let tally = if count == SEEDS {
         in_background(run)
     } else {
         run()
     };
     tally.print();
-    // Each fault of the network and of the service is armed in a quarter of the runs: in so many of them all have fired.
+    // Each fault of the network and the service is armed in a quarter of the runs, so all have fired in this many.
     if count >= SEEDS {
         assert!(Fault::ALL.iter().all(|&fault| tally.faults.of(fault) > 0));
         assert!(tally.service_faults.iter().all(|&count| count > 0));
@@ -658,16 +667,16 @@ fn runs_survive_whatever_is_drawn() {
 }
 
 #[test]
-fn seeds_that_once_failed_do_no_more() {
-    tell_all(FAILED.iter().map(|&(seed, _)| seed));
+fn seeds_that_have_failed_before_pass() {
+    run_seeds(FAILED.iter().map(|&(seed, _)| seed));
 }
 
 #[test]
 fn the_same_seed_writes_the_same_log_byte_for_byte() {
     let mut lines = 0;
     for seed in 0..24 {
-        let [first, second] = [tell(seed, true).log, tell(seed, true).log];
-        assert!(first == second, "seed {seed} has two stories");
+        let [first, second] = [run_seed(seed, true).log, run_seed(seed, true).log];
+        assert!(first == second, "seed {seed} has two logs");
         lines += first.lines().count();
     }
     assert!(lines > 1_000, "{lines} lines");

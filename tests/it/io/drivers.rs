@@ -1,4 +1,4 @@
-//! The real drivers over loopback: the same happenings for the same bytes, whichever of them is asked.
+//! The real drivers over loopback: both produce the same events for the same bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,16 +14,16 @@ use opsurge::io::{
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Runs one scene on every driver, and on io_uring also as older kernels would have it.
+/// Runs a scene on each driver, and on io_uring also with the features of older kernels.
 fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
     check_reachable(|driver, listener, _| scene(driver, listener));
 }
 
-/// The same, on those io_uring drivers alone that receive into provided buffers.
+/// Runs a scene on the io_uring drivers that receive into provided buffers.
 fn check_rings(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        addresses: vec![listener.local_addr().expect("the listener is bound").into()],
         sockets: Sockets::default(),
         slots: 8,
         rendered_bytes_max: 4096,
@@ -36,7 +36,7 @@ fn check_rings(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
         };
         match Uring::new(&config, Clock::start(), features) {
             Ok(mut uring) if uring.features().multishot => scene(&mut uring, &listener),
-            Ok(_) => println!("SKIPPED: this kernel receives into no provided buffers"),
+            Ok(_) => println!("SKIPPED: this kernel has no multishot receive"),
             Err(error) => println!("SKIPPED on io_uring: {error}"),
         }
     }
@@ -44,7 +44,7 @@ fn check_rings(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
 
 fn check_reachable(scene: impl Fn(&mut dyn Driver, &TcpListener, SocketAddr)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     let config = DriverConfig {
         addresses: vec![address.into()],
         sockets: Sockets::default(),
@@ -73,7 +73,7 @@ fn id(slot: u32, generation: u32) -> ConnectionId {
     ConnectionId { slot, generation }
 }
 
-/// Waits for the next event of a connection; received bytes are appended to `bytes` and released.
+/// Waits for the next event of a connection. Received bytes are appended to `bytes`, and their buffers released.
 fn next(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) -> Io {
     let deadline_ns = driver.now_ns() + 10 * SECOND_NS;
     let mut events: Vec<Event> = Vec::new();
@@ -94,14 +94,14 @@ fn next(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) 
         if let Some(io) = found {
             return io;
         }
-        assert!(driver.now_ns() < deadline_ns, "nothing happened for 10 s");
+        assert!(driver.now_ns() < deadline_ns, "no event in 10 s");
     }
 }
 
 fn open(driver: &mut dyn Driver, listener: &TcpListener, connection: ConnectionId) -> TcpStream {
     driver.submit_connect(connection, 0);
     assert_eq!(next(driver, connection, &mut Vec::new()), Io::Connected);
-    listener.accept().expect("it has connected").0
+    listener.accept().expect("a connection waits").0
 }
 
 fn send(driver: &mut dyn Driver, connection: ConnectionId, bytes: &[u8]) {
@@ -131,7 +131,7 @@ fn echo(mut peer: TcpStream, bytes: usize) -> JoinHandle<()> {
 }
 
 #[test]
-fn what_is_sent_comes_back() {
+fn an_echo_returns_what_was_sent() {
     check(|driver, listener| {
         let connection = id(3, 1);
         let peer = echo(open(driver, listener, connection), 5);
@@ -143,12 +143,12 @@ fn what_is_sent_comes_back() {
         }
         driver.close(connection);
         driver.wait(0, &mut Vec::new());
-        peer.join().expect("the peer saw the end");
+        peer.join().expect("the peer has not panicked");
     });
 }
 
-/// Puts what a wait brought to what had come, by slot; returns the buffers that it lies in.
-fn taken(driver: &mut dyn Driver, wait_ns: u64, bytes: &mut [Vec<u8>]) -> Vec<Received> {
+/// Waits once, appends the received bytes to those of their slots, and returns the buffers without releasing them.
+fn receive_and_hold(driver: &mut dyn Driver, wait_ns: u64, bytes: &mut [Vec<u8>]) -> Vec<Received> {
     let mut events: Vec<Event> = Vec::new();
     let now_ns = driver.now_ns();
     driver.wait(now_ns + wait_ns, &mut events);
@@ -163,22 +163,22 @@ fn taken(driver: &mut dyn Driver, wait_ns: u64, bytes: &mut [Vec<u8>]) -> Vec<Re
     buffers
 }
 
-/// io_uring alone: epoll is not asked for more than there is room for, and keeps the rest for the next turn.
+/// io_uring only: epoll reads no more than it has buffers for, and leaves the rest in the sockets.
 #[test]
-fn when_all_buffers_of_a_ring_are_out_nothing_is_lost_and_all_comes_once_they_are_back() {
+fn no_bytes_are_lost_while_a_ring_has_no_free_buffers() {
     // Twice what all buffers of a ring hold: 1,024 small ones, and 64 large ones for long answers. The upper half of a
-    // buffer's number says which it is.
+    // buffer's number is its size.
     const PEER_BYTES: usize = 2 << 20;
     const BUFFERS: [usize; 2] = [1024, 64];
     let counts = |held: &[Received]| {
         [0, 1].map(|large| held.iter().filter(|it| it.buffer >> 16 == large).count())
     };
-    let is_out = |held: &[Received]| (0..2).any(|size| counts(held)[size] == BUFFERS[size]);
+    let are_all_held = |held: &[Received]| (0..2).any(|size| counts(held)[size] == BUFFERS[size]);
     let connections = [0, 1, 2, 3, 4, 5, 6, 7].map(|slot| id(slot, 1));
     let expected = |slot: u32| (0..PEER_BYTES).map(move |at| (at % 251) as u8 ^ slot as u8);
     let arrived = |bytes: &[Vec<u8>]| bytes.iter().map(Vec::len).sum::<usize>();
     check_rings(|driver, listener| {
-        // All are open before the first byte comes.
+        // All connections are open before the first byte is sent.
         let peers =
             connections.map(|connection| (connection.slot, open(driver, listener, connection)));
         let peers = peers.map(|(slot, mut peer)| {
@@ -187,38 +187,46 @@ fn when_all_buffers_of_a_ring_are_out_nothing_is_lost_and_all_comes_once_they_ar
         });
         let mut bytes = vec![Vec::new(); connections.len()];
         let end_ns = driver.now_ns() + 20 * SECOND_NS;
-        // A shard gives buffers back in each turn; those that are held here stand for completions that it has not
-        // come to yet. There is more to read on every connection, so the kernel has to say ENOBUFS.
+        // A shard releases buffers in each turn. Those held here stand for completions that it has not handled yet. Every
+        // connection has more to read, so the kernel must answer ENOBUFS.
         let mut held = Vec::new();
-        while !is_out(&held) {
+        while !are_all_held(&held) {
             assert!(driver.now_ns() < end_ns, "{:?} buffers", counts(&held));
-            held.extend(taken(driver, SECOND_NS / 100, &mut bytes));
+            held.extend(receive_and_hold(driver, SECOND_NS / 100, &mut bytes));
         }
         for _ in 0..20 {
-            held.extend(taken(driver, SECOND_NS / 1000, &mut bytes));
+            held.extend(receive_and_hold(driver, SECOND_NS / 1000, &mut bytes));
         }
-        assert!(is_out(&held), "{:?}: no buffer twice", counts(&held));
+        assert!(
+            are_all_held(&held),
+            "{:?}: a buffer was used twice",
+            counts(&held)
+        );
         assert!(arrived(&bytes) < connections.len() * PEER_BYTES);
         for received in held {
             driver.release(received);
         }
         while arrived(&bytes) < connections.len() * PEER_BYTES {
             assert!(driver.now_ns() < end_ns, "{} bytes", arrived(&bytes));
-            for received in taken(driver, SECOND_NS, &mut bytes) {
+            for received in receive_and_hold(driver, SECOND_NS, &mut bytes) {
                 driver.release(received);
             }
         }
         for (connection, peer) in connections.into_iter().zip(peers) {
             let received = bytes[connection.slot as usize].iter().copied();
             assert!(received.eq(expected(connection.slot)), "{connection:?}");
-            drop(peer.join().expect("no panic").expect("all was written"));
+            drop(
+                peer.join()
+                    .expect("the peer has not panicked")
+                    .expect("all bytes were written"),
+            );
             driver.close(connection);
         }
     });
 }
 
 #[test]
-fn a_megabyte_goes_out_and_comes_in_unharmed() {
+fn a_megabyte_is_sent_and_received_unchanged() {
     check(|driver, listener| {
         let connection = id(0, 1);
         let mut peer = open(driver, listener, connection);
@@ -226,24 +234,25 @@ fn a_megabyte_goes_out_and_comes_in_unharmed() {
         let expected = sent.clone();
         let echo = std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 20];
-            peer.read_exact(&mut buffer).expect("all of it arrives");
-            peer.write_all(&buffer).expect("all of it leaves");
+            peer.read_exact(&mut buffer).expect("all bytes arrive");
+            peer.write_all(&buffer).expect("all bytes are sent");
         });
         send(driver, connection, &sent);
         let received = receive(driver, connection, sent.len());
         assert!(received == expected, "the bytes differ");
-        echo.join().expect("the peer is content");
+        echo.join().expect("the peer has not panicked");
         driver.close(connection);
     });
 }
 
 #[test]
-fn a_peers_end_comes_after_its_last_bytes() {
+fn the_fin_is_reported_after_the_last_bytes() {
     check(|driver, listener| {
         let connection = id(1, 4);
         let mut peer = open(driver, listener, connection);
-        peer.write_all(b"bye").expect("it is open");
-        peer.shutdown(Shutdown::Both).expect("it is open");
+        peer.write_all(b"bye").expect("the connection is open");
+        peer.shutdown(Shutdown::Both)
+            .expect("the connection is open");
         let mut bytes = Vec::new();
         while next(driver, connection, &mut bytes) != Io::Closed {}
         assert_eq!(bytes, b"bye");
@@ -252,14 +261,14 @@ fn a_peers_end_comes_after_its_last_bytes() {
 }
 
 #[test]
-fn a_reset_is_told_apart_from_an_end() {
+fn a_reset_is_reported_as_a_failure_not_as_a_fin() {
     check(|driver, listener| {
         let connection = id(1, 9);
         let peer = open(driver, listener, connection);
         send(driver, connection, b"unread bytes make the close a reset");
         driver.wait(0, &mut Vec::new());
         let mut seen = [0];
-        peer.peek(&mut seen).expect("the request arrived");
+        peer.peek(&mut seen).expect("the request arrives");
         drop(peer);
         let io = next(driver, connection, &mut Vec::new());
         assert_eq!(io, Io::ReceiveFailed(libc_econnreset()));
@@ -272,22 +281,22 @@ fn libc_econnreset() -> i32 {
 }
 
 #[test]
-fn a_refused_connection_says_so() {
+fn a_refused_connection_is_reported() {
     check_reachable(|driver, _, _| {
-        // Bound but not listening: nobody can take the port, and every attempt is refused.
+        // Bound but not listening: the port cannot be taken by another process, and every attempt is refused.
         let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
-            .expect("a socket");
-        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        bound.bind(&any.into()).expect("a port");
-        let refusing = bound.local_addr().expect("bound").as_socket();
+            .expect("a descriptor is free");
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("a valid address");
+        bound.bind(&any.into()).expect("loopback has a free port");
+        let refusing = bound.local_addr().expect("the socket is bound").as_socket();
         let config = DriverConfig {
-            addresses: vec![refusing.expect("IPv4").into()],
+            addresses: vec![refusing.expect("the address is IPv4").into()],
             sockets: Sockets::default(),
             slots: 1,
             rendered_bytes_max: 64,
             shared: Vec::new(),
         };
-        let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is everywhere");
+        let mut epoll = Epoll::new(&config, Clock::start()).expect("epoll is always available");
         let mut drivers: Vec<&mut dyn Driver> = vec![&mut epoll];
         let mut uring = Uring::new(&config, Clock::start(), Features::ALL).ok();
         drivers.extend(uring.as_mut().map(|uring| uring as &mut dyn Driver));
@@ -304,16 +313,16 @@ fn a_refused_connection_says_so() {
 }
 
 #[test]
-fn a_slot_in_use_again_hears_nothing_of_its_past() {
+fn a_reused_slot_gets_no_bytes_of_its_earlier_connections() {
     check(|driver, listener| {
         for generation in 1..40 {
             let connection = id(2, generation);
             let mut peer = open(driver, listener, connection);
             let own = [generation as u8; 9];
-            peer.write_all(&own).expect("it is open");
+            peer.write_all(&own).expect("the connection is open");
             assert_eq!(receive(driver, connection, 9), own);
-            // Closed with bytes and operations still under way.
-            peer.write_all(b"too late").expect("it is open");
+            // Closed while bytes and operations are under way.
+            peer.write_all(b"too late").expect("the connection is open");
             send(driver, connection, b"unfinished");
             driver.close(connection);
         }
@@ -332,7 +341,7 @@ fn a_send_queued_before_a_close_never_reaches_the_next_socket() {
         send(driver, second, b"for the second");
         driver.wait(0, &mut Vec::new());
         let mut bytes = [0; 14];
-        peer.read_exact(&mut bytes).expect("it arrives");
+        peer.read_exact(&mut bytes).expect("the bytes arrive");
         assert_eq!(&bytes, b"for the second");
         driver.close(second);
     });
@@ -350,7 +359,7 @@ fn a_connect_queued_before_a_close_does_not_disturb_the_next() {
             assert_eq!(next(driver, second, &mut Vec::new()), Io::Connected);
             driver.close(second);
             driver.wait(0, &mut Vec::new());
-            drop(listener.accept().expect("it has connected"));
+            drop(listener.accept().expect("a connection waits"));
         }
     });
 }
@@ -368,7 +377,7 @@ fn a_wait_without_events_ends_at_its_deadline() {
             turns += 1;
         }
         assert!(events.is_empty());
-        assert!(turns < 50, "{turns} turns: it does not sleep");
+        assert!(turns < 50, "{turns} turns: the driver does not sleep");
     });
 }
 
@@ -376,7 +385,7 @@ fn a_wait_without_events_ends_at_its_deadline() {
 fn dropping_a_driver_ends_its_connections() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        addresses: vec![listener.local_addr().expect("the listener is bound").into()],
         sockets: Sockets::default(),
         slots: 4,
         rendered_bytes_max: 64,
@@ -385,24 +394,23 @@ fn dropping_a_driver_ends_its_connections() {
     if let Ok(mut uring) = Uring::new(&config, Clock::start(), Features::ALL) {
         let mut peer = open(&mut uring, &listener, id(0, 1));
         drop(uring);
-        let ended = peer.read(&mut [0]).expect("an end is no error");
+        let ended = peer.read(&mut [0]).expect("a FIN is no error");
         assert_eq!(ended, 0);
     }
 }
 
-/// What the peer reads now: `None` for nothing yet.
+/// What the peer can read now, in bytes; `None` when nothing has arrived.
 fn now_read(peer: &mut TcpStream) -> Option<usize> {
-    peer.set_nonblocking(true).expect("a socket");
+    peer.set_nonblocking(true).expect("the socket is open");
     match peer.read(&mut [0; 16]) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
-        // What was sent to the driver after it had closed.
+        // A reset: the driver got bytes after it had closed.
         Err(_) => Some(0),
     }
 }
 
-/// Turns for so long, in which at most the ends of closed connections are told. The waits have a later deadline, so that it is the
-/// driver's own matter to wake up.
+/// Takes turns for this long; only ends of closed connections may be reported.
 fn pass(driver: &mut dyn Driver, ns: u64) {
     let until_ns = driver.now_ns() + ns;
     let mut events = Vec::new();
@@ -414,19 +422,21 @@ fn pass(driver: &mut dyn Driver, ns: u64) {
 }
 
 #[test]
-fn the_fin_of_a_peer_that_is_about_to_close_is_waited_for() {
+fn a_connection_waits_for_the_fin_of_a_peer_that_is_about_to_close() {
     check(|driver, listener| {
         for (generation, peer_says) in [(1, &b""[..]), (2, b"more"), (3, b"")] {
             let mut peer = open(driver, listener, id(0, generation));
-            peer.write_all(b"answer").expect("it is open");
+            peer.write_all(b"answer").expect("the connection is open");
             assert_eq!(receive(driver, id(0, generation), 6), b"answer");
             driver.close_after_fin(id(0, generation));
             pass(driver, SECOND_NS / 50);
-            assert_eq!(now_read(&mut peer), None, "it has not been closed yet");
+            assert_eq!(now_read(&mut peer), None, "the connection is still open");
             match generation {
-                1 => peer.shutdown(Shutdown::Write).expect("it is open"),
-                2 => peer.write_all(peer_says).expect("it is open"),
-                // It never closes: the wait has a bound, of which a fifth is over.
+                1 => peer
+                    .shutdown(Shutdown::Write)
+                    .expect("the connection is open"),
+                2 => peer.write_all(peer_says).expect("the connection is open"),
+                // The peer never closes: the wait ends after 100 ms, of which 20 are over.
                 _ => pass(driver, SECOND_NS / 10),
             }
             pass(driver, SECOND_NS / 50);
@@ -449,10 +459,10 @@ fn a_slot_is_free_while_its_last_connections_wait_for_their_fins() {
             let read = peers.iter_mut().map(now_read);
             read.filter(Option::is_some).count()
         };
-        // Opening them took a part of the time that a FIN is waited for, or all of it on a busy machine.
+        // Opening the connections took a part of the time that a FIN is waited for, or all of it on a busy machine.
         assert!(closed(&mut peers) >= 300 - LINGERING_MAX);
         let mut last = open(driver, listener, id(0, 301));
-        last.write_all(b"answer").expect("it is open");
+        last.write_all(b"answer").expect("the connection is open");
         assert_eq!(receive(driver, id(0, 301), 6), b"answer");
         drop(peers);
         pass(driver, SECOND_NS / 5);

@@ -1,5 +1,5 @@
-//! Bodies too long to be copied for each request: sent from one place, whatever befalls the connection meanwhile; and
-//! answers of all lengths, whose buffers are chosen by them.
+//! Long request bodies, which are sent from shared memory instead of being copied; and answers of all lengths, for which
+//! the driver chooses the size of its buffers.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use opsurge::sim::Network;
 use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// More than two sockets hold between them, so that a send waits for its reader.
+/// More than the buffers of both sockets hold, so that a send waits for its reader.
 const LONG_BYTES: usize = 16 << 20;
 
 static SHARED: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
@@ -36,17 +36,17 @@ const INSERTS: [Insert; 3] = [
     Insert { at: 12, shared: 1 },
 ];
 
-/// What [`send`] sends, put together by hand.
+/// The bytes that [`send`] sends, put together by hand.
 fn whole() -> Vec<u8> {
     let [long, short] = &*SHARED;
     [b"head ", &short[..], long, b"between", short].concat()
 }
 
-/// Runs one scene on every driver.
+/// Runs a scene on each driver.
 fn check(scene: impl Fn(&mut dyn Driver, &TcpListener)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        addresses: vec![listener.local_addr().expect("the listener is bound").into()],
         sockets: Sockets::default(),
         slots: 8,
         rendered_bytes_max: 64,
@@ -61,11 +61,11 @@ fn id(slot: u32, generation: u32) -> ConnectionId {
     ConnectionId { slot, generation }
 }
 
-/// Takes one turn; what came for `connection`, its bytes at the end of `bytes`.
+/// Takes one turn. Returns the events of `connection`; its bytes are appended to `bytes`.
 fn turn(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) -> Vec<Io> {
     let mut events: Vec<Event> = Vec::new();
     driver.wait(driver.now_ns() + SECOND_NS / 100, &mut events);
-    let mut came = Vec::new();
+    let mut arrived = Vec::new();
     for event in events {
         if let Io::Received(received) = event.io {
             if event.connection == connection {
@@ -74,10 +74,10 @@ fn turn(driver: &mut dyn Driver, connection: ConnectionId, bytes: &mut Vec<u8>) 
             driver.release(received);
         }
         if event.connection == connection {
-            came.push(event.io);
+            arrived.push(event.io);
         }
     }
-    came
+    arrived
 }
 
 fn until(driver: &mut dyn Driver, what: &str, mut done: impl FnMut(&mut dyn Driver) -> bool) {
@@ -92,7 +92,7 @@ fn open(driver: &mut dyn Driver, listener: &TcpListener, connection: ConnectionI
     until(driver, "a connection", |driver| {
         turn(driver, connection, &mut Vec::new()).contains(&Io::Connected)
     });
-    listener.accept().expect("it has connected").0
+    listener.accept().expect("a connection waits").0
 }
 
 fn send(driver: &mut dyn Driver, connection: ConnectionId) {
@@ -100,17 +100,17 @@ fn send(driver: &mut dyn Driver, connection: ConnectionId) {
     driver.submit_send_around(connection, 12, &INSERTS);
 }
 
-/// Reads so much in small pieces.
+/// Reads this many bytes in small pieces.
 fn read(peer: &mut TcpStream, bytes: usize) -> Vec<u8> {
     let mut all = vec![0; bytes];
     for piece in all.chunks_mut(30_011) {
-        peer.read_exact(piece).expect("it is sent");
+        peer.read_exact(piece).expect("the bytes are sent");
     }
     all
 }
 
 #[test]
-fn a_slow_reader_gets_every_byte_in_its_place() {
+fn a_slow_reader_gets_every_byte_in_order() {
     check(|driver, listener| {
         let connection = id(3, 1);
         let mut peer = open(driver, listener, connection);
@@ -121,13 +121,13 @@ fn a_slow_reader_gets_every_byte_in_its_place() {
             driver.wait(0, &mut Vec::new());
             assert!(driver.is_sending(connection), "the sockets hold all of it");
             let reader = std::thread::spawn(move || (read(&mut peer, bytes), peer));
-            until(driver, "its end", |driver| {
-                let came = turn(driver, connection, &mut Vec::new());
-                assert_eq!(came, []);
+            until(driver, "the end of the send", |driver| {
+                let arrived = turn(driver, connection, &mut Vec::new());
+                assert_eq!(arrived, []);
                 !driver.is_sending(connection)
             });
             let read;
-            (read, peer) = reader.join().expect("the reader is content");
+            (read, peer) = reader.join().expect("the reader has not panicked");
             assert!(read == whole, "the bytes differ");
         }
         driver.close(connection);
@@ -143,7 +143,7 @@ fn a_connection_closed_in_mid_send_leaves_the_next_ones_bytes_alone() {
             send(driver, connection);
             turn(driver, connection, &mut Vec::new());
             assert!(driver.is_sending(connection));
-            // The bytes that follow take the same buffer, if it was given back too early.
+            // The next send would use the same buffer, if it were free too early.
             driver.close(connection);
             let other = id(4, generation);
             let mut next = open(driver, listener, other);
@@ -154,9 +154,9 @@ fn a_connection_closed_in_mid_send_leaves_the_next_ones_bytes_alone() {
             let expected = [b"HEAD", &SHARED[1][..], b" BETWEEN"].concat();
             assert!(read(&mut next, expected.len()) == expected);
             let mut got = Vec::new();
-            // It ends somewhere, by an end or a reset.
+            // The stream ends at any point, by a FIN or a reset.
             let _ = peer.read_to_end(&mut got);
-            assert!(whole().starts_with(&got), "other bytes than its own");
+            assert!(whole().starts_with(&got), "bytes of another send");
             driver.close(other);
         }
     });
@@ -168,14 +168,14 @@ fn an_early_answer_arrives_while_the_request_is_still_being_sent() {
         let connection = id(0, 1);
         let mut peer = open(driver, listener, connection);
         send(driver, connection);
-        peer.write_all(b"413").expect("it is open");
+        peer.write_all(b"413").expect("the connection is open");
         let mut bytes = Vec::new();
         until(driver, "the answer", |driver| {
             turn(driver, connection, &mut bytes);
             bytes == b"413"
         });
         assert!(driver.is_sending(connection));
-        // It goes without having read the request, which is a reset.
+        // The peer closes without having read the request: a reset.
         drop(peer);
         until(driver, "an end of the send", |driver| {
             turn(driver, connection, &mut bytes);
@@ -186,17 +186,17 @@ fn an_early_answer_arrives_while_the_request_is_still_being_sent() {
 }
 
 #[test]
-fn a_driver_dropped_in_mid_send_lets_go_of_what_is_shared() {
+fn a_driver_dropped_in_mid_send_releases_the_shared_bytes() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        addresses: vec![listener.local_addr().expect("the listener is bound").into()],
         sockets: Sockets::default(),
         slots: 1,
         rendered_bytes_max: 64,
         shared: shared(),
     };
     let Ok(mut uring) = Uring::new(&config, Clock::start(), Features::ALL) else {
-        println!("SKIPPED: this driver is not to be had here");
+        println!("SKIPPED: io_uring is not available here");
         return;
     };
     let _peer = open(&mut uring, &listener, id(0, 1));
@@ -207,35 +207,39 @@ fn a_driver_dropped_in_mid_send_lets_go_of_what_is_shared() {
     assert_eq!(Arc::strong_count(&config.shared[0]), 1);
 }
 
-/// Lengths of answers that make a connection go over to large buffers and back, several times.
+/// Lengths of answers that make a connection change to large buffers and back several times.
 const ANSWERS_BYTES: [usize; 16] = [
     1, 3_000_000, 5, 6, 7, 8, 9, 10, 4_096, 200_000, 65_536, 1, 2, 3, 4, 1_000_000,
 ];
 
 #[test]
-fn answers_arrive_whole_whatever_buffers_their_lengths_ask_for() {
+fn answers_of_all_lengths_arrive_whole() {
     check(|driver, listener| {
         let connection = id(1, 1);
         let mut peer = open(driver, listener, connection);
         let answering = std::thread::spawn(move || {
             for bytes in ANSWERS_BYTES {
-                peer.read_exact(&mut [0]).expect("it is asked");
-                peer.write_all(&SHARED[0][bytes..2 * bytes]).expect("taken");
+                peer.read_exact(&mut [0]).expect("a request arrives");
+                peer.write_all(&SHARED[0][bytes..2 * bytes])
+                    .expect("the driver reads");
             }
             peer
         });
         for bytes in ANSWERS_BYTES {
             driver.send_buffer()[0] = b'?';
             driver.submit_send(connection, 1);
-            let mut came = Vec::new();
+            let mut arrived = Vec::new();
             until(driver, "the rest of an answer", |driver| {
-                let events = turn(driver, connection, &mut came);
+                let events = turn(driver, connection, &mut arrived);
                 assert!(events.iter().all(|io| matches!(io, Io::Received(_))));
-                came.len() >= bytes
+                arrived.len() >= bytes
             });
-            assert!(came == SHARED[0][bytes..2 * bytes], "of {bytes} bytes");
+            assert!(
+                arrived == SHARED[0][bytes..2 * bytes],
+                "an answer of {bytes} bytes"
+            );
         }
-        answering.join().expect("the peer is content");
+        answering.join().expect("the peer has not panicked");
         driver.close(connection);
     });
 }
@@ -250,32 +254,32 @@ fn more_long_answers_at_once_than_there_are_large_buffers_arrive_whole() {
         }
         let answering = peers.into_iter().map(|mut peer| {
             std::thread::spawn(move || {
-                peer.write_all(&SHARED[0]).expect("taken");
+                peer.write_all(&SHARED[0]).expect("the driver reads");
                 peer
             })
         });
         let answering: Vec<_> = answering.collect();
-        let mut came = vec![Vec::new(); connections.len()];
+        let mut arrived = vec![Vec::new(); connections.len()];
         let mut held: Vec<Received> = Vec::new();
         until(driver, "the rest of the answers", |driver| {
             let mut events: Vec<Event> = Vec::new();
             driver.wait(driver.now_ns() + SECOND_NS / 100, &mut events);
-            // A turn's buffers are given back a turn later, so that they run short.
+            // The buffers of a turn are released a turn later, so that they run short.
             held.drain(..).for_each(|received| driver.release(received));
             for event in events {
                 let Io::Received(received) = event.io else {
                     panic!("{event:?}");
                 };
                 let bytes = driver.received(received);
-                came[event.connection.slot as usize].extend_from_slice(bytes);
+                arrived[event.connection.slot as usize].extend_from_slice(bytes);
                 held.push(received);
             }
-            came.iter().all(|bytes| bytes.len() >= LONG_BYTES)
+            arrived.iter().all(|bytes| bytes.len() >= LONG_BYTES)
         });
         held.into_iter().for_each(|it| driver.release(it));
-        assert!(came.iter().all(|bytes| *bytes == SHARED[0]));
+        assert!(arrived.iter().all(|bytes| *bytes == SHARED[0]));
         for thread in answering {
-            thread.join().expect("the peer is content");
+            thread.join().expect("the peer has not panicked");
         }
         for connection in connections {
             driver.close(connection);
@@ -284,24 +288,24 @@ fn more_long_answers_at_once_than_there_are_large_buffers_arrive_whole() {
 }
 
 #[test]
-fn a_connection_closed_while_it_changes_its_buffers_disturbs_nobody() {
+fn closing_a_connection_while_it_changes_its_buffers_disturbs_no_other() {
     check(|driver, listener| {
         for generation in 1..12 {
             let connection = id(6, generation);
             let mut peer = open(driver, listener, connection);
             let answering = std::thread::spawn(move || {
-                // It is taken, or the other side is gone.
+                // It fails when the driver has closed.
                 let _ = peer.write_all(&SHARED[0][..400_000]);
             });
-            // Closed at another point of the answer each time.
-            let mut came = Vec::new();
+            // Each generation is closed at another point of the answer.
+            let mut arrived = Vec::new();
             until(driver, "some of the answer", |driver| {
-                turn(driver, connection, &mut came);
-                came.len() >= generation as usize * 4_096
+                turn(driver, connection, &mut arrived);
+                arrived.len() >= generation as usize * 4_096
             });
-            assert!(SHARED[0].starts_with(&came));
+            assert!(SHARED[0].starts_with(&arrived));
             driver.close(connection);
-            answering.join().expect("the peer is content");
+            answering.join().expect("the peer has not panicked");
         }
     });
 }
@@ -341,13 +345,14 @@ fn plan(requests: u64) -> Plan {
     }
 }
 
-/// Each request is what its step says.
+/// Checks that a request is what its step defines.
 fn check_request(seen: &Seen) {
     match &seen.path[..] {
         "/file" => assert!(seen.body == "z".repeat(50_000)),
         "/short" => assert_eq!(seen.body, "short"),
         path => {
-            let json: serde_json::Value = serde_json::from_str(&seen.body).expect("JSON");
+            let json: serde_json::Value =
+                serde_json::from_str(&seen.body).expect("the body is JSON");
             assert!(path[1..].parse::<u64>().is_ok() && json["at"].is_u64());
             assert_eq!(json["id"].as_str().map(str::len), Some(36));
             for key in ["text", "more"] {
@@ -358,7 +363,7 @@ fn check_request(seen: &Seen) {
 }
 
 #[test]
-fn requests_arrive_whole_however_they_are_cut_on_their_way() {
+fn requests_arrive_whole_at_every_split() {
     for seed in 0..6 {
         let network = Network {
             split_writes: 0.8,
@@ -385,7 +390,7 @@ fn requests_arrive_whole_however_they_are_cut_on_their_way() {
     }
 }
 
-/// Refuses what is not whole yet.
+/// Answers 413 before a request is complete.
 struct Impatient;
 
 impl Answers for Impatient {
@@ -403,7 +408,7 @@ impl Answers for Impatient {
 }
 
 #[test]
-fn an_early_refusal_is_the_answer_to_what_was_not_sent_to_its_end() {
+fn an_early_refusal_is_the_answer_to_an_unfinished_request() {
     for seed in 0..6 {
         let network = Network {
             split_writes: 0.8,
@@ -423,7 +428,7 @@ fn an_early_refusal_is_the_answer_to_what_was_not_sent_to_its_end() {
 }
 
 #[test]
-fn a_request_that_is_never_sent_to_its_end_times_out() {
+fn a_request_that_is_never_sent_in_full_times_out() {
     let network = Network {
         split_writes: 1.0,
         jitter_ns: 3 * SECOND_NS,

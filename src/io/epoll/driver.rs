@@ -1,70 +1,61 @@
-//! The same trait by readiness (mio), for machines and containers that forbid io_uring.
-//!
-//! Completion-shaped from outside: a send is queued and written at the next `wait`, with the batch; what is readable
-//! is read into pooled buffers before it is reported. Inside it is the classic edge-triggered loop: a socket is read
-//! until it is short of a full buffer, and what did not fit a turn stays on a list for the next.
-//! `epoll_wait` counts in milliseconds, so that a sleep is ended by a timer descriptor, which counts in nanoseconds.
+//! The epoll driver of one shard: its connections, what they write and what they read.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use mio::Token;
 use socket2::Socket;
 
-use super::clock::Clock;
-use super::dial::{AGAIN_NS, Blocking, Dialer, connect_unix};
-use super::lingering::Lingering;
-use super::send_buffers::SendBuffers;
-use super::token::{ConnectionId, INDEX_END};
-use super::{Driver, DriverConfig, EVENTS_MAX, Event, Insert, Io, Received, Turn};
+use super::poller::{Poller, TIMER};
+use crate::io::clock::{Clock, OVERRUN_NS};
+use crate::io::config::DriverConfig;
+use crate::io::dial::{Blocking, Dialer, RECONNECT_PAUSE_NS, connect_unix};
+use crate::io::driver::{Driver, EVENTS_MAX, Event, Insert, Io, Received, Turn};
+use crate::io::lingering::Lingering;
+use crate::io::send_buffers::SendBuffers;
+use crate::io::token::{ConnectionId, INDEX_END};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
-/// A wait that was longer than asked for by more than this was not the timer's doing.
-const LATE_NS: u64 = 1_000_000;
-const TIMER: Token = Token(usize::MAX);
-/// In the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]), under its generation.
+/// Marks the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]). The generation is in the
+/// bits above it.
 const LINGERING: usize = 1 << 31;
 
 const _: () = assert!(INDEX_END <= LINGERING && usize::BITS == 64);
 
 /// The epoll driver of one shard.
 pub struct Epoll {
-    poll: Poll,
-    ready: Events,
-    timer: TimerFd,
+    poller: Poller,
     clock: Clock,
     dialer: Dialer,
     connections: Vec<Connection>,
     lingering: Lingering,
     sends: SendBuffers,
-    /// Sends to be written with the next batch.
+    /// Indices of the sends to be written with the next batch.
     to_write: Vec<u32>,
     /// Connections that may have more to read than the last turn took.
     to_read: VecDeque<ConnectionId>,
-    /// Connections to a Unix socket that had no room for them, and their routes.
+    /// Connects to a Unix socket whose backlog was full, with their routes.
     to_connect: VecDeque<(ConnectionId, usize)>,
+    /// Connects that failed at once.
     failed: Vec<Event>,
-    buffers: Vec<Box<[u8]>>,
+    receive_buffers: Vec<Box<[u8]>>,
+    /// Indices of the receive buffers that are not reported.
     free: Vec<u32>,
 }
 
+/// What the driver keeps of a slot's present connection.
 #[derive(Default)]
 struct Connection {
     socket: Option<Socket>,
     generation: u32,
     state: State,
-    /// The send that waits for room in the socket.
+    /// Index of the send that is not complete.
     send: Option<u32>,
-    /// On the list `to_read`.
+    /// Whether it is on the list `to_read`.
     queued: bool,
-    /// The peer's end of stream, or an error, is behind the bytes.
+    /// The end of the peer's stream, or an error, is behind the readable bytes.
     ending: bool,
-    /// That has been read.
+    /// The end of the stream, or the error, has been read.
     ended: bool,
 }
 
@@ -76,7 +67,7 @@ enum State {
     Open,
 }
 
-/// What one readiness event says.
+/// A readiness event of a connection.
 struct Ready {
     slot: usize,
     readable: bool,
@@ -97,22 +88,15 @@ impl Ready {
 }
 
 impl Epoll {
-    /// An epoll descriptor, its timer, and buffers for one turn.
+    /// A poller, and receive buffers for one turn.
     ///
     /// # Errors
-    /// What `epoll_create1`, `timerfd_create` or `epoll_ctl` say, as when no descriptor is left.
+    /// The error of `epoll_create1`, `timerfd_create` or `epoll_ctl`, for example when no descriptor is free.
     pub fn new(config: &DriverConfig, clock: Clock) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
-        let timer_fd = timer.as_fd().as_raw_fd();
-        poll.registry()
-            .register(&mut SourceFd(&timer_fd), TIMER, Interest::READABLE)?;
         let mut connections = Vec::new();
         connections.resize_with(config.slots, Connection::default);
         Ok(Self {
-            poll,
-            ready: Events::with_capacity(EVENTS_MAX),
-            timer,
+            poller: Poller::new()?,
             clock,
             dialer: Dialer::new(&config.addresses, &config.sockets),
             connections,
@@ -126,29 +110,30 @@ impl Epoll {
             to_read: VecDeque::with_capacity(config.slots),
             to_connect: VecDeque::new(),
             failed: Vec::new(),
-            buffers: (0..EVENTS_MAX)
+            receive_buffers: (0..EVENTS_MAX)
                 .map(|_| vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice())
                 .collect(),
             free: (0..EVENTS_MAX as u32).collect(),
         })
     }
 
-    /// What the buffers of one take, all of them in use.
+    /// Memory that the buffers of a driver take when all of them are in use, in bytes.
     pub fn buffer_bytes(config: &DriverConfig) -> usize {
         EVENTS_MAX * RECEIVE_BUFFER_BYTES
             + SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.rendered_bytes_max)
     }
 
-    /// What is kept of each connection, with its place in the list of those to be read.
-    pub(super) const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<ConnectionId>();
+    /// Memory that is kept for each connection, with its place on the list `to_read`, in bytes.
+    pub(in crate::io) const CONNECTION_BYTES: usize =
+        size_of::<Connection>() + size_of::<ConnectionId>();
 
     fn open(&mut self, connection: ConnectionId, route: usize) -> io::Result<()> {
         let address = self.dialer.address(route);
         let socket = self.dialer.open(route, Blocking::No)?;
         match socket.connect(address) {
-            Ok(()) => self.watch(connection, &socket)?,
+            Ok(()) => self.poller.watch(&socket, connection.slot as usize)?,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
-                self.watch(connection, &socket)?;
+                self.poller.watch(&socket, connection.slot as usize)?;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock && address.is_unix() => {
                 self.to_connect.push_back((connection, route));
@@ -164,21 +149,15 @@ impl Epoll {
         Ok(())
     }
 
-    fn watch(&self, connection: ConnectionId, socket: &Socket) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(connection.slot as usize);
-        let registry = self.poll.registry();
-        registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest)
-    }
-
-    /// Tries those again that a Unix socket had no room for, in their order.
-    fn connect_again(&mut self, events: &mut Vec<Event>) {
+    /// Retries the connects that found the backlog of a Unix socket full, in their order.
+    fn reconnect(&mut self, events: &mut Vec<Event>) {
         while let Some(&(connection, route)) = self.to_connect.front() {
             let address = self.dialer.address(route).clone();
             if let Some(socket) = self.live(connection).and_then(|state| state.socket.take()) {
                 let connected = connect_unix(&socket, &address);
                 let is_full = matches!(&connected, Err(e) if e.kind() == ErrorKind::WouldBlock);
-                let watched = connected.and_then(|()| self.watch(connection, &socket));
+                let watched =
+                    connected.and_then(|()| self.poller.watch(&socket, connection.slot as usize));
                 self.connections[connection.slot as usize].socket = Some(socket);
                 if is_full {
                     return;
@@ -192,12 +171,14 @@ impl Epoll {
         }
     }
 
+    /// The state of a connection that is open and still the present one of its slot.
     fn live(&mut self, connection: ConnectionId) -> Option<&mut Connection> {
         let state = &mut self.connections[connection.slot as usize];
         let live = state.generation == connection.generation && state.state != State::Closed;
         live.then_some(state)
     }
 
+    /// Writes a send until it is complete or the socket is full.
     fn write(&mut self, index: u32, events: &mut Vec<Event>) {
         let connection = self.sends.send(index).connection;
         let state = &mut self.connections[connection.slot as usize];
@@ -206,7 +187,7 @@ impl Epoll {
             self.sends.release(index);
             return;
         };
-        // A peer that is gone is EPIPE here, never a signal: the standard library ignores SIGPIPE from the start.
+        // A peer that is gone is EPIPE here, never a signal: the standard library ignores SIGPIPE at start-up.
         loop {
             let written = match self.sends.send(index).inserts {
                 0 => socket.write(self.sends.rest(index)),
@@ -232,7 +213,7 @@ impl Epoll {
         self.sends.release(index);
     }
 
-    /// Reads until the socket is empty, the turn is full, or the peer is done.
+    /// Reads until the socket is empty, the turn is full, or the stream has ended.
     fn read(&mut self, connection: ConnectionId, events: &mut Vec<Event>) {
         loop {
             let buffer = match self.free.last() {
@@ -243,7 +224,7 @@ impl Epoll {
             let Some(socket) = &mut state.socket else {
                 return;
             };
-            let (io, bytes) = match socket.read(&mut self.buffers[buffer as usize]) {
+            let (io, bytes) = match socket.read(&mut self.receive_buffers[buffer as usize]) {
                 Ok(0) => (Io::Closed, 0),
                 Ok(bytes) => {
                     self.free.pop();
@@ -259,8 +240,8 @@ impl Epoll {
             };
             events.push(Event { connection, io });
             state.ended |= bytes == 0;
-            // A short read has emptied the socket: what comes later is a new edge (epoll(7)). The end of the stream
-            // is not: it may have come with the same edge.
+            // A short read has emptied the socket; bytes that arrive later are a new edge (epoll(7)). The end of the stream
+            // is none: it may have arrived with the same edge, so it must be read for.
             let emptied = bytes < RECEIVE_BUFFER_BYTES && !state.ending;
             if bytes == 0 || emptied {
                 return;
@@ -268,6 +249,7 @@ impl Epoll {
         }
     }
 
+    /// Puts the connection on the list of those to be read.
     fn read_later(&mut self, connection: ConnectionId) {
         let state = &mut self.connections[connection.slot as usize];
         if !state.queued {
@@ -314,7 +296,7 @@ impl Epoll {
         }
     }
 
-    /// A connection that waits for its FIN can be read: with that, or with what shows that none will come.
+    /// A connection that waits for its FIN is readable: the FIN has arrived, or something else that ends the wait.
     fn on_lingering(&mut self, token: usize) {
         let connection = ConnectionId {
             slot: (token & (INDEX_END - 1)) as u32,
@@ -323,34 +305,17 @@ impl Epoll {
         let Some(mut socket) = self.lingering.get(connection) else {
             return;
         };
-        let waits =
+        let is_empty =
             matches!(socket.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
-        if !waits {
-            // Closed with its descriptor.
+        if !is_empty {
+            // Dropping the socket closes the connection.
             self.lingering.take(connection);
         }
     }
 
-    /// Asks which sockets are ready; with `sleep`, waits for one or for the deadline.
-    fn poll(&mut self, sleep: bool, deadline_ns: u64) {
-        let timeout = if sleep { None } else { Some(Duration::ZERO) };
-        if sleep {
-            let left_ns = deadline_ns.saturating_sub(self.clock.now_ns()).max(1);
-            let left = TimeSpec::from_duration(Duration::from_nanos(left_ns));
-            let flags = TimerSetTimeFlags::empty();
-            self.timer
-                .set(Expiration::OneShot(left), flags)
-                .expect("a relative time in range arms a timer");
-        }
-        match self.poll.poll(&mut self.ready, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => self.ready.clear(),
-            Err(error) => panic!("epoll_wait: {error}"),
-        }
-    }
-
-    fn take_ready(&mut self, events: &mut Vec<Event>) {
-        let ready = std::mem::replace(&mut self.ready, Events::with_capacity(0));
+    /// Handles the events that the poller has fetched.
+    fn handle_ready(&mut self, events: &mut Vec<Event>) {
+        let ready = self.poller.take();
         for event in &ready {
             match event.token() {
                 TIMER => {}
@@ -358,7 +323,12 @@ impl Epoll {
                 _ => self.on_ready(Ready::of(event), events),
             }
         }
-        self.ready = ready;
+        self.poller.put_back(ready);
+    }
+
+    fn submit_taken(&mut self, connection: ConnectionId, index: u32) {
+        self.connections[connection.slot as usize].send = Some(index);
+        self.to_write.push(index);
     }
 }
 
@@ -385,14 +355,12 @@ impl Driver for Epoll {
 
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize) {
         let index = self.sends.take(connection, bytes);
-        self.connections[connection.slot as usize].send = Some(index);
-        self.to_write.push(index);
+        self.submit_taken(connection, index);
     }
 
     fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
         let index = self.sends.take_around(connection, bytes, inserts);
-        self.connections[connection.slot as usize].send = Some(index);
-        self.to_write.push(index);
+        self.submit_taken(connection, index);
     }
 
     fn is_sending(&self, connection: ConnectionId) -> bool {
@@ -407,11 +375,7 @@ impl Driver for Epoll {
         state.state = State::Closed;
         let send = state.send.take();
         if let Some(socket) = state.socket.take() {
-            // A closed descriptor leaves epoll by itself; to leave it first spares a stale event.
-            let _ = self
-                .poll
-                .registry()
-                .deregister(&mut SourceFd(&socket.as_raw_fd()));
+            self.poller.unwatch(&socket);
         }
         if let Some(index) = send
             && !self.to_write.contains(&index)
@@ -433,13 +397,9 @@ impl Driver for Epoll {
             return;
         };
         let token = (connection.generation as usize) << 32 | LINGERING | connection.slot as usize;
-        let registry = self.poll.registry();
-        let fd = socket.as_raw_fd();
-        // What is there already is reported anew (epoll_ctl(2), EPOLL_CTL_MOD).
-        let watched = registry.reregister(&mut SourceFd(&fd), Token(token), Interest::READABLE);
-        if watched.is_ok() {
+        if self.poller.watch_reads_only(&socket, token).is_ok() {
             let now_ns = self.clock.now_ns();
-            // The oldest of too many ends with its descriptor.
+            // When there are too many, dropping the oldest socket closes its connection.
             drop(self.lingering.add(connection, socket, now_ns));
         }
     }
@@ -449,10 +409,10 @@ impl Driver for Epoll {
         while self.lingering.take_due(submitted_ns).is_some() {}
         let deadline_ns = deadline_ns.min(self.lingering.next_ns().unwrap_or(u64::MAX));
         events.append(&mut self.failed);
-        self.connect_again(events);
+        self.reconnect(events);
         let deadline_ns = match self.to_connect.is_empty() {
             true => deadline_ns,
-            false => deadline_ns.min(submitted_ns + AGAIN_NS),
+            false => deadline_ns.min(submitted_ns + RECONNECT_PAUSE_NS),
         };
         let mut to_write = std::mem::take(&mut self.to_write);
         for index in to_write.drain(..) {
@@ -460,16 +420,19 @@ impl Driver for Epoll {
         }
         self.to_write = to_write;
         let idle_from_ns = self.clock.now_ns();
-        let nothing_yet = events.is_empty() && self.to_read.is_empty();
-        self.poll(nothing_yet && deadline_ns > idle_from_ns, deadline_ns);
+        let is_idle = events.is_empty() && self.to_read.is_empty();
+        match is_idle && deadline_ns > idle_from_ns {
+            true => self.poller.sleep(deadline_ns - idle_from_ns),
+            false => self.poller.fetch(),
+        }
         let mut reaped_ns = self.clock.now_ns();
-        self.take_ready(events);
-        // This process was stopped for a while (by a signal, on a busy machine): what came meanwhile is to be seen
-        // before time limits are, or they would be held against answers that had come.
-        if reaped_ns > deadline_ns.max(idle_from_ns) + LATE_NS {
-            self.poll(false, 0);
+        self.handle_ready(events);
+        // The process was stopped for a while. Bytes that arrived meanwhile must be read before time limits are applied,
+        // or the limits would be applied to requests that were answered in time.
+        if reaped_ns > deadline_ns.max(idle_from_ns) + OVERRUN_NS {
+            self.poller.fetch();
             reaped_ns = self.clock.now_ns();
-            self.take_ready(events);
+            self.handle_ready(events);
         }
         for _ in 0..self.to_read.len() {
             let Some(connection) = self.to_read.pop_front() else {
@@ -488,7 +451,7 @@ impl Driver for Epoll {
     }
 
     fn received(&self, received: Received) -> &[u8] {
-        &self.buffers[received.buffer as usize][..received.bytes as usize]
+        &self.receive_buffers[received.buffer as usize][..received.bytes as usize]
     }
 
     fn release(&mut self, received: Received) {

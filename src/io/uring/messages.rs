@@ -1,13 +1,13 @@
-//! Requests in pieces, as `sendmsg` takes them: a header and its list of pieces for each send.
+//! Sends in pieces, as `sendmsg` takes them: a header and a list of pieces for each.
 //!
-//! They stay where they are until the send is over. The kernels that we know read both when they take the entry
-//! (`FEAT_SUBMIT_STABLE`), but its documentation promises it only where it says so.
+//! Both stay in place until the send has completed. Kernels with `FEAT_SUBMIT_STABLE` read them when they take the entry;
+//! without it the documentation does not promise that.
 
 use std::io::IoSlice;
 
-use super::send_buffers::PIECES_MAX;
+use crate::io::send_buffers::PIECES_MAX;
 
-/// By the index of the send. Made when an index carries such a request for the first time.
+/// The messages, by index of the send; allocated when an index is used for the first time.
 #[derive(Default)]
 #[expect(
     clippy::vec_box,
@@ -22,14 +22,14 @@ struct Message {
 
 impl Message {
     fn empty() -> Self {
-        // SAFETY: both are plain numbers and pointers of the C library, for which zero and null are values.
+        // SAFETY: both fields are plain numbers and pointers of the C library, for which zero and null are valid.
         unsafe { std::mem::zeroed() }
     }
 }
 
 impl Messages {
-    /// Writes down the pieces of a send; what it returns stays valid until the next call for the same index, and so
-    /// long as this object lives. The bytes of the pieces are the caller's to keep.
+    /// Stores the pieces of a send. The result is valid until the next call for the same index, while this object lives.
+    /// The caller keeps the bytes of the pieces.
     pub fn fill(&mut self, index: u32, pieces: &[IoSlice<'_>]) -> *const libc::msghdr {
         while self.0.len() <= index as usize {
             self.0.push(Box::new(Message::empty()));

@@ -1,9 +1,9 @@
 //! The provided-buffer ring: memory that the kernel picks receive buffers from (`IORING_REGISTER_PBUF_RING`, Linux 5.19).
 //!
-//! 1. We publish buffers at the tail; the kernel takes them at the head, one for each piece of data that arrives.
-//! 2. A completion names its buffer; from then on it is ours, until we publish it again.
-//! 3. So a buffer is either the kernel's or ours, and no connection owns one while it waits: 10,000 idle connections
-//!    cost nothing.
+//! 1. We publish buffers at the tail. The kernel takes them at the head, one for each piece of data that arrives.
+//! 2. A completion names its buffer. From then on the buffer is ours, until we publish it again.
+//! 3. So a buffer is either the kernel's or ours, and a waiting connection owns none: 10,000 idle connections cost no
+//!    buffers.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
-/// The page size that the kernel wants the ring's first entry aligned to.
+/// Alignment of the ring's first entry that the kernel demands: a page.
 const PAGE_BYTES: usize = 4096;
 
 /// Buffers shared with the kernel.
-// INVARIANT: a buffer that is not `ours` is the kernel's to write; it is neither read nor published again.
+// INVARIANT: the kernel may write a buffer that is not `ours`; we neither read it nor publish it again.
 pub(super) struct BufferRing {
     entries: NonNull<BufRingEntry>,
     /// The buffers, from the first page boundary in `allocated` on.
     data: NonNull<u8>,
     allocated: NonNull<u8>,
-    /// By id: it was named by a completion and has not been published since.
+    /// By id: whether a completion has named the buffer and it has not been published since.
     ours: Box<[bool]>,
     count: u16,
     buffer_bytes: usize,
@@ -31,7 +31,7 @@ pub(super) struct BufferRing {
 }
 
 impl BufferRing {
-    /// `count` buffers (a power of two) of `buffer_bytes` each, all published, none of them known to a ring yet.
+    /// `count` buffers (a power of two) of `buffer_bytes` each, all published, but not registered with a ring yet.
     pub fn new(count: u16, buffer_bytes: usize) -> Self {
         assert!(count.is_power_of_two());
         let allocated = allocate(data_layout(count, buffer_bytes));
@@ -54,41 +54,41 @@ impl BufferRing {
         ring
     }
 
-    /// Makes the buffers known to a ring as `group`.
+    /// Registers the buffers with a ring as `group`.
     ///
     /// # Safety
-    /// This object, wherever it is moved, has to outlive the ring's last operation on the group.
+    /// This object, wherever it is moved, must outlive the ring's last operation on the group.
     pub unsafe fn register(&self, submitter: &Submitter<'_>, group: u16) -> io::Result<()> {
         let address = self.entries.as_ptr() as u64;
         // SAFETY: the entries are page-aligned and `count` long by `entries_layout`, and live as long as the caller
-        // promises; what they point to was allocated with them and goes with them.
+        // promises. The buffers that they point to were allocated with them and are freed with them.
         unsafe { submitter.register_buf_ring_with_flags(address, self.count, group, 0) }
     }
 
-    /// A completion has named a buffer.
+    /// A completion has named this buffer: it is ours.
     pub fn take(&mut self, id: u16) {
         let was_ours = std::mem::replace(&mut self.ours[usize::from(id)], true);
-        assert!(!was_ours, "the kernel named a buffer that it does not have");
+        assert!(!was_ours, "the kernel named a buffer that is not published");
     }
 
-    /// What arrived in a buffer of ours.
+    /// The bytes that arrived in a buffer of ours.
     pub fn received(&self, id: u16, bytes: usize) -> &[u8] {
         assert!(self.ours[usize::from(id)] && bytes <= self.buffer_bytes);
-        // SAFETY: inside the allocation, which was zeroed, by the line above. The kernel does not write it: `ours` says
-        // that `take` was told of its completion, and `publish`, which would give it back, needs `&mut self`.
+        // SAFETY: inside the allocation, which was zeroed, by the line above. The kernel does not write it: the buffer is
+        // ours since `take`, and `publish`, which would give it back, needs `&mut self`.
         unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
     }
 
     /// Puts a buffer of ours at the tail. The kernel sees it after the next [`BufferRing::commit`].
     pub fn publish(&mut self, id: u16) {
         let was_ours = std::mem::replace(&mut self.ours[usize::from(id)], false);
-        assert!(was_ours, "a buffer is given back once");
+        assert!(was_ours, "a buffer is published once");
         let address = self.buffer(id) as u64;
         let at = usize::from(self.tail & (self.count - 1));
-        // SAFETY: `at < count`, so it is inside the allocation, which was zeroed (an entry is plain numbers). The kernel
-        // reads entries between head and tail alone; this one is at the tail, and there are as many entries as buffers,
-        // of which this one was ours, so it is not one that the kernel has yet to take. What the kernel reads at any
-        // time is the tail inside entry 0, in a field that no setter below writes; nobody else writes entries.
+        // SAFETY: `at < count`, so the entry is inside the allocation, which was zeroed (an entry is plain numbers). The
+        // kernel reads only entries between head and tail. This one is at the tail, and since there are as many entries as
+        // buffers, of which one was ours, the kernel has taken its previous content. The kernel may read the tail inside
+        // entry 0 at any time, but no setter below writes that field, and only this method writes entries.
         let entry = unsafe { &mut *self.entries.as_ptr().add(at) };
         entry.set_addr(address);
         entry.set_len(self.buffer_bytes as u32);
@@ -96,11 +96,11 @@ impl BufferRing {
         self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Shows the kernel what was published.
+    /// Shows the published buffers to the kernel.
     pub fn commit(&self) {
-        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16, and is
-        // made from the allocation's own pointer, which may write; both sides access it atomically, and no reference to
-        // an entry is alive here. Release: the entries are written before the tail that uncovers them.
+        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16. Its pointer
+        // is derived from the allocation's own, which may write. Both sides access it atomically, and no reference to an
+        // entry is alive here. Release: the entries are written before the tail that makes them visible.
         unsafe {
             let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
             AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
@@ -116,8 +116,8 @@ impl BufferRing {
 
 impl Drop for BufferRing {
     fn drop(&mut self) {
-        // SAFETY: both were allocated with these layouts in `new`, whose numbers never change, and nobody has another
-        // pointer to them: slices borrow `self`, and the kernel is done with them (`register`'s caller).
+        // SAFETY: both were allocated with these layouts in `new`, whose numbers never change. No other pointer to them is
+        // in use: slices borrow `self`, and the kernel has finished with them (`register`'s caller).
         unsafe {
             dealloc(self.entries.as_ptr().cast(), entries_layout(self.count));
             dealloc(
@@ -133,16 +133,16 @@ fn entries_layout(count: u16) -> Layout {
     Layout::from_size_align(bytes, PAGE_BYTES).expect("at most 32,768 entries of 16 bytes")
 }
 
-/// A page more than the buffers take, to begin at a boundary, and not aligned by the allocator: that one clears aligned
-/// memory by hand, which makes all of it resident, while fresh pages are zero by themselves and cost nothing untouched
-/// (4 MiB per shard for large buffers that nobody uses).
+/// One page more than the buffers take, so that they can begin at a page boundary. The allocator is not asked to align
+/// them: it clears aligned memory by hand, which makes all of it resident, while untouched fresh pages cost nothing (4 MiB
+/// per shard for large buffers that are not used).
 fn data_layout(count: u16, buffer_bytes: usize) -> Layout {
     let bytes = usize::from(count) * buffer_bytes + PAGE_BYTES;
     Layout::from_size_align(bytes, align_of::<u64>()).expect("buffers fit the address space")
 }
 
 fn allocate(layout: Layout) -> NonNull<u8> {
-    // SAFETY: neither layout has size zero: count and buffer size are not.
+    // SAFETY: no layout has size zero, since neither count nor buffer size is zero.
     let memory = unsafe { alloc_zeroed(layout) };
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
 }
@@ -151,13 +151,13 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 mod tests {
     use super::*;
 
-    /// Plays the kernel: takes the entry at `head` and writes into its buffer.
+    /// Acts as the kernel: takes the entry at `head` and writes into its buffer.
     fn kernel_receives(ring: &BufferRing, head: u16, bytes: &[u8]) -> u16 {
         // SAFETY: the test owns the ring and is its only reader and writer; entries and buffers are inside it.
         unsafe {
             let tail = BufRingEntry::tail(ring.entries.as_ptr()).cast_mut();
             let tail = AtomicU16::from_ptr(tail).load(Ordering::Acquire);
-            assert_ne!(head, tail, "no buffer left");
+            assert_ne!(head, tail, "a buffer is published");
             let entry = &*ring
                 .entries
                 .as_ptr()
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn buffers_go_round_for_longer_than_the_tail_counts() {
+    fn buffers_go_round_after_the_16_bit_tail_wraps() {
         let mut ring = BufferRing::new(4, 64);
         for round in 0..70_000u32 {
             let text = round.to_le_bytes();
@@ -200,12 +200,12 @@ mod tests {
         kernel_receives(&ring, 8, b"again");
     }
 
-    fn panics(what: impl FnOnce()) -> bool {
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(what)).is_err()
+    fn panics(call: impl FnOnce()) -> bool {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
     }
 
     #[test]
-    fn what_is_the_kernels_can_be_neither_read_nor_given_back() {
+    fn a_buffer_of_the_kernel_can_be_neither_read_nor_published() {
         let mut ring = BufferRing::new(2, 16);
         assert!(panics(|| drop(ring.received(1, 1).to_vec())));
         assert!(panics(|| ring.publish(1)));

@@ -1,7 +1,8 @@
-//! A ring whose queue is full in mid-turn, on a kernel that takes nothing for a while.
+//! A ring whose queue is full in the middle of a turn, and a kernel that takes no entries for a while.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use super::*;
 use crate::io::Sockets;
@@ -9,10 +10,10 @@ use crate::io::Sockets;
 /// More sends than the queue holds.
 const CONNECTIONS: usize = SUBMISSIONS_MAX as usize + 100;
 
-/// A ring with so many open connections, and their peers; `None` where there is no io_uring.
+/// A ring with [`CONNECTIONS`] open connections, and their peers; `None` where there is no io_uring.
 fn connected(listener: &TcpListener) -> Option<(Uring, Vec<TcpStream>)> {
     let config = DriverConfig {
-        addresses: vec![listener.local_addr().expect("it is bound").into()],
+        addresses: vec![listener.local_addr().expect("the listener is bound").into()],
         sockets: Sockets::default(),
         slots: CONNECTIONS,
         rendered_bytes_max: 16,
@@ -29,7 +30,7 @@ fn connected(listener: &TcpListener) -> Option<(Uring, Vec<TcpStream>)> {
     for slot in 0..CONNECTIONS {
         uring.submit_connect(id(slot), 0);
         uring.wait(0, &mut events);
-        peers.push(listener.accept().expect("it connects").0);
+        peers.push(listener.accept().expect("the ring connects").0);
     }
     let deadline_ns = uring.now_ns() + 10_000_000_000;
     while events.len() < CONNECTIONS && uring.now_ns() < deadline_ns {
@@ -47,7 +48,7 @@ fn id(slot: usize) -> ConnectionId {
     }
 }
 
-/// Sends a byte on every connection in one turn. How often the queue went before the turn was over, and after how many.
+/// Sends a byte on every connection in one turn. Returns each flush before the end of the turn: its slot and its moment.
 fn send_on_all(uring: &mut Uring) -> Vec<(usize, u64)> {
     let mut flushes = Vec::new();
     for slot in 0..CONNECTIONS {
@@ -61,14 +62,14 @@ fn send_on_all(uring: &mut Uring) -> Vec<(usize, u64)> {
 fn check_received(peers: &mut [TcpStream]) {
     for peer in peers {
         let timeout = Some(Duration::from_secs(10));
-        peer.set_read_timeout(timeout).expect("a socket");
+        peer.set_read_timeout(timeout).expect("the socket is open");
         let mut byte = [0; 2];
-        assert_eq!(peer.read(&mut byte).expect("it was sent"), 1);
+        assert_eq!(peer.read(&mut byte).expect("a byte was sent"), 1);
     }
 }
 
 #[test]
-fn a_full_queue_says_when_it_went() {
+fn a_full_queue_reports_when_it_was_flushed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let Some((mut uring, mut peers)) = connected(&listener) else {
         return;
@@ -77,32 +78,32 @@ fn a_full_queue_says_when_it_went() {
     let flushes = send_on_all(&mut uring);
     let turn = uring.wait(0, &mut Vec::new());
     let [(slot, at_ns)] = flushes[..] else {
-        panic!("once: {flushes:?}");
+        panic!("one flush, not {flushes:?}");
     };
     assert_eq!(
         slot, SUBMISSIONS_MAX as usize,
-        "the first that found no room"
+        "the first send that found no room"
     );
     assert!(before_ns <= at_ns && at_ns < turn.submitted_ns);
-    assert_eq!(uring.flushed_ns(), None, "it is told once");
+    assert_eq!(uring.flushed_ns(), None, "a flush is reported once");
     check_received(&mut peers);
 }
 
 #[test]
-fn a_kernel_that_takes_nothing_before_its_completions_are_fetched_loses_none() {
+fn no_send_is_lost_on_a_kernel_that_takes_none_before_its_completions_are_fetched() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let Some((mut uring, mut peers)) = connected(&listener) else {
         return;
     };
-    // Completions that wait in the ring, as they do when it has overflowed.
+    // Completions wait in the ring, as after an overflow.
     for peer in &mut peers {
-        peer.write_all(b"y").expect("it is open");
+        peer.write_all(b"y").expect("the connection is open");
     }
-    uring.enter(0, None);
-    uring.refuses_while_full = true;
+    uring.queue.submit();
+    uring.queue.refuses_while_full = true;
     let flushes = send_on_all(&mut uring);
     assert_eq!(flushes.len(), 1);
-    assert!(!uring.aside.is_empty(), "they were in the way");
+    assert!(!uring.queue.aside.is_empty(), "completions were set aside");
     check_received_after_wait(&mut uring, &mut peers);
 }
 
