@@ -13,7 +13,7 @@ use crate::machine::cpu::CoreClock;
 use crate::metrics::interval::Interval;
 use crate::metrics::series::Series;
 
-use super::shard::{Handover, OnInterval};
+use super::handover::{Handover, OnInterval};
 
 /// Intervals per shard beside the one it counts into.
 pub(super) const SPARE_INTERVALS: usize = 2;

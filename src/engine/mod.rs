@@ -11,7 +11,9 @@ pub mod connection;
 pub mod example;
 mod footprint;
 mod gate;
+mod handover;
 mod line;
+mod outcomes;
 pub mod plan;
 pub mod pool;
 mod requests;
@@ -32,7 +34,6 @@ use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig, Sockets};
 use crate::machine::cpu::CpuTime;
-use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 
@@ -41,7 +42,8 @@ use collector::{Collector, Watch};
 pub use collector::{OnSecond, Second};
 pub use footprint::{Footprint, Part};
 use gate::Gate;
-use shard::Outcomes;
+pub use outcomes::Ended;
+use outcomes::Outcomes;
 use thread::{Finished, ShardThread, StopAll, words_of};
 
 /// What the shards are told from outside and tell each other, looked at once per turn.
@@ -102,7 +104,7 @@ impl Control {
     pub fn on_ready(&self, shards: usize, start_ns: u64, now_ns: u64) {
         if self.ready.fetch_add(1, Ordering::Relaxed) + 1 == shards {
             let after_ns = (now_ns + ARRIVALS_AFTER_NS).saturating_sub(start_ns);
-            let from_ns = start_ns + after_ns.next_multiple_of(shard::INTERVAL_NS);
+            let from_ns = start_ns + after_ns.next_multiple_of(handover::INTERVAL_NS);
             self.start_ns.store(start_ns, Ordering::Relaxed);
             self.arrivals_from_ns.store(from_ns, Ordering::Release);
         }
@@ -178,17 +180,6 @@ pub struct Death {
     /// What it had counted until then is in the run's figures; its requests under way are cut off. Without this the
     /// totals are those of the other shards, and only the series has what it handed over each second.
     pub has_figures: bool,
-}
-
-/// What ends a load. Of several shards the first of these counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ended {
-    /// An order from outside.
-    Order,
-    /// The run time was over.
-    Time,
-    /// Every user had left.
-    NobodyLeft,
 }
 
 /// What one shard took of its core.
@@ -313,16 +304,9 @@ pub fn driver_config(plan: &Plan, sockets: &Sockets, index: usize) -> DriverConf
 }
 
 fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: SystemTime) -> Run {
-    let steps = plan.scenario.metrics.len();
-    let mut counts = Counts::new(steps, plan.scenario.spans.len());
     let mut shards = Vec::new();
-    let (mut lasted_ns, mut load_to_ns) = (0, 0);
-    let (mut waited_in_line, mut overflows) = (0, 0);
-    let (mut users_came, mut users_left, mut open_at_load_end) = (0, 0, 0);
-    let mut ended = Ended::NobodyLeft;
-    let mut load_from_ns = u64::MAX;
-    let mut arrivals: Option<ArrivalCounts> = None;
     let mut deaths = Vec::new();
+    let mut sum: Option<Outcomes> = None;
     for (index, shard) in finished.into_iter().enumerate() {
         deaths.extend(shard.panic.map(|reason| Death {
             shard: index,
@@ -340,35 +324,31 @@ fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: Syst
                 .waited_ns
                 .map(|ns| ns as f64 / outcomes.lasted_ns.max(1) as f64),
         });
-        lasted_ns = lasted_ns.max(outcomes.lasted_ns);
-        load_from_ns = load_from_ns.min(outcomes.load_from_ns);
-        load_to_ns = load_to_ns.max(outcomes.load_to_ns);
-        ended = ended.min(outcomes.ended);
-        users_came += outcomes.users_came as u64;
-        users_left += outcomes.users_left;
-        open_at_load_end += outcomes.open_at_load_end as u64;
-        waited_in_line += outcomes.waited_in_line;
-        overflows += outcomes.overflows;
-        if let Some(counts) = outcomes.arrivals {
-            *arrivals.get_or_insert_default() += counts;
+        match &mut sum {
+            None => sum = Some(outcomes),
+            Some(sum) => *sum += outcomes,
         }
-        let (of_shard, _) = outcomes.recorder.into_parts();
-        counts += &of_shard;
     }
+    let scenario = &plan.scenario;
+    let none = || Outcomes::none(scenario.metrics.len(), scenario.spans.len());
+    let sum = sum.unwrap_or_else(none);
     Run {
-        summary: Summary { counts, series },
+        summary: Summary {
+            counts: sum.recorder.into_parts().0,
+            series,
+        },
         shards,
         started_at,
-        load_from_ns,
-        load_ns: load_to_ns.saturating_sub(load_from_ns),
-        drain_ns: lasted_ns.saturating_sub(load_to_ns),
-        open_at_load_end,
-        ended,
-        users_came,
-        users_left,
-        waited_in_line,
-        overflows,
-        arrivals,
+        load_from_ns: sum.load_from_ns,
+        load_ns: sum.load_to_ns.saturating_sub(sum.load_from_ns),
+        drain_ns: sum.lasted_ns.saturating_sub(sum.load_to_ns),
+        open_at_load_end: sum.open_at_load_end as u64,
+        ended: sum.ended,
+        users_came: sum.users_came as u64,
+        users_left: sum.users_left,
+        waited_in_line: sum.waited_in_line,
+        overflows: sum.overflows,
+        arrivals: sum.arrivals,
         deaths,
     }
 }

@@ -15,7 +15,8 @@ use crate::machine::cpu::{CoreClock, CpuTime};
 
 use super::collector::Port;
 use super::gate::Gate;
-use super::shard::{Outcomes, Shard};
+use super::outcomes::Outcomes;
+use super::shard::Shard;
 use super::{Control, Order, Setup, driver_config};
 
 /// What a shard's thread is given.
@@ -100,7 +101,7 @@ impl ShardThread<'_> {
         let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
         let mut on_interval = port.into_on_interval(&clock);
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            shard.carry_out(start, self.control, &mut on_interval);
+            shard.run_turns(start, self.control, &mut on_interval);
         }));
         if ran.is_err() {
             // Before anything else: the other shards go on sending until they are told.
