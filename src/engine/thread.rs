@@ -7,17 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::plan::Plan;
 use crate::io::clock::Clock;
 use crate::io::{Driver, DriverConfig};
 use crate::machine::cpu;
 use crate::machine::cpu::{CoreClock, CpuTime};
 
 use super::collector::Port;
+use super::control::{Control, Order};
 use super::gate::Gate;
 use super::outcomes::Outcomes;
+use super::plan::Plan;
+use super::setup::{Setup, driver_config};
 use super::shard::Shard;
-use super::{Control, Order, Setup, driver_config};
 
 /// What a shard's thread is given.
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ impl ShardThread<'_> {
         let set_up = set_up.unwrap_or_else(|panic| {
             Err(anyhow!(
                 "it panicked, which is a defect of opsurge: {}",
-                words_of(&*panic)
+                panic_message(&*panic)
             ))
         });
         if set_up.is_err() {
@@ -129,7 +130,7 @@ impl ShardThread<'_> {
             },
             waited_ns: core_time.map(|time| time.waited_ns),
             outcomes,
-            panic: panic.map(|panic| words_of(&*panic)),
+            panic: panic.map(|panic| panic_message(&*panic)),
         })
     }
 }
@@ -156,7 +157,7 @@ impl Drop for StopAll<'_> {
 }
 
 /// What a panic said.
-pub(super) fn words_of(panic: &(dyn Any + Send)) -> String {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()

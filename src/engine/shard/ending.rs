@@ -1,8 +1,9 @@
 //! The end: nothing new is started, open requests are waited for and then counted at their age, and the outcomes are taken.
 
+use crate::engine::control::{Control, Order};
+use crate::engine::example;
 use crate::engine::handover::OnInterval;
 use crate::engine::outcomes::{Ended, Outcomes};
-use crate::engine::{Control, Order, example};
 use crate::io::Driver;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Times;
@@ -60,7 +61,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// The outcomes, after the last turn.
-    pub(in crate::engine) fn finish(
+    pub(crate) fn finish(
         mut self,
         order: Order,
         on_interval: OnInterval<'_>,
@@ -73,7 +74,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The outcomes until a panic. Users and connections may contradict each other then, so the counts alone decide how
     /// many requests are cut off; the ages are those of the users' requests, as far as they agree with the counts.
-    pub(in crate::engine) fn rescue(mut self, on_interval: OnInterval<'_>) -> (Outcomes, D) {
+    pub(crate) fn rescue(mut self, on_interval: OnInterval<'_>) -> (Outcomes, D) {
         let now_ns = self.clocks.now_ns;
         self.note_last_state();
         let steps = self.recorder.counts.steps.iter();

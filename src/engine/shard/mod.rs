@@ -33,4 +33,3 @@ pub use super::outcomes::Outcomes;
 pub(super) use seats::USER_BYTES;
 pub use state::Shard;
 pub(super) use timer::TIMERS_PER_SLOT;
-pub(super) use turns::SLEEP_NS_MAX;

@@ -1,7 +1,7 @@
 //! The arrivals of an open load are handed to users that rest; without one they wait in a line.
 
-use crate::engine::Control;
 use crate::engine::arrivals::PREPARE_NS_MAX;
+use crate::engine::control::Control;
 use crate::io::Driver;
 use crate::load::random::Stream;
 use crate::metrics::recorder::Times;

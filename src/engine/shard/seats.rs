@@ -32,7 +32,7 @@ pub(super) struct Seat {
 }
 
 /// Bytes that each user takes beside its variables, spans and tally.
-pub(in crate::engine) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
+pub(crate) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
 const _: () = assert!(USER_BYTES + size_of::<Tally>() <= 64);
 
 /// The seats of a shard. A user is named by the index of its seat.

@@ -3,7 +3,7 @@
 use crate::engine::timers::Timers;
 
 /// Timers of each connection slot: its time limit, and its backoff.
-pub(in crate::engine) const TIMERS_PER_SLOT: usize = 2;
+pub(crate) const TIMERS_PER_SLOT: usize = 2;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,13 @@
 //! The loop: turns until the load is over and every request has ended, or the wait for the rest is over.
 
+use crate::engine::control::{Control, NOTICED_NS_MAX, Order};
 use crate::engine::gate::Start;
 use crate::engine::handover::OnInterval;
 use crate::engine::outcomes::Outcomes;
-use crate::engine::{Control, Order};
 use crate::io::{Driver, EVENTS_MAX, Event};
 
 use super::state::{Shard, WOKEN_MAX};
 
-/// Longest sleep: how late an order from outside may be noticed.
-pub(in crate::engine) const SLEEP_NS_MAX: u64 = 100_000_000;
 /// A turn that submits later than this after its start was held up (the process was stopped, the core taken away): turns
 /// are bounded to a few milliseconds.
 const HELD_NS: u64 = 50_000_000;
@@ -30,7 +28,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// The turns of [`Shard::run`]. After them, or after a panic in one of them, the outcomes can still be taken.
-    pub(in crate::engine) fn run_turns(
+    pub(crate) fn run_turns(
         &mut self,
         start: Start,
         control: &Control,
@@ -127,7 +125,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// When the next thing is due that no completion will announce.
     fn deadline_ns(&self) -> u64 {
-        let asleep_until_ns = self.clocks.now_ns + SLEEP_NS_MAX;
+        let asleep_until_ns = self.clocks.now_ns + NOTICED_NS_MAX;
         let timers_ns = self.timers.next_ns().unwrap_or(u64::MAX);
         let change_ns = self.next_change_ns().unwrap_or(u64::MAX);
         let line_ns = self.line_due_ns();
