@@ -1,4 +1,4 @@
-//! One shard's arrivals of an open load: the schedule, the users that rest, the arrivals that wait for one.
+//! The arrivals of an open load on one shard: the schedule, the users that rest, and the arrivals that wait for a user.
 
 use std::collections::VecDeque;
 use std::ops::AddAssign;
@@ -8,63 +8,72 @@ use crate::load::open::{Open, Schedule};
 use crate::load::random::Keyed;
 use crate::metrics::interval::ArrivalsSoFar;
 
-/// Longest time that users are got ready for before the first arrival, once the last of them has come.
+/// Longest wait for users that prepare for the first arrival, counted from when the last of them came.
 pub(super) const PREPARE_NS_MAX: u64 = 30_000_000_000;
-/// Arrivals that may wait for a user: those of so many seconds at the highest rate, and some.
+/// Arrivals that may wait for a user: those of this many seconds at the highest rate, within two bounds.
 const LINE_S_MAX: f64 = 30.0;
 const LINE_MIN: usize = 1_000;
 const LINE_MAX: usize = 2_000_000;
 
-pub(super) struct ArrivalsOf {
+pub(super) struct ShardArrivals {
     pub schedule: Schedule,
-    /// When the first arrival is due, once that is known.
+    /// When the first arrival is due, once all shards are ready.
     pub from_ns: Option<u64>,
-    /// It has told the others that its users are ready.
-    pub said_ready: bool,
-    /// Users that are ready. They take turns.
+    /// This shard has reported that its users are ready.
+    pub is_ready: bool,
+    /// Users that are ready, longest rest first.
     pub resting: VecDeque<u32>,
-    /// When the arrivals were due that wait for a user.
+    /// Due times of the arrivals that wait for a user.
     pub line: VecDeque<u64>,
     pub line_max: usize,
-    /// Users that are on their way through their start steps.
+    /// Users in their start steps.
     pub preparing: usize,
     pub counts: ArrivalCounts,
 }
 
-/// What became of arrivals.
+/// What became of an open load's arrivals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArrivalCounts {
-    /// Their time had come.
+    /// Arrivals whose time had come.
     pub due: u64,
-    /// A user began them.
+    /// Arrivals that a user began.
     pub started: u64,
-    /// Of all that were due: no user rested, so that they had to wait for one.
+    /// Arrivals that had to wait, since no user rested.
     pub waited: u64,
-    /// The line was full.
+    /// Arrivals that were discarded, since the line was full.
     pub dropped: u64,
-    /// They still waited at the end.
+    /// Arrivals that still waited at the end.
     pub never_begun: u64,
 }
 
 impl AddAssign for ArrivalCounts {
     fn add_assign(&mut self, other: Self) {
-        self.due += other.due;
-        self.started += other.started;
-        self.waited += other.waited;
-        self.dropped += other.dropped;
-        self.never_begun += other.never_begun;
+        // Every field is named: one that is left out does not compile.
+        let Self {
+            due,
+            started,
+            waited,
+            dropped,
+            never_begun,
+        } = other;
+        self.due += due;
+        self.started += started;
+        self.waited += waited;
+        self.dropped += dropped;
+        self.never_begun += never_begun;
     }
 }
 
-impl ArrivalsOf {
+impl ShardArrivals {
+    /// The arrivals of a plan with an open load; reserves memory for the users and the line.
     pub fn new(open: &Open, plan: &Plan, shard: usize) -> Self {
-        let of_shard = open.rate_max / plan.shards as f64;
-        let line_max = ((of_shard * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
+        let shard_rate_max = open.rate_max / plan.shards as f64;
+        let line_max = ((shard_rate_max * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
         let users_max = plan.users_of_shard(shard);
         Self {
             schedule: open.schedule(Keyed::new(plan.seed), plan.deal(), shard),
             from_ns: None,
-            said_ready: false,
+            is_ready: false,
             resting: VecDeque::with_capacity(users_max),
             line: VecDeque::with_capacity(line_max),
             line_max,
@@ -73,7 +82,7 @@ impl ArrivalsOf {
         }
     }
 
-    /// How they stand, with so many users there.
+    /// The present state, for the second's sample.
     pub fn so_far(&self, active_users: usize) -> ArrivalsSoFar {
         let idle = self.resting.len() + self.preparing;
         ArrivalsSoFar {

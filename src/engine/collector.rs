@@ -13,7 +13,7 @@ use crate::machine::cpu::CoreClock;
 use crate::metrics::interval::Interval;
 use crate::metrics::series::Series;
 
-use super::shard::{Handover, OnInterval};
+use super::handover::{Handover, OnInterval};
 
 /// Intervals per shard beside the one it counts into.
 pub(super) const SPARE_INTERVALS: usize = 2;
@@ -34,7 +34,7 @@ pub struct Second<'i> {
     pub started_at: SystemTime,
 }
 
-/// Called for each second of the run, on the thread that called [`super::run`].
+/// Called for each second of the run, on the thread that called [`run`](super::run()).
 pub type OnSecond<'o> = &'o mut dyn FnMut(&mut Second<'_>);
 
 /// What a second is told with, and to whom.

@@ -16,14 +16,12 @@ use crate::metrics::series::Series;
 use super::batch::Batches;
 use super::collector::SPARE_INTERVALS;
 use super::connection::Connection;
-use super::driver_config;
 use super::example;
 use super::requests::Requests;
-use super::shard::USER_BYTES;
+use super::setup::driver_config;
+use super::shard::{TIMERS_PER_SLOT, USER_BYTES};
 use super::timers::Timers;
 use super::user::Tally;
-
-const TIMERS_PER_CONNECTION: usize = 2;
 
 /// What memory is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ impl Footprint {
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
         let of_connection = size_of::<Connection>()
             + connection_bytes(backend)
-            + TIMERS_PER_CONNECTION * Timers::BYTES_PER_ID
+            + TIMERS_PER_SLOT * Timers::BYTES_PER_ID
             + Batches::bytes_each(plan.connections.depth())
             + Requests::BYTES_EACH;
         let of_head = match scenario.steps.iter().any(|step| step.keep.head) {

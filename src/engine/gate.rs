@@ -7,7 +7,14 @@ use std::time::SystemTime;
 
 use crate::io::clock::Clock;
 
-use super::shard::Start;
+/// When a run begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// On the drivers' clock.
+    pub at_ns: u64,
+    /// The same moment in nanoseconds since 1970 (UTC).
+    pub wall_ns: u64,
+}
 
 /// It is used before the run only, so that a lock costs nothing that is measured.
 pub(super) struct Gate {

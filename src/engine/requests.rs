@@ -97,6 +97,11 @@ impl Requests {
         }
     }
 
+    /// Requests under way.
+    pub fn count(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// The users who have one under way. Goes through as many places as there ever were requests under way at once.
     pub fn users(&self) -> impl Iterator<Item = u32> {
         let users = self.places.iter().map(|request| request.user);

@@ -7,16 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::plan::Plan;
 use crate::io::clock::Clock;
 use crate::io::{Driver, DriverConfig};
 use crate::machine::cpu;
 use crate::machine::cpu::{CoreClock, CpuTime};
 
 use super::collector::Port;
+use super::control::{Control, Order};
 use super::gate::Gate;
-use super::shard::{Outcomes, Shard};
-use super::{Control, Order, Setup, driver_config};
+use super::outcomes::Outcomes;
+use super::plan::Plan;
+use super::setup::{Setup, driver_config};
+use super::shard::Shard;
 
 /// What a shard's thread is given.
 #[derive(Clone, Copy)]
@@ -55,7 +57,7 @@ impl ShardThread<'_> {
         let set_up = set_up.unwrap_or_else(|panic| {
             Err(anyhow!(
                 "it panicked, which is a defect of opsurge: {}",
-                words_of(&*panic)
+                panic_message(&*panic)
             ))
         });
         if set_up.is_err() {
@@ -100,7 +102,7 @@ impl ShardThread<'_> {
         let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
         let mut on_interval = port.into_on_interval(&clock);
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            shard.carry_out(start, self.control, &mut on_interval);
+            shard.run_turns(start, self.control, &mut on_interval);
         }));
         if ran.is_err() {
             // Before anything else: the other shards go on sending until they are told.
@@ -128,7 +130,7 @@ impl ShardThread<'_> {
             },
             waited_ns: core_time.map(|time| time.waited_ns),
             outcomes,
-            panic: panic.map(|panic| words_of(&*panic)),
+            panic: panic.map(|panic| panic_message(&*panic)),
         })
     }
 }
@@ -155,7 +157,7 @@ impl Drop for StopAll<'_> {
 }
 
 /// What a panic said.
-pub(super) fn words_of(panic: &(dyn Any + Send)) -> String {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()

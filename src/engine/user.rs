@@ -55,7 +55,7 @@ pub struct Tally {
     /// Passes of the work loop still to do; `u32::MAX` for no bound.
     passes_left: u32,
     /// Users that had this seat before.
-    pub lives: u32,
+    pub predecessors: u32,
 }
 
 /// A user and all that it acts by.
@@ -185,7 +185,7 @@ impl User {
     }
 
     /// It is told to leave, or to stay after all.
-    pub fn tell(&mut self, leaving: Leaving) {
+    pub fn set_leaving(&mut self, leaving: Leaving) {
         self.leaving = leaving;
     }
 
@@ -205,7 +205,7 @@ impl User {
     }
 
     /// The plan wants fewer users, or the run is over.
-    pub fn was_told_to_leave(&self) -> bool {
+    pub fn is_told_to_leave(&self) -> bool {
         self.leaving != Leaving::No
     }
 
@@ -239,13 +239,13 @@ impl User {
 }
 
 impl Tally {
-    /// Of a user that begins at `spawned_ns` and leaves after `iterations` passes of the work loop, or never; `lives`
+    /// Of a user that begins at `spawned_ns` and leaves after `iterations` passes of the work loop, or never; `predecessors`
     /// others had its seat before.
-    pub fn new(spawned_ns: u64, iterations: Option<u32>, lives: u32) -> Self {
+    pub fn new(spawned_ns: u64, iterations: Option<u32>, predecessors: u32) -> Self {
         Self {
             pass_since_ns: spawned_ns,
             passes_left: iterations.unwrap_or(u32::MAX),
-            lives,
+            predecessors,
         }
     }
 

@@ -1,16 +1,16 @@
-//! What holds after every turn, looked at in debug builds.
+//! What holds after every turn, checked in debug builds: each request is counted once, and users and connections agree on
+//! who has whom.
 
 use crate::engine::connection::{NOBODY, State};
 use crate::engine::requests::{Phase, Request};
 use crate::io::Driver;
 
-use super::Shard;
+use super::state::Shard;
 
-/// Up to so many users, a debug build looks at each of them after every turn.
-const USERS_LOOKED_AT: usize = 64;
+/// Up to this number of users, each of them is checked after every turn.
+const USERS_CHECKED_MAX: usize = 64;
 
 impl<'p, D: Driver> Shard<'p, D> {
-    /// What holds after every turn: each request is counted once, and users and connections agree on who has whom.
     pub(super) fn debug_assert_sums(&self) {
         if !cfg!(debug_assertions) {
             return;
@@ -19,25 +19,31 @@ impl<'p, D: Driver> Shard<'p, D> {
         let open: u64 = steps
             .map(|step| step.sent - step.requests - step.cut_off)
             .sum();
-        assert_eq!(open, self.progress.in_flight as u64, "requests under way");
-        if self.users.len() > USERS_LOOKED_AT {
-            return;
+        assert_eq!(open, self.requests.count() as u64, "requests under way");
+        if self.seats.len() <= USERS_CHECKED_MAX {
+            self.assert_users_agree();
+            self.assert_connections_agree();
         }
+    }
+
+    /// Every request under way belongs to one user, which is on the request's slot or in the line.
+    fn assert_users_agree(&self) {
         let under_way = || {
-            let seats = self.users.iter().enumerate();
+            let seats = self.seats.iter().enumerate();
             seats.filter_map(|(id, seat)| Some((id, self.requests.get(seat.request)?)))
         };
-        assert_eq!(under_way().count(), self.progress.in_flight);
+        assert_eq!(under_way().count(), self.requests.count());
         let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NOBODY;
         let waiting = under_way().filter(|(_, request)| waits(request)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");
-        let users_on = |slot: u32| {
-            (0..self.pool.carried(slot)).map(move |place| self.pool.user_at(slot, place))
-        };
         for (id, request) in under_way().filter(|(_, request)| request.slot != NOBODY) {
-            let is_there = users_on(request.slot).any(|user| user as usize == id);
+            let is_there = self.users_on(request.slot).any(|user| user as usize == id);
             assert!(is_there, "the user of its connection");
         }
+    }
+
+    /// Every slot is free, used or backing off, and awaits the answers of the first users on it.
+    fn assert_connections_agree(&self) {
         let taken = self.pool.connections.iter();
         let taken = taken.filter(|connection| {
             connection.user != NOBODY || connection.state == State::BackingOff
@@ -51,7 +57,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         for (slot, connection) in (0..).zip(&self.pool.connections) {
             let carries = matches!(connection.state, State::Busy | State::Connecting);
             assert_eq!(carries, carries && connection.user != NOBODY);
-            for user in users_on(slot) {
+            for user in self.users_on(slot) {
                 assert_eq!(self.request(user).slot, slot, "the connection of its user");
             }
             let is_awaited = |user: &u32| {
@@ -62,9 +68,13 @@ impl<'p, D: Driver> Shard<'p, D> {
                 State::Busy => usize::from(connection.awaited),
                 _ => 0,
             };
-            let first = users_on(slot).take_while(is_awaited).count();
-            let all = users_on(slot).filter(is_awaited).count();
+            let first = self.users_on(slot).take_while(is_awaited).count();
+            let all = self.users_on(slot).filter(is_awaited).count();
             assert_eq!((first, all), (awaited, awaited), "answers due");
         }
+    }
+
+    fn users_on(&self, slot: u32) -> impl Iterator<Item = u32> {
+        (0..self.pool.carried(slot)).map(move |place| self.pool.user_at(slot, place))
     }
 }

@@ -1,0 +1,191 @@
+//! The users of a shard, awake or asleep: one seat each, and flat arrays of what the plan keeps of a user beside it.
+
+use crate::engine::plan::Plan;
+use crate::engine::requests::NO_REQUEST;
+use crate::engine::timers::Timers;
+use crate::engine::user::{Tally, User};
+use crate::load::deal::Numbers;
+
+/// A span that is not open.
+const NO_SPAN: u64 = u64::MAX;
+
+/// A user, awake or asleep.
+///
+/// | bytes of an idle user | |
+/// |---|---|
+/// | 24 | its state ([`User`]) |
+/// | 8 | the rest of its seat |
+/// | 12 | its place in the timer wheel |
+/// | 8 | each span of the scenario |
+/// | 16 | [`Tally`], where the plan needs it |
+///
+/// Its variables come on top. A user with a request under way, or in the waiting line, takes
+/// [`Requests::BYTES_EACH`](crate::engine::requests::Requests::BYTES_EACH) and its place in the line more.
+pub(super) struct Seat {
+    pub user: User,
+    /// The place of its request among the shard's, else `NO_REQUEST`.
+    pub request: u32,
+    /// Another user takes the seat: as soon as this one has left, or, if it has, when its timer fires.
+    pub is_retaken: bool,
+    /// In an open load: the user has not been ready for an arrival yet.
+    pub is_preparing: bool,
+}
+
+/// Bytes that each user takes beside its variables, spans and tally.
+pub(crate) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
+const _: () = assert!(USER_BYTES + size_of::<Tally>() <= 64);
+
+/// The seats of a shard. A user is named by the index of its seat.
+pub(super) struct Seats {
+    seats: Vec<Seat>,
+    seats_max: usize,
+    /// One for each seat, or none at all when the plan needs none.
+    tallies: Vec<Tally>,
+    /// All users' variables, `variables_stride` bytes for each seat.
+    variables: Vec<u8>,
+    variables_stride: usize,
+    /// When the open spans of each user began, `spans` of them for each seat.
+    spans_since_ns: Vec<u64>,
+    spans: usize,
+    /// Numbers of the first users of the seats in the whole run.
+    numbers: Numbers,
+    /// Seats of all shards.
+    seats_of_run: u64,
+    /// Users that ever took a seat.
+    pub came: usize,
+    /// Users that have left their seats.
+    pub left: usize,
+    /// Users that have left because a step had failed, while the load lasted.
+    pub left_on_failure: u64,
+}
+
+impl Seats {
+    /// Reserves memory for all users that a shard of the plan can have.
+    pub fn new(plan: &Plan, shard: usize) -> Self {
+        let seats_max = plan.users_of_shard(shard);
+        let tallies_max = match plan.keeps_tallies() {
+            true => seats_max,
+            false => 0,
+        };
+        let variables_stride = plan.scenario.variables.stride();
+        let spans = plan.scenario.spans.len();
+        Self {
+            seats: Vec::with_capacity(seats_max),
+            seats_max,
+            tallies: Vec::with_capacity(tallies_max),
+            variables: vec![0; seats_max * variables_stride],
+            variables_stride,
+            spans_since_ns: vec![NO_SPAN; seats_max * spans],
+            spans,
+            numbers: plan.deal().numbers(shard),
+            seats_of_run: plan.load.users_max(),
+            came: 0,
+            left: 0,
+            left_on_failure: 0,
+        }
+    }
+
+    /// Seats that a user ever took.
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Whether a user can take a seat that had none before.
+    pub fn has_room(&self) -> bool {
+        self.seats.len() < self.seats_max
+    }
+
+    /// Users that have come and not left.
+    pub fn active(&self) -> usize {
+        self.came - self.left
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter()
+    }
+
+    pub fn get(&self, id: u32) -> Option<&Seat> {
+        self.seats.get(id as usize)
+    }
+
+    pub fn seat(&self, id: u32) -> &Seat {
+        &self.seats[id as usize]
+    }
+
+    pub fn seat_mut(&mut self, id: u32) -> &mut Seat {
+        &mut self.seats[id as usize]
+    }
+
+    /// A user takes a new seat, or the seat of a user that has left.
+    pub fn occupy(&mut self, id: u32, user: User, tally: Option<Tally>, is_preparing: bool) {
+        let seat = Seat {
+            user,
+            request: NO_REQUEST,
+            is_retaken: false,
+            is_preparing,
+        };
+        put(&mut self.seats, id, seat);
+        if let Some(tally) = tally {
+            put(&mut self.tallies, id, tally);
+        }
+        let at = id as usize * self.spans;
+        self.spans_since_ns[at..at + self.spans].fill(NO_SPAN);
+        self.came += 1;
+    }
+
+    pub fn tally(&self, id: u32) -> Option<&Tally> {
+        self.tallies.get(id as usize)
+    }
+
+    /// A user's state, and its tally where the plan needs one.
+    pub fn user_and_tally(&mut self, id: u32) -> (&mut User, Option<&mut Tally>) {
+        let user = &mut self.seats[id as usize].user;
+        (user, self.tallies.get_mut(id as usize))
+    }
+
+    /// Users that had the seat before its present one.
+    pub fn predecessors(&self, id: u32) -> u32 {
+        self.tally(id).map_or(0, |tally| tally.predecessors)
+    }
+
+    /// The number in the whole run of the first user of a seat.
+    pub fn number_of_first(&self, id: u32) -> u64 {
+        self.numbers.of(id)
+    }
+
+    /// The number in the whole run of the user in a seat.
+    pub fn number(&self, id: u32) -> u64 {
+        self.numbers.of(id) + u64::from(self.predecessors(id)) * self.seats_of_run
+    }
+
+    /// A user's variables.
+    pub fn values(&self, id: u32) -> &[u8] {
+        let at = id as usize * self.variables_stride;
+        &self.variables[at..at + self.variables_stride]
+    }
+
+    pub fn values_mut(&mut self, id: u32) -> &mut [u8] {
+        let at = id as usize * self.variables_stride;
+        &mut self.variables[at..at + self.variables_stride]
+    }
+
+    /// A span of a user begins.
+    pub fn begin_span(&mut self, id: u32, span: usize, since_ns: u64) {
+        self.spans_since_ns[id as usize * self.spans + span] = since_ns;
+    }
+
+    /// Ends a span of a user; when it began, if it was open.
+    pub fn end_span(&mut self, id: u32, span: usize) -> Option<u64> {
+        let since_ns = &mut self.spans_since_ns[id as usize * self.spans + span];
+        let since_ns = std::mem::replace(since_ns, NO_SPAN);
+        (since_ns != NO_SPAN).then_some(since_ns)
+    }
+}
+
+/// Replaces the item of a user, or appends that of the next one.
+fn put<T>(items: &mut Vec<T>, id: u32, item: T) {
+    match items.get_mut(id as usize) {
+        Some(place) => *place = item,
+        None => items.push(item),
+    }
+}
