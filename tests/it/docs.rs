@@ -190,6 +190,11 @@ impl Bench {
                 Some(at) if rest[0] == "run" => self.carry_out_opsurge(place, &rest[at + 1..]),
                 _ => check_cargo(place, rest),
             },
+            "scripts/measure" => {
+                let part = format!("scripts/parts/{}.sh", rest[0]);
+                let is_there = rest[0] == "help" || root().join(part).is_file();
+                assert!(is_there, "{place}: scripts/measure has no {}", rest[0]);
+            }
             script if script.starts_with("scripts/") => {
                 assert!(root().join(script).is_file(), "{place}: no such script");
             }

@@ -1,6 +1,6 @@
 //! Whole runs drawn from seeds: every load, scenario and way to share connections, under faults at every point.
 //!
-//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one; `scripts/simulate.sh 10000` runs many.
+//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one; `scripts/measure simulate 10000` runs many.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
