@@ -2,7 +2,7 @@
 //! `cargo bench --bench hot_path -- 'record its outcome'`.
 //!
 //! The whole is a `Shard` over a driver that answers at once (`testbed/src/canned_driver.rs`), so that the kernel has no part
-//! in it. `scripts/budget.sh` makes the table of `docs/comparison.md` out of all this. The kernel's part is in
+//! in it. `scripts/measure budget` makes the table of `docs/comparison.md` out of all this. The kernel's part is in
 //! `architecture.md`'s table; what the ring itself takes is the last figure here. All is CPU time of the thread, not time
 //! on the wall, so that a busy machine says nearly the same as a quiet one.
 

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Ourselves beside the bare ring, tokio-uring, tokio, and other load generators: interleaved, client on core 0, a canned
+# opsurge beside the bare ring, tokio-uring, tokio, and other load generators: interleaved, client on core 0, a canned
 # responder on core 1.
 #   scripts/bench.sh [ROUNDS] [CONNECTIONS...]               scenario 2's workflow request; default 5 rounds, 64 1000 8000
 #   scripts/bench.sh --bodies [ROUNDS] [CONNECTIONS...]      GETs whose answers have 64 KB and 1 MB; default 64 connections
-#   scripts/bench.sh --pipeline [ROUNDS] [CONNECTIONS...]    1, 4 and 16 requests under way on each; default 64 connections
-# BENCH_SECONDS (default 4) is the length of each measured window, BENCH_CLIENTS a list of those to run (default: all
-# that are installed). Writes target/bench.md (bench-bodies.md, bench-pipeline.md). Figures of one machine vary by a
-# fifth from run to run: hence ratios round by round, with their spread.
+#   scripts/bench.sh --pipeline [ROUNDS] [CONNECTIONS...]    1, 4 and 16 requests at once on each; default 64 connections
+# Environment: BENCH_SECONDS (default 4), the length of each measured window; BENCH_CLIENTS, the clients to run (default:
+# all that are installed). Writes target/bench.md (bench-bodies.md, bench-pipeline.md). Figures of one machine vary by a
+# fifth from run to run: hence ratios within each round, with their spread.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=requests
-case ${1:-} in --bodies) mode=bodies; shift ;; --pipeline) mode=pipeline; shift ;; esac
+case ${1:-} in
+-h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+--bodies) mode=bodies; shift ;;
+--pipeline) mode=pipeline; shift ;;
+esac
 rounds=${1:-5}; shift || true
 connections=("$@")
 [ "$#" -gt 0 ] || { [ $mode = requests ] && connections=(64 1000 8000) || connections=(64); }
@@ -23,8 +27,8 @@ built=$(cargo build --release --locked --quiet --workspace --bins --message-form
 program() {
     python3 -c 'import json, sys
 for line in sys.stdin:
-    told = json.loads(line)
-    if told.get("executable") and told["target"]["name"] == sys.argv[1]: print(told["executable"])' "$1" <<<"$built"
+    artifact = json.loads(line)
+    if artifact.get("executable") and artifact["target"]["name"] == sys.argv[1]: print(artifact["executable"])' "$1" <<<"$built"
 }
 opsurge=$(program opsurge) floor=$(program floor) yardsticks=$(program yardsticks) responder=$(program responder)
 
@@ -45,26 +49,17 @@ if [ $mode = pipeline ] && ! "$opsurge" help run | grep -q -- '--pipeline'; then
     mapfile -t clients < <(printf '%s\n' "${clients[@]}" | grep -vx opsurge)
 fi
 
-work=$(mktemp -d)
-responder_pid=
-end_responder() { [ -z "$responder_pid" ] || { kill "$responder_pid" 2>/dev/null; wait "$responder_pid" 2>/dev/null; } || true; responder_pid=; }
-trap 'end_responder; rm -rf "$work"' EXIT
+. scripts/parts/processes.sh
 ulimit -n "$(ulimit -Hn)"
 
 start_responder() { # [ANSWER_BYTES]
-    : >"$work/responder"
-    taskset -c 1 "$responder" --listen 127.0.0.1:0 -t 7200 ${1:+--answer-bytes "$1"} >"$work/responder" & responder_pid=$!
-    for _ in $(seq 100); do
-        url=$(grep -o 'http://[0-9.:]*' "$work/responder" || true)
-        [ -n "$url" ] && break
-        sleep 0.1
-    done
-    [ -n "$url" ] || { echo "the responder did not start"; exit 1; }
+    start_server "$work/responder" \
+        taskset -c 1 "$responder" --listen 127.0.0.1:0 -t 7200 ${1:+--answer-bytes "$1"}
     address=${url#http://}
     write_requests
 }
 
-# The request as each client wants it; byte for byte what `opsurge run` sends, but for the agent, which is always the same.
+# The request in the form that each client reads. Its bytes are those that `opsurge run` sends; only the agent is fixed.
 write_requests() {
     local agent=workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77
     path=/v1/opscore/agent/$agent/workflow
@@ -80,7 +75,7 @@ write_requests() {
         printf 'Authorization: Bearer test-api-key\r\nContent-Length: %s\r\n\r\n' "$(wc -c <"$work/body")"
         cat "$work/body"
     } >"$work/request"
-    # No `request` function: wrk then makes the request once and sends the same bytes each time.
+    # Without a `request` function wrk builds the request once and sends the same bytes each time.
     cat >"$work/post.lua" <<LUA
 wrk.method = "POST"
 wrk.body = '$(cat "$work/body")'
@@ -88,7 +83,7 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer test-api-key"
 wrk.headers["User-Agent"] = "opsurge/0.1.0"
 LUA
-    # Pipelined, wrk must be given the text of all of them at once.
+    # For a pipeline wrk needs the text of all requests at once.
     cp "$work/post.lua" "$work/pipeline.lua"
     cat >>"$work/pipeline.lua" <<'LUA'
 init = function(args)
@@ -100,7 +95,7 @@ request = function() return "" end
 LUA
 }
 
-# Fills `command` with how a client is called for $c connections, $level and $run_s seconds; false if it cannot do it.
+# Sets `command` to a client's command line for $c connections, $level and $run_s seconds; false if it has no such mode.
 command_of() {
     local post=(-H "Content-Type: application/json" -H "Authorization: Bearer test-api-key" -H "User-Agent: opsurge/0.1.0")
     case $mode:$1 in
@@ -125,18 +120,18 @@ command_of() {
 }
 
 failed=()
-measure_all() { # LEVEL: what the tables are made by
+measure_all() { # LEVEL: the tables are grouped by it
     level=$1
     warm_s=1
-    # Some clients' time runs while they connect, which takes longer the more there are.
+    # The run time of some clients starts before they connect, and many connections take longer.
     run_s=$((warm_s + window_s + 1 + c / 2000))
     for round in $(seq "$rounds"); do
         order=("${clients[@]}")
-        # Every other round backwards, so that nobody always comes after the same one.
+        # Every other round runs backwards: no client always follows the same one.
         ((round % 2)) || mapfile -t order < <(printf '%s\n' "${clients[@]}" | tac)
         for client in "${order[@]}"; do
             command_of "$client" || continue
-            if row=$(python3 scripts/bench_window.py "$client" "$c" "$round" "$responder_pid" "$address" "$work" "$warm_s" "$window_s" "${command[@]}"); then
+            if row=$(python3 scripts/parts/bench_window.py "$client" "$c" "$round" "$server" "$address" "$work" "$warm_s" "$window_s" "${command[@]}"); then
                 echo "${row%\}}, \"level\": $level}" | tee -a "$work/rows" | sed 's/^/  /'
             else
                 failed+=("$client ($level)")
@@ -155,7 +150,7 @@ bodies)
     for bytes in 65536 1048576; do
         start_responder "$bytes"
         for c in "${connections[@]}"; do measure_all "$bytes"; done
-        end_responder
+        end_processes
     done
     ;;
 pipeline)
@@ -164,14 +159,14 @@ pipeline)
     ;;
 esac
 
-notes="Median of $rounds rounds (least–most), windows of $window_s s in the middle of each run, one client core, the responder on another; Linux $(uname -r),$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2). Requests by the responder's count, CPU by the kernel's, of client processes only; ratios round by round. \
-Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder. Kept waiting: the worst round's share of the time in which client or responder wanted its core and others had it; above some percent the row is worth little."
+notes="Median of $rounds rounds (least–most), windows of $window_s s in the middle of each run, one client core, the responder on another; Linux $(uname -r),$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2). Requests by the responder's count, CPU by the kernel's, of client processes only; ratios within each round. \
+Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder. Kept waiting: share of the time in which client or responder wanted its core and other programs had it, in the worst round; above some percent the row is worth little."
 [ $mode = bodies ] && notes+=" Bodies are GETs; an answer counts when it begins to be sent."
 [ ${#missing[@]} -eq 0 ] || notes+=" Not installed here: ${missing[*]}."
 [ ${#failed[@]} -eq 0 ] || notes+=" FAILED: $(printf '%s; ' "${failed[@]}")"
 mkdir -p target
 result=target/bench$([ $mode = requests ] || echo "-$mode").md
-python3 scripts/bench_table.py "$work/rows" $mode "$notes" | tee "$result"
+python3 scripts/parts/bench_table.py "$work/rows" $mode "$notes" | tee "$result"
 echo "written to $result"
 case " ${failed[*]:-} " in
 *" opsurge "*) echo "FAILED: opsurge's own run was not all successes; see above"; exit 1 ;;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that CI checks: format, lints, tests, docs. Needs Rust only; what else is missing is skipped, loudly.
+# Everything that CI checks: format, lints, tests, docs, scripts. Needs Rust only; names what it had to skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$*"; }
 for component in rustfmt clippy; do
     if ! cargo "${component/rust/}" --version >/dev/null 2>&1; then
         step "installing $component"
-        rustup component add "$component" || echo "SKIPPED: $component is not to be had here"
+        rustup component add "$component" || echo "SKIPPED: $component is not available"
     fi
 done
 
@@ -28,5 +28,7 @@ step "tests"
 cargo test --locked
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+step "scripts"
+for script in scripts/*.sh scripts/measure scripts/parts/*.sh; do bash -n "$script"; done
 [ -d ../shared ] || echo "SKIPPED: tests on outside cases need ../shared, which is not here"
 step "all checks passed"

@@ -61,7 +61,8 @@
 //! - Secrets never reach a log, an error message, a record or a report.
 //! - Everything random is drawn by key from the seed: no shard, driver or order of events moves a draw.
 //!
-//! `tests/it/survival.rs` holds whole runs to them, drawn from seeds, with faults at every point (`scripts/simulate.sh 10000`).
+//! `tests/it/survival.rs` holds whole runs to them, drawn from seeds, with faults at every point
+//! (`scripts/measure simulate 10000`).
 //!
 //! # Glossary
 //!

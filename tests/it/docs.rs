@@ -1,5 +1,5 @@
 //! Holds README.md and docs/ to the program: every scenario in them is valid, every command line is accepted, every
-//! link leads somewhere, and the reference pages name everything that the program has.
+//! link, file and item named exists, and the reference pages name every key, field, status and kind of failure.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,14 +17,15 @@ use crate::support::binary::{self, check_sums, record_of, text};
 
 /// Longest line of a page, table rows excepted.
 const WIDTH_MAX: usize = 120;
-/// What a block of code can be: `sh` is carried out, `toml` is a scenario or a part of one, the others are not looked at.
+/// Languages of code blocks: `sh` is carried out, `toml` is a scenario or a part of one, the others are not checked.
 const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
-/// Exit codes of a run that was carried out, whatever came of it.
+/// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
-/// Flags in the pages that belong to other programs: cargo and the scripts.
-const FLAGS_OF_OTHERS: [&str; 8] = [
+/// Flags in the pages that belong to cargo and to the scripts.
+const FLAGS_OF_OTHERS: [&str; 9] = [
     "--release",
     "--path",
+    "--profile",
     "--bench",
     "--test",
     "--bodies",
@@ -108,7 +109,7 @@ impl Page {
         blocks
     }
 
-    /// What stands between backticks outside the blocks, with its line.
+    /// The texts between backticks outside the blocks, each with its line.
     fn spans(&self) -> Vec<(usize, &str)> {
         let mut spans = Vec::new();
         let mut is_block = false;
@@ -131,16 +132,16 @@ impl Page {
     }
 }
 
-/// Where command lines are carried out: a folder with the examples, and an address at which connections are refused.
-struct Bench {
+/// Where command lines are carried out: a folder with the examples, and an address that refuses connections.
+struct Sandbox {
     folder: tempfile::TempDir,
-    /// Bound, and never listens: no other process takes the port meanwhile.
+    /// Bound, and never listens: no other process can take the port.
     _closed: Socket,
     refused: String,
     env: Vec<(String, String)>,
 }
 
-impl Bench {
+impl Sandbox {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for path in files("docs/examples", "toml")
@@ -174,7 +175,7 @@ impl Bench {
             .expect("the binary was built")
     }
 
-    /// Carries a line out, with a shorter time and an address at which nothing listens.
+    /// Carries a line out, with a short run time and an address that refuses connections.
     fn carry_out(&mut self, place: &str, line: &str) {
         let words = words(line);
         let [command, rest @ ..] = &words[..] else {
@@ -190,6 +191,11 @@ impl Bench {
                 Some(at) if rest[0] == "run" => self.carry_out_opsurge(place, &rest[at + 1..]),
                 _ => check_cargo(place, rest),
             },
+            "scripts/measure" => {
+                let part = format!("scripts/parts/{}.sh", rest[0]);
+                let is_there = rest[0] == "help" || root().join(part).is_file();
+                assert!(is_there, "{place}: scripts/measure has no {}", rest[0]);
+            }
             script if script.starts_with("scripts/") => {
                 assert!(root().join(script).is_file(), "{place}: no such script");
             }
@@ -215,7 +221,7 @@ impl Bench {
             _ if is_help => &[0],
             "scenarios" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
-            // Everything was understood and checked; only then is the target tried.
+            // The target is tried last, after all other checks.
             "run" | "search" => &[3],
             "request" => &[1],
             "mock" => &[0],
@@ -248,7 +254,7 @@ fn set(words: &mut Vec<String>, flag: &str, value: &str) {
     }
 }
 
-/// Tests and benches that a line names have to exist.
+/// The tests and benches that a line names exist.
 fn check_cargo(place: &str, words: &[String]) {
     for (flag, folder) in [("--test", "tests"), ("--bench", "benches")] {
         let Some(at) = words.iter().position(|word| word == flag) else {
@@ -262,7 +268,7 @@ fn check_cargo(place: &str, words: &[String]) {
     }
 }
 
-/// A line in words, as a shell cuts it, without its comment.
+/// The words of a line as a shell splits it, without the comment.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -287,30 +293,30 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn every_command_line_is_accepted() {
     for page in pages() {
-        let mut bench = Bench::new();
+        let mut sandbox = Sandbox::new();
         for block in page.blocks().iter().filter(|it| it.language == "sh") {
             let mut whole = String::new();
             for (index, line) in block.lines.iter().enumerate() {
                 whole += line.strip_suffix('\\').unwrap_or(line);
                 if !line.ends_with('\\') {
                     let place = format!("{}:{}", page.path, block.line + index + 1);
-                    bench.carry_out(&place, &std::mem::take(&mut whole));
+                    sandbox.carry_out(&place, &std::mem::take(&mut whole));
                 }
             }
         }
         for (line, code) in page.spans() {
             if code.starts_with("opsurge ") || code.starts_with("scripts/") {
-                bench.carry_out(&format!("{}:{line}", page.path), code);
+                sandbox.carry_out(&format!("{}:{line}", page.path), code);
             }
         }
     }
 }
 
-/// A part of a scenario becomes a whole one by a name before it and a task behind it.
+/// A part of a scenario is made whole by a name before it and a task after it.
 #[test]
 fn every_scenario_in_a_page_is_valid() {
     for page in pages() {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         for block in page.blocks().iter().filter(|it| it.language == "toml") {
             let begins = |key: &str| block.lines.iter().any(|line| line.starts_with(key));
             let mut scenario = block.lines.join("\n");
@@ -320,9 +326,9 @@ fn every_scenario_in_a_page_is_valid() {
             if !begins("[[start]]") && !begins("[[task]]") {
                 scenario += "\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
             }
-            fs::write(bench.folder.path().join("block.toml"), &scenario).expect("it is written");
+            fs::write(sandbox.folder.path().join("block.toml"), &scenario).expect("it is written");
             let words = ["scenarios", "check", "block.toml"].map(str::to_owned);
-            let output = bench.opsurge(&words);
+            let output = sandbox.opsurge(&words);
             assert!(
                 output.status.success(),
                 "{}:{}: {}\n{scenario}",
@@ -363,7 +369,7 @@ fn every_link_leads_somewhere() {
     }
 }
 
-/// How a heading is called in links.
+/// The anchor of a heading in links.
 fn slug(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text
@@ -372,7 +378,7 @@ fn slug(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// Files that a page names as code.
+/// Checks the paths that pages name as code.
 #[test]
 fn every_file_named_exists() {
     let folders = ["src/", "tests/", "benches/", "scripts/", "docs/", "fuzz/"];
@@ -380,7 +386,7 @@ fn every_file_named_exists() {
     for page in pages() {
         for (line, code) in page.spans() {
             let is_named = folders.iter().any(|folder| code.starts_with(folder));
-            // What an example adds is not there yet.
+            // A file that a worked example adds does not exist.
             let is_new = code.contains("NAME") || code.ends_with("junit.rs");
             if is_named && !is_new && code.chars().all(is_path) {
                 assert!(
@@ -391,6 +397,43 @@ fn every_file_named_exists() {
             }
         }
     }
+}
+
+/// Checks the names of types, functions and variants that the page for contributors gives as code.
+#[test]
+fn every_item_named_to_contributors_exists() {
+    let page = page("docs/contributing.md");
+    let source = ["src", "tests"].map(|folder| sources(&root().join(folder)));
+    let is_end = |c: char| !c.is_alphanumeric() && c != '_';
+    let known: BTreeSet<&str> = source.iter().flat_map(|it| it.split(is_end)).collect();
+    for (line, code) in page.spans() {
+        // Generic parameters, glob patterns and what a worked example adds are not items.
+        let is_item = code
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_:.".contains(c));
+        let is_written_like_one = code.contains('_') || code.starts_with(char::is_uppercase);
+        let is_new = code.contains("BodyBytesMax") || code.ends_with('_');
+        if is_item && is_written_like_one && !is_new {
+            for name in code.split(is_end).filter(|name| !name.is_empty()) {
+                assert!(known.contains(name), "{}:{line}: no {code}", page.path);
+            }
+        }
+    }
+}
+
+/// The text of all Rust files below a folder.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => sources(&path),
+            false if path.extension().is_some_and(|it| it == "rs") => {
+                fs::read_to_string(&path).expect("a source file")
+            }
+            false => String::new(),
+        })
+        .collect()
 }
 
 #[test]
@@ -411,7 +454,7 @@ fn lines_are_short_and_the_readme_is_read_in_minutes() {
     );
 }
 
-/// All flags that pages name outside command lines exist.
+/// Checks the flags that pages name outside command lines.
 #[test]
 fn every_flag_named_exists() {
     let commands = ["run", "search", "request", "mock", "scenarios"];
@@ -436,7 +479,7 @@ fn every_flag_named_exists() {
     }
 }
 
-/// Each of these words is in the page: in code within its text, or in a scenario.
+/// Each of these words is in the page: as code in its text, or in a scenario.
 fn check_named<'w>(page: &Page, words: impl IntoIterator<Item = &'w str>) {
     let is_end = |c: char| !c.is_alphanumeric() && c != '_' && c != '-';
     let blocks = page.blocks();
@@ -451,7 +494,7 @@ fn check_named<'w>(page: &Page, words: impl IntoIterator<Item = &'w str>) {
     assert!(missing.is_empty(), "{} lacks {missing:?}", page.path);
 }
 
-/// All keys of a table, at any depth below it, with the keys of what it holds.
+/// Adds all keys of a value, at any depth; not those inside a map, whose keys are data.
 fn keys_of(value: &Json, is_map: &dyn Fn(&str) -> bool, keys: &mut BTreeSet<String>) {
     match value {
         Json::Object(members) => {
@@ -473,7 +516,7 @@ fn the_page_on_scenarios_names_every_key() {
     let format = binary::run(&["scenarios", "format"]);
     let format: toml::Table = toml::from_str(&text(&format)).expect("it is TOML");
     let format = serde_json::to_value(format).expect("it has only texts for keys");
-    // What stands in these is named by the author.
+    // The keys inside these are the author's.
     let is_map =
         |key: &str| ["variables", "query", "form", "hints"].contains(&key) || key == "headers";
     let mut keys = BTreeSet::new();
@@ -481,7 +524,7 @@ fn the_page_on_scenarios_names_every_key() {
     for own in ["token", "cart", "item", "/ok", "/state"] {
         keys.remove(own);
     }
-    // The format shows one kind of body for each; these are the others.
+    // Alternatives that the format shows only in comments.
     let more = ["stages", "step", "every", "text", "file"];
     let words = keys.iter().map(String::as_str).chain(more);
     check_named(&page("docs/scenarios.md"), words);
@@ -495,7 +538,7 @@ fn the_page_on_reports_names_every_status_failure_and_exit_code() {
     check_named(&page, ["0", "1", "2", "3", "4", "5", "130"]);
 }
 
-/// A record that has everything: an open load with stages, rules, failures, and one of a search.
+/// Three records have every field: an open load with stages, rules and failures, a search, and a closed load.
 #[test]
 fn the_page_on_reports_names_every_field_of_the_record() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -540,22 +583,25 @@ fn the_sample_report_is_of_this_version() {
         .iter()
         .find(|block| block.language == "text")
         .expect("the README has a sample report");
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let [command, lines @ ..] = &sample.lines[..] else {
         panic!("a sample begins with its command");
     };
     let command = command.strip_prefix("$ opsurge ").expect("its command");
     let mut arguments = words(command);
     set(&mut arguments, "-t", "2s");
-    let output = bench.opsurge(&arguments);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output = sandbox.opsurge(&arguments);
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
     let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
-    // Lines that go on have nine blanks and depend on the figures; a verdict may be another one.
+    // Continuation lines have nine blanks and depend on the figures.
     let is_own = |line: &&str| !line.starts_with("         ") && **line != *"[...]";
-    let mut fresh: Vec<String> = said.lines().filter_map(first).collect();
+    let mut fresh: Vec<String> = report.lines().filter_map(first).collect();
     fresh.dedup();
     for word in lines.iter().copied().filter(is_own).filter_map(first) {
-        assert!(fresh.contains(&word), "no line begins with {word}:\n{said}");
+        assert!(
+            fresh.contains(&word),
+            "no line begins with {word}:\n{report}"
+        );
     }
 }
 
@@ -570,20 +616,20 @@ fn every_example_is_valid() {
     }
 }
 
-/// An example against a host: no request fails, and every step is done.
+/// Runs an example against a host: no request fails, and every step is done.
 fn check_run(name: &str, target: &[&str]) {
     let path = root().join("docs/examples").join(name);
     let mut arguments = vec![path.to_str().expect("UTF-8")];
     arguments.extend(target);
     let load = "-u 8 -t 4s --wait 20ms --pause 0 --headless";
     arguments.extend(load.split(' '));
-    let (record, said) = record_of(&arguments, 0);
+    let (record, report) = record_of(&arguments, 0);
     check_sums(&record);
-    assert_eq!(record.totals.failures, 0, "{said}");
+    assert_eq!(record.totals.failures, 0, "{report}");
     for step in &record.steps {
         assert!(
             step.requests > 0,
-            "{} {} was never done: {said}",
+            "{} {} was never done: {report}",
             step.method,
             step.name
         );
@@ -599,7 +645,7 @@ fn the_ops_core_example_runs_against_the_stand_in() {
 fn the_other_examples_run_against_a_small_service() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let host = format!("http://{}", listener.local_addr().expect("it listens"));
-    // It ends with the process.
+    // The thread ends with the process.
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             std::thread::spawn(move || serve(stream));

@@ -187,7 +187,7 @@ fn every_body_has_a_fuzz_target() {
     }
 }
 
-/// Fuzzing starts with the examples: the script sets `OPSURGE_EXAMPLES` to a folder that has the name of a body.
+/// `scripts/measure fuzz` begins with them: `OPSURGE_EXAMPLES` is a folder whose last part is the body's name.
 #[test]
 fn examples_are_written_where_they_are_wanted() {
     let Some(folder) = std::env::var_os("OPSURGE_EXAMPLES") else {

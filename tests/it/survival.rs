@@ -1,6 +1,6 @@
 //! Whole runs drawn from seeds: every kind of load, scenario and connection sharing, with faults at every point.
 //!
-//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one run; `scripts/simulate.sh 10000` runs many.
+//! `OPSURGE_SEED=7 cargo test --test it survival::runs_survive` replays one; `scripts/measure simulate 10000` runs many.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,5 +1,5 @@
 // Ops-Core's contract (see README.md) on the JDK's own com.sun.net.httpserver.
-// Run: java -Dsun.net.httpserver.idleInterval=1 -Dsun.net.httpserver.nodelay=true scripts/interop/OpsCore.java PORT      (Java 17 or later)
+// Run: java -Dsun.net.httpserver.idleInterval=1 -Dsun.net.httpserver.nodelay=true scripts/parts/interop/OpsCore.java PORT      (Java 17 or later)
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -27,7 +27,7 @@ public class OpsCore {
     }
 
     static void chunked(HttpExchange exchange) throws IOException {
-        exchange.sendResponseHeaders(200, 0); // Of unknown length: in chunks.
+        exchange.sendResponseHeaders(200, 0); // The length is unknown: sent in chunks.
         for (int n = 0; n < 100; n++) {
             exchange.getResponseBody().write("x".repeat(1000).getBytes());
             exchange.getResponseBody().flush();

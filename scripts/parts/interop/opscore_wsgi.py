@@ -1,6 +1,6 @@
-"""Ops-Core's contract as a WSGI app (see README.md), for gunicorn without anything of uvicorn. Standard library only.
+"""Ops-Core's contract as a WSGI app (see README.md), for gunicorn without uvicorn. Standard library only.
 
-Run: gunicorn --worker-class gthread --threads 8 --chdir scripts/interop --bind 127.0.0.1:PORT opscore_wsgi:app
+Run: gunicorn --worker-class gthread --threads 8 --chdir scripts/parts/interop --bind 127.0.0.1:PORT opscore_wsgi:app
 """
 import json
 import re

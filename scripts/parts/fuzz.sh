@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes one target (decoder, scenario, record, rules) for so many seconds: scripts/fuzz.sh decoder 3600
-#
-# cargo-fuzz asks for a nightly compiler; the stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
-# brings libFuzzer along, so that Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
-# What was learnt stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each to FINDINGS in tests/it/fuzzed.rs.
+# Coverage-guided fuzzing of one byte parser
+#   scripts/measure fuzz decoder|scenario|record|rules SECONDS
+# cargo-fuzz needs a nightly compiler. The stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
+# brings libFuzzer along: Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
+# The corpus stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each finding to FINDINGS in
+# tests/it/fuzzed.rs.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-target=${1:?"which target? decoder, scenario, record or rules"}
-seconds=${2:?"for how many seconds?"}
+cd "$(dirname "$0")/../.."
+[ -n "${2:-}" ] || { scripts/measure help fuzz; exit 2; }
+target=$1 seconds=$2
 host=$(rustc -vV | sed -n 's/^host: //p')
 corpus=fuzz/corpus/$target
 artifacts=fuzz/artifacts/$target
@@ -23,8 +23,9 @@ flags+=" -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
     cargo build --manifest-path fuzz/Cargo.toml --release --target "$host" --bin "$target" -j2
 
-# The examples of the seeded tests are where it begins.
-OPSURGE_EXAMPLES=$corpus cargo test --quiet --test it fuzzed::examples_are_written_where_they_are_wanted >/dev/null
+# The first corpus: the examples of the seeded tests.
+OPSURGE_EXAMPLES=$corpus \
+    cargo test --locked --quiet --test it fuzzed::examples_are_written_where_they_are_wanted >/dev/null
 
 exec "fuzz/target/$host/release/$target" "$corpus" -artifact_prefix="$artifacts/" \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1

@@ -1,4 +1,4 @@
-"""Checks of what opsurge left behind, for scripts/interop.sh. Standard library only.
+"""Checks answers and records of opsurge for scripts/measure interop. Standard library only.
 
 Run: opsurge request --json ... | check.py answer 'status == 200'
      check.py record FILE 'failures == 0'        the sums hold, and the condition on its totals and kinds

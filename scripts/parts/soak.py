@@ -1,6 +1,6 @@
-"""Watches the processes of scripts/soak.sh from /proc, then judges: memory, descriptors, sums. Standard library only.
+"""Samples the processes of scripts/measure soak from /proc, then judges memory, descriptors, sums. Standard library only.
 
-Run: soak_watch.py FOLDER SECONDS PID_OF_THE_STAND_IN NAME=PID...      (FOLDER gets NAME.json from each run)
+Run: soak.py FOLDER SECONDS PID_OF_THE_STAND_IN NAME=PID...      each run leaves NAME.json in FOLDER
 """
 import json
 import os
@@ -12,12 +12,12 @@ from collections import Counter
 
 EVERY_S = 2
 SLOPE_MAX_MIB_PER_H = 1.0
-# Connections that are being replaced stand beside their successors for a moment.
+# A connection and its replacement are both open for a moment.
 DESCRIPTORS_SLACK = 4
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
-# The stand-in's fault, and the kind of failure that a run must have counted for it.
-SEEN_AS = {
+# The stand-in's fault, and the kind of failure that a run counts for it.
+KIND_OF_FAULT = {
     "reset-in-body": "reset-in-body",
     "close-in-head": "closed-in-head",
     "close-in-body": "incomplete",
@@ -50,7 +50,7 @@ def slope_per_h(rows):
 
 
 def sample(seconds, pids):
-    """Rows (time, MiB, descriptors, CPU s) of each process, up to a little before the load's end: reports are made then."""
+    """Rows (time, MiB, descriptors, CPU s) of each process, until 3 s before the load's end: then reports are written."""
     rows = {name: [] for name in pids}
     began = time.monotonic()
     while (t := time.monotonic() - began) < seconds - 3:
@@ -74,7 +74,7 @@ def count(text):
 
 
 def stand_in_counts(text):
-    """What the stand-in printed at its end: answers by "METHOD ROUTE STATUS", faults by name."""
+    """What the stand-in prints at its end: answers by "METHOD ROUTE STATUS", faults by name."""
     lines = re.findall(r"^ *([\d,]+)  (.+)$", text, re.M)
     faults = {what[6:]: count(n) for n, what in lines if what.startswith("fault ")}
     answers = {what: count(n) for n, what in lines if not what.startswith("fault ")}
@@ -117,16 +117,16 @@ def judge_sums(verdict, records, answers, faults):
         for step in record["steps"]:
             for status, n in step["statuses"].items():
                 statuses[f"{step['method']} {step['name']} {status}"] += n
-    # What these were answered with, or spoilt by, nobody on this side has seen.
+    # The client saw no answer to these requests: it cannot know which fault hit them.
     unseen = sum(r["totals"]["cut_off"] for r in records) + kinds["timeout"] + kinds["unanswered"]
     print("failures by kind: " + ", ".join(f"{kind} {n:,}" for kind, n in sorted(kinds.items())))
     print("faults committed: " + ", ".join(f"{name} {n:,}" for name, n in sorted(faults.items())))
-    for fault, kind in SEEN_AS.items():
-        there, here = faults.get(fault, 0), kinds[kind]
-        verdict.check(here <= there <= here + unseen, f"{there:,} times {fault}, {here:,} failures {kind}")
-    there, here = faults.get("status-500", 0), sum(n for what, n in statuses.items() if what.endswith(" 500"))
-    verdict.check(here <= there <= here + unseen, f"{there:,} times status-500, {here:,} answers 500")
-    # An end between two requests is a fault too: a request that crosses it is reset or finds the connection closed, and
+    for fault, kind in KIND_OF_FAULT.items():
+        committed, counted = faults.get(fault, 0), kinds[kind]
+        verdict.check(counted <= committed <= counted + unseen, f"{committed:,} times {fault}, {counted:,} failures {kind}")
+    committed, counted = faults.get("status-500", 0), sum(n for what, n in statuses.items() if what.endswith(" 500"))
+    verdict.check(counted <= committed <= counted + unseen, f"{committed:,} times status-500, {counted:,} answers 500")
+    # The fault close-idle hits a request that is sent at the same moment: it is reset or finds the connection closed, and
     # is sent once more if that is safe.
     retried = sum(r["totals"]["retried"] for r in records)
     ends, crossed = faults.get("reset-before-head", 0), kinds["reset-before-head"] + kinds["closed-before-head"]
@@ -136,8 +136,8 @@ def judge_sums(verdict, records, answers, faults):
         f"{ends:,} times reset-before-head, {most:,} with close-idle; {crossed:,} failures before the head, {retried:,} retried",
     )
     for what in sorted(answers.keys() | statuses.keys()):
-        there, here = answers.get(what, 0), statuses[what]
-        verdict.check(here <= there <= here + unseen, f"{what}: {there:,} answered, {here:,} recorded, at most {unseen} unseen")
+        committed, counted = answers.get(what, 0), statuses[what]
+        verdict.check(counted <= committed <= counted + unseen, f"{what}: {committed:,} answered, {counted:,} recorded, at most {unseen} unseen")
 
 
 def main():

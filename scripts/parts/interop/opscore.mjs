@@ -1,5 +1,5 @@
 // Ops-Core's contract (see README.md) on Node's http module.
-// Run: node scripts/interop/opscore.mjs PORT
+// Run: node scripts/parts/interop/opscore.mjs PORT
 import http from "node:http";
 import { randomUUID } from "node:crypto";
 

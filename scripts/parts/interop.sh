@@ -1,36 +1,27 @@
 #!/usr/bin/env bash
-# Runs opsurge against HTTP servers that nobody here wrote: scripts/interop/README.md says what they serve.
-#   scripts/interop.sh [--install] [SERVER...]        servers: nginx apache uvicorn gunicorn node go java hyper haproxy caddy
-# What is not installed is named with the command that installs it, and skipped; --install installs it (Debian's
-# packages as root, PyPI's into target/interop). Each server is driven by io_uring and by epoll. Loopback only; ends what it started.
+# Runs against 14 servers and proxies written by others, over io_uring and epoll
+#   scripts/measure interop [--install] [SERVER...]
+# Servers: nginx apache uvicorn gunicorn node go java hyper haproxy caddy; scripts/parts/interop/README.md says what
+# they serve. A server that is not installed is skipped, with the command that installs it. --install installs it:
+# Debian's packages as root, PyPI's into target/interop. Loopback only.
+# Environment: OPSURGE (another binary).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 install=no
 [ "${1:-}" = --install ] && { install=yes; shift; }
 wanted=${*:-nginx apache uvicorn gunicorn node go java hyper haproxy caddy}
-here=$PWD/scripts/interop
-PATH=$PATH:/usr/sbin # Where Debian keeps servers, for those who are not root.
-kept=$PWD/target/interop # Across runs: the virtual environment, what Go and hyper have built.
-work=$(mktemp -d)
+here=$PWD/scripts/parts/interop
+PATH=$PATH:/usr/sbin # Debian's folder of servers, which is not in the path of other users than root.
+kept=$PWD/target/interop # Kept across runs: the virtual environment, the builds of Go and hyper.
 mkdir -p "$kept"
-chmod 755 "$work"
-pids=()
-end_servers() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    pids=()
-}
-trap 'end_servers; rm -rf "$work"' EXIT
-
-if [ -z "${OPSURGE:-}" ]; then
-    cargo build --release --locked --quiet
-    OPSURGE=$PWD/target/release/opsurge
-fi
+. scripts/parts/processes.sh
+chmod 755 "$work" # For servers that change their user.
+use_release
 python=python3
 passed=0 failed=0 skipped=0 seed=0
 rows=()
 
-# ---------------------------------------------------------------- what is there
+# ---------------------------------------------------------------- what is installed
 
 skip() { # SERVER REMEDY
     skipped=$((skipped + 1))
@@ -69,13 +60,13 @@ has_python() { # SERVER MODULES...: in the environment in target/interop, or in 
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-start() { # COMMAND...: in the background, its words in a file
+start() { # COMMAND...: in the background, its output in a file
     "$@" >"$work/server" 2>&1 & pids+=($!)
 }
 
 wait_for() { # URL: until it answers, at most 20 s
     for _ in $(seq 200); do
-        "$OPSURGE" request --json "$1" 2>/dev/null | grep -q '"status":[234]' && return 0
+        "$opsurge" request --json "$1" 2>/dev/null | grep -q '"status":[234]' && return 0
         sleep 0.1
     done
     echo "  $1 does not answer:"; tail -5 "$work/server" | sed 's/^/    /'
@@ -84,7 +75,7 @@ wait_for() { # URL: until it answers, at most 20 s
 
 # ---------------------------------------------------------------- checks
 
-check() { # NAME COMMAND...: counted for the server and driver at work
+check() { # NAME COMMAND...: counted in the row of this server and driver
     local name=$1; shift
     if "$@" >"$work/out" 2>&1; then
         row_passed=$((row_passed + 1))
@@ -95,21 +86,21 @@ check() { # NAME COMMAND...: counted for the server and driver at work
 
 answers() { # CONDITION FLAGS... URL: one request
     local condition=$1; shift
-    "$OPSURGE" request --json --timeout 10s --io "$io" "$@" >"$work/answer" || true
+    "$opsurge" request --json --timeout 10s --io "$io" "$@" >"$work/answer" || true
     python3 "$here/check.py" answer "$condition" <"$work/answer"
 }
 
 runs() { # CONDITION FLAGS...: a run, then the condition on its record's totals and kinds of failure
     local condition=$1; shift
     rm -f "$work/r.json"
-    "$OPSURGE" run --quiet --headless --timeout 10s --io "$io" --json "$work/r.json" "$@" || true
+    "$opsurge" run --quiet --headless --timeout 10s --io "$io" --json "$work/r.json" "$@" || true
     python3 "$here/check.py" record "$work/r.json" "$condition"
 }
 
 workflow() { # BASE: scenario 2, accelerated
-    # Another seed for each run: the same one would bring the same agents, which the app knows by then.
+    # A new seed for each run: with the same one the agents would be registered already.
     seed=$((seed + 1))
-    "$OPSURGE" run --quiet --headless --host "$1" -u 10 --wait 0..10ms --pause 0 --iterations 200 --seed "$seed$$" \
+    "$opsurge" run --quiet --headless --host "$1" -u 10 --wait 0..10ms --pause 0 --iterations 200 --seed "$seed$$" \
         --io "$io" --json "$work/r.json"
     python3 "$here/check.py" contract "$work/r.json"
 }
@@ -121,12 +112,12 @@ static_checks() { # BASE: a server of files
     check "HEAD" answers 'outcome == "ok" and status == 200 and body_bytes == 0 and reusable' -X HEAD "$1/index.html"
     check "1 MB answer" answers 'outcome == "ok" and body_bytes == 1000000' "$1/large"
     check "404" answers 'status == 404' "$1/nothing"
-    # Connections are closed by the server after 100 requests: no failure of anybody.
+    # The server closes each connection after 100 requests: that is no failure.
     check "5,000 GETs, 100 per connection" runs 'failures == 0 and requests == 5000 and connections_opened >= 50' \
         --get "$1/index.html" -u 8 --iterations 5000
     check "idle longer than the server waits" runs 'failures == 0 and connections_opened >= 4' \
         --get "$1/index.html" -u 2 --iterations 4 --wait 1300ms
-    # nginx refuses it without reading the body, Apache sends the file.
+    # nginx refuses the request without reading its body, Apache sends the file.
     check "1 MB to a file" answers 'status in (200, 405)' --body @"$work/large" "$1/index.html"
 }
 
@@ -134,11 +125,11 @@ contract_checks() { # BASE: a server of the contract
     connection_checks "$1" 100
 }
 
-passed_on_checks() { # BASE: the same where `Connection` is not the contract's to say: proxies, and gunicorn
+passed_on_checks() { # BASE: the same for proxies and gunicorn, which set `Connection` themselves
     connection_checks "$1" 1
 }
 
-connection_checks() { # BASE CONNECTIONS: how many 100 answers with Connection: close take at least
+connection_checks() { # BASE CONNECTIONS: the least number that 100 answers with Connection: close take
     check "GET" answers 'outcome == "ok" and status == 200' "$1/health"
     check "HEAD" answers 'outcome == "ok" and status == 200 and body_bytes == 0' -X HEAD "$1/health"
     check "404" answers 'status == 404' "$1/nothing"
@@ -149,12 +140,12 @@ connection_checks() { # BASE CONNECTIONS: how many 100 answers with Connection: 
     check "20 bodies of 1 MB" runs 'failures == 0 and requests == 20' --url "$1/upload" --body @"$work/large" -u 2 --iterations 20
     check "Connection: close" runs 'failures == 0 and requests == 100 and connections_opened >= '"$2" \
         --get "$1/close" -u 4 --iterations 100
-    # The server may end the connection while the body is still on its way: 413 must be what is seen, and nothing else.
+    # The server may end the connection while the body is still being sent: opsurge must report 413 and nothing else.
     check "early 413" answers 'status == 413' --body small "$1/early"
     check "early 413, 40 bodies of 1 MB" runs 'failures == requests == 40 and kinds == {"status": 40}' \
         --url "$1/early" --body @"$work/large" -u 4 --iterations 40
     check "2,000 GETs" runs 'failures == 0 and requests == 2000' --get "$1/health" -u 8 --iterations 2000
-    # Servers end a connection that idles for 1 s, some of them while a request is on its way: a GET is sent once more.
+    # Servers end a connection that idles for 1 s, sometimes while a request is being sent: a GET is sent once more.
     check "idle about as long as the server waits" runs 'failures == 0 and requests == 60' \
         --get "$1/health" -u 20 --iterations 60 --wait 900ms..1300ms
 }
@@ -169,7 +160,7 @@ measure() { # SERVER VERSION KIND PORT: waits for the server, runs its checks ov
         rows+=("$server|$version|$io|$row_passed|$row_failed|")
         passed=$((passed + row_passed)) failed=$((failed + row_failed))
     done
-    end_servers
+    end_processes
 }
 
 # ---------------------------------------------------------------- configurations
@@ -350,7 +341,7 @@ CONF
 for server in $wanted; do
     declare -F "serve_$server" >/dev/null || { echo "no server is called $server here"; exit 2; }
     "serve_$server"
-    end_servers
+    end_processes
 done
 
 printf '\n%-30s %-14s %-6s %6s %6s\n' server version --io passed failed

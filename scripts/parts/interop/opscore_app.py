@@ -1,6 +1,6 @@
 """Ops-Core's contract as a small FastAPI app (see README.md), for uvicorn, and gunicorn with uvicorn's worker.
 
-Run: uvicorn opscore_app:app --app-dir scripts/interop --port PORT
+Run: uvicorn opscore_app:app --app-dir scripts/parts/interop --port PORT
 """
 from datetime import datetime, timezone
 from typing import Any

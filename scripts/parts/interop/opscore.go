@@ -1,5 +1,5 @@
 // Ops-Core's contract (see README.md) on Go's net/http.
-// Run: go run scripts/interop/opscore.go PORT
+// Run: go run scripts/parts/interop/opscore.go PORT
 package main
 
 import (

@@ -1,14 +1,14 @@
-"""Makes the tables of scripts/bench.sh out of its rows. Standard library only.
+"""Prints the tables of scripts/bench.sh from its rows. Standard library only.
 
-Run: bench_table.py ROWS MODE NOTES        (MODE: requests, bodies or pipeline; NOTES: lines to put below)
+Run: bench_table.py ROWS MODE NOTES      MODE: requests, bodies or pipeline; NOTES: printed below the tables
 """
 import json
 import statistics
 import sys
 
-# What ratios are made to, where it was measured.
+# Clients whose CPU time the ratios are relative to, if they were measured.
 BASES = ("floor", "wrk")
-UNIT = {"requests": "connections", "bodies": "bytes a body", "pipeline": "requests under way on each connection"}
+UNIT = {"requests": "connections", "bodies": "bytes a body", "pipeline": "requests at once on each connection"}
 
 
 def spread(values, digits):
@@ -23,7 +23,7 @@ def cpu_us(row):
 
 
 def ratios(rows, base):
-    """CPU per request in relation to the base's of the same round."""
+    """CPU per request divided by the base's in the same round."""
     of_base = {row["round"]: cpu_us(row) for row in base}
     return [cpu_us(row) / of_base[row["round"]] for row in rows if row["round"] in of_base]
 
@@ -31,7 +31,8 @@ def ratios(rows, base):
 def table(rows, mode):
     clients = list(dict.fromkeys(row["client"] for row in rows))
     of = {client: [row for row in rows if row["client"] == client] for client in clients}
-    heads = ["client", "requests/s", "CPU per request, us", "user", "system", "peak memory, MiB", "client busy", "responder busy", "kept waiting by other programs"]
+    heads = ["client", "requests/s", "CPU per request, us", "user", "system", "peak memory, MiB"]
+    heads += ["client busy", "responder busy", "kept waiting by other programs"]
     if mode == "bodies":
         heads[2:5] = ["CPU per answer, us", "MB/s", "GB per CPU second"]
     bases = [base for base in BASES if base in of]

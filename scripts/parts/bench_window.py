@@ -2,9 +2,9 @@
 
 Run: bench_window.py NAME CONNECTIONS ROUND RESPONDER_PID RESPONDER_ADDRESS FOLDER WARM_S WINDOW_S COMMAND...
 
-All clients are measured alike, whatever they print: requests by the responder's own count, CPU time by the kernel's,
-both read at the window's two ends, so that connecting, registering and coming to an end belong to nobody's figures.
-Prints one JSON line. Ends with 1 when the client failed, or when not all of its requests were successes.
+All clients are measured alike, whatever they print: requests by the responder's count, CPU time by the kernel's. Both
+are read at the start and the end of the window: connecting, registering and ending are in no figure.
+Prints one JSON line. Exit code 1 when the client failed, or when any of its requests did.
 """
 import glob
 import json
@@ -17,12 +17,12 @@ import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CLIENT_CORE = "0"
-# How long a client may take to come to its end after the time that it was given.
-PATIENCE_S = 60
+# How long a client may take to connect, and to end after its run time.
+GRACE_S = 60
 
 
 class Responder:
-    """The canned responder's count, asked for on one connection that stays."""
+    """The canned responder's count of answers, asked for on one connection that stays open."""
 
     def __init__(self, pid, address):
         self.pid = pid
@@ -40,9 +40,9 @@ class Responder:
 
 
 def cpu(pid):
-    """CPU seconds of a process: all, user, system, and those that it waited for its core.
+    """CPU seconds of a process: total, user, system, and the time it waited for its core.
 
-    The first and the last to the nanosecond (sched-stats.rst), user and system to the kernel's tick.
+    The first and the last have nanoseconds (sched-stats.rst), user and system the kernel's ticks.
     """
     total_ns = waited_ns = 0
     for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
@@ -65,21 +65,21 @@ def resident_mib_max(pid):
 def look(responder, pid):
     before = time.monotonic()
     answered = responder.answered()
-    # Under load the count takes its turn among the requests: it is as old as half of its way.
+    # Under load the question for the count waits behind requests: the count is from about half of its round trip.
     moment = (before + time.monotonic()) / 2
     return moment, answered, cpu(pid), cpu(responder.pid)
 
 
-def complaint(name, code, text, record):
-    """Why a run is not to be used, or None."""
+def fault_of(name, code, text, record):
+    """Why a run must not be used, or None."""
     if code != 0:
         return f"exit code {code}"
     if name.startswith("opsurge"):
         with open(record) as file:
-            told = json.load(file)
-        totals = told["totals"]
-        late = sum(poll["gave_up"] for poll in told.get("polls", []))
-        if totals["requests"] == 0 or totals["failures"] or late:
+            found = json.load(file)
+        totals = found["totals"]
+        gave_up = sum(poll["gave_up"] for poll in found.get("polls", []))
+        if totals["requests"] == 0 or totals["failures"] or gave_up:
             return f"its record: {totals['requests']} requests, {totals['failures']} failures"
     if name.startswith("wrk") and (found := re.search(r"(Non-2xx.*|Socket errors: .*)", text)):
         return found.group(1)
@@ -91,9 +91,9 @@ def complaint(name, code, text, record):
         if not statuses or any(status[0] != "2" for status in statuses):
             return f"statuses {statuses}"
     if name.startswith("gcannon"):
-        told = json.loads(text)
-        if any(told["errors"].values()) or told["responses"] != told["status"]["2xx"]:
-            return f"{told['errors']} {told['status']}"
+        found = json.loads(text)
+        if any(found["errors"].values()) or found["responses"] != found["status"]["2xx"]:
+            return f"{found['errors']} {found['status']}"
     return None
 
 
@@ -104,14 +104,14 @@ def main():
     answered_before = responder.answered()
     out = os.path.join(folder, "out")
     with open(out, "w") as file:
-        # taskset becomes the client: one process, one id.
+        # taskset replaces itself with the client: the process id is the client's.
         client = subprocess.Popen(["taskset", "-c", CLIENT_CORE, *command], stdout=file, stderr=subprocess.STDOUT)
     try:
-        # Connecting takes what it takes, and some do it before their time begins to run: then the warm-up.
-        patience_until = time.monotonic() + PATIENCE_S
+        # Some clients connect before their run time begins: the warm-up starts after as many answers as connections.
+        connected_until = time.monotonic() + GRACE_S
         while responder.answered() - answered_before < int(connections):
-            if client.poll() is not None or time.monotonic() > patience_until:
-                raise TimeoutError("it did not come to work")
+            if client.poll() is not None or time.monotonic() > connected_until:
+                raise TimeoutError("it did not connect")
             time.sleep(0.05)
         time.sleep(float(warm_s))
         first = look(responder, client.pid)
@@ -120,15 +120,15 @@ def main():
         resident = resident_mib_max(client.pid)
         if client.poll() is not None:
             raise TimeoutError("it ended before the window")
-        code = client.wait(timeout=float(window_s) + PATIENCE_S)
+        code = client.wait(timeout=float(window_s) + GRACE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         client.kill()
         code = f"none ({error})"
     with open(out) as file:
         text = file.read()
-    wrong = complaint(name, code, text, os.path.join(folder, "record.json"))
-    if wrong:
-        print(f"{name}, {connections} connections: {wrong}\n{text[-2000:]}", file=sys.stderr)
+    fault = fault_of(name, code, text, os.path.join(folder, "record.json"))
+    if fault:
+        print(f"{name}, {connections} connections: {fault}\n{text[-2000:]}", file=sys.stderr)
         sys.exit(1)
     seconds, requests = last[0] - first[0], last[1] - first[1]
     total_s, user_s, system_s, waited_s = (b - a for a, b in zip(first[2], last[2]))

@@ -1,6 +1,6 @@
 //! Ops-Core's contract (see ../README.md) on hyper.
 //!
-//! Run: cargo run --manifest-path scripts/interop/hyper/Cargo.toml -- PORT
+//! Run: cargo run --manifest-path scripts/parts/interop/hyper/Cargo.toml -- PORT
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -110,7 +110,7 @@ async fn main() -> std::io::Result<()> {
         tokio::spawn(async move {
             let service = service_fn(move |request| serve(polls.clone(), request));
             let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A client that goes away is no error of the server's.
+            // A client that closes its connection is not an error of the server.
             let _ = served.await;
         });
     }
