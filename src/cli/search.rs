@@ -71,7 +71,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     }
     let mut log = None;
     let mut progress = Progress::new(&args.run);
-    let mut hunt = Hunt::new(&course, &prepared.plan, resumed);
+    let mut hunt = Hunt::new(&course, &prepared.plan, &prepared.control, resumed);
     let carried = match hunt.begin() {
         false => None,
         true => {

@@ -88,7 +88,7 @@ fn hunt(
 ) -> SearchRecord {
     let sim = sim_server::sim(plan, 0, Server::new(answer), Network::calm(0), 1);
     let control = Arc::new(Control::default());
-    let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, known)));
+    let hunt = Arc::new(Mutex::new(Hunt::new(course, plan, &control, known)));
     if hunt.lock().expect("one thread").begin() {
         let (of_shard, ending) = (hunt.clone(), control.clone());
         let is_open = plan.load.is_open();
