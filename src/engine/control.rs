@@ -1,6 +1,10 @@
-//! The way in for orders, and what the shards tell each other. Shards look at it once per turn and never wait for it.
+//! The only way in for orders: stop, and how many users or iterations from when on. Also what the shards agree on among
+//! themselves. Shards look at it once per turn and never wait for it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::load::Load;
 
 use super::handover::INTERVAL_NS;
 
@@ -25,6 +29,8 @@ pub struct Control {
     start_ns: AtomicU64,
     /// The slowest answer that a shard has reported.
     slowest_ns: AtomicU64,
+    /// Held by a thread that steers, never by a shard.
+    steering: Mutex<()>,
 }
 
 /// An order to all shards. Later ones outrank earlier ones.
@@ -50,6 +56,22 @@ impl Control {
             0 => Order::Run,
             1 => Order::Drain,
             _ => Order::StopNow,
+        }
+    }
+
+    /// Orders a level of a load that is steered: users, or iterations per second in an open load. From `begin_ns` on it is
+    /// approached in a straight line, and reached after `ramp_ns`. Times are counted from the begin of the load; a
+    /// level above the load's maximum is lowered to that.
+    ///
+    /// `begin_ns` has to be at least 100 ms ahead, so that every shard knows of the change when it begins, and after the
+    /// end of the ramp before it. Returns `false` when the load is not steered, or was steered too often.
+    ///
+    /// Threads that steer take turns at a lock; shards read what they wrote without one.
+    pub fn steer(&self, load: &Load, begin_ns: u64, ramp_ns: u64, level: f64) -> bool {
+        let _turn = self.steering.lock().unwrap_or_else(PoisonError::into_inner);
+        match load {
+            Load::Closed(users) => users.steer(begin_ns, ramp_ns, level as u64),
+            Load::Open { arrivals, .. } => arrivals.steer(begin_ns, ramp_ns, level),
         }
     }
 
@@ -83,6 +105,75 @@ impl Control {
         match self.arrivals_from_ns.load(Ordering::Relaxed) {
             0 => None,
             from_ns => Some(from_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::closed::Closed;
+    use crate::load::open::{Arrivals, Open};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// Steers a load from two threads at once, 100 times each.
+    fn steer_from_two_threads(load: &Load) {
+        let control = Control::default();
+        let next = AtomicU64::new(1);
+        let steer = || {
+            for _ in 0..100 {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                assert!(control.steer(load, nth * SECOND_NS, 0, 1.0 + (nth % 2) as f64));
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(steer);
+            scope.spawn(steer);
+        });
+    }
+
+    #[test]
+    fn orders_of_several_threads_are_all_kept() {
+        let closed = Load::Closed(Closed::steered(10));
+        steer_from_two_threads(&closed);
+        let open = Load::Open {
+            ready: Closed::at_rate(10, 10.0),
+            arrivals: Open::steered(10.0, Arrivals::Constant, 10, 10),
+        };
+        steer_from_two_threads(&open);
+    }
+
+    #[test]
+    fn a_level_is_users_of_a_closed_load_and_nothing_of_a_fixed_one() {
+        let control = Control::default();
+        let steered = Load::Closed(Closed::steered(10));
+        assert!(control.steer(&steered, SECOND_NS, 0, 3.0));
+        let mut changes = steered
+            .users()
+            .changes(crate::load::deal::Deal::new(10, 10, 1), 0);
+        let mut came = 0;
+        while changes.peek(steered.users()).is_some() {
+            changes.advance();
+            came += 1;
+        }
+        assert_eq!(came, 3);
+        let fixed = Load::Closed(Closed::at_rate(10, 10.0));
+        assert!(!control.steer(&fixed, SECOND_NS, 0, 3.0));
+    }
+
+    #[test]
+    fn an_order_is_never_taken_back() {
+        let control = Control::default();
+        assert_eq!(control.order(), Order::Run);
+        for (given, in_force) in [
+            (Order::Drain, Order::Drain),
+            (Order::Run, Order::Drain),
+            (Order::StopNow, Order::StopNow),
+            (Order::Drain, Order::StopNow),
+        ] {
+            control.give(given);
+            assert_eq!(control.order(), in_force);
         }
     }
 }

@@ -86,7 +86,12 @@ impl Session {
                 Ok(Finished::new(record, &facts, log, outputs))
             }
             Judging::Search(search) => {
-                let mut steer = Steer::new(&search.course, &prepared.plan, search.levels);
+                let mut steer = Steer::new(
+                    &search.course,
+                    &prepared.plan,
+                    &prepared.control,
+                    search.levels,
+                );
                 if !steer.begin() {
                     bail!(
                         "--resume: the search in that record has ended already: {}",

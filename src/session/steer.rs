@@ -12,8 +12,8 @@ use crate::analysis::criteria::{Finding, Rule, Window};
 use crate::analysis::failing::Failing;
 use crate::analysis::seconds::judge_seconds;
 use crate::analysis::trend::growth;
-use crate::engine::Second;
 use crate::engine::plan::Plan;
+use crate::engine::{Control, Second};
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
 use crate::record::build;
@@ -69,6 +69,7 @@ impl Course {
 pub struct Steer<'p> {
     course: &'p Course,
     plan: &'p Plan,
+    control: &'p Control,
     levels: Vec<LevelRecord>,
     stage: Stage,
     /// The level that was set last.
@@ -104,10 +105,16 @@ struct Measuring {
 
 impl<'p> Steer<'p> {
     /// A search that has measured these levels before, or none. The plan's load has to be one that is steered.
-    pub fn new(course: &'p Course, plan: &'p Plan, levels: Vec<LevelRecord>) -> Self {
+    pub fn new(
+        course: &'p Course,
+        plan: &'p Plan,
+        control: &'p Control,
+        levels: Vec<LevelRecord>,
+    ) -> Self {
         Self {
             course,
             plan,
+            control,
             levels,
             stage: Stage::Over,
             set: 0.0,
@@ -137,14 +144,8 @@ impl<'p> Steer<'p> {
             true => SECOND_NS,
             false => ((change / self.course.spawn_rate).ceil() as u64).max(1) * SECOND_NS,
         };
-        let is_set = match self.plan.load.arrivals() {
-            Some(open) => open.steer(begin_ns, ramp_ns, level),
-            None => self
-                .plan
-                .load
-                .users()
-                .steer(begin_ns, ramp_ns, level as u64),
-        };
+        let load = &self.plan.load;
+        let is_set = self.control.steer(load, begin_ns, ramp_ns, level);
         self.set = level;
         let from_ns = (begin_ns + ramp_ns + self.course.settle_ns).next_multiple_of(SECOND_NS);
         let steps = self.plan.scenario.metrics.len();
@@ -214,16 +215,15 @@ impl<'p> Steer<'p> {
         let Next::Measure(next) = self.next() else {
             return true;
         };
-        match self.plan.load.arrivals() {
-            Some(open) if !was_good => {
-                self.stage = Stage::Recovering {
-                    next,
-                    until_ns: next_ns + RECOVERY_NS_MAX,
-                };
-                !open.steer(next_ns, 0, 0.0)
-            }
-            _ => !self.set(next, next_ns),
+        let load = &self.plan.load;
+        if was_good || !load.is_open() {
+            return !self.set(next, next_ns);
         }
+        self.stage = Stage::Recovering {
+            next,
+            until_ns: next_ns + RECOVERY_NS_MAX,
+        };
+        !self.control.steer(load, next_ns, 0, 0.0)
     }
 
     fn record(&self, measuring: &Measuring, zero_ns: u64) -> LevelRecord {

@@ -79,7 +79,7 @@ fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
 }
 
 /// One shard of the plan, with the search at its side each second, until that is over or `until_ns` has come.
-fn hunt(
+fn found(
     plan: &Plan,
     course: &Course,
     known: Vec<LevelRecord>,
@@ -88,9 +88,9 @@ fn hunt(
 ) -> SearchRecord {
     let sim = sim_server::sim(plan, 0, Server::new(answer), Network::calm(0), 1);
     let control = Arc::new(Control::default());
-    let hunt = Arc::new(Mutex::new(Steer::new(course, plan, known)));
-    if hunt.lock().expect("one thread").begin() {
-        let (of_shard, ending) = (hunt.clone(), control.clone());
+    let steer = Arc::new(Mutex::new(Steer::new(course, plan, &control, known)));
+    if steer.lock().expect("one thread").begin() {
+        let (of_shard, ending) = (steer.clone(), control.clone());
         let is_open = plan.load.is_open();
         let mut begin_ns = 0;
         let steps = plan.scenario.metrics.len();
@@ -117,8 +117,8 @@ fn hunt(
         });
         sim_server::drive(plan, 0, sim, &control, on_interval);
     }
-    let hunt = hunt.lock().expect("one thread");
-    hunt.found()
+    let steer = steer.lock().expect("one thread");
+    steer.found()
 }
 
 fn growing(from: f64, to: f64, is_whole: bool) -> Search {
@@ -165,7 +165,7 @@ fn check_searches_by_rate() {
             after_ns: delay_ns(seen),
             ..Answer::new(200, "")
         };
-        let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+        let found = found(&plan, &course, Vec::new(), u64::MAX, answer);
         check_bracket(&found, capacity);
         let rps = found.sustainable_rps.expect("a rate");
         assert!((rps / capacity - 1.0).abs() < 0.06, "{rps} of {capacity}");
@@ -197,7 +197,7 @@ fn a_search_by_users_stops_where_ops_cores_rule_says() {
     let text = builtin("workflow").expect("it is built in").text;
     let plan = plan(text, Some("5s"), Closed::steered(5_000), None);
     let course = course(&plan, growing(100.0, 5_000.0, true), &OPS_CORE_RULES);
-    let found = hunt(
+    let found = found(
         &plan,
         &course,
         Vec::new(),
@@ -233,7 +233,7 @@ fn users_own_stress_test_ends_at_the_first_step_that_fails_too_often() {
         let is_refused = agents.len() > 350 && workflows.is_multiple_of(10);
         Answer::new(if is_refused { 503 } else { 202 }, "{}")
     };
-    let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+    let found = found(&plan, &course, Vec::new(), u64::MAX, answer);
     assert_eq!(
         (found.last_good, found.first_bad),
         (Some(350.0), Some(400.0))
@@ -267,7 +267,7 @@ fn a_service_that_stops_answering_is_not_taken_for_a_good_one() {
             ..Answer::new(200, "")
         }
     };
-    let found = hunt(&plan, &course, Vec::new(), u64::MAX, answer);
+    let found = found(&plan, &course, Vec::new(), u64::MAX, answer);
     // It stays silent at levels that it held before, and the search says so instead of sinking to nothing.
     assert_eq!(found.last_good, Some(30.0), "{}", found.ended);
     assert!(found.first_bad.is_some_and(|bad| bad <= 45.0));
@@ -300,7 +300,7 @@ fn a_level_whose_latency_grows_within_its_window_does_not_hold() {
             ..Answer::new(200, "")
         }
     };
-    let found = hunt(&plan, &course, Vec::new(), 60 * SECOND_NS, answer);
+    let found = found(&plan, &course, Vec::new(), 60 * SECOND_NS, answer);
     let bad = found.levels.iter().find(|level| !level.good).expect("one");
     assert_eq!(
         (bad.level, bad.rule.as_deref()),
@@ -318,7 +318,7 @@ fn an_interrupted_search_goes_on_where_it_was() {
     let whole_plan = begin();
     let whole_course = course(&whole_plan, growing(100.0, 5_000.0, true), &OPS_CORE_RULES);
     let service = || ops_core(workers(1, 20 * MS));
-    let first = hunt(
+    let first = found(
         &whole_plan,
         &whole_course,
         Vec::new(),
@@ -332,7 +332,7 @@ fn an_interrupted_search_goes_on_where_it_was() {
         first.ended
     );
     let rest_plan = begin();
-    let second = hunt(
+    let second = found(
         &rest_plan,
         &whole_course,
         first.levels.clone(),
@@ -345,7 +345,7 @@ fn an_interrupted_search_goes_on_where_it_was() {
     assert!(second.levels[3].from_s < first.levels[1].from_s);
     // A search that is over measures nothing more.
     let over_plan = begin();
-    let third = hunt(
+    let third = found(
         &over_plan,
         &whole_course,
         second.levels.clone(),

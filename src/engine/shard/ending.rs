@@ -61,11 +61,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// The outcomes, after the last turn.
-    pub(crate) fn finish(
-        mut self,
-        order: Order,
-        on_interval: OnInterval<'_>,
-    ) -> (Outcomes, D) {
+    pub(crate) fn finish(mut self, order: Order, on_interval: OnInterval<'_>) -> (Outcomes, D) {
         self.line.waited += self.pool.line().count() as u64;
         self.note_last_state();
         self.end_open(order);
