@@ -1,13 +1,13 @@
-//! What the stand-in remembers of agents, shared by its threads.
+//! The registered agents, shared by all threads.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::Ready;
+use super::config::Ready;
 
-/// Parts of the map with a lock each: two threads seldom want the same one.
+/// Parts of the map, each with a lock of its own: two threads rarely need the same one.
 const PARTS: usize = 64;
 
 pub(super) struct Agents {
@@ -19,15 +19,17 @@ pub(super) struct Agents {
 struct Agent {
     registered: Instant,
     polls: u32,
-    /// As last reported by an update: state, details and timestamp, as JSON.
+    /// State, details and timestamp of the last update, as JSON.
     update: Option<(String, String, String)>,
 }
 
-/// What a poll finds.
+/// What a poll of an agent's state finds.
 pub(super) enum Found {
+    /// No state: 404.
     Nothing,
+    /// The state is about to appear: 200 with `null`.
     Null,
-    /// State, details and timestamp, as JSON; `None` for an agent that has reported nothing yet.
+    /// State, details and timestamp, as JSON; `None` for an agent that has sent no update.
     State(Option<(String, String, String)>),
 }
 
@@ -47,7 +49,7 @@ impl Agents {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registering again changes nothing.
+    /// Registers an agent; a second registration has no effect.
     pub fn register(&self, id: &str) {
         self.part(id).entry(id.into()).or_insert_with(|| Agent {
             registered: Instant::now(),
@@ -60,7 +62,7 @@ impl Agents {
         self.part(id).contains_key(id)
     }
 
-    /// False when the agent is not registered.
+    /// Stores an update; false when the agent is not registered.
     pub fn update(&self, id: &str, update: (String, String, String)) -> bool {
         match self.part(id).get_mut(id) {
             Some(agent) => {
@@ -89,6 +91,7 @@ impl Agents {
         }
     }
 
+    /// Number of registered agents.
     pub fn registered(&self) -> u64 {
         let sizes = self.parts.iter().map(|part| {
             let part = part.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Wakes the tasks of one thread at their moments, to within 0.1 ms: tokio's own timer ticks in milliseconds.
+//! Timers of one thread, exact to 0.1 ms: tokio's own timer ticks in milliseconds.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,9 +11,10 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
-/// A timer set to nothing would never fire.
+/// Shortest time that the timer is set to: with zero it would never fire.
 const AHEAD_MIN: Duration = Duration::from_nanos(1);
 
+/// Wakes the tasks of one thread at given moments.
 pub(super) struct Alarm {
     timer: AsyncFd<Timer>,
     waiting: RefCell<Waiting>,
@@ -21,9 +22,9 @@ pub(super) struct Alarm {
 
 #[derive(Default)]
 struct Waiting {
-    /// By moment, then in the order in which they came.
+    /// By moment, then in the order in which they began to wait.
     tasks: BTreeMap<(Instant, u64), oneshot::Sender<()>>,
-    came: u64,
+    sequence: u64,
 }
 
 struct Timer(TimerFd);
@@ -35,7 +36,7 @@ impl AsRawFd for Timer {
 }
 
 impl Alarm {
-    /// For the runtime of this thread, of which a task has to be in [`Alarm::ring`].
+    /// An alarm for the runtime of this thread, on which a task must run [`Alarm::ring`].
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = Timer(TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?);
@@ -57,23 +58,23 @@ impl Alarm {
         let (wake, woken) = oneshot::channel();
         let is_next = {
             let mut waiting = self.waiting.borrow_mut();
-            waiting.came += 1;
-            let key = (moment, waiting.came);
+            waiting.sequence += 1;
+            let key = (moment, waiting.sequence);
             waiting.tasks.insert(key, wake);
             waiting.tasks.first_key_value().map(|(first, _)| *first) == Some(key)
         };
         if is_next {
             self.set(moment);
         }
-        // It fails when the thread ends, and with it this task.
+        // It fails when the thread ends, which ends this task too.
         let _ = woken.await;
     }
 
-    /// Wakes who is due, for ever.
+    /// Wakes the tasks whose moments have come, for ever.
     pub async fn ring(&self) -> io::Result<()> {
         loop {
             self.timer.readable().await?.clear_ready();
-            // Whether it has fired or was only set again: what is due is seen by the clock.
+            // The timer has fired, or was only set again; the clock tells which tasks are due.
             let _ = self.timer.get_ref().0.wait();
             let now = Instant::now();
             let next = loop {
@@ -84,7 +85,7 @@ impl Alarm {
                 if first.key().0 > now {
                     break Some(first.key().0);
                 }
-                // Its connection may have ended in the meantime.
+                // It fails when the task's connection has ended meanwhile.
                 let _ = first.remove().send(());
             };
             if let Some(next) = next {
@@ -98,6 +99,6 @@ impl Alarm {
         let once = Expiration::OneShot(TimeSpec::from(ahead.max(AHEAD_MIN)));
         let timer = &self.timer.get_ref().0;
         let set = timer.set(once, TimerSetTimeFlags::empty());
-        set.expect("a timer that was made can be set");
+        set.expect("a relative time above zero sets the timer");
     }
 }

@@ -1,29 +1,13 @@
-//! What the stand-in has answered: by method, route and status.
+//! Counts of the stand-in's answers, by method, route and status.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::faults::Fault;
+use super::routes::{ROUTES, Route};
 
-/// Routes, with the method and the name that requests to them are counted under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    Notify,
-    State,
-    StateUpdate,
-    Workflow,
-    Health,
-    Other,
-}
-
-const ROUTES: [(Route, &str, &str); 6] = [
-    (Route::Notify, "POST", "/v1/opscore/internal/agent/notify"),
-    (Route::State, "GET", "/v1/opscore/agent/[id]/state"),
-    (Route::StateUpdate, "POST", "/v1/opscore/agent/[id]/state"),
-    (Route::Workflow, "POST", "/v1/opscore/agent/[id]/workflow"),
-    (Route::Health, "GET", "/health"),
-    (Route::Other, "*", "other"),
-];
+/// The statuses that the stand-in answers.
+const STATUSES: [u16; 9] = [200, 202, 400, 401, 404, 405, 413, 422, 500];
 
 /// What an answer counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,23 +22,22 @@ impl Answered {
     }
 }
 
-const STATUSES: [u16; 9] = [200, 202, 400, 401, 404, 405, 413, 422, 500];
-
-/// What was answered.
+/// Counts since the start of the stand-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Answers by (method, route, status), those that never came left out.
+    /// Answers by (method, route, status); combinations without an answer are left out.
     pub answers: BTreeMap<(&'static str, &'static str, u16), u64>,
-    /// Connections accepted.
+    /// Accepted connections.
     pub connections: u64,
-    /// Agents registered.
+    /// Registered agents.
     pub agents: u64,
-    /// Faults committed, by name; stalls count the answers that they held back.
+    /// Faults by name, without those that never happened. `stall` counts answers that were held back, `refuse` the times
+    /// that listening stopped.
     pub faults: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
-    /// All answers of a route, whatever their status.
+    /// Answers of a route, of any status.
     pub fn requests(&self, method: &str, route: &str) -> u64 {
         let of_route = self
             .answers
@@ -64,7 +47,7 @@ impl Counts {
     }
 }
 
-/// One thread's counters.
+/// The counters of one thread, on cache lines of their own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Counters {
@@ -88,14 +71,14 @@ impl Counters {
         self.stalled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The stand-in has stopped listening for a time.
+    /// The stand-in has stopped listening for a while.
     pub fn on_refusing(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn on_answer(&self, answered: Answered) {
         let place = STATUSES.iter().position(|&known| known == answered.status);
-        let place = place.expect("every status that is answered has a counter");
+        let place = place.expect("every status that the stand-in answers has a counter");
         self.answers[answered.route as usize][place].fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,9 +1,9 @@
-//! Misbehaviour on purpose, drawn by number from a seed: what a fault does to an answer, and to which ones it is done.
+//! Faults on purpose: what each does to an answer, and which requests meet one, drawn from a seed by their number.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What can be done to an answer. A request meets one of them at most.
+/// A fault of an answer. A request meets one at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Reset before any byte.
@@ -20,22 +20,22 @@ pub enum Fault {
     CloseInBody,
     /// FIN after an answer that promised to keep the connection.
     CloseIdle,
-    /// Nothing, ever, on this connection.
+    /// No answer to this and all later requests on the connection.
     NoAnswer,
-    /// Bytes that are no HTTP, then FIN.
+    /// Bytes that are not HTTP, then FIN.
     Garbage,
-    /// Such bytes right behind the answer.
+    /// Bytes that are not HTTP, directly after the answer.
     ExtraBytes,
-    /// Status 500, and nothing done.
+    /// Status 500; the request has no effect.
     Status500,
-    /// One byte at a time, a millisecond apart.
+    /// One byte at a time, with a millisecond between them.
     SlowByte,
-    /// The answer is held back for a time.
+    /// The answer is held back for [`FaultPlan::delay`].
     Delay,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults, in order.
     pub const ALL: [Self; 13] = [
         Self::ResetBeforeHead,
         Self::ResetInHead,
@@ -52,7 +52,7 @@ impl Fault {
         Self::Delay,
     ];
 
-    /// As it is asked for and counted.
+    /// The name that it is requested and counted by.
     pub fn name(self) -> &'static str {
         match self {
             Self::ResetBeforeHead => "reset-before-head",
@@ -72,17 +72,17 @@ impl Fault {
     }
 }
 
-/// A state that lasts for the last part of every period.
+/// A state that recurs: it lasts for the last part of every period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spell {
-    /// How long it lasts each time; less than `every`.
+    /// Duration of the state; less than `every`.
     pub lasts: Duration,
-    /// From one end to the next.
+    /// Duration of a period.
     pub every: Duration,
 }
 
 impl Spell {
-    /// When the spell began and ends that a moment lies in, or else the next one.
+    /// Begin and end of the spell that contains the moment, otherwise of the next one.
     pub(super) fn at_or_after(self, start: Instant, moment: Instant) -> (Instant, Instant) {
         let since = moment.saturating_duration_since(start).as_nanos();
         let periods = since / self.every.as_nanos() + 1;
@@ -92,7 +92,7 @@ impl Spell {
     }
 }
 
-/// Which faults, and how often.
+/// Which faults happen, and how often.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaultPlan {
     /// The same seed gives the same faults to the same numbers of requests.
@@ -101,25 +101,26 @@ pub struct FaultPlan {
     pub shares: Vec<(Fault, f64)>,
     /// How long [`Fault::Delay`] holds an answer back.
     pub delay: Duration,
-    /// Nothing is answered; what came meanwhile is answered at the end.
+    /// When nothing is answered; answers are held back until the end of the spell.
     pub stall: Option<Spell>,
-    /// Nobody listens.
+    /// When connections are refused.
     pub refuse: Option<Spell>,
 }
 
 impl FaultPlan {
-    /// Whether it asks for nothing.
+    /// Whether it has no faults.
     pub fn is_empty(&self) -> bool {
         self.shares.is_empty() && self.stall.is_none() && self.refuse.is_none()
     }
 }
 
-/// The plan under way, shared by the threads.
+/// A plan under way, shared by the threads.
 pub(super) struct Faults {
     pub plan: FaultPlan,
     pub start: Instant,
     requests: AtomicU64,
-    refusals_have_an_owner: AtomicBool,
+    /// Whether a thread has taken on the refusals.
+    refusals_taken: AtomicBool,
 }
 
 impl Faults {
@@ -128,11 +129,11 @@ impl Faults {
             plan: plan.clone(),
             start: Instant::now(),
             requests: AtomicU64::new(0),
-            refusals_have_an_owner: AtomicBool::new(false),
+            refusals_taken: AtomicBool::new(false),
         }
     }
 
-    /// The next request's fault.
+    /// The fault of the next request.
     pub fn draw(&self) -> Option<Fault> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let mut left = share_of(mixed(self.plan.seed ^ mixed(number)));
@@ -145,21 +146,21 @@ impl Faults {
         None
     }
 
-    /// When a stall ends that this moment lies in.
+    /// The end of the stall that contains the moment.
     pub fn stalled_until(&self, moment: Instant) -> Option<Instant> {
         let (begin, end) = self.plan.stall?.at_or_after(self.start, moment);
         (begin <= moment).then_some(end)
     }
 
-    /// When nobody is to listen, for the one thread that sees to it for all: the first that asks.
-    pub fn refusals(&self) -> Option<Spell> {
+    /// When connections are refused. Only the first thread that asks gets an answer: it refuses for all.
+    pub fn take_refusals(&self) -> Option<Spell> {
         let refuse = self.plan.refuse?;
-        let is_first = !self.refusals_have_an_owner.swap(true, Ordering::Relaxed);
+        let is_first = !self.refusals_taken.swap(true, Ordering::Relaxed);
         is_first.then_some(refuse)
     }
 }
 
-/// The finaliser of splitmix64 (Steele et al., 2014): every bit of the input moves every bit of the output.
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input affects every bit of the output.
 fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -167,7 +168,7 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// From 0, included, to 1, excluded.
+/// A number from 0 to below 1.
 fn share_of(random: u64) -> f64 {
     (random >> 11) as f64 / (1u64 << 53) as f64
 }
@@ -177,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_fault_gets_its_share_and_the_same_seed_the_same_numbers() {
+    fn each_fault_gets_its_share_and_a_seed_always_draws_the_same_faults() {
         let plan = FaultPlan {
             seed: 7,
             shares: vec![(Fault::Garbage, 0.01), (Fault::Delay, 0.2)],
@@ -189,7 +190,7 @@ mod tests {
         };
         let drawn = draw(&plan);
         let count = |wanted| drawn.iter().filter(|fault| **fault == wanted).count();
-        // Four standard deviations of a binomial.
+        // Within four standard deviations of the binomial distribution.
         assert!(count(Some(Fault::Garbage)).abs_diff(1_000) < 126);
         assert!(count(Some(Fault::Delay)).abs_diff(20_000) < 506);
         assert_eq!(drawn, draw(&plan));

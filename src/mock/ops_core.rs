@@ -1,4 +1,4 @@
-//! Requests -> answers, as Ops-Core gives them: routes, checks in its order, bodies as it writes them.
+//! Requests -> answers, as Ops-Core gives them: its routes, its checks in its order, its bodies.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,74 +6,31 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::MockConfig;
 use super::agents::{Agents, Found};
-use super::counts::{Answered, Counters, Route};
+use super::bodies::{self, Definition, Unprocessable};
+use super::config::MockConfig;
+use super::counts::{Answered, Counters};
 use super::request::Request;
+use super::routes::{Route, has_other_method, route};
 
-/// The one workflow definition that it knows.
+/// The one workflow definition that the stand-in knows.
 const KNOWN_WORKFLOW: &str = "sample_workflow_id";
-/// What every agent has to tell at its registration.
-const AGENT_FIELDS: [&str; 5] = [
-    "agentId",
-    "agentName",
-    "version",
-    "capabilities",
-    "contactEndpoint",
-];
 
+/// The service of one thread.
 pub(super) struct OpsCore {
     key: Vec<u8>,
     published_500: bool,
     agents: Arc<Agents>,
     pub counters: Arc<Counters>,
+    /// The value of the date field, and the second that it is for.
     date: RefCell<(u64, String)>,
 }
 
 /// A status and a JSON body.
 struct Answer(u16, String);
-
-#[derive(Deserialize)]
-struct Notify<'b> {
-    #[serde(borrow)]
-    event_type: Cow<'b, str>,
-    agent_details: AgentDetails<'b>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(
-    dead_code,
-    reason = "present and of the right type is all that is asked"
-)]
-struct AgentDetails<'b> {
-    #[serde(borrow)]
-    agent_id: Cow<'b, str>,
-    agent_name: Cow<'b, str>,
-    version: Cow<'b, str>,
-    capabilities: Vec<IgnoredAny>,
-    contact_endpoint: Cow<'b, str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Workflow<'b> {
-    #[serde(borrow, default)]
-    workflow_definition_id: Option<Cow<'b, str>>,
-    #[serde(default)]
-    workflow_definition: Option<Definition<'b>>,
-}
-
-#[derive(Deserialize)]
-struct Definition<'b> {
-    #[serde(borrow)]
-    id: Cow<'b, str>,
-}
 
 impl OpsCore {
     pub fn new(config: &MockConfig, agents: Arc<Agents>, counters: Arc<Counters>) -> Self {
@@ -86,13 +43,14 @@ impl OpsCore {
         }
     }
 
-    /// Appends the answer to a request. It is the caller's to count, once it is on its way.
+    /// Appends the answer to a request to `out`. The caller counts it when it is sent.
     pub fn answer(&self, request: &Request<'_>, began: Instant, out: &mut Vec<u8>) -> Answered {
         let (route, agent) = route(request.method, request.path);
         let answer = match route {
             Route::Notify => self.notify(request),
             Route::Health => Answer(200, "{\"status\":\"ok\"}".into()),
-            Route::Other => unrouted(request.path),
+            Route::Other if has_other_method(request.path) => detail(405, "Method Not Allowed"),
+            Route::Other => detail(404, "Not Found"),
             Route::State | Route::StateUpdate | Route::Workflow => match request.authorization {
                 None => detail(401, "Authorization header missing"),
                 Some(given) if given != self.key => {
@@ -113,7 +71,7 @@ impl OpsCore {
         }
     }
 
-    /// Appends a 500 instead, with nothing done; likewise.
+    /// Like [`OpsCore::answer`], but the request has no effect and the answer is a 500.
     pub fn fail(&self, request: &Request<'_>, began: Instant, out: &mut Vec<u8>) -> Answered {
         let (route, _) = route(request.method, request.path);
         let (keep_alive, no_body) = (request.keep_alive, request.method == "HEAD");
@@ -122,7 +80,7 @@ impl OpsCore {
         Answered { route, status: 500 }
     }
 
-    /// Appends the answer to what is no request; likewise.
+    /// Like [`OpsCore::answer`], for bytes that are no request.
     pub fn refuse(&self, status: u16, began: Instant, out: &mut Vec<u8>) -> Answered {
         let answer = detail(status, "Invalid HTTP request received.");
         self.write(&answer, false, false, began, out);
@@ -133,17 +91,9 @@ impl OpsCore {
     }
 
     fn notify(&self, request: &Request<'_>) -> Answer {
-        let body = request.body.bytes();
-        let Ok(notify) = serde_json::from_slice::<Notify<'_>>(body) else {
-            return explain(body, |body| {
-                missing(body, &["body"], &["event_type", "agent_details"]).or_else(|| {
-                    missing(
-                        &body["agent_details"],
-                        &["body", "agent_details"],
-                        &AGENT_FIELDS,
-                    )
-                })
-            });
+        let notify = match bodies::notify(request.body.bytes()) {
+            Ok(notify) => notify,
+            Err(error) => return error.into(),
         };
         if notify.event_type != "REGISTER" {
             return detail(400, &format!("Unknown event type: {}", notify.event_type));
@@ -179,17 +129,9 @@ impl OpsCore {
     }
 
     fn update(&self, agent: &str, body: &[u8]) -> Answer {
-        let update = match serde_json::from_slice::<Value>(body) {
-            Ok(update)
-                if missing(&update, &["body"], &["agentId", "timestamp", "state"]).is_none() =>
-            {
-                update
-            }
-            _ => {
-                return explain(body, |body| {
-                    missing(body, &["body"], &["agentId", "timestamp", "state"])
-                });
-            }
+        let update = match bodies::update(body) {
+            Ok(update) => update,
+            Err(error) => return error.into(),
         };
         if update["agentId"] != agent {
             return detail(400, "Agent ID in path does not match agent ID in payload");
@@ -205,20 +147,18 @@ impl OpsCore {
     }
 
     fn workflow(&self, agent: &str, body: &[u8]) -> Answer {
-        let Ok(workflow) = serde_json::from_slice::<Workflow<'_>>(body) else {
-            return explain(body, |_| None);
+        let definition = match bodies::workflow(body) {
+            Ok(definition) => definition,
+            Err(error) => return error.into(),
         };
-        let inline = workflow.workflow_definition.map(|definition| definition.id);
-        let is_known = |id: &Cow<'_, str>| id == KNOWN_WORKFLOW;
-        let id = match (inline, workflow.workflow_definition_id) {
-            (None, None) => return neither_definition(body),
-            _ if !self.agents.is_registered(agent) => {
-                return detail(404, &format!("Agent not found: {agent}"));
-            }
-            (None, Some(id)) if !is_known(&id) => {
+        if !self.agents.is_registered(agent) {
+            return detail(404, &format!("Agent not found: {agent}"));
+        }
+        let id = match definition {
+            Definition::ById(id) if id != KNOWN_WORKFLOW => {
                 return detail(404, &format!("Workflow definition not found: {id}"));
             }
-            (Some(id), _) | (None, Some(id)) => id,
+            Definition::ById(id) | Definition::Inline(id) => id,
         };
         if self.published_500 {
             return detail(500, "Internal Server Error");
@@ -233,6 +173,7 @@ impl OpsCore {
         )
     }
 
+    /// Appends an answer, with head and body, to `out`.
     fn write(
         &self,
         answer: &Answer,
@@ -280,34 +221,9 @@ impl OpsCore {
     }
 }
 
-/// The route of a path, and the agent that it names.
-fn route<'p>(method: &str, path: &'p str) -> (Route, &'p str) {
-    let path = path.split('?').next().unwrap_or_default();
-    if let Some(rest) = path.strip_prefix("/v1/opscore/agent/") {
-        let (agent, what) = rest.split_once('/').unwrap_or((rest, ""));
-        let route = match (method, what) {
-            ("GET" | "HEAD", "state") => Route::State,
-            ("POST", "state") => Route::StateUpdate,
-            ("POST", "workflow") => Route::Workflow,
-            _ => Route::Other,
-        };
-        return (route, agent);
-    }
-    match (method, path) {
-        ("POST", "/v1/opscore/internal/agent/notify") => (Route::Notify, ""),
-        ("GET" | "HEAD", "/health") => (Route::Health, ""),
-        _ => (Route::Other, ""),
-    }
-}
-
-/// A path that exists for another method, or none at all.
-fn unrouted(path: &str) -> Answer {
-    let exists = ["GET", "POST"]
-        .iter()
-        .any(|method| route(method, path).0 != Route::Other);
-    match exists {
-        true => detail(405, "Method Not Allowed"),
-        false => detail(404, "Not Found"),
+impl From<Unprocessable> for Answer {
+    fn from(error: Unprocessable) -> Self {
+        Self(422, error.0)
     }
 }
 
@@ -315,7 +231,7 @@ fn detail(status: u16, text: &str) -> Answer {
     Answer(status, format!("{{\"detail\":\"{}\"}}", escaped(text)))
 }
 
-/// A text as it stands inside a JSON string.
+/// A text as the inside of a JSON string.
 fn escaped(text: &str) -> Cow<'_, str> {
     if text
         .bytes()
@@ -325,35 +241,4 @@ fn escaped(text: &str) -> Cow<'_, str> {
     }
     let quoted = Value::from(text).to_string();
     Cow::Owned(quoted[1..quoted.len() - 1].to_owned())
-}
-
-/// 422 for a body that was not understood, in the words of FastAPI's validation.
-fn explain(body: &[u8], find_missing: impl Fn(&Value) -> Option<Value>) -> Answer {
-    let error = if body.is_empty() {
-        json!({"type": "missing", "loc": ["body"], "msg": "Field required", "input": null})
-    } else {
-        match serde_json::from_slice::<Value>(body) {
-            Err(error) => json!({"type": "json_invalid", "loc": ["body", error.column()], "msg": "JSON decode error",
-                                 "input": {}, "ctx": {"error": error.to_string()}}),
-            Ok(value) => find_missing(&value).unwrap_or_else(|| {
-                json!({"type": "model_attributes_type", "loc": ["body"],
-                       "msg": "Input should be a valid dictionary or object to extract fields from", "input": value})
-            }),
-        }
-    };
-    Answer(422, json!({ "detail": [error] }).to_string())
-}
-
-fn missing(object: &Value, at: &[&str], fields: &[&str]) -> Option<Value> {
-    let field = fields.iter().find(|field| object.get(field).is_none())?;
-    let place: Vec<&str> = at.iter().chain([field]).copied().collect();
-    Some(json!({"type": "missing", "loc": place, "msg": "Field required", "input": object}))
-}
-
-fn neither_definition(body: &[u8]) -> Answer {
-    let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = json!({"type": "value_error", "loc": ["body"],
-        "msg": "Value error, Either workflowDefinitionId or workflowDefinition must be provided",
-        "input": input, "ctx": {"error": {}}});
-    Answer(422, json!({ "detail": [error] }).to_string())
 }

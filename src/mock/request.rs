@@ -1,4 +1,4 @@
-//! Bytes -> requests, for a server that trusts nobody.
+//! Bytes -> requests. Every input is checked and bounded.
 
 use httparse::Status;
 
@@ -6,7 +6,7 @@ const FIELDS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// A whole request.
+/// A complete request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Request<'b> {
     pub method: &'b str,
@@ -16,9 +16,12 @@ pub(super) struct Request<'b> {
     pub keep_alive: bool,
 }
 
+/// The body of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Body<'b> {
+    /// Borrowed from the read buffer.
     InPlace(&'b [u8]),
+    /// Joined from chunks.
     Joined(Vec<u8>),
 }
 
@@ -31,14 +34,14 @@ impl Body<'_> {
     }
 }
 
-/// What a buffer begins with.
+/// What is at the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read<'b> {
-    /// More is needed; the client may be waiting for a `100 Continue`.
+    /// An incomplete request; the client may be waiting for a `100 Continue`.
     Partial { expects_continue: bool },
     /// A request, and its length in bytes.
     Whole(Request<'b>, usize),
-    /// To be answered with this status; nothing behind it can be read.
+    /// No request. It is answered with this status, and the bytes after it are not read.
     Bad(u16),
 }
 
@@ -109,7 +112,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<'_> {
     Read::Whole(request, body_at + body_bytes)
 }
 
-/// A chunked body and how many bytes it took; `None` when it is not complete, or the status to refuse it with.
+/// A chunked body, and its length on the wire in bytes; `None` while it is incomplete; an error is the status of the answer.
 fn join_chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, u16> {
     let mut body = Vec::new();
     let mut at = 0;
@@ -141,7 +144,7 @@ fn join_chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, u16> {
 mod tests {
     use super::*;
 
-    /// Every proper prefix is partial; the whole has this method, path and body.
+    /// Checks that every proper prefix is partial, and the whole has this method, path and body.
     fn check(text: &str, method: &str, path: &str, body: &str) {
         for end in 0..text.len() {
             let read = read(&text.as_bytes()[..end]);
@@ -149,7 +152,7 @@ mod tests {
         }
         let more = format!("{text}GET /next");
         let Read::Whole(request, used) = read(more.as_bytes()) else {
-            panic!("{text} is whole");
+            panic!("{text} is complete");
         };
         assert_eq!((request.method, request.path), (method, path));
         assert_eq!(request.body.bytes(), body.as_bytes());
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_found_at_any_split() {
+    fn a_request_is_partial_at_every_prefix_and_complete_at_its_end() {
         check(
             "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET",
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused() {
+    fn bytes_that_are_no_request_are_refused() {
         assert_eq!(read(b"\x16\x03\x01 nonsense\r\n\r\n"), Read::Bad(400));
         let huge = b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n";
         assert_eq!(read(huge), Read::Bad(413));

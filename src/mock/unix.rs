@@ -1,4 +1,4 @@
-//! A Unix socket to listen on: a file that a dead server left behind makes way, and our own goes with us.
+//! A Unix socket to listen on. A file that a dead server has left behind is replaced; our own is removed at the end.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// The file of a socket that is listened on; removed when this is dropped, if it is still the same one.
+/// The file of a listening socket. Dropping this removes the file, if it is still the same one.
 pub(super) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-/// A socket with this address, and its file; a name in the abstract namespace has none.
+/// A socket bound to this address, and its file; a name in the abstract namespace has no file.
 pub(super) fn bound(address: &SockAddr) -> io::Result<(Socket, Option<SocketFile>)> {
     let path = address.as_pathname();
     if let Some(path) = path {
@@ -26,7 +26,7 @@ pub(super) fn bound(address: &SockAddr) -> io::Result<(Socket, Option<SocketFile
     Ok((socket, file))
 }
 
-/// Removes a socket that nobody answers on. Anything else at the path is somebody's, and stays.
+/// Removes a socket file that no server listens on. Anything else at the path is left alone.
 fn clear_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
     let is_socket = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.file_type().is_socket(),
@@ -34,16 +34,16 @@ fn clear_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !is_socket {
-        let reason = "there is something at this path that is no socket, and it is left alone; give another path";
+        let reason = "there is a file at this path that is no socket, and it is left alone; give another path";
         return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
     }
     let caller = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A server whose line is full is alive too.
+    // Non-blocking, because a live server's backlog may be full.
     caller.set_nonblocking(true)?;
     match caller.connect(address) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => {
-            let reason = "another server listens on this socket; end it, or give another path";
+            let reason = "another server listens on this socket; stop it, or give another path";
             Err(io::Error::new(ErrorKind::AddrInUse, reason))
         }
     }
@@ -65,7 +65,7 @@ impl Drop for SocketFile {
         let is_ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
         if is_ours {
-            // Nothing more can be done where it cannot be removed; the next one clears it away.
+            // If it cannot be removed now, the next start will replace it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -76,39 +76,39 @@ mod tests {
     use super::*;
 
     fn address(path: &Path) -> SockAddr {
-        SockAddr::unix(path).expect("short enough")
+        SockAddr::unix(path).expect("the path is short enough")
     }
 
     #[test]
-    fn a_dead_servers_socket_makes_way_and_our_own_goes_with_us() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn the_socket_of_a_dead_server_is_replaced_and_our_own_is_removed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("s.sock");
-        // Bound, closed, and its file left behind.
-        let dead = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-        dead.bind(&address(&path)).expect("a new file");
+        // A bound and closed socket leaves its file behind.
+        let dead = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a descriptor is free");
+        dead.bind(&address(&path)).expect("the path is free");
         drop(dead);
-        let (_socket, file) = bound(&address(&path)).expect("the stale one makes way");
+        let (_socket, file) = bound(&address(&path)).expect("the stale file is replaced");
         assert!(path.exists());
         drop(file);
         assert!(!path.exists());
     }
 
     #[test]
-    fn what_is_somebody_elses_stays() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn a_file_of_another_program_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("s.sock");
-        fs::write(&path, "a file").expect("room");
-        let refused = bound(&address(&path)).err().expect("it is no socket");
+        fs::write(&path, "a file").expect("the file can be written");
+        let refused = bound(&address(&path)).err().expect("the file is no socket");
         assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(&path).expect("it is there"), b"a file");
-        fs::remove_file(&path).expect("ours");
-        let (alive, file) = bound(&address(&path)).expect("it is free");
-        alive.listen(1).expect("it is bound");
-        let refused = bound(&address(&path)).err().expect("somebody listens");
+        assert_eq!(fs::read(&path).expect("the file is left alone"), b"a file");
+        fs::remove_file(&path).expect("the file can be removed");
+        let (alive, file) = bound(&address(&path)).expect("the path is free");
+        alive.listen(1).expect("the socket is bound");
+        let refused = bound(&address(&path)).err().expect("a server listens");
         assert_eq!(refused.kind(), ErrorKind::AddrInUse);
-        // Whoever took the path meanwhile keeps it.
-        fs::remove_file(&path).expect("ours");
-        fs::write(&path, "a file").expect("room");
+        // Another program that has taken the path meanwhile keeps it.
+        fs::remove_file(&path).expect("the file can be removed");
+        fs::write(&path, "a file").expect("the file can be written");
         drop(file);
         assert!(path.exists());
     }

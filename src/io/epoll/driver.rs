@@ -124,8 +124,7 @@ impl Epoll {
     }
 
     /// Memory that is kept for each connection, with its place on the list `to_read`, in bytes.
-    pub(in crate::io) const CONNECTION_BYTES: usize =
-        size_of::<Connection>() + size_of::<ConnectionId>();
+    pub(crate) const CONNECTION_BYTES: usize = size_of::<Connection>() + size_of::<ConnectionId>();
 
     fn open(&mut self, connection: ConnectionId, route: usize) -> io::Result<()> {
         let address = self.dialer.address(route);

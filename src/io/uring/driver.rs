@@ -107,7 +107,7 @@ impl Uring {
     }
 
     /// Memory that is kept for each connection, in bytes.
-    pub(in crate::io) const CONNECTION_BYTES: usize = size_of::<Connection>();
+    pub(crate) const CONNECTION_BYTES: usize = size_of::<Connection>();
 
     /// The features that the ring uses.
     pub fn features(&self) -> Features {

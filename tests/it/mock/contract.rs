@@ -1,4 +1,5 @@
-//! The stand-in answers as Ops-Core does: held to recorded exchanges (`../shared/opscore/recorded`) and to its contract.
+//! The stand-in answers as Ops-Core does: compared with recorded exchanges (`../shared/opscore/recorded`) and with its
+//! contract.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,7 +21,7 @@ fn start(runtime: Runtime, ready: Ready, published_500: bool) -> Mock {
     Mock::start(&config).expect("loopback has a free port")
 }
 
-/// An answer taken apart by the test's own means.
+/// An answer, parsed by the test's own code.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -32,25 +33,25 @@ fn read_answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).expect("a head");
+        stream.read_exact(&mut byte).expect("a head arrives");
         bytes.push(byte[0]);
     }
-    let mut answer = take_apart(&String::from_utf8(bytes).expect("text"));
+    let mut answer = take_apart(&String::from_utf8(bytes).expect("the head is text"));
     let mut body = vec![0; length_of(&answer)];
-    stream.read_exact(&mut body).expect("a body");
-    answer.body = String::from_utf8(body).expect("text");
+    stream.read_exact(&mut body).expect("a body arrives");
+    answer.body = String::from_utf8(body).expect("the body is text");
     answer
 }
 
 fn take_apart(text: &str) -> Answer {
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let (head, body) = text.split_once("\r\n\r\n").expect("the answer has a head");
     let mut lines = head.lines();
     let status = lines
         .next()
         .and_then(|line| line.split(' ').nth(1))
-        .expect("a status line");
+        .expect("the head has a status line");
     Answer {
-        status: status.parse().expect("a status"),
+        status: status.parse().expect("the status is a number"),
         fields: lines.map(str::to_owned).collect(),
         body: body.to_owned(),
     }
@@ -61,12 +62,17 @@ fn length_of(answer: &Answer) -> usize {
         .fields
         .iter()
         .find_map(|field| field.strip_prefix("content-length: "));
-    length.expect("a length").parse().expect("a number")
+    length
+        .expect("the head has a length")
+        .parse()
+        .expect("the length is a number")
 }
 
 fn exchange(mock: &Mock, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(mock.address()).expect("it listens");
-    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut stream = TcpStream::connect(mock.address()).expect("the stand-in listens");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the stand-in reads");
     read_answer(&mut stream)
 }
 
@@ -94,7 +100,7 @@ fn state(id: &str) -> String {
     )
 }
 
-/// The same keys in the same order, the same types, the same texts but for ids and times.
+/// Asserts the same keys in the same order, the same types and the same texts, except for ids and times.
 fn same_shape(found: &Value, recorded: &Value, place: &str) {
     match (found, recorded) {
         (Value::Object(a), Value::Object(b)) => {
@@ -125,19 +131,20 @@ fn same_shape(found: &Value, recorded: &Value, place: &str) {
 fn recorded_exchanges_are_repeated_in_status_fields_and_body() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/opscore/recorded");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("SKIPPED: {} is not there", folder.display());
+        println!("SKIPPED: there is no {}", folder.display());
         return;
     };
     let mut compared = 0;
-    for path in entries.map(|entry| entry.expect("it can be read").path()) {
+    for path in entries.map(|entry| entry.expect("the folder can be read").path()) {
         let Some(name) = path
             .file_name()
             .and_then(|name| name.to_str()?.strip_suffix(".request"))
         else {
             continue;
         };
-        let sent = std::fs::read_to_string(&path).expect("text");
-        let recorded = std::fs::read_to_string(path.with_extension("response")).expect("text");
+        let sent = std::fs::read_to_string(&path).expect("the request is text");
+        let recorded =
+            std::fs::read_to_string(path.with_extension("response")).expect("the response is text");
         let recorded = take_apart(&recorded);
         for runtime in RUNTIMES {
             let mock = start(
@@ -158,7 +165,7 @@ fn recorded_exchanges_are_repeated_in_status_fields_and_body() {
                 fields.collect::<Vec<_>>()
             };
             assert_eq!(names(&found), names(&recorded), "{name}");
-            let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+            let json = |text: &str| serde_json::from_str::<Value>(text).expect("the body is JSON");
             same_shape(&json(&found.body), &json(&recorded.body), name);
             compared += 1;
         }
@@ -167,7 +174,7 @@ fn recorded_exchanges_are_repeated_in_status_fields_and_body() {
 }
 
 #[test]
-fn an_agent_is_ready_after_as_many_polls_as_asked() {
+fn an_agent_is_ready_after_the_configured_number_of_polls() {
     for runtime in RUNTIMES {
         let mock = start(runtime, Ready::AfterPolls(3), false);
         assert_eq!(exchange(&mock, &registration("a")).status, 200);
@@ -240,16 +247,20 @@ fn checks_come_in_ops_cores_order() {
 fn requests_in_one_piece_are_answered_in_order_and_counted() {
     for runtime in RUNTIMES {
         let mock = start(runtime, Ready::AfterPolls(1), false);
-        let mut stream = TcpStream::connect(mock.address()).expect("it listens");
+        let mut stream = TcpStream::connect(mock.address()).expect("the stand-in listens");
         let all = [registration("a"), state("a"), state("b"), state("a")].concat();
-        stream.write_all(all.as_bytes()).expect("it reads");
+        stream
+            .write_all(all.as_bytes())
+            .expect("the stand-in reads");
         let statuses = [(); 4].map(|()| read_answer(&mut stream).status);
         assert_eq!(statuses, [200, 200, 404, 200]);
         stream
             .write_all(b"HEAD /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-            .expect("it reads");
+            .expect("the stand-in reads");
         let mut rest = String::new();
-        stream.read_to_string(&mut rest).expect("it closes");
+        stream
+            .read_to_string(&mut rest)
+            .expect("the stand-in closes");
         let head = take_apart(&rest);
         assert_eq!(
             (head.status, length_of(&head), head.body.as_str()),
@@ -274,18 +285,18 @@ fn stopping_ends_open_connections_and_all_threads() {
         };
         let mock = Mock::start(&config).expect("loopback has a free port");
         let mut streams: Vec<TcpStream> = (0..6)
-            .map(|_| TcpStream::connect(mock.address()).expect("it listens"))
+            .map(|_| TcpStream::connect(mock.address()).expect("the stand-in listens"))
             .collect();
         for stream in &mut streams {
             stream
                 .write_all(registration("a").as_bytes())
-                .expect("it reads");
+                .expect("the stand-in reads");
             assert_eq!(read_answer(stream).status, 200);
         }
         let address = mock.address();
         assert_eq!(mock.stop().connections, 6);
         for stream in &mut streams {
-            assert_eq!(stream.read(&mut [0]).expect("an end is no error"), 0);
+            assert_eq!(stream.read(&mut [0]).expect("a FIN is no error"), 0);
         }
         assert!(TcpStream::connect(address).is_err());
     }

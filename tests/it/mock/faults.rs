@@ -1,4 +1,4 @@
-//! The stand-in's faults: each does what its name says, is counted, and is seen for what it is by a real run.
+//! The faults of the stand-in: each does what its name says, is counted, and is classified correctly by a run.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,15 +29,17 @@ fn always(fault: Fault) -> FaultPlan {
     }
 }
 
-/// What comes for a GET of /health up to the end of the stream, and how that end was.
+/// The bytes that answer a GET of /health, and how their stream ends.
 fn stream_under(fault: Fault) -> (String, Result<usize, std::io::ErrorKind>) {
     let mock = start(always(fault));
-    let mut stream = TcpStream::connect(mock.address()).expect("it listens");
+    let mut stream = TcpStream::connect(mock.address()).expect("the stand-in listens");
     let wait = Some(Duration::from_millis(700));
-    stream.set_read_timeout(wait).expect("a time above 0");
+    stream
+        .set_read_timeout(wait)
+        .expect("the timeout is above zero");
     stream
         .write_all(b"GET /health HTTP/1.1\r\n\r\n")
-        .expect("it reads");
+        .expect("the stand-in reads");
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes).map_err(|error| error.kind());
     drop(stream);
@@ -128,7 +130,7 @@ fn check_run(io: &str) {
         "--io",
         io,
     ];
-    let (record, said) = record_of(&arguments, 1);
+    let (record, printed) = record_of(&arguments, 1);
     let counts = mock.stop();
     check_sums(&record);
     assert_eq!(record.totals.retried, 0);
@@ -137,23 +139,27 @@ fn check_run(io: &str) {
         .filter_map(|(fault, kind)| Some(((*kind)?, counts.faults[fault.name()])))
         .collect();
     let mut found = kinds(&record);
-    // The run's end may come just before the time limit of a request that gets no answer.
+    // The run may end just before the time limit of a request that gets no answer.
     *found.entry("timeout").or_default() += record.totals.cut_off;
-    assert_eq!(found, expected, "{said}");
+    assert_eq!(found, expected, "{printed}");
     for (status, count) in &record.steps[0].statuses {
-        let status = status.parse().expect("a status");
-        assert_eq!(counts.answers[&("POST", NOTIFY, status)], *count, "{said}");
+        let status = status.parse().expect("the status is a number");
+        assert_eq!(
+            counts.answers[&("POST", NOTIFY, status)],
+            *count,
+            "{printed}"
+        );
     }
     assert_eq!(counts.answers.len(), record.steps[0].statuses.len());
 }
 
 #[test]
-fn a_run_sees_every_fault_for_what_it_is_on_io_uring() {
+fn a_run_on_io_uring_classifies_every_fault() {
     check_run("auto");
 }
 
 #[test]
-fn a_run_sees_every_fault_for_what_it_is_on_epoll() {
+fn a_run_on_epoll_classifies_every_fault() {
     check_run("epoll");
 }
 
@@ -181,37 +187,40 @@ fn the_embedded_stand_in_agrees_in_spite_of_faults() {
         "--fault-seed",
         "9",
     ];
-    let (record, said) = record_of(&arguments, 1);
+    let (record, printed) = record_of(&arguments, 1);
     check_sums(&record);
-    let stand_in = record.stand_in.as_ref().expect("it had one");
-    assert!(stand_in.agrees, "{said}");
+    let stand_in = record.stand_in.as_ref().expect("the run had a stand-in");
+    assert!(stand_in.agrees, "{printed}");
     let faults = &stand_in.faults;
     let kinds = kinds(&record);
-    assert!(kinds["reset-in-body"] > 0, "{said}");
-    assert_eq!(faults["reset-in-body"], kinds["reset-in-body"], "{said}");
-    // A registration may be among them, whose user is answered 404 from then on.
+    assert!(kinds["reset-in-body"] > 0, "{printed}");
+    assert_eq!(faults["reset-in-body"], kinds["reset-in-body"], "{printed}");
+    // A registration may be among them; its user gets 404 from then on.
     let answered = record.steps.iter().filter_map(|it| it.statuses.get("500"));
-    assert_eq!(faults["status-500"], answered.sum::<u64>(), "{said}");
-    // The run's end may come just before the time limit of a request that gets no answer.
+    assert_eq!(faults["status-500"], answered.sum::<u64>(), "{printed}");
+    // The run may end just before the time limit of a request that gets no answer.
     let unanswered = kinds.get("timeout").copied().unwrap_or_default() + record.totals.cut_off;
-    assert_eq!(faults["no-answer"], unanswered, "{said}");
+    assert_eq!(faults["no-answer"], unanswered, "{printed}");
     let shown = format!(
         "faults on purpose: {} no-answer, {} reset-in-body, {} status-500",
         faults["no-answer"], faults["reset-in-body"], faults["status-500"]
     );
-    assert!(said.contains(&shown), "{said}");
+    assert!(printed.contains(&shown), "{printed}");
 }
 
 #[test]
 fn a_run_without_faults_says_nothing_of_them() {
     let arguments = ["--mock", "--get", "/health", "-u", "2", "-t", "300ms"];
-    let (record, said) = record_of(&arguments, 0);
-    assert_eq!(record.stand_in.expect("it had one").faults, BTreeMap::new());
-    assert!(!said.contains("on purpose"), "{said}");
+    let (record, printed) = record_of(&arguments, 0);
+    assert_eq!(
+        record.stand_in.expect("the run had a stand-in").faults,
+        BTreeMap::new()
+    );
+    assert!(!printed.contains("on purpose"), "{printed}");
 }
 
 #[test]
-fn an_end_after_an_answer_is_no_failure_of_a_get() {
+fn a_fin_after_an_answer_is_no_failure_of_a_get() {
     let arguments = [
         "--mock",
         "--get",
@@ -223,13 +232,13 @@ fn an_end_after_an_answer_is_no_failure_of_a_get() {
         "--fault",
         "close-idle=20%",
     ];
-    let (record, said) = record_of(&arguments, 0);
+    let (record, printed) = record_of(&arguments, 0);
     check_sums(&record);
-    assert!(record.totals.connections_opened > 5, "{said}");
+    assert!(record.totals.connections_opened > 5, "{printed}");
 }
 
 #[test]
-fn a_stall_answers_at_its_end_what_came_meanwhile() {
+fn requests_that_arrive_in_a_stall_are_answered_at_its_end() {
     let mock = start(FaultPlan {
         stall: Some(Spell {
             lasts: Duration::from_millis(300),
@@ -237,7 +246,7 @@ fn a_stall_answers_at_its_end_what_came_meanwhile() {
         }),
         ..FaultPlan::default()
     });
-    let mut stream = TcpStream::connect(mock.address()).expect("it listens");
+    let mut stream = TcpStream::connect(mock.address()).expect("the stand-in listens");
     let mut longest = Duration::ZERO;
     let mut answer = [0; 4096];
     let began = Instant::now();
@@ -245,8 +254,8 @@ fn a_stall_answers_at_its_end_what_came_meanwhile() {
         let sent = Instant::now();
         stream
             .write_all(b"GET /health HTTP/1.1\r\n\r\n")
-            .expect("it reads");
-        assert!(stream.read(&mut answer).expect("an answer") > 0);
+            .expect("the stand-in reads");
+        assert!(stream.read(&mut answer).expect("an answer arrives") > 0);
         longest = longest.max(sent.elapsed());
     }
     let (least, most) = (Duration::from_millis(290), Duration::from_millis(400));
@@ -255,7 +264,7 @@ fn a_stall_answers_at_its_end_what_came_meanwhile() {
 }
 
 #[test]
-fn nobody_listens_while_connections_are_refused() {
+fn a_refusal_begins_and_ends_at_its_times() {
     let mock = start(FaultPlan {
         refuse: Some(Spell {
             lasts: Duration::from_millis(200),
@@ -271,18 +280,21 @@ fn nobody_listens_while_connections_are_refused() {
         if seen.last() != Some(&connects) {
             seen.push(connects);
         }
-        // A look every millisecond is enough, and leaves the machine to the others.
+        // A try every millisecond is enough, and leaves the machine to other tests.
         std::thread::park_timeout(Duration::from_millis(1));
     }
     assert_eq!(mock.stop().faults["refuse"], 2);
 }
 
 #[test]
-fn faults_are_checked_before_anything_starts_and_told_at_the_end() {
+fn faults_are_checked_before_the_start_and_counted_at_the_end() {
     let output = run(&["run", "--mock", "--fault", "reset-in-bdy=1%"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = text(&output);
-    assert!(said.contains("did you mean \"reset-in-body\"?"), "{said}");
+    let printed = text(&output);
+    assert!(
+        printed.contains("did you mean \"reset-in-body\"?"),
+        "{printed}"
+    );
 
     let mut server = opsurge(&["mock", "--listen", "127.0.0.1:0", "-t", "60s"])
         .args(["--fault", "status-500=100%"])
@@ -290,13 +302,21 @@ fn faults_are_checked_before_anything_starts_and_told_at_the_end() {
         .spawn()
         .expect("the binary starts");
     let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines();
-    let mut line = || lines.next().expect("it speaks").expect("UTF-8");
+    let mut line = || {
+        lines
+            .next()
+            .expect("the stand-in prints a line")
+            .expect("the line is UTF-8")
+    };
     let first = line();
     let url = first.split(' ').find(|word| word.starts_with("http://"));
-    let output = run(&["request", &format!("{}/health", url.expect("its address"))]);
+    let output = run(&[
+        "request",
+        &format!("{}/health", url.expect("the line has the address")),
+    ]);
     assert!(text(&output).contains("HTTP/1.1 500"), "{}", text(&output));
-    let id = nix::unistd::Pid::from_raw(i32::try_from(server.id()).expect("a process id"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    let id = nix::unistd::Pid::from_raw(i32::try_from(server.id()).expect("a process id fits"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("the stand-in runs");
     while line() != format!("{:>14}  fault status-500", 1) {}
-    server.wait().expect("it ends");
+    server.wait().expect("the stand-in ends");
 }

@@ -1,15 +1,23 @@
-//! A known capacity: N workers that take a fixed time per request, first come first served over all threads.
+//! A known capacity: workers that take a fixed time per request, first come first served over all threads.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Capacity;
+/// A known capacity of exactly `workers / service_time`. Requests to `/health` take no worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Requests that are served at a time, first come first served; at least 1.
+    pub workers: usize,
+    /// Time that each request takes a worker.
+    pub service_time: Duration,
+}
 
+/// The workers of a capacity.
 pub(super) struct Workers {
     service_time: Duration,
-    /// When each worker has nothing to do any more.
+    /// When each worker becomes free.
     free_at: Mutex<BinaryHeap<Reverse<Instant>>>,
 }
 
@@ -22,8 +30,8 @@ impl Workers {
         }
     }
 
-    /// When the request that comes now leaves. It is computed, not waited for: however late an answer is written, the
-    /// worker's next request begins on time, so the capacity is exactly workers / service time.
+    /// When a request that arrives now is done. This is computed, not waited for: even if an answer is written late, the
+    /// worker's next request begins on time, so the capacity is exactly `workers / service_time`.
     pub fn departure(&self, now: Instant) -> Instant {
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let Reverse(earliest) = free_at.pop().expect("there is at least one worker");
@@ -38,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_leave_in_order_as_many_at_a_time_as_there_are_workers() {
+    fn as_many_requests_are_served_at_a_time_as_there_are_workers() {
         let service_time = Duration::from_millis(10);
         let capacity = Capacity {
             workers: 2,
@@ -50,7 +58,7 @@ mod tests {
         for expected in [1, 1, 2, 2, 3] {
             assert_eq!(workers.departure(start), after(expected));
         }
-        // One worker is free from the second on, the other from the third: nothing is saved up while they rest.
+        // One worker is free from 2 on, the other from 3; idle time is not saved up.
         assert_eq!(workers.departure(after(2)), after(3));
         assert_eq!(workers.departure(after(9)), after(10));
         assert_eq!(workers.departure(after(9)), after(10));

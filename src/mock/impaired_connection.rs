@@ -1,8 +1,7 @@
-//! Connections whose answers are held back until their moment, and spoiled where a fault wants it, while further
-//! requests are taken in.
+//! A connection of an impaired stand-in: answers are held back until they are due, and spoiled by faults, while further
+//! requests are read.
 
 use std::io;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
@@ -13,80 +12,73 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 
 use super::alarm::Alarm;
+use super::connection::READ_BYTES;
 use super::counts::Answered;
 use super::faults::{Fault, Faults};
+use super::impairments::Impairments;
 use super::ops_core::OpsCore;
-use super::request;
-use super::request::Read;
-use super::server::READ_BYTES;
-use super::workers::Workers;
+use super::request::{self, Read};
 
-/// Answers of one connection that are held at a time; a client that sends more requests has to wait with them.
+/// Most answers of one connection that are held back; further requests are not read until one is sent.
 const HELD_MAX: usize = 1024;
-/// What is sent by [`Fault::Garbage`] and [`Fault::ExtraBytes`].
+/// The bytes of [`Fault::Garbage`] and [`Fault::ExtraBytes`].
 const GARBAGE: &[u8] = b"\x00\xff no HTTP at all\r\n\r\n";
-/// Between two bytes of [`Fault::SlowByte`].
+/// Pause between two bytes of [`Fault::SlowByte`].
 const BYTE_PAUSE: Duration = Duration::from_millis(1);
 
-/// What holds answers back.
-pub(super) struct Holds {
-    pub workers: Option<Workers>,
-    pub faults: Option<Faults>,
-    /// Nobody listens for the moment.
-    pub is_refusing: AtomicBool,
-}
-
-/// What is to be written, and when.
+/// An answer that is held back.
 struct Held {
     due: Instant,
     bytes: Vec<u8>,
-    /// What it counts as once it is written.
+    /// What it counts as once it is written; `None` for an interim answer.
     answered: Option<Answered>,
     fault: Option<Fault>,
     keep_alive: bool,
 }
 
-/// Requests in, answers out in their order and in their time, until either side has had enough. When the client goes,
-/// the answers that are still held go to nobody, and are not counted.
+/// Answers requests in their order, each when it is due, until either side ends the connection. When the client ends it,
+/// answers that are still held back are dropped and not counted.
 pub(super) async fn converse(
     stream: &mut TcpStream,
     service: &OpsCore,
-    holds: &Holds,
+    impairments: &Impairments,
     alarm: &Alarm,
 ) -> io::Result<()> {
     let (reader, writer) = stream.split();
-    let (hold, held) = mpsc::channel(HELD_MAX);
+    let (sender, receiver) = mpsc::channel(HELD_MAX);
     tokio::select! {
-        ended = take_requests(reader, service, holds, hold) => ended,
-        ended = give_answers(writer, service, alarm, held) => ended,
+        ended = read_requests(reader, service, impairments, sender) => ended,
+        ended = write_answers(writer, service, alarm, receiver) => ended,
     }
 }
 
-async fn take_requests(
+async fn read_requests(
     mut reader: ReadHalf<'_>,
     service: &OpsCore,
-    holds: &Holds,
-    hold: mpsc::Sender<Held>,
+    impairments: &Impairments,
+    answers: mpsc::Sender<Held>,
 ) -> io::Result<()> {
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     let mut is_last = false;
-    // After the last request only the client's end is waited for.
+    // After the last request it only waits for the client to end the connection.
     while reader.read_buf(&mut buffer).await? > 0 {
         while !is_last && !buffer.is_empty() {
             let (held, length) = match request::read(&buffer) {
                 Read::Partial { expects_continue } => {
                     if expects_continue {
-                        let _ = hold.send(Held::go_ahead()).await;
+                        let _ = answers.send(Held::go_ahead()).await;
                     }
                     break;
                 }
                 Read::Bad(status) => (Held::refusal(service, status), buffer.len()),
-                Read::Whole(request, length) => (Held::answer(service, &request, holds), length),
+                Read::Whole(request, length) => {
+                    (Held::answer(service, &request, impairments), length)
+                }
             };
             buffer.advance(length);
             is_last = !held.keep_alive;
-            // Nobody takes it when a fault has ended this connection's answers.
-            is_last |= hold.send(held).await.is_err();
+            // It fails when a fault has ended the answers of this connection.
+            is_last |= answers.send(held).await.is_err();
         }
         if is_last {
             buffer.clear();
@@ -96,6 +88,7 @@ async fn take_requests(
 }
 
 impl Held {
+    /// `100 Continue`.
     fn go_ahead() -> Self {
         Self {
             due: Instant::now(),
@@ -106,6 +99,7 @@ impl Held {
         }
     }
 
+    /// The answer to bytes that are no request.
     fn refusal(service: &OpsCore, status: u16) -> Self {
         let now = Instant::now();
         let mut bytes = Vec::new();
@@ -119,19 +113,23 @@ impl Held {
         }
     }
 
-    fn answer(service: &OpsCore, request: &request::Request<'_>, holds: &Holds) -> Self {
+    fn answer(
+        service: &OpsCore,
+        request: &request::Request<'_>,
+        impairments: &Impairments,
+    ) -> Self {
         let now = Instant::now();
         let mut bytes = Vec::new();
-        let fault = holds.faults.as_ref().and_then(Faults::draw);
+        let fault = impairments.faults.as_ref().and_then(Faults::draw);
         let answered = match fault {
             Some(Fault::Status500) => service.fail(request, now, &mut bytes),
             _ => service.answer(request, now, &mut bytes),
         };
-        let mut due = match &holds.workers {
+        let mut due = match &impairments.workers {
             Some(workers) if !answered.is_health() => workers.departure(now),
             _ => now,
         };
-        if let Some(faults) = &holds.faults {
+        if let Some(faults) = &impairments.faults {
             if fault == Some(Fault::Delay) {
                 due += faults.plan.delay;
             }
@@ -150,17 +148,18 @@ impl Held {
     }
 }
 
-/// What happens when an answer, or the part of it that there is to be, has been written.
+/// What follows when an answer, or the part of it that a fault leaves, has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     GoOn,
-    /// The client is told that nothing follows, and waited for.
+    /// FIN, then a wait for the client to close.
     Fin,
     Reset,
+    /// Nothing more is sent.
     Silence,
 }
 
-async fn give_answers(
+async fn write_answers(
     mut writer: WriteHalf<'_>,
     service: &OpsCore,
     alarm: &Alarm,
@@ -172,7 +171,7 @@ async fn give_answers(
         let (length, end) = spoil(held.fault, &mut held.bytes);
         let bytes = &held.bytes[..length];
         if held.fault == Some(Fault::SlowByte) {
-            // The pause is before each: after the last one the client has its answer, and may be gone.
+            // The pause is before each byte: after the last one the client has its answer, and may be gone.
             for byte in bytes {
                 alarm.wait_until(Instant::now() + BYTE_PAUSE).await;
                 writer.write_all(&[*byte]).await?;
@@ -195,13 +194,13 @@ async fn give_answers(
             End::Silence => {}
         }
         queue.close();
-        // Until the client goes.
+        // Until the client closes.
         std::future::pending::<()>().await;
     }
     Ok(())
 }
 
-/// How much of the answer is written, and what follows.
+/// Applies a fault to an answer: how many of its bytes are written, and what follows.
 fn spoil(fault: Option<Fault>, bytes: &mut Vec<u8>) -> (usize, End) {
     let whole = bytes.len();
     let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");

@@ -1,4 +1,4 @@
-//! One thread's part in holding answers back: its alarm, its connections, and the times when nobody listens.
+//! A thread of an impaired stand-in: its alarm, its connections, and the times when connections are refused.
 
 use std::io;
 use std::net::Shutdown;
@@ -12,25 +12,26 @@ use socket2::Socket;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::BACKLOG;
 use super::alarm::Alarm;
-use super::held;
-use super::held::Holds;
+use super::connection::log_end;
+use super::impaired_connection::converse;
+use super::impairments::Impairments;
+use super::listener::BACKLOG;
 use super::ops_core::OpsCore;
-use super::server::log_end;
 
-/// Between two looks whether connections are refused no more.
+/// Pause between two checks whether the stand-in listens again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
 
-/// What a thread needs to hold answers back.
+/// What a thread needs to impair its connections.
 #[derive(Clone)]
-pub(super) struct Holding {
-    holds: Arc<Holds>,
+pub(super) struct ImpairedThread {
+    impairments: Arc<Impairments>,
     alarm: Rc<Alarm>,
 }
 
-impl Holding {
-    pub fn start(holds: Arc<Holds>) -> io::Result<Self> {
+impl ImpairedThread {
+    /// Starts the alarm of this thread.
+    pub fn start(impairments: Arc<Impairments>) -> io::Result<Self> {
         let alarm = Rc::new(Alarm::new()?);
         let ringing = alarm.clone();
         tokio::task::spawn_local(async move {
@@ -38,47 +39,50 @@ impl Holding {
                 tracing::error!("the stand-in's timer ended: {error}");
             }
         });
-        Ok(Self { holds, alarm })
+        Ok(Self { impairments, alarm })
     }
 
-    /// Stops listening and starts again, for ever, when that was asked for and no other thread does it.
-    pub fn see_to_refusals(&self, listener: &impl AsFd, service: &Rc<OpsCore>) -> io::Result<()> {
-        let Some(faults) = &self.holds.faults else {
+    /// Stops listening and starts again, periodically, if the faults say so and no other thread does it.
+    pub fn start_refusals(&self, listener: &impl AsFd, service: &Rc<OpsCore>) -> io::Result<()> {
+        let Some(faults) = &self.impairments.faults else {
             return Ok(());
         };
-        let Some(refuse) = faults.refusals() else {
+        let Some(refuse) = faults.take_refusals() else {
             return Ok(());
         };
         let socket = Socket::from(listener.as_fd().try_clone_to_owned()?);
-        let (alarm, service, holds) = (self.alarm.clone(), service.clone(), self.holds.clone());
+        let (alarm, service) = (self.alarm.clone(), service.clone());
+        let impairments = self.impairments.clone();
         let start = faults.start;
         tokio::task::spawn_local(async move {
             loop {
                 let (begin, end) = refuse.at_or_after(start, Instant::now());
                 alarm.wait_until(begin).await;
                 service.counters.on_refusing();
-                holds.is_refusing.store(true, Ordering::Relaxed);
+                impairments.is_refusing.store(true, Ordering::Relaxed);
                 let refused = socket.shutdown(Shutdown::Both);
                 alarm.wait_until(end).await;
                 if let Err(error) = refused.and_then(|()| socket.listen(BACKLOG)) {
                     tracing::error!("the stand-in cannot refuse connections: {error}");
                     return;
                 }
-                holds.is_refusing.store(false, Ordering::Relaxed);
+                impairments.is_refusing.store(false, Ordering::Relaxed);
             }
         });
         Ok(())
     }
 
+    /// Returns when connections are not refused.
     pub async fn wait_until_listening(&self) {
         loop {
             self.alarm.wait_until(Instant::now() + ACCEPT_PAUSE).await;
-            if !self.holds.is_refusing.load(Ordering::Relaxed) {
+            if !self.impairments.is_refusing.load(Ordering::Relaxed) {
                 return;
             }
         }
     }
 
+    /// Serves a connection until it ends or the stand-in stops.
     pub async fn serve(
         self,
         mut stream: TcpStream,
@@ -87,7 +91,7 @@ impl Holding {
     ) {
         service.counters.on_connection();
         let result = tokio::select! {
-            result = held::converse(&mut stream, &service, &self.holds, &self.alarm) => result,
+            result = converse(&mut stream, &service, &self.impairments, &self.alarm) => result,
             _ = stop.wait_for(|stopped| *stopped) => Ok(()),
         };
         log_end(result);
