@@ -1,4 +1,5 @@
-//! The verdict on a machine that other programs use. Alone in its file: it keeps every core busy, and would disturb others.
+//! The verdict on a machine that other programs use. A file of its own: it keeps every core busy, and would disturb
+//! other tests.
 
 #[path = "it/support/binary.rs"]
 #[expect(dead_code, reason = "only a part of it is used here")]
@@ -6,7 +7,7 @@ mod binary;
 
 use std::process::{Child, Command, Stdio};
 
-/// A program that is never idle, on each core that it may use.
+/// One program per core that is never idle.
 struct Crowd(Vec<Child>);
 
 impl Crowd {
@@ -26,7 +27,7 @@ impl Crowd {
 impl Drop for Crowd {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // `timeout` hands the signal on to its shell.
+            // `timeout` passes the signal on to its shell.
             let id = nix::unistd::Pid::from_raw(child.id().cast_signed());
             let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
             let _ = child.wait();
@@ -42,7 +43,7 @@ fn few_requests_beside_busy_programs_do_not_blame_the_generator() {
         let (record, said) = binary::record_of(&load.split(' ').collect::<Vec<_>>(), 0);
         assert!(record.totals.requests < 100, "{said}");
         let reasons = record.generator.verdict.reasons.join(" ");
-        // A debug build is doubted for being one, and for nothing else of its own.
+        // A debug build is named in the verdict; no other cause may lie in the generator.
         for own in ["a shard worked", "own work"] {
             assert!(!reasons.contains(own), "{reasons}");
         }

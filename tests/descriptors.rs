@@ -1,5 +1,5 @@
-//! A driver leaves nothing behind: neither descriptors nor mappings, however often one is built, used and dropped.
-//! Alone in its file, because other tests of the same process open and close things meanwhile.
+//! A dropped driver leaves neither descriptors nor mappings, after any number of drivers that were built, used and
+//! dropped. A file of its own, because other tests in the same process open and close descriptors at the same time.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,11 +10,11 @@ use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Io, Sockets};
 
-/// Rounds after which allocator and kernel have what they keep.
+/// Rounds after which allocator and kernel have allocated the memory that they keep.
 const WARM_UP: usize = 20;
 const ROUNDS: usize = 100;
 
-/// Open descriptors, and mappings of memory, of this process.
+/// Number of open descriptors and of memory mappings of this process.
 fn counts() -> (usize, usize) {
     let descriptors = fs::read_dir("/proc/self/fd").expect("Linux").count();
     let mappings = fs::read_to_string("/proc/self/maps").expect("Linux");
@@ -37,7 +37,7 @@ fn wait_for(driver: &mut dyn Driver, connection: ConnectionId, wanted: fn(Io) ->
     }
 }
 
-/// Opens three connections: one that is used and closed, one that is used and left, one that is not even open.
+/// Opens three connections: one is used and closed, one is used and stays open, one is still connecting.
 fn use_and_leave(driver: &mut dyn Driver, listener: &TcpListener) {
     let id = |slot| ConnectionId {
         slot,
@@ -97,14 +97,14 @@ fn drivers_leave_no_descriptor_and_no_mapping_behind() {
                     Err(error) => println!("SKIPPED on io_uring: {error}"),
                 },
             }
-            // The third connection of each round may or may not have reached the listener.
+            // The third connection of a round may not have reached the listener.
             listener.set_nonblocking(true).expect("a listener");
             while listener.accept().is_ok() {}
             listener.set_nonblocking(false).expect("a listener");
         }
         let (descriptors, mappings) = counts();
         assert_eq!(descriptors, after_warm_up.0, "descriptors with {kind:?}");
-        // An allocator may take one more; one a round would be a hundred.
+        // The allocator may add one mapping; a leak would add one per round, a hundred in all.
         let mappings_max = after_warm_up.1 + ROUNDS / 10;
         assert!(
             mappings <= mappings_max,

@@ -1,4 +1,4 @@
-//! What `run` says of memory before it begins, held against what the process then took.
+//! The forecast of memory that `run` prints, against the memory that the process then uses.
 
 #[path = "it/support/binary.rs"]
 #[expect(dead_code, reason = "only a part of it is used here")]
@@ -22,7 +22,7 @@ fn bytes_of(text: &str) -> f64 {
     number * factor
 }
 
-/// What was expected if all goes well, and if all users wait at once.
+/// The forecast in bytes: of an ordinary run, and with all users waiting at once.
 fn expected(said: &str) -> (f64, f64) {
     let line = said
         .lines()
@@ -50,7 +50,7 @@ fn check(said: &str, expected: f64, record: &Record) {
 
 #[test]
 fn users_that_all_wait_take_what_was_expected_of_them() {
-    // Takes connections and answers nothing: one request is under way, all others wait in the line.
+    // Accepts connections and answers nothing: one request is open, all others wait in the line.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
@@ -83,7 +83,7 @@ fn a_small_run_takes_what_was_expected_of_its_histograms_and_buffers() {
     check(&said, expected(&said).0, &record);
 }
 
-/// A scenario with so many tasks of one step, each with a name and so with figures of its own.
+/// A scenario with this many tasks of one step. Each has its own name, and so its own histograms.
 fn run_of_steps(steps: usize) -> (Record, String) {
     let task = |index| {
         format!("[[task]]\nname = \"step {index}\"\nmethod = \"GET\"\npath = \"/health\"\n")
@@ -105,7 +105,7 @@ fn hundreds_of_named_steps_take_a_few_hundred_kilobytes_each_and_what_was_expect
         let (record, said) = run_of_steps(steps);
         let truth = record.generator.rss_max_bytes;
         assert!(truth < bytes_max, "{truth} bytes for {steps} steps");
-        // How many blocks of a histogram a step uses depends on how many requests this machine makes.
+        // The number of histogram blocks that a step uses depends on the number of requests, and so on the machine.
         let ratio = expected(&said).0 / truth as f64;
         assert!(
             (0.8..=4.0).contains(&ratio),

@@ -1,4 +1,4 @@
-//! Many shards do what one does: the same requests at the same moments, each counted once, in memory that is bounded.
+//! Many shards do the same as one: the same requests at the same times, each counted once, in bounded memory.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,19 +17,19 @@ static ALLOCATOR: shard_usage::Counting = shard_usage::Counting;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Numbers of shards that are compared.
 const SHARDS: [usize; 4] = [1, 2, 7, 64];
-/// They do not divide evenly among 7 or 64.
+/// Number of users; not divisible by 7 or 64.
 const USERS: u64 = 602;
-/// More than a request takes from a core; with it one shard is busy, and its turns are long.
+/// More CPU time than a request takes: a single shard is busy with it, and its turns are long.
 const COSTS: Costs = Costs {
     request_ns: 60_000,
     event_ns: 40_000,
 };
-/// What a shard may hold whoever its users are: histograms of three steps, five times each and three intervals, and
-/// what is common to all of them.
+/// Most bytes of a shard without its users: histograms of three steps, five times each and three intervals, and the
+/// parts that all steps share.
 const FIXED_BYTES_MAX: u64 = 8 << 20;
-/// What a user may add to it, its connection and its timers included.
+/// Most bytes per user, its connection and its timers included.
 const USER_BYTES_MAX: u64 = 1_536;
-/// What a shard's memory may differ from the straight line: some arrays grow by doubling.
+/// Most bytes that a shard's memory may differ from a straight line: some arrays grow by doubling.
 const ROUNDED_BYTES_MAX: u64 = 4_096;
 
 fn plan(name: &str, shards: usize) -> Plan {
@@ -94,7 +94,7 @@ fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() 
         let plan = plan_for("workflow", users, shards);
         shard_usage::run(&plan, Costs::default()).1
     };
-    // More users in all than their shards have: nothing in a shard may be sized by those of others.
+    // More users in all than in each shard: no array of a shard may be sized by the users of other shards.
     let runs = [(USERS, 1), (USERS, 2), (USERS, 16), (4 * USERS, 16)];
     let all: Vec<Vec<Usage>> = runs.map(measure).into();
     let (most, least) = (&all[0][0], &all[2][15]);
@@ -141,7 +141,8 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     let mut on_second = |second: &mut opsurge::engine::Second<'_>| {
         told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
     };
-    // Each has a clock that skips its sleeps: they drift apart as no real ones would, and the seconds still add up.
+    // Each shard has a clock that skips its sleeps: the clocks drift apart more than real ones, and the seconds still
+    // add up.
     let build = |config: &_, clock| Ok(CannedDriver::new(config, clock));
     let run = run_on(&plan, &setup, &Control::default(), &mut on_second, &build);
     let run = run.expect("nothing can be wrong with this driver");
@@ -156,7 +157,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     assert_eq!((in_series, told.into_inner()), (requests, requests));
 }
 
-/// A shard whose users each take a value out of a long answer, on connections of their own.
+/// A shard whose users each extract a value from a long answer, each on its own connection.
 #[test]
 fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
     let users = 400;

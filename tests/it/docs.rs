@@ -3,17 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::seconds::Status;
 use serde_json::Value as Json;
-use socket2::{Domain, Socket, Type};
 
 use crate::support::binary::{self, check_sums, record_of, text};
+use crate::support::raw_server::{Peer, RawServer};
+use crate::support::refused_address::RefusedAddress;
 
 /// Longest line of a page, table rows excepted.
 const WIDTH_MAX: usize = 120;
@@ -135,9 +134,7 @@ impl Page {
 /// Where command lines are carried out: a folder with the examples, and an address that refuses connections.
 struct Sandbox {
     folder: tempfile::TempDir,
-    /// Bound, and never listens: no other process can take the port.
-    _closed: Socket,
-    refused: String,
+    refused: RefusedAddress,
     env: Vec<(String, String)>,
 }
 
@@ -151,14 +148,9 @@ impl Sandbox {
             let name = path.file_name().expect("a name");
             fs::copy(&path, folder.path().join(name)).expect("it is copied");
         }
-        let closed = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        closed.bind(&any.into()).expect("a port");
-        let address = closed.local_addr().expect("it is bound").as_socket();
         Self {
             folder,
-            _closed: closed,
-            refused: address.expect("an IP address").to_string(),
+            refused: RefusedAddress::new(),
             env: Vec::new(),
         }
     }
@@ -170,7 +162,7 @@ impl Sandbox {
             program = program.env(name, value);
         }
         program
-            .out_of_sight()
+            .without_record_check()
             .output()
             .expect("the binary was built")
     }
@@ -212,7 +204,7 @@ impl Sandbox {
             name
         });
         for word in &mut words {
-            *word = word.replace("localhost:8000", &self.refused);
+            *word = word.replace("localhost:8000", &self.refused.address.to_string());
         }
         let is_help = words.iter().any(|word| word == "--help" || word == "help");
         let has = |flag: &str| words.iter().any(|word| word == flag);
@@ -643,35 +635,17 @@ fn the_ops_core_example_runs_against_the_stand_in() {
 
 #[test]
 fn the_other_examples_run_against_a_small_service() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let host = format!("http://{}", listener.local_addr().expect("it listens"));
-    // The thread ends with the process.
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || serve(stream));
-        }
-    });
+    let server = RawServer::start(answer_examples);
     for name in ["shop.toml", "jobs.toml", "pages.toml"] {
-        check_run(name, &["--host", &host]);
+        check_run(name, &["--host", &server.url()]);
     }
 }
 
-/// Answers the requests of the three examples, one after the other.
-fn serve(mut stream: TcpStream) {
-    let mut received: Vec<u8> = Vec::new();
-    let mut buffer = [0; 4096];
+/// Answers the requests of the three examples, in order.
+fn answer_examples(peer: &mut Peer) {
     let mut polls = 0;
-    loop {
-        let Some(length) = request_length(&received) else {
-            match stream.read(&mut buffer) {
-                Ok(count) if count > 0 => received.extend_from_slice(&buffer[..count]),
-                _ => return,
-            }
-            continue;
-        };
-        let request: Vec<u8> = received.drain(..length).collect();
-        let line = String::from_utf8_lossy(&request);
-        let line = line.lines().next().unwrap_or_default();
+    while let Some(request) = peer.request() {
+        let line = request.text.lines().next().unwrap_or_default();
         let (status, body) = match line.rsplit_once(" HTTP").unwrap_or_default().0 {
             "POST /login" => ("200 OK", r#"{"token": "abcdef0123456789"}"#),
             "PUT /cart" => ("200 OK", r#"{"id": 17}"#),
@@ -693,20 +667,8 @@ fn serve(mut stream: TcpStream) {
             "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        if stream.write_all(answer.as_bytes()).is_err() {
+        if !peer.answer(answer.as_bytes()) {
             return;
         }
     }
-}
-
-/// Length of the first request, once it is whole.
-fn request_length(received: &[u8]) -> Option<usize> {
-    let head = received.windows(4).position(|it| it == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&received[..head]).to_lowercase();
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        (name == "content-length").then(|| value.trim().parse::<usize>().expect("a number"))
-    });
-    let whole = head + length.unwrap_or(0);
-    (received.len() >= whole).then_some(whole)
 }

@@ -1,12 +1,15 @@
-//! The real binary over loopback: what users type, what they get, and how it ends.
+//! Commands of the real binary over loopback: arguments, output, exit codes.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{check_sums, opsurge, record_of, run, statuses, text};
+use crate::support::raw_server::RawServer;
+use crate::support::refused_address::RefusedAddress;
+use nix::sys::signal::Signal;
 use opsurge::record::schema::Record;
 
 #[test]
@@ -118,20 +121,11 @@ fn counts_and_their_nouns_agree() {
 
 #[test]
 fn a_status_of_no_class_is_counted_and_shown() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("bound"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a client");
-            std::thread::spawn(move || {
-                let mut request = [0; 1024];
-                while stream.read(&mut request).is_ok_and(|count| count > 0) {
-                    let answer = b"HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nno";
-                    std::io::Write::write_all(&mut stream, answer).expect("it listens");
-                }
-            });
-        }
+    let server = RawServer::start(|peer| {
+        let answer = b"HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nno";
+        while peer.request().is_some() && peer.answer(answer) {}
     });
+    let url = format!("{}/", server.url());
     let (record, said) = record_of(&["--get", &url, "-u", "1", "--iterations", "5"], 1);
     assert_eq!(
         record.steps[0].statuses,
@@ -240,18 +234,9 @@ fn a_wrong_key_is_named_as_the_cause_and_never_shown() {
 
 #[test]
 fn nobody_listening_is_said_within_five_seconds() {
-    // Bound and not listening: the port is nobody else's, and refuses.
-    let socket =
-        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    socket.bind(&any.into()).expect("a port");
-    let address = socket
-        .local_addr()
-        .expect("bound")
-        .as_socket()
-        .expect("IPv4");
+    let refused = RefusedAddress::new();
     let began = Instant::now();
-    let output = run(&["run", "--host", &format!("http://{address}"), "-t", "10s"]);
+    let output = run(&["run", "--host", &refused.url(), "-t", "10s"]);
     assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(output.status.code(), Some(3));
     assert!(
@@ -309,11 +294,6 @@ fn wrong_use_is_refused_before_anything_is_sent() {
     check(&["mock", "--listen", "nowhere"], "--listen nowhere");
 }
 
-fn interrupt(child: &Child) {
-    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
-}
-
 #[test]
 fn ctrl_c_drains_and_reports() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -326,11 +306,11 @@ fn ctrl_c_drains_and_reports() {
     .stderr(Stdio::piped())
     .spawn()
     .expect("the binary starts");
-    // Signals are listened for before the announcement; without a time limit only they end the run.
+    // The binary handles signals before it prints this line. Without a time limit only a signal ends the run.
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
     let first = lines.next().expect("it speaks").expect("UTF-8");
     assert!(first.starts_with("running scenario workflow"), "{first}");
-    interrupt(&child);
+    child.signal(Signal::SIGINT);
     let mut said = String::new();
     child
         .stdout
@@ -451,38 +431,33 @@ fn a_request_is_shown_whole_and_its_key_is_not() {
         );
         assert_eq!(report["reusable"], true);
     }
-    interrupt(&server);
+    server.signal(Signal::SIGINT);
     let status = server.wait().expect("it ends");
     assert_eq!(status.code(), Some(0));
 }
 
 #[test]
 fn a_request_without_an_answer_says_what_happened() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("bound"));
-    let server = std::thread::spawn(move || {
-        for answer in [
+    let server = RawServer::start(|peer| {
+        let answers = [
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
             "SSH-2.0-OpenSSH_9\r\n",
-        ] {
-            let (mut stream, _) = listener.accept().expect("a client");
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).expect("a request");
-            std::io::Write::write_all(&mut stream, answer.as_bytes()).expect("it listens");
-        }
+        ];
+        let request = peer.request().expect("a request");
+        peer.answer(answers[request.number].as_bytes());
     });
+    let url = format!("{}/", server.url());
     for outcome in ["incomplete", "invalid-response"] {
         let output = run(&["request", "--json", &url]);
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(report["outcome"], outcome, "{report}");
         assert_eq!(output.status.code(), Some(1));
     }
-    server.join().expect("it served both");
 }
 
 #[test]
 fn a_second_ctrl_c_stops_at_once_and_what_was_under_way_is_cut_off() {
-    // It accepts and never answers.
+    // The kernel accepts connections; no request is answered.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -505,9 +480,9 @@ fn a_second_ctrl_c_stops_at_once_and_what_was_under_way_is_cut_off() {
         user.read_exact(&mut [0; 64]).expect("it sends");
     }
     let began = Instant::now();
-    interrupt(&child);
+    child.signal(Signal::SIGINT);
     while !line().starts_with("interrupted") {}
-    interrupt(&child);
+    child.signal(Signal::SIGINT);
     let status = child.wait().expect("it ends");
     assert!(
         began.elapsed() < Duration::from_secs(4),
@@ -567,6 +542,6 @@ fn a_server_that_goes_and_comes_back_costs_failures_and_nothing_else() {
         let known = ["connect-refused", "closed-before-head", "reset-before-head"];
         assert!(known.contains(&error.kind.as_str()), "{said}");
     }
-    // Backing off up to half a second: a handful of refusals in three seconds, not thousands.
+    // The pause between attempts grows to half a second: some refusals in three seconds, not thousands.
     assert!(record.totals.failures < 60, "{said}");
 }

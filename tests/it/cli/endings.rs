@@ -1,4 +1,4 @@
-//! How the process ends: every way out of a run leaves its report, or says why not, and none hangs.
+//! How the process ends: every end of a run leaves its report or an error, and no end hangs.
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
@@ -8,23 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::binary::{Process, Program, check_sums, opsurge, run, text};
+use crate::support::binary::{Process, Program, check_sums, opsurge, run, text, wait_until};
 use crate::support::raw_server::{RawServer, answer_ok};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use opsurge::record::schema::Record;
 
-/// What a pipe holds (pipe(7)).
+/// Capacity of a pipe in bytes (pipe(7)).
 const PIPE_BYTES: usize = 65_536;
-/// An end that waits for nothing comes within this, on a busy machine too.
+/// Longest time of an end that waits for nothing, on a busy machine too.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 fn answering() -> RawServer {
     RawServer::start(answer_ok)
-}
-
-fn send(process: &Process, signal: Signal) {
-    kill(Pid::from_raw(process.id() as i32), signal).expect("it runs");
 }
 
 fn record_at(path: &Path) -> Record {
@@ -34,7 +29,7 @@ fn record_at(path: &Path) -> Record {
     record
 }
 
-/// A pipe that takes nothing more, and that nobody reads.
+/// A pipe that is full and has no reader.
 fn full_pipe() -> (std::io::PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer
@@ -49,15 +44,6 @@ fn catches(process: &Process, signal: Signal) -> bool {
     let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal as u32 - 1) & 1 == 1)
-}
-
-/// Waits until something is so, at most ten seconds.
-fn until(mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(10), "it never was");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
 }
 
 #[test]
@@ -80,7 +66,7 @@ fn row_25_hangup_and_quit_drain_and_report_as_ctrl_c_does_and_terminate_stops() 
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut line = || lines.next().expect("it speaks").expect("UTF-8");
         while !line().starts_with("running") {}
-        send(&child, signal);
+        child.signal(signal);
         let said = match signal {
             Signal::SIGTERM => "stopping now",
             _ => "interrupted: waiting",
@@ -104,8 +90,8 @@ fn a_run_under_nohup_goes_on_when_its_terminal_hangs_up() {
         .stderr(Stdio::null())
         .spawn()
         .expect("nohup is everywhere");
-    until(|| catches(&child, Signal::SIGINT));
-    send(&child, Signal::SIGHUP);
+    wait_until("a handler", || catches(&child, Signal::SIGINT));
+    child.signal(Signal::SIGHUP);
     let mut said = String::new();
     let stdout = child.stdout.as_mut().expect("piped");
     stdout.read_to_string(&mut said).expect("UTF-8");
@@ -131,10 +117,10 @@ fn row_25_a_signal_ends_a_process_that_is_stuck_in_its_report() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        // The console's part comes after the record.
-        until(|| json.exists());
+        // The console report is written after the record.
+        wait_until("the record", || json.exists());
         let began = Instant::now();
-        send(&child, signal);
+        child.signal(signal);
         let status = child.wait().expect("it ends");
         assert!(began.elapsed() < AT_ONCE, "{signal}: {:?}", began.elapsed());
         assert_eq!(status.code(), Some(130), "{signal}");
@@ -151,12 +137,13 @@ fn row_25_a_third_signal_ends_a_process_that_cannot_speak_either() {
         .stderr(writer)
         .spawn()
         .expect("the binary starts");
-    // It cannot even announce the run.
-    until(|| catches(&child, Signal::SIGHUP));
+    // Standard error is full: the first line of the run cannot be written.
+    wait_until("a handler", || catches(&child, Signal::SIGHUP));
     let began = Instant::now();
-    // Signals of one kind that come together are one; which the process has heard cannot be seen from outside.
+    // Signals of one kind that arrive together count as one. Which ones the process handled is not visible from
+    // outside.
     let status = loop {
-        send(&child, Signal::SIGINT);
+        child.signal(Signal::SIGINT);
         std::thread::park_timeout(Duration::from_millis(100));
         if let Some(status) = child.try_wait().expect("it is ours") {
             break status;
@@ -227,7 +214,7 @@ fn errors_are_told_by_the_exit_code_when_standard_error_is_full() {
     }
 }
 
-/// The binary with a limit of so many bytes, in blocks of 512 or 1,024, on each file that it writes.
+/// The binary with a limit on the size of each file that it writes, in blocks of 512 or 1,024 bytes.
 fn with_file_limit(blocks: &str) -> Program {
     let script = format!("ulimit -f {blocks} && exec \"$@\"");
     let mut command = Command::new("sh");
@@ -266,7 +253,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_leaves_no_half_of_one() {
             "{flag}"
         );
     }
-    // Standard output may be such a file too.
+    // The limit applies to standard output too.
     let folder = tempfile::tempdir().expect("a folder");
     let out = fs::File::create(folder.path().join("out")).expect("a file");
     let mut child = with_file_limit("0")
@@ -302,7 +289,7 @@ fn two_outputs_on_one_path_are_refused_before_anything_is_sent() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("are the same file"), "{said}");
     }
-    // A file that the console goes to is no place for a report.
+    // A report must not go to the file that standard output goes to.
     let out = fs::File::create(&one).expect("a file");
     let mut child = opsurge(&["run", "--get", &url, "-t", "300ms", "--json", &one])
         .stdout(out)
@@ -324,7 +311,7 @@ fn two_outputs_on_one_path_are_refused_before_anything_is_sent() {
     assert_eq!(requests, 0, "nothing was sent");
 }
 
-/// The user whose limit on threads is set: no other process of this machine is its.
+/// The user whose limit on threads is set. It owns no other process of this machine.
 fn lonely_user() -> u32 {
     100_000 + std::process::id()
 }
@@ -333,7 +320,7 @@ fn lonely_user() -> u32 {
 fn row_24_a_thread_that_cannot_be_started_is_an_error_and_hangs_nothing() {
     let server = answering();
     let url = server.url();
-    // The binary and the thread that listens for signals are two, so that four shards of eight find room.
+    // The main thread and the signal thread are two, so four of eight shards can start.
     let limited = |limit: &str| {
         let mut command = Command::new("prlimit");
         command.arg(format!("--nproc={limit}"));
@@ -368,11 +355,11 @@ fn row_24_a_thread_that_cannot_be_started_is_an_error_and_hangs_nothing() {
     assert_eq!(enough.status.code(), Some(0), "{}", text(&enough));
 }
 
-/// A control group of its own, removed at the end.
+/// A control group for one test, removed when dropped.
 struct CpuGroup(PathBuf);
 
 impl CpuGroup {
-    /// With the quota of one core, by version 1 or 2, whichever this machine has and allows to be made.
+    /// With the quota of one core, by version 1 or 2 of control groups, if this machine lets the test create one.
     fn of_one_core() -> Option<Self> {
         let name = format!("opsurge-test-{}", std::process::id());
         let groups = [
@@ -426,7 +413,7 @@ fn row_30_there_are_as_many_shards_as_the_cpu_quota_has_cores() {
 
 #[test]
 fn row_33_a_resolver_that_does_not_answer_is_given_up_after_five_seconds_and_named() {
-    // It takes questions and never answers; an address of its own, so that any machine has port 53 free there.
+    // A name server that never answers. Its address is unusual, so that port 53 is free there on any machine.
     let [high, low] = (std::process::id() as u16).to_be_bytes();
     let address = format!("127.77.{high}.{low}");
     let silent = std::net::UdpSocket::bind((address.as_str(), 53));
@@ -448,7 +435,7 @@ fn row_33_a_resolver_that_does_not_answer_is_given_up_after_five_seconds_and_nam
     };
     let can_mount = with_it("true").output();
     if silent.is_err() || !can_mount.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: no port 53 or no mount of its own is to be had here");
+        println!("SKIPPED: no port 53 or no private mount is available here");
         return;
     }
     let name = "http://no-such-host.example:8000/";
@@ -472,7 +459,7 @@ fn row_33_a_resolver_that_does_not_answer_is_given_up_after_five_seconds_and_nam
     }
 }
 
-/// Says that it closes the connection, and does so a moment later.
+/// Announces the end of the connection, and ends it a moment later.
 fn closing() -> RawServer {
     RawServer::start(|peer| {
         let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
@@ -482,7 +469,7 @@ fn closing() -> RawServer {
     })
 }
 
-/// Ports in TIME_WAIT of connections to a server on this machine: the clients' and the server's.
+/// Ports in TIME_WAIT of connections to a server on this machine, on the clients' and on the server's side.
 fn in_time_wait(server: u16) -> (usize, usize) {
     const TIME_WAIT: &str = "06";
     let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
@@ -525,7 +512,7 @@ fn row_32_a_server_that_closes_after_each_answer_keeps_the_ports_in_time_wait() 
         let opened = record_at(&json).totals.connections_opened as usize;
         assert_eq!(opened, 200, "one for each request");
         let (ours, theirs) = in_time_wait(server.address.port());
-        // The trial connection before the run is ours; one that a busy machine kept for 100 ms may be.
+        // Two belong to the client: the trial connection before the run, and one that a busy machine delayed by 100 ms.
         assert!(
             ours <= 20 && theirs >= 180,
             "{io}: {ours} ours, {theirs} the server's"
@@ -538,7 +525,7 @@ fn row_30_the_number_of_descriptors_that_is_asked_for_is_enough_when_the_server_
     let server = closing();
     let url = server.url();
     let folder = tempfile::tempdir().expect("a folder");
-    // The binary is another user's process: root's limit would be lifted.
+    // The binary runs as another user: the limit does not apply to root.
     let everybody = fs::Permissions::from_mode(0o777);
     fs::set_permissions(folder.path(), everybody).expect("it is ours");
     for io in ["uring", "epoll"] {

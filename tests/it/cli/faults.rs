@@ -1,23 +1,23 @@
-//! What a load generator must survive: the real binary, on io_uring and epoll, against servers that do what no polite
-//! one does. Rows are those of `../shared/faults.md`; what is not here is tested at:
+//! Faults that a load generator must survive: the real binary, on io_uring and epoll, against faulty servers. Rows are
+//! those of `../shared/faults.md`. Rows and cases that are not here are tested at:
 //!
 //! | row | where |
 //! |---|---|
 //! | 1 | also `commands.rs`: `a_server_that_goes_and_comes_back_costs_failures_and_nothing_else`; the schedule's times: `load/open.rs` |
-//! | 2, 3, 5, 7, 8 | also `mock/faults.rs` (counts of a misbehaving stand-in), `src/http/response.rs` and `http/decoder_cases.rs` (bytes), `engine/simulation.rs` |
+//! | 2, 3, 5, 7, 8 | also `mock/faults.rs` (counts of a stand-in with faults), `src/http/` and `http/decoder_cases.rs` (bytes), `engine/simulation.rs` |
 //! | 6 | refused from the start: `commands.rs`: `nobody_listening_is_said_within_five_seconds` |
 //! | 9 | partial writes: `io/drivers.rs`: `a_megabyte_goes_out_and_comes_in_unharmed` |
-//! | 12 | kernels without some opcode or flag: every scene of `io/drivers.rs`; the texts: `src/io/probe.rs` |
+//! | 12 | kernels without some opcode or flag: every test of `io/drivers.rs`; the texts: `src/io/probe.rs` |
 //! | 13 | `io/drivers.rs` (reuse of slots and descriptors, queued operations after a close), `engine/simulation.rs` (all invariants) |
-//! | 15 | the wall clock: `house.rs` keeps it out of the pure rooms, `src/io/clock.rs` is monotonic; nobody sets this machine's clock |
+//! | 15 | the wall clock: `house.rs` keeps it out of the pure rooms, `src/io/clock.rs` is monotonic; no test sets this machine's clock |
 //! | 17 | `commands.rs`: `wrong_use_is_refused_before_anything_is_sent` |
 //! | 18 | SIGINT once and twice: `commands.rs`; the interval log after a SIGKILL: `report/interval_log.rs` |
-//! | 19 | a missing folder: `commands.rs`; links and devices: `src/report/files.rs`; a disk that becomes full in mid-run: `report/interval_log.rs` |
+//! | 19 | a missing folder: `commands.rs`; links and devices: `src/record/files.rs`; a disk that becomes full during the run: `report/interval_log.rs` |
 //! | 20 | broken scenarios: `scenario/format.rs`, `scenarios.rs` |
-//! | 21 | every command, and every form in which a server may write a secret: `secrets.rs` |
+//! | 21 | every command, and every encoding in which a server may repeat a secret: `secrets.rs` |
 //! | 24 | a thread that cannot be started: `endings.rs`; panics: `engine/shard_death.rs` |
-//! | 25, 31 | `endings.rs`; modes, links and planted names: `src/report/files.rs` |
-//! | 30, 32, 33 | `endings.rs`; waiting for a FIN on both drivers: `io/drivers.rs`, `src/io/lingering.rs` |
+//! | 25, 31 | `endings.rs`; modes, links and planted names: `src/record/files.rs` |
+//! | 30, 32, 33 | `endings.rs`; waiting for a FIN on both drivers: `io/drivers.rs`, `src/io/` |
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -27,7 +27,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::support::binary::{Program, check_sums, opsurge, run, text};
+use crate::support::binary::{Program, check_sums, opsurge, run, text, wait_until};
 use crate::support::raw_server::{OK, Peer, RawServer, answer_ok};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -37,7 +37,7 @@ use socket2::{Domain, Socket, Type};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A run of one request again and again.
+/// A run that repeats one request.
 #[derive(Clone)]
 struct Attack<'a> {
     url: String,
@@ -48,13 +48,13 @@ struct Attack<'a> {
     run_time: Duration,
     timeout: Duration,
     more: &'a [&'a str],
-    /// What starts the binary, such as `taskset -c 0`.
+    /// The command that starts the binary, such as `taskset -c 0`.
     under: &'a [&'a str],
-    /// Expected.
+    /// Expected exit code.
     code: i32,
 }
 
-/// How it went.
+/// A finished run.
 struct Ran {
     record: Record,
     said: String,
@@ -71,7 +71,7 @@ impl Default for Attack<'_> {
             users: 2,
             wait: "2ms",
             run_time: 500 * MS,
-            // Where it matters, the test says so; elsewhere a busy machine is not to be taken for a slow server.
+            // Longer than any delay on a busy machine. Tests of time limits set their own.
             timeout: 3_000 * MS,
             more: &[],
             under: &[],
@@ -95,12 +95,12 @@ impl Attack<'_> {
             .stderr(Stdio::piped())
     }
 
-    /// Runs on one driver, and checks what holds for every run, whatever the server does.
+    /// Runs on one driver, and makes the checks that hold for every run against any server.
     fn on(&self, io: &str) -> Ran {
         self.with(io, |_| {})
     }
 
-    /// The same, while something is done to the process.
+    /// The same, while `meanwhile` acts on the process.
     fn with(&self, io: &str, meanwhile: impl FnOnce(Pid)) -> Ran {
         let folder = tempfile::tempdir().expect("a folder");
         let json = folder.path().join("r.json");
@@ -138,7 +138,7 @@ impl Attack<'_> {
     }
 }
 
-/// The binary, started by another program that becomes it.
+/// The binary, started by a program that replaces itself with it.
 fn under(starter: &[&str]) -> Program {
     let binary = env!("CARGO_BIN_EXE_opsurge");
     let mut words = starter.iter().chain([&binary]);
@@ -146,7 +146,7 @@ fn under(starter: &[&str]) -> Program {
     Program::from(command).args(words)
 }
 
-/// Whether this machine lets that program start others; says so when not.
+/// Whether this machine lets that program start others; prints `SKIPPED` if not.
 fn can_start(starter: &[&str]) -> bool {
     let tried = Command::new(starter[0])
         .args(&starter[1..])
@@ -159,7 +159,7 @@ fn can_start(starter: &[&str]) -> bool {
     can
 }
 
-/// User and system time of a process that has ended and was not waited for yet (proc(5), fields 14 and 15).
+/// User and system time of a process that has ended and is not reaped yet (proc(5), fields 14 and 15).
 fn cpu_time(id: Pid) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it is there");
     let (_, fields) = stat.rsplit_once(") ").expect("the name is in brackets");
@@ -182,7 +182,7 @@ impl Ran {
         kinds
     }
 
-    /// All failures are of this kind, and there are some.
+    /// All failures are of this kind, and there is at least one.
     fn check_all_are(&self, kind: &str) -> u64 {
         let failures = self.record.totals.failures;
         assert!(failures > 0, "{}", self.said);
@@ -208,8 +208,8 @@ impl Ran {
         assert_eq!(self.status("200"), totals.requests, "{}", self.said);
     }
 
-    /// No busy loop. A fifth of a core is allowed, calm is a fiftieth; a tenth, and what it takes to start, tells the
-    /// two apart even where a loop has to share the cores with other tests.
+    /// No busy loop. A fifth of a core is the bound of the requirement, a quiet run takes a fiftieth. The limit of a
+    /// tenth plus the time to start tells the two apart, even when a busy loop shares the cores with other tests.
     fn check_calm(&self) {
         let (cpu, took) = (self.cpu, self.took);
         assert!(
@@ -219,7 +219,7 @@ impl Ran {
     }
 }
 
-/// The drivers, each with a server of its own, at the same time.
+/// Runs on all drivers at the same time, each with its own server.
 fn on_both(scene: impl Fn(&str) + Sync) {
     let mut drivers = vec!["epoll"];
     match run(&["request", "--io", "uring", "http://127.0.0.1:1"]) {
@@ -266,7 +266,7 @@ fn row_2_resets_are_told_apart_by_where_they_come() {
             peer.say(&OK[..length]);
             if length == OK.len() {
                 peer.seen.answers.fetch_add(1, Ordering::Relaxed);
-                // Into the user's wait.
+                // During the user's wait.
                 peer.pause(5 * MS);
             }
             peer.reset_at_end();
@@ -306,7 +306,7 @@ fn row_2_a_body_that_is_cut_by_an_end_is_incomplete() {
     });
 }
 
-/// What such a server does to requests costs each of them one more attempt.
+/// Each request that such a server cuts off takes one more attempt.
 fn check_all_sent_again(server: fn(&mut Peer)) {
     check(&Attack::default(), server, |ran, server| {
         ran.check_all_well();
@@ -317,7 +317,7 @@ fn check_all_sent_again(server: fn(&mut Peer)) {
     });
 }
 
-/// Answers the first request of a connection and ends it at the second.
+/// Answers the first request of a connection and ends the connection at the second.
 fn end_at_second(peer: &mut Peer) {
     if peer.request().is_some() {
         peer.answer(OK);
@@ -401,11 +401,11 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
             peer.say(TOO_LATE);
         }
         peer.fin();
-        // It is the client's to end its side: another request would be counted.
+        // The client has to end its side: another request would be counted.
         peer.request();
     };
     let attack = Attack {
-        // Long after the server took its leave, however busy this machine is.
+        // Long after the server closed, on a busy machine too.
         wait: "150ms",
         users: 8,
         run_time: 700 * MS,
@@ -421,7 +421,7 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
 const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Answers the first request of a connection, and says 408 to the second as if it had not been read yet.
+/// Answers the first request of a connection, and the second with 408 as if it had not been read.
 fn cross_second(peer: &mut Peer) {
     if peer.request().is_some() {
         peer.answer(OK);
@@ -488,7 +488,7 @@ fn row_5_a_server_that_never_answers_costs_timeouts_and_no_processor() {
     };
     check(&attack, silent, |ran, server| {
         let failures = ran.check_all_are("timeout");
-        // On a busy machine a request's time may be over before the kernel has it: it never came, and counts.
+        // On a busy machine the time of a request may be over before it is sent: it never arrives, and still counts.
         let sent = failures + ran.record.totals.cut_off;
         assert!((20..=sent).contains(&server.requests()), "{}", ran.said);
         assert!(ran.record.errors[0].first_s < 1.0, "{}", ran.said);
@@ -525,7 +525,7 @@ fn row_5_a_stall_below_the_limit_succeeds_and_an_answer_after_it_is_nobodys() {
                 peer.pause(100 * MS);
                 peer.answer(OK);
             } else {
-                // Far behind the limit: a generator that the machine keeps waiting sees both at once.
+                // Far after the limit: a generator that the machine delays sees both at once.
                 peer.pause(2_000 * MS);
                 peer.say(b"HTTP/1.1 503 Late\r\nContent-Length: 0\r\n\r\n");
             }
@@ -650,7 +650,7 @@ fn row_8_what_follows_an_answer_unasked_ends_the_connection_and_fails_nobody() {
                 _ => b"HTTP/1.1 500 Unasked\r\nContent-Length: 0\r\n\r\n",
             };
             peer.answer(&[OK, more].concat());
-            // Nothing is asked on a connection that cannot be trusted: another request would be counted.
+            // No request follows on a connection that cannot be trusted: it would be counted.
             peer.request();
         }
     };
@@ -743,7 +743,7 @@ fn row_8_what_is_no_http_is_refused_at_once_and_shown() {
             let server = RawServer::start(move |peer| {
                 if peer.request().is_some() {
                     peer.say(bytes);
-                    // Were it not refused at once, it would be a timeout.
+                    // Without a refusal at once this would be a timeout.
                     peer.wait_for_end();
                 }
             });
@@ -769,7 +769,7 @@ fn row_9_an_early_413_is_read_and_the_body_is_sent_no_further() {
                 b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
             );
             peer.fin();
-            // The rest of the body is left unread: the end is a reset.
+            // The rest of the body stays unread: the connection ends with a reset.
         }
     };
     let folder = tempfile::tempdir().expect("a folder");
@@ -788,7 +788,7 @@ fn row_9_an_early_413_is_read_and_the_body_is_sent_no_further() {
         assert_eq!(ran.status("413"), server.answers(), "{}", ran.said);
         ran.check_all_are("status");
     });
-    // More than the buffers on the way take in: part of it is still to be sent when the answer comes.
+    // More than the buffers on the way hold: part of it is not sent yet when the answer comes.
     std::fs::write(&path, vec![b'x'; 32 << 20]).expect("written");
     on_both(|io| {
         let server = RawServer::start(refuse);
@@ -807,7 +807,7 @@ fn row_9_an_early_413_is_read_and_the_body_is_sent_no_further() {
     });
 }
 
-/// gunicorn's threads, the JDK's server and hyper do so: nothing in the answer says that the connection is at its end.
+/// gunicorn's threads, the JDK's server and hyper do so: nothing in the answer announces the end of the connection.
 #[test]
 fn row_9_a_body_refused_without_a_word_about_the_connection_costs_no_other_request() {
     let refuse = |peer: &mut Peer| {
@@ -885,7 +885,7 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
             users: 20,
             wait: "5ms",
             run_time: 2_000 * MS,
-            // Above the longest pause between two attempts to connect.
+            // Longer than the longest pause between two attempts to connect.
             timeout: 1_000 * MS,
             code: 1,
             ..Attack::default()
@@ -896,7 +896,7 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
                 std::thread::park_timeout(MS);
             }
             server.kill();
-            // Long enough for backoffs to grow to their bound.
+            // Long enough for the pauses to grow to their bound.
             std::thread::sleep(700 * MS);
             let server = RawServer::on(&address, answer_ok).expect("the port is free again");
             again = Some((Instant::now(), server));
@@ -905,7 +905,7 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
         let first = server.first_came().expect("somebody came");
         assert!(first - back_at < Duration::from_secs(1), "{}", ran.said);
         assert!(server.answers() > 100, "{}", ran.said);
-        // What was answered just before the kill may have been lost with it.
+        // Answers written just before the kill may be lost.
         let answers = server.answers() + seen.answers.load(Ordering::Relaxed) as u64;
         assert!(ran.status("200") <= answers && ran.status("200") + 20 >= answers);
         let known = ["connect-refused", "closed-before-head", "reset-before-head"];
@@ -946,7 +946,7 @@ fn row_1_pauses_between_attempts_to_connect_are_not_taken_for_a_lack_of_connecti
     });
 }
 
-/// A port of which the line of connections to be accepted is `length` long, and never shorter.
+/// A port whose backlog has exactly `length` connections.
 fn never_accepting(length: i32) -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
@@ -1020,14 +1020,14 @@ fn row_11_a_soft_limit_of_descriptors_is_raised_where_that_is_allowed() {
     };
     check(&attack, answer_ok, |ran, _| {
         ran.check_all_well();
-        // More than the soft limit allowed.
+        // More than the soft limit.
         assert!(ran.record.totals.connections_opened > 50, "{}", ran.said);
     });
 }
 
 #[test]
 fn row_11_exhausted_ports_are_this_machines_limit_and_never_the_servers() {
-    // A network of its own, with eleven ports that are not reserved, one of which the stand-in takes.
+    // A private network with eleven ports that are not reserved. The stand-in takes one of them.
     const FEW_PORTS: [&str; 6] = [
         "unshare",
         "-n",
@@ -1063,10 +1063,10 @@ fn row_11_exhausted_ports_are_this_machines_limit_and_never_the_servers() {
     });
 }
 
-/// The numbers of a process's open sockets, lowest first. Other descriptors may have been inherited, at any number.
+/// Descriptors of a process's open sockets, lowest first. Other descriptors may be inherited, at any number.
 fn sockets_of(id: Pid) -> Vec<u64> {
     let entries = std::fs::read_dir(format!("/proc/{id}/fd")).expect("it runs");
-    // One that is closed while we look is none.
+    // A descriptor that is closed during the search does not count.
     let entries = entries.filter_map(Result::ok);
     let sockets = entries.filter(|entry| {
         let target = std::fs::read_link(entry.path());
@@ -1079,7 +1079,7 @@ fn sockets_of(id: Pid) -> Vec<u64> {
     numbers
 }
 
-/// No descriptor of that number or above is opened any more; those that are open stay.
+/// Prevents new descriptors from this number on; open ones stay.
 fn limit_descriptors(id: Pid, soft: u64) {
     let limited = Command::new("prlimit")
         .args(["--pid", &id.to_string(), &format!("--nofile={soft}:")])
@@ -1087,23 +1087,14 @@ fn limit_descriptors(id: Pid, soft: u64) {
     assert!(limited.is_ok_and(|status| status.success()), "limit {soft}");
 }
 
-/// Looks again and again, until it is so.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
-        std::thread::park_timeout(MS);
-    }
-}
-
-/// A run whose descriptor limit sinks below what it has open, so that every connection of a higher number is its
-/// last; `ends_again` lifts it after a while.
+/// A run whose descriptor limit falls below its open descriptors: a closed connection with a higher number cannot be
+/// replaced. `ends_again` lifts the limit after a while.
 fn check_descriptors_run_out(ends_again: bool) {
     if !can_start(&["prlimit", "--nofile=64:"]) {
         return;
     }
     const USERS: u32 = 40;
-    // Of the sockets that were open.
+    // Open sockets whose descriptors are above the limit.
     const LOST: usize = 15;
     let few_each = |peer: &mut Peer| {
         for _ in 0..5 {
@@ -1134,7 +1125,7 @@ fn check_descriptors_run_out(ends_again: bool) {
             limit_descriptors(id, limit);
             let highest = || sockets_of(id).last().copied();
             wait_until("the high ones closed", || highest() < Some(limit));
-            // Long enough for each user to try.
+            // Long enough for each user to try once.
             let before = server.answers();
             wait_until("the low ones in use", || answered_since(before, 300));
             if ends_again {
@@ -1146,7 +1137,7 @@ fn check_descriptors_run_out(ends_again: bool) {
         });
         let failures = ran.check_all_are("client-limit");
         let totals = &ran.record.totals;
-        // With the limit in force, the end may find a user whose next attempt to connect is not due yet.
+        // With the limit in force, the run may end before the next attempt of a user to connect is due.
         assert!(totals.cut_off == 0 || !ends_again, "{}", ran.said);
         assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
         assert_eq!(totals.requests, failures + server.answers());
@@ -1180,7 +1171,7 @@ fn row_11_descriptors_that_come_back_in_mid_run_are_used_again() {
     check_descriptors_run_out(true);
 }
 
-/// A ring has 4 MiB of receive buffers for each shard; this is several times as much, at the same moment.
+/// A ring has 4 MiB of receive buffers per shard; these answers are several times as large and arrive together.
 #[test]
 fn row_11_more_at_once_than_there_are_receive_buffers_is_received_all_the_same() {
     const USERS: usize = 150;
@@ -1190,7 +1181,7 @@ fn row_11_more_at_once_than_there_are_receive_buffers_is_received_all_the_same()
         let body = "x".repeat(BODY_BYTES);
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY_BYTES}\r\n\r\n{body}");
         while let Some(request) = peer.request() {
-            // Every user waits for its answer before it asks again, so these are one request of each.
+            // Every user waits for its answer before its next request: this is one request of each.
             let round = request.number / USERS + 1;
             while peer.seen.requests.load(Ordering::Relaxed) < round * USERS {
                 peer.pause(MS);
@@ -1216,7 +1207,7 @@ fn row_11_more_at_once_than_there_are_receive_buffers_is_received_all_the_same()
     });
 }
 
-/// Forbids `io_uring_setup` (425 on every architecture) with an errno, and becomes another program.
+/// Makes `io_uring_setup` (425 on every architecture) fail with an errno, and replaces itself with another program.
 const WITHOUT_URING: &str = r#"
 import ctypes, os, struct, sys
 errno, program = int(sys.argv[1]), sys.argv[2:]
@@ -1295,7 +1286,7 @@ fn row_14_there_are_as_many_shards_as_allowed_cores() {
     });
 }
 
-/// Half a core for whoever is put into it; removed when dropped.
+/// A control group with the quota of half a core; removed when dropped.
 struct HalfACore(PathBuf);
 
 impl HalfACore {
@@ -1324,7 +1315,7 @@ impl HalfACore {
 
 impl Drop for HalfACore {
     fn drop(&mut self) {
-        // It is empty by now; a folder left behind would be an annoyance, not an error.
+        // The group is empty. A folder that stays is a nuisance, not an error.
         let _ = std::fs::remove_dir(&self.0);
     }
 }
@@ -1355,7 +1346,7 @@ fn row_14_half_a_core_is_survived() {
     assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
     assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
     let reasons = ran.record.generator.verdict.reasons.join(" ");
-    // Where others leave it less than half a core anyway, they are the ones to be named.
+    // If other programs leave it less than half a core anyway, the verdict names them.
     let is_said = [
         "control group stopped it",
         "other programs had a shard's core",
@@ -1367,7 +1358,7 @@ fn row_14_half_a_core_is_survived() {
 #[test]
 fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody() {
     on_both(|io| {
-        // Nearly always some requests are under way: their answers come while the generator is stopped.
+        // Nearly always some requests are open: their answers arrive while the generator is stopped.
         let server = RawServer::start(|peer| {
             while peer.request().is_some() {
                 peer.pause(50 * MS);
@@ -1380,7 +1371,7 @@ fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody()
             users: 20,
             wait: "50ms",
             run_time: 3_000 * MS,
-            // Half of the pause.
+            // At least half of the pause.
             timeout: 1_000 * MS,
             ..Attack::default()
         };
@@ -1401,7 +1392,7 @@ fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody()
             reasons.contains("the generator did not run for"),
             "{reasons}"
         );
-        // A debug build is doubted for that first. The stop itself is nobody's work.
+        // The verdict on a debug build names the build first. The stop is not the generator's own work.
         let own = ["a shard worked", "the generator's own work"];
         assert!(!own.iter().any(|own| reasons.contains(own)), "{reasons}");
         let stopped = ran
@@ -1430,7 +1421,7 @@ fn row_16_shards_users_and_connections_may_be_few_or_too_many() {
             ..Attack::default()
         };
         check(&attack, answer_ok, |ran, server| {
-            // Who stands in line for a connection when the time is over is cut off.
+            // A user that waits for a connection when the time is over is cut off.
             assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
             assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
             assert!(ran.record.totals.requests >= u64::from(users));
@@ -1485,7 +1476,7 @@ fn row_18_sigterm_stops_at_once_with_a_valid_record_and_sigkill_leaves_no_half_o
     });
 }
 
-/// A file system of its own, mounted over /mnt, that only the started process sees.
+/// A private file system, mounted over /mnt, that only the started process sees.
 fn mounted(options: &str, before: &str) -> [String; 6] {
     let script = format!("mount -t tmpfs -o {options} none /mnt && {before} exec \"$@\"");
     ["unshare", "-m", "sh", "-c", &script, "sh"].map(str::to_owned)
@@ -1538,7 +1529,7 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
     }
     let server = RawServer::start(answer_ok);
     let url = server.url();
-    // A shell stays, to look at what is left in the file system that ends with it.
+    // A shell stays to list the files that are left: the file system ends with it.
     let look = "\"$@\"; echo code $?; cat /mnt/r.json; ls /mnt";
     let starter: Vec<&str> = full
         .iter()
@@ -1546,7 +1537,7 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
         .chain(["sh", "-c", look, "sh"])
         .collect();
     let output = under(&starter)
-        .out_of_sight()
+        .without_record_check()
         .args([
             "run",
             "--get",
@@ -1593,7 +1584,7 @@ fn row_20_a_reader_who_leaves_causes_no_panic_and_the_files_are_written() {
     .spawn()
     .expect("the binary starts");
     drop(child.stdout.take());
-    // The first line is read, then nobody reads standard error either.
+    // The first line is read, then standard error has no reader either.
     let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
     stderr.read_line(&mut String::new()).expect("it speaks");
     drop(stderr);
@@ -1755,7 +1746,7 @@ fn two_servers_at_one_port(
     loop {
         let first = RawServer::start(script);
         let port = first.address.port();
-        // Somebody else may have that port there.
+        // Another program may have that port there.
         if let Ok(second) = RawServer::on(&format!("127.0.0.2:{port}"), script) {
             return (first, second);
         }

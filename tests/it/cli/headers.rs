@@ -1,5 +1,5 @@
-//! Fields as their user gives them: what `--header`, `[headers]` and a step's `headers` make of a request, the same in `run`
-//! and in `request`; and what `request` shows.
+//! Fields as their user gives them: what `--header`, `[headers]` and a step's `headers` make of a request, the same in
+//! `run` and in `request`; and what `request` shows.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::support::binary::{self, check_sums, record_of, run, text};
 use crate::support::raw_server::{OK, Peer, RawServer};
 
-/// A server that keeps what came, and answers with the same bytes each time.
+/// A server that keeps the requests, and answers each with the same bytes.
 fn listening(answer: &'static [u8]) -> (RawServer, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let texts = heard.clone();
@@ -31,7 +31,7 @@ fn last(heard: &Mutex<Vec<String>>) -> String {
         .clone()
 }
 
-/// One request by `run` and by `request` with the same flags: what was sent by each.
+/// The requests that `run` and `request` send with the same flags.
 fn sent_by_both(flags: &[&str]) -> [String; 2] {
     let (server, heard) = listening(OK);
     let url = format!("{}/x", server.url());
@@ -63,7 +63,7 @@ fn run_and_request_send_the_same_fields_as_they_were_typed() {
         X-Team: a\r\nx-tEAM: b\r\nACCEPT: text/*\r\nX-N: <7-41>\r\nContent-Length: 10\r\n\r\n{\"a\": [1]}";
     assert_eq!(by_run, expected);
     assert_eq!(by_request, expected);
-    // What is no JSON has no type but the one that was given.
+    // A body that is not JSON has no content type but the given one.
     let [by_run, by_request] = sent_by_both(&[
         "--body",
         "a=b",
@@ -216,7 +216,7 @@ fn fields_that_would_break_the_request_are_refused_with_the_reason() {
 
 #[test]
 fn connection_close_means_a_connection_for_each_request() {
-    // One keeps its side open, one closes after its answer, as it is asked to.
+    // The first server keeps its side open, the second closes after its answer as requested.
     for closes in [false, true] {
         let server = RawServer::start(move |peer: &mut Peer| {
             while peer.request().is_some() {
@@ -283,7 +283,7 @@ fn the_final_head_is_shown_and_interim_ones_before_it() {
     let said = text(&output);
     let expected = "< HTTP/1.1 103 Early Hints\n< Link: </a>\n<\n< HTTP/1.1 102 P\n<\n< HTTP/1.1 418 Teapot\n< X-A: b\n< Content-Length: 2\n\nhi\n";
     assert!(said.contains(expected), "{said}");
-    // So many that the final head comes long after what is shown of them.
+    // So many that the final head comes long after the part that is shown.
     let server = RawServer::start(|peer: &mut Peer| {
         while peer.request().is_some() {
             let filler = "x".repeat(200);
@@ -340,7 +340,7 @@ fn nothing_that_a_server_sends_is_obeyed_by_a_terminal() {
         .spawn()
         .expect("the binary starts");
     let mut shown = Vec::new();
-    // It ends with an error when the last writer has gone.
+    // Reading ends with an error when the last writer has closed.
     let _ = std::fs::File::from(pty.master).read_to_end(&mut shown);
     assert!(child.wait().expect("it ends").success());
     let shown = String::from_utf8(shown).expect("UTF-8");
@@ -353,7 +353,7 @@ fn nothing_that_a_server_sends_is_obeyed_by_a_terminal() {
     );
 }
 
-/// What a run of one step says whose requests are all answered so.
+/// Output of a run of one step whose requests all get this answer.
 fn said_of(answer: &'static [u8], of_step: &str, flags: &[&str]) -> String {
     let (server, _) = listening(answer);
     let folder = tempfile::tempdir().expect("a folder");

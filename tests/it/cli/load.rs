@@ -7,7 +7,7 @@ use crate::support::raw_server::{OK, RawServer};
 use opsurge::record::schema::Record;
 use opsurge::text::units::three_digits;
 
-/// Runs the binary with these arguments, separated by blanks; its record and what it said.
+/// Runs the binary with these arguments, separated by blanks; returns its record and its output.
 fn record_of(arguments: &str, code: i32) -> (Record, String) {
     let arguments = format!("--mock --headless {arguments}");
     binary::record_of(&arguments.split(' ').collect::<Vec<_>>(), code)
@@ -40,14 +40,14 @@ fn a_rate_of_stages_goes_through_its_points() {
 
 #[test]
 fn a_rate_that_the_service_cannot_keep_up_with_is_told_by_verdict_and_times() {
-    // 100 a second are possible, 400 are due: three quarters of them still stand in the line at the end.
+    // 100 a second are possible, 400 are due: three quarters of them still wait in the line at the end.
     let load = "--get /v1/opscore/agent/x/state --rate 400 -t 3s -u 20 --timeout 10s";
     let service = "--mock-workers 1 --mock-service-time 10ms";
     let (record, said) = record_of(&format!("{load} {service}"), 1);
     let open = record.run.load.open.expect("an open load");
     assert_eq!(open.due, 1_200);
     assert!(open.never_begun > 700 && open.waited > 1_000, "{said}");
-    // A debug build is doubted for that first; the reason is there all the same.
+    // The verdict on a debug build names the build first; this reason follows.
     let reasons = record.generator.verdict.reasons.join(" ");
     assert!(reasons.contains("were never begun"), "{reasons}");
     let totals = &record.totals;
@@ -158,13 +158,14 @@ fn a_rule_that_no_window_could_judge_is_said_and_what_has_to_hold_is_broken() {
 
 #[test]
 fn a_server_that_stops_answering_breaks_rules_on_times_and_on_errors() {
-    // It answers for the first 2 s and then never again.
+    // The server answers for the first 2 s only.
     let load = "--get /health -u 5 --wait 50ms -t 6s --drain 1s --settle 0s --fault stall=98s/100s";
     let rules =
         "--fail-if p99>1s --fail-if errors>1% --require p50<1s --stop-when avg>2s --window 1s";
     let (record, said) = record_of(&format!("{load} {rules}"), 4);
     let broken: Vec<bool> = record.rules.iter().map(|rule| rule.broken).collect();
-    // More than half of all were answered quickly. A silence of 1 s breaks no limit of 2 s, the next window does.
+    // More than half of all requests were answered quickly. A silence of 1 s breaks no limit of 2 s; the next window
+    // does.
     assert_eq!(broken, [true, true, true, false], "{said}");
     assert!(
         record.rules[0].says.contains("no answer for 1.00 s"),
@@ -192,7 +193,7 @@ fn rules_without_a_step_do_not_judge_start_and_stop_steps() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("own.toml");
     let file = path.to_str().expect("UTF-8");
-    // The login fails, and has nothing to do with the load.
+    // The login fails every time, for a reason other than the load.
     let step =
         |list: &str, path: &str| format!("[[{list}]]\nmethod = \"GET\"\npath = \"{path}\"\n");
     let text = [
@@ -274,7 +275,7 @@ fn rates_are_what_came_over_the_load_time() {
     }
 }
 
-/// A server that answers for so many requests, and then takes requests and never answers.
+/// A server that answers this many requests, and then reads requests without answering.
 fn hangs_after(answers: u64) -> RawServer {
     let answered = AtomicU64::new(0);
     RawServer::start(move |peer| {
@@ -319,7 +320,7 @@ fn what_is_open_at_the_end_is_waited_for_and_then_a_failure_that_changes_no_rate
         said.contains("FAILED: 5 of 205 GET / got no answer"),
         "{said}"
     );
-    // Users are counted in the drain too: those with an open request.
+    // In the drain, users with an open request still count.
     let drain: Vec<u64> = record
         .series
         .iter()

@@ -1,4 +1,4 @@
-//! The real binary over loopback: every command, its exit codes, and how it ends whatever happens.
+//! The real binary over loopback: every command, its exit codes, and its end under faults.
 
 mod commands;
 mod endings;

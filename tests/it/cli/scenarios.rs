@@ -1,4 +1,4 @@
-//! Scenarios on the real binary over loopback: the five built-in ones, one URL, a file of one's own.
+//! Scenarios on the real binary over loopback: the five built-in ones, one URL, files.
 
 use std::io::Write;
 use std::path::Path;
@@ -103,7 +103,7 @@ fn one_url_needs_no_scenario() {
     );
 }
 
-/// Runs with a scenario of this text in a folder of its own, and a CSV file beside it.
+/// Runs with a scenario of this text in a temporary folder, and a CSV file beside it.
 fn with_file(scenario: &str, arguments: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.toml");
@@ -155,7 +155,7 @@ name = "the same"
 
 #[test]
 fn check_shows_what_will_be_sent_and_no_secret() {
-    // SAFETY of the environment: the variable is this test's own and set for its children only.
+    // The variable is set for the child process only.
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, MINE).expect("it can be written");
@@ -321,7 +321,7 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
     }
 }
 
-/// A server that answers `ok` and keeps the bodies that it was sent.
+/// A server that answers `ok` and keeps the bodies of requests.
 fn body_keeper() -> (RawServer, Arc<Mutex<Vec<String>>>) {
     let bodies = Arc::new(Mutex::new(Vec::new()));
     let kept = bodies.clone();
@@ -338,7 +338,7 @@ fn body_keeper() -> (RawServer, Arc<Mutex<Vec<String>>>) {
     (server, bodies)
 }
 
-/// Runs in a folder with this on standard input, which is a pipe.
+/// Runs in a folder with this text on standard input, which is a pipe.
 fn run_fed(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = binary::opsurge(arguments)
         .current_dir(folder)
@@ -353,16 +353,16 @@ fn run_fed(folder: &Path, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-/// A named pipe at a path, that this text can be read from once.
+/// A named pipe at a path, from which this text can be read once.
 fn feed(path: &Path, text: &'static str) -> std::thread::JoinHandle<()> {
     let made = Command::new("mkfifo").arg(path).status();
     assert!(made.expect("mkfifo is there").success());
     let path = path.to_owned();
-    // It waits for the reader.
+    // The open call waits for the reader.
     std::thread::spawn(move || std::fs::write(path, text).expect("it is read"))
 }
 
-/// All bodies that a server was sent: so many, and all the same.
+/// Checks that a server received `count` bodies, each of them `body`.
 fn check_bodies(bodies: &Mutex<Vec<String>>, count: usize, body: &str) {
     let bodies = bodies.lock().expect("no panic");
     assert_eq!(bodies.len(), count);
@@ -396,7 +396,7 @@ fn files_of_a_scenario_may_be_named_pipes() {
     std::fs::write(&path, scenario).expect("it can be written");
     let path = path.to_str().expect("UTF-8");
     let url = server.url();
-    // A second reading of a named pipe would wait for ever.
+    // Reading a named pipe a second time would wait forever.
     let output = Command::new("timeout")
         .args(["20", env!("CARGO_BIN_EXE_opsurge")])
         .args(["run", path, "--host", &url, "-u", "2", "-t", "2s"])
@@ -423,7 +423,7 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
         text(&output)
     };
     let said = run_in(&["scenarios", "check", "/dev/stdin"]);
-    // A file that is standard input is no pipe, and lies where it lies.
+    // Standard input that is a file is not a pipe: relative paths start at its folder.
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, &scenario).expect("it can be written");
     let stdin = std::fs::File::open(&path).expect("it is there");

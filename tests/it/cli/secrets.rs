@@ -1,17 +1,18 @@
-//! Row 21 of `../shared/faults.md`: a canary given in every way in which a secret can be given is found in no file and no
-//! output of any command, at the highest log level, however a server writes it when it sends it back; and so is one that
-//! only a server, a row of a CSV file, or a member's name makes a secret.
+//! Row 21 of `../shared/faults.md`: a canary, given in every way in which a secret can be given, is in no file and no
+//! output of any command, at the highest log level, in any encoding in which a server sends it back. The same holds for
+//! values that are secrets because a server sent them, a CSV file has them, or a member's name says so.
 
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 
 use crate::support::binary::{opsurge, text};
 use crate::support::raw_server::{Peer, RawServer, answer_ok};
+use crate::support::refused_address::RefusedAddress;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 
-/// Its letters are the same in every encoding but base64; what is between them is written differently in each.
+/// Its letters and digits are the same in every encoding but base64; the characters between them differ in each.
 const CANARY: &str = "Xq7Zk3\"vTn9Lw&8Jd5Rf/hM2+wB4=pY6\\sC1";
 const FRAGMENTS: [&str; 7] = [
     "Xq7Zk3", "vTn9Lw", "8Jd5Rf", "hM2+wB4", "wB4=pY6", "hM2%2", "pY6\\",
@@ -35,7 +36,7 @@ fn unicode_escaped(lower: bool) -> String {
     CANARY.chars().map(encode).collect()
 }
 
-/// The ways in which a server may write what it was sent.
+/// The encodings in which a server may repeat a request.
 fn forms() -> Vec<String> {
     let json = CANARY.replace('\\', "\\\\").replace('"', "\\\"");
     let html = CANARY.replace('&', "&amp;").replace('"', "&quot;");
@@ -57,7 +58,7 @@ fn forms() -> Vec<String> {
     ]
 }
 
-/// What must not be found: letters of the canary between those that are written differently, and of its base64.
+/// Texts that must not occur: the parts of the canary that no encoding changes, and parts of its base64.
 fn needles() -> Vec<String> {
     let encoded = [
         STANDARD.encode(CANARY),
@@ -85,7 +86,7 @@ fn check_text(text: &str, place: &str) {
     }
 }
 
-/// A folder for all that a command writes.
+/// A folder for all files of a command.
 struct Place(TempDir);
 
 impl Place {
@@ -98,7 +99,7 @@ impl Place {
         path.to_str().expect("UTF-8").to_owned()
     }
 
-    /// Runs it with every report, at the highest log level, with the canary as the key and in the environment.
+    /// Runs the binary with every report, at the highest log level, with the canary as the key and in the environment.
     fn run(&self, arguments: &[&str]) -> Output {
         let (json, csv, hdr) = (self.path("r.json"), self.path("r"), self.path("r.hlog"));
         let reports = ["--json", &json, "--csv", &csv, "--csv-full-history"];
@@ -141,8 +142,9 @@ impl Place {
     }
 }
 
-/// Sends everything back: in the form whose number ends the path, in the reason, in fields, in the body, then the whole
-/// request. `/ok` is answered with 200, `/raw` with what is no HTTP, `/long` with a body that is cut within the canary.
+/// Sends the canary back in the encoding whose number ends the path: in the reason, in fields, in the body, then the
+/// whole request. `/ok` is answered with 200, `/raw` with bytes that are not HTTP, `/long` with a body cut within the
+/// canary.
 fn echo(peer: &mut Peer) {
     let forms = forms();
     while let Some(request) = peer.request() {
@@ -187,7 +189,7 @@ fn with_headers<'a>(arguments: &[&'a str], headers: &'a [String]) -> Vec<&'a str
     arguments.iter().copied().chain(flags).collect()
 }
 
-/// A scenario with the canary wherever a scenario can have it, a step for each form of answer.
+/// A scenario with the canary in every place that can hold it, and a step for each encoding of the answer.
 fn scenario(place: &Place) -> String {
     let mut text = "name = \"secrets\"\nwait = \"2ms\"\nload = { users = 4, run_time = \"1200ms\" }\n\
         [variables]\nkey = \"{{env.CANARY}}\"\n\
@@ -238,8 +240,8 @@ fn a_run_shows_no_secret_whatever_the_server_sends_back() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
 
-/// A scenario in which the canary is nowhere but where `from` brings it from, a task for each form of answer. A step that
-/// succeeds and one whose expectation fails see it too.
+/// A scenario that gets the canary from `from` alone, and has a task for each encoding of the answer. A step that
+/// succeeds and one whose expectation fails receive it too.
 fn scenario_with_secret_from(from: &str, place: &Place) -> String {
     let json = CANARY.replace('\\', "\\\\").replace('"', "\\\"");
     let encoded = percent_encoded(false, "-._~");
@@ -327,7 +329,7 @@ fn a_run_shows_no_secret_wherever_it_has_it_from() {
         let failing = ["search", &scenario, "--host", &url, "-t", "10s"];
         let levels = ["--from", "2", "--to", "2", "--every", "1s", "--settle", "0"];
         place.run(&[&failing[..], &levels].concat());
-        // Wrong in a line that has it: the line is shown.
+        // The error is in a line with the canary: the line is shown.
         let whole = std::fs::read_to_string(&scenario).expect("it is there");
         for (sound, faulty) in [
             ("\nheaders = {", "\nheaderz = {"),
@@ -372,7 +374,7 @@ fn a_url_and_a_body_are_shown_without_the_secrets_in_them() {
             &["request", &with_query][..],
             &["request", &with_query, "--json"],
             &["request", &url, "--body", &body],
-            // Refused, and the place is shown.
+            // Refused with the place in the file.
             &["run", "--url", &url, "--body", &broken],
             &["run", "--get", &path],
             &["run", "--get", &with_query, "--mock"],
@@ -456,7 +458,7 @@ fn the_stand_in_shows_no_secret_neither_the_demanded_nor_the_offered() {
     place.check(&output, "mock");
 }
 
-/// What it says first, and the URL in it.
+/// Its first line, and the URL in it.
 fn first_line(child: &mut Child) -> (String, String) {
     use std::io::Read;
     let stdout = child.stdout.as_mut().expect("piped");
@@ -473,10 +475,8 @@ fn first_line(child: &mut Child) -> (String, String) {
 
 #[test]
 fn nobody_listening_is_said_without_a_secret() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it has one");
-    drop(listener);
-    let url = format!("http://{address}");
+    let refused = RefusedAddress::new();
+    let url = refused.url();
     let place = Place::new();
     let scenario = scenario(&place);
     let headers = headers();
@@ -511,7 +511,7 @@ fn scenarios_are_listed_shown_and_checked_without_a_secret() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     }
     let whole = std::fs::read_to_string(&scenario).expect("it is there");
-    // A fault in each line that has the canary, and in what its value makes of the request.
+    // An error in each line with the canary, and in the parts of the request that its value becomes.
     for (sound, faulty) in [
         (
             "{{env.CANARY}}\"\n[headers]",
@@ -567,7 +567,7 @@ fn wrong_use_is_refused_without_repeating_a_secret() {
     let https = "https://me:Xq7Zk3-vTn9Lw@127.0.0.1:1/";
     let bad_port = "http://me:Xq7Zk3-vTn9Lw@127.0.0.1:123456/";
     for arguments in [
-        // What comes from other tools, or from a shell without quotes.
+        // Flags of other tools, and values without quotes in a shell.
         &["-H", &bearer][..],
         &["--header", &no_colon],
         &["--header", &no_name],

@@ -1,9 +1,9 @@
-//! Low priority for tests that compute for seconds: beside them run others that measure real time.
+//! Low priority for tests that compute for seconds: other tests measure real time on the same cores.
 
-/// Does the work of a test on a thread of the lowest priority, which its own threads and processes inherit.
+/// Does the work of a test on a thread of the lowest priority. Its threads and processes inherit the priority.
 ///
-/// The priority belongs to a thread and cannot be raised again, so that the test's own thread, which may run others
-/// after it, keeps its own.
+/// A priority belongs to a thread and cannot be raised again. The test's own thread, which may run other tests later,
+/// keeps its priority.
 pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let done = std::thread::scope(|scope| {
         let worker = scope.spawn(|| {

@@ -1,8 +1,8 @@
-//! The real binary: started, waited for within a bound, its record read back.
+//! The real binary: started, waited for until a deadline, its record read back.
 //!
-//! Every process has a deadline: the time that its arguments give the run, the drain, 2 s, and slack for a busy machine.
-//! One that is still there then is killed, and its test fails with what it said. A run that ended by itself and was asked
-//! for a record has left one.
+//! The deadline of a process is the sum of the run time in its arguments, the drain, 2 s, and slack for a busy machine.
+//! A process that is still running then is killed, and its test fails with its output. A run with `--json` that ended
+//! by itself must have left a record.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,17 +10,19 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use opsurge::record::schema::Record;
 use opsurge::text::duration;
 
-/// For a run whose arguments name no time: it is bounded by something else.
+/// Run time of a run whose arguments give none: something else bounds it.
 const TIME_UNKNOWN: Duration = Duration::from_secs(60);
-/// The drain of a run that names none, unless answers are slow.
+/// Drain of a run whose arguments give none, unless answers are slow.
 const DRAIN: Duration = Duration::from_secs(5);
-/// What a run may take beside its time and its drain.
-const REST: Duration = Duration::from_secs(2);
+/// What a run may take beyond its run time and its drain.
+const START_AND_END: Duration = Duration::from_secs(2);
 /// For a machine on which many tests run at once.
 const SLACK: Duration = Duration::from_secs(30);
 /// Exit codes of a run that was carried out: its record has been written.
@@ -29,8 +31,8 @@ const CARRIED_OUT: [i32; 5] = [0, 1, 4, 5, 130];
 /// A command line of the binary.
 pub struct Program {
     command: Command,
-    /// Its record can be read from here.
-    shows_record: bool,
+    /// The record file can be read by this process.
+    checks_record: bool,
 }
 
 pub fn opsurge(arguments: &[&str]) -> Program {
@@ -42,12 +44,12 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 impl From<Command> for Program {
-    /// The binary, or what starts it.
+    /// The binary, or a program that starts it.
     fn from(mut command: Command) -> Self {
         command.env_remove("OPSCORE_API_KEY").stdin(Stdio::null());
         Self {
             command,
-            shows_record: true,
+            checks_record: true,
         }
     }
 }
@@ -88,19 +90,18 @@ impl Program {
         self
     }
 
-    /// For one that writes its record where this process cannot see it.
-    pub fn out_of_sight(mut self) -> Self {
-        self.shows_record = false;
+    /// For a process that writes its record where this one cannot read it.
+    pub fn without_record_check(mut self) -> Self {
+        self.checks_record = false;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end, and returns its output.
     pub fn output(self) -> std::io::Result<Output> {
         let piped = self.stdout(Stdio::piped()).stderr(Stdio::piped());
         piped.spawn()?.wait_with_output()
     }
 
-    /// Starts it.
     pub fn spawn(mut self) -> std::io::Result<Process> {
         let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
         let child = self.command.spawn()?;
@@ -110,7 +111,7 @@ impl Program {
         Ok(Process {
             child: Some(child),
             arguments,
-            shows_record: self.shows_record,
+            checks_record: self.checks_record,
             state,
         })
     }
@@ -119,9 +120,9 @@ impl Program {
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Running,
-    /// It was still there at its deadline.
+    /// It was still running at its deadline.
     Killed,
-    /// Its number may belong to another process by now.
+    /// Its process id may belong to another process.
     Ended,
 }
 
@@ -129,7 +130,7 @@ enum State {
 pub struct Process {
     child: Option<Child>,
     arguments: Vec<OsString>,
-    shows_record: bool,
+    checks_record: bool,
     state: Arc<(Mutex<State>, Condvar)>,
 }
 
@@ -141,7 +142,7 @@ impl Process {
         Ok(status)
     }
 
-    /// Waits for its end and takes what it said.
+    /// Waits for its end, and returns its output.
     pub fn wait_with_output(mut self) -> std::io::Result<Output> {
         let child = self.child.take().expect("not waited for twice");
         let output = child.wait_with_output()?;
@@ -149,14 +150,19 @@ impl Process {
         Ok(output)
     }
 
-    fn on_end(&self, status: ExitStatus, said: &str) {
+    /// Sends a signal to it.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id() as i32), signal).expect("it runs");
+    }
+
+    fn on_end(&self, status: ExitStatus, output: &str) {
         let (state, ended) = &*self.state;
         let before = std::mem::replace(&mut *state.lock().expect("no panic"), State::Ended);
         ended.notify_all();
         let arguments = &self.arguments;
         assert!(
             before != State::Killed,
-            "opsurge {arguments:?} was still running after {:?}: {said}",
+            "opsurge {arguments:?} was still running after {:?}: {output}",
             limit_of(arguments)
         );
         let is_run = ["run", "search"]
@@ -164,7 +170,7 @@ impl Process {
             .any(|name| arguments.iter().any(|arg| arg == name));
         let json = value_of(arguments, &["--json"]).filter(|path| !path.starts_with("/dev"));
         if let Some(json) = json
-            && self.shows_record
+            && self.checks_record
             && is_run
             && status
                 .code()
@@ -206,24 +212,23 @@ impl Drop for Process {
     }
 }
 
-/// Ends a process that is still there after its time. What reads from it comes to an end by that.
+/// Kills a process that is still running after its time. A test that reads from it then sees the end of the stream.
 fn kill_late(pid: u32, limit: Duration, (state, ended): &(Mutex<State>, Condvar)) {
     let running = state.lock().expect("no panic");
     let waited = ended.wait_timeout_while(running, limit, |state| *state == State::Running);
     let (mut state, waited) = waited.expect("no panic");
     if waited.timed_out() && *state == State::Running {
         *state = State::Killed;
-        let pid = nix::unistd::Pid::from_raw(pid as i32);
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
     }
 }
 
-/// How long a process with these arguments may take.
+/// Longest time that a process with these arguments may take.
 fn limit_of(arguments: &[OsString]) -> Duration {
     let time_of = |names: &[&str]| duration::parse(value_of(arguments, names)?).ok();
     let time = time_of(&["-t", "--run-time"]).unwrap_or(TIME_UNKNOWN);
     let drain = time_of(&["--drain"]).unwrap_or(DRAIN);
-    time + drain + REST + SLACK
+    time + drain + START_AND_END + SLACK
 }
 
 fn value_of<'a>(arguments: &'a [OsString], names: &[&str]) -> Option<&'a str> {
@@ -233,12 +238,22 @@ fn value_of<'a>(arguments: &'a [OsString], names: &[&str]) -> Option<&'a str> {
     arguments.get(at + 1)?.to_str()
 }
 
+/// Polls until the condition holds, at most ten seconds: for states of a process that send no message.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Standard output, then standard error.
 pub fn text(output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&both).into_owned()
 }
 
-/// Runs with `--json` and reads the record back.
+/// Runs with `--json`; returns the record and the output.
 pub fn record_of(arguments: &[&str], code: i32) -> (Record, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("record.json");
@@ -247,13 +262,13 @@ pub fn record_of(arguments: &[&str], code: i32) -> (Record, String) {
     all.extend(arguments);
     all.extend(["--json", &path_text]);
     let output = run(&all);
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
     let json = std::fs::read_to_string(&path).expect("the record was written");
-    (Record::parse(&json).expect("it is a record"), said)
+    (Record::parse(&json).expect("it is a record"), printed)
 }
 
-/// By "METHOD name": the answers by status.
+/// Answers by status, of each step by "METHOD name".
 pub fn statuses(record: &Record) -> BTreeMap<String, BTreeMap<String, u64>> {
     let steps = record.steps.iter();
     steps
@@ -266,6 +281,7 @@ pub fn statuses(record: &Record) -> BTreeMap<String, BTreeMap<String, u64>> {
         .collect()
 }
 
+/// Checks that a record counts every request exactly once: in its totals, steps, seconds and kinds of failure.
 pub fn check_sums(record: &Record) {
     assert_eq!(
         record.totals.sent,

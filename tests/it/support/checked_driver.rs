@@ -1,37 +1,37 @@
-//! A driver around a driver: checks that the shard keeps the contract of the `Driver` trait, turn by turn, and logs every
-//! call and event.
+//! A driver around a driver: checks in every turn that the shard keeps the contract of the `Driver` trait, and logs all
+//! calls and events.
 
 use std::fmt::Write;
 
 use opsurge::engine::{Control, Order};
 use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Insert, Io, Received, Turn};
 
-/// Longest that an order from outside may wait to be noticed.
+/// Longest time until the shard sees an order from outside.
 pub const SLEEP_NS_MAX: u64 = 100_000_000;
-/// No run is longer, whatever its users have to wait for.
+/// A run that lasts longer has no end.
 const RUN_NS_MAX: u64 = 3_600_000_000_000;
-/// Turns in a row in which nothing happened and no time passed.
+/// Most consecutive turns without an event, a call or the passing of time.
 const IDLE_TURNS_MAX: u32 = 100;
 
 pub struct CheckedDriver<'c, D> {
     pub inner: D,
     control: &'c Control,
-    /// What is ordered from outside, and when.
+    /// Orders from outside, each with its time, the first one last.
     orders: Vec<(u64, Order)>,
-    /// Every call and event, a line each, when it is kept.
+    /// Every call and event, a line each; `None` to keep no log.
     pub log: Option<String>,
     slots: Vec<Slot>,
-    /// Buffers of the present turn's events, with their connections.
+    /// Received buffers of the current turn that are not released yet, with their connections.
     out: Vec<(Received, ConnectionId)>,
     submitted: bool,
     idle_turns: u32,
-    /// Requests handed over, alone or several at once, and when the last one was.
+    /// Requests submitted, counted singly within batches.
     pub requests: u64,
-    /// Events of connections that were not the present ones of their slots.
+    /// Events of older generations.
     pub stale: u64,
-    /// Turns that brought no event, after none in which anything was submitted.
+    /// Turns without an event, before which nothing was submitted.
     pub empty_turns: u64,
-    /// Operations and events.
+    /// Operations submitted and events received.
     pub happenings: u64,
 }
 
@@ -74,12 +74,12 @@ impl<'c, D: Driver> CheckedDriver<'c, D> {
         }
     }
 
-    /// The shard may speak of the present connection of a slot alone.
-    fn assert_is_present(&self, connection: ConnectionId, doing: &str) {
-        let present = self.slots[connection.slot as usize].generation;
+    /// The shard may name only the current connection of a slot.
+    fn assert_is_current(&self, connection: ConnectionId, what: &str) {
+        let current = self.slots[connection.slot as usize].generation;
         assert_eq!(
-            connection.generation, present,
-            "{doing} of a connection that is gone, in slot {}",
+            connection.generation, current,
+            "{what} of a closed connection, in slot {}",
             connection.slot
         );
     }
@@ -90,15 +90,19 @@ impl<'c, D: Driver> CheckedDriver<'c, D> {
     }
 
     fn on_send(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
-        self.assert_is_present(connection, "a send");
+        self.assert_is_current(connection, "a send");
         let state = self.slots[connection.slot as usize].state;
-        assert_eq!(state, State::Open, "a send before it was open");
-        assert!(!self.inner.is_sending(connection), "a send upon another");
+        assert_eq!(
+            state,
+            State::Open,
+            "a send on a connection that is not open"
+        );
+        assert!(!self.inner.is_sending(connection), "a send during another");
         let sum = fnv(&self.inner.send_buffer()[..bytes]);
         self.note(format_args!(
             "send {connection:?} {bytes} bytes {sum:x} {inserts:?}"
         ));
-        // Rendered text has this nowhere else.
+        // Counts requests: in rendered text this occurs only at the end of a request line.
         let text = &self.inner.send_buffer()[..bytes];
         let heads = text.windows(11).filter(|end| end == b" HTTP/1.1\r\n");
         self.requests += heads.count() as u64;
@@ -131,9 +135,13 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
         let slot = &mut self.slots[connection.slot as usize];
         assert!(
             connection.generation > slot.generation,
-            "a generation came twice"
+            "a generation was used twice"
         );
-        assert_eq!(slot.state, State::Closed, "opened over another");
+        assert_eq!(
+            slot.state,
+            State::Closed,
+            "a slot was connected while in use"
+        );
         *slot = Slot {
             generation: connection.generation,
             state: State::Connecting,
@@ -157,12 +165,12 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
     }
 
     fn is_sending(&self, connection: ConnectionId) -> bool {
-        self.assert_is_present(connection, "an event");
+        self.assert_is_current(connection, "an event");
         self.inner.is_sending(connection)
     }
 
     fn close(&mut self, connection: ConnectionId) {
-        self.assert_is_present(connection, "a close");
+        self.assert_is_current(connection, "a close");
         self.note(format_args!("close {connection:?}"));
         self.slots[connection.slot as usize].state = State::Closed;
         self.on_submitted();
@@ -171,13 +179,17 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
 
     fn wait(&mut self, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
         let before_ns = self.inner.now_ns();
-        assert!(self.out.is_empty(), "not given back: {:?}", self.out);
-        assert!(events.is_empty(), "events of the turn before are left");
+        assert!(
+            self.out.is_empty(),
+            "buffers were not released: {:?}",
+            self.out
+        );
+        assert!(events.is_empty(), "events of the previous turn were left");
         assert!(
             deadline_ns <= before_ns + SLEEP_NS_MAX,
-            "an order would have to wait"
+            "an order would wait too long"
         );
-        assert!(before_ns < RUN_NS_MAX, "it has no end");
+        assert!(before_ns < RUN_NS_MAX, "the run has no end");
         let turn = self.inner.wait(deadline_ns, events);
         self.note(format_args!(
             "wait until {deadline_ns}: {} events",
@@ -205,15 +217,14 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
 
     fn received(&self, received: Received) -> &[u8] {
         let out = self.out.iter().find(|(out, _)| *out == received);
-        let (_, connection) = out.expect("only what is out is read");
-        self.assert_is_present(*connection, "bytes");
+        let (_, connection) = out.expect("only an unreleased buffer is read");
+        self.assert_is_current(*connection, "bytes");
         self.inner.received(received)
     }
 
     fn release(&mut self, received: Received) {
         let at = self.out.iter().position(|(out, _)| *out == received);
-        self.out
-            .swap_remove(at.expect("what is out is released once"));
+        self.out.swap_remove(at.expect("a buffer is released once"));
         self.inner.release(received);
     }
 

@@ -1,18 +1,18 @@
-//! One scene on every driver of this machine.
+//! One test body on every driver of this machine.
 
 use opsurge::io::clock::Clock;
 use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Driver, DriverConfig};
 
-/// An io_uring from before Linux 5.19.
+/// The features of io_uring before Linux 5.19.
 pub const OLD_KERNEL: Features = Features {
     defer_taskrun: false,
     multishot: false,
     coop_taskrun: false,
 };
 
-/// Runs the scene on epoll, then on io_uring once for each of `kernels`; what is not available is skipped and said.
+/// Runs `scene` on epoll, then on io_uring once for each of `kernels`. Prints `SKIPPED` for one that is not available.
 pub fn on_each_driver(
     config: &DriverConfig,
     kernels: &[Features],

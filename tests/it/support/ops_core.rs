@@ -1,18 +1,18 @@
-//! Ops-Core as the contract has it, written for the simulation alone.
+//! Ops-Core by its contract, for the simulation; shares no code with the stand-in.
 
 use std::collections::HashMap;
 
 use crate::support::sim_server::{Answer, Answers, Seen};
 
-/// What it knows and what it saw.
+/// The service with its agents and counts.
 pub struct OpsCore {
     /// Polls so far of each registered agent.
     pub agents: HashMap<String, u32>,
     not_ready_polls: u32,
     answer_delay_ns: u64,
-    /// Answers given, by method, last part of the path, and status.
+    /// Number of answers, by method, last part of the path, and status.
     pub answers: HashMap<(String, String, u16), u64>,
-    /// A request that should not have been sent: why.
+    /// Reasons why a request should not have been sent.
     pub complaints: Vec<String>,
 }
 

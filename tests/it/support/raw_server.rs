@@ -1,4 +1,4 @@
-//! A server that misbehaves to the letter: each connection is a thread that follows a script.
+//! A server whose answers and faults a script gives byte by byte: each connection is a thread that follows the script.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,13 +12,13 @@ use socket2::SockRef;
 
 pub const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// What all its connections have seen.
+/// Counts over all connections.
 #[derive(Default)]
 pub struct Seen {
-    /// Whole requests, the trial connection before a run brings none.
+    /// Whole requests. The trial connection before a run sends none.
     pub requests: AtomicUsize,
     pub connections: AtomicUsize,
-    /// Answers as the script counts them.
+    /// Calls of [`Peer::answer`].
     pub answers: AtomicUsize,
     /// Request lines.
     pub lines: Mutex<Vec<String>>,
@@ -34,7 +34,7 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Follows the script on each connection, at any free port of 127.0.0.1.
+    /// Follows the script on each connection, on a free port of 127.0.0.1.
     pub fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         Self::on("127.0.0.1:0", script).expect("loopback has a free port")
     }
@@ -70,10 +70,10 @@ impl RawServer {
                     .expect("no panic")
                     .insert(peer.number, clone);
                 let script = script.clone();
-                // It ends when its script does, at the latest when the client has gone.
+                // The thread ends with its script, at the latest when the client closes the connection.
                 std::thread::spawn(move || {
                     script(&mut peer);
-                    // The connection ends with its last descriptor.
+                    // The connection closes with its last descriptor.
                     peer.seen
                         .streams
                         .lock()
@@ -94,19 +94,19 @@ impl RawServer {
         format!("http://{}", self.address)
     }
 
-    /// Its end as a process's: nobody listens, every connection is reset.
+    /// Ends the server like a killed process: its port refuses connections, and every connection is reset.
     pub fn kill(self) {
         let seen = self.seen.clone();
         drop(self);
         for stream in seen.streams.lock().expect("no panic").values() {
             let socket = SockRef::from(stream);
             socket.set_linger(Some(Duration::ZERO)).expect("it is TCP");
-            // It fails where the client was faster.
+            // It fails if the client has closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// When the first client came.
+    /// Time of the first connection.
     pub fn first_came(&self) -> Option<Instant> {
         *self.seen.first.lock().expect("no panic")
     }
@@ -123,7 +123,7 @@ impl RawServer {
 impl Drop for RawServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the server did not panic");
@@ -136,7 +136,7 @@ pub fn answer_ok(peer: &mut Peer) {
     while peer.request().is_some() && peer.answer(OK) {}
 }
 
-/// A request as it came.
+/// A received request.
 pub struct Request {
     /// From 0, over all connections.
     pub number: usize,
@@ -146,18 +146,18 @@ pub struct Request {
 /// A client's connection.
 pub struct Peer {
     pub stream: TcpStream,
-    /// From 0: the trial connection before a run.
+    /// From 0, in order of connecting; 0 is the trial connection before a run.
     pub number: usize,
     pub seen: Arc<Seen>,
     rest: Vec<u8>,
 }
 
 impl Peer {
-    /// The next whole request; `None` when the client has ended the connection.
+    /// The next whole request; `None` when the client has closed the connection.
     pub fn request(&mut self) -> Option<Request> {
         let (head_bytes, length) = self.head()?;
         while self.rest.len() < head_bytes + length {
-            self.more()?;
+            self.receive()?;
         }
         let whole: Vec<u8> = self.rest.drain(..head_bytes + length).collect();
         let text = String::from_utf8_lossy(&whole).into_owned();
@@ -169,7 +169,7 @@ impl Peer {
         })
     }
 
-    /// Waits for a head, and tells its length and that of its body; both are still to be read.
+    /// Waits for a head, and returns its length and that of its body in bytes. Both stay unread.
     pub fn head(&mut self) -> Option<(usize, usize)> {
         loop {
             if let Some(at) = self.rest.windows(4).position(|end| end == b"\r\n\r\n") {
@@ -180,11 +180,11 @@ impl Peer {
                     .map_or(0, |length| length.parse().expect("a number"));
                 return Some((at + 4, length));
             }
-            self.more()?;
+            self.receive()?;
         }
     }
 
-    fn more(&mut self) -> Option<()> {
+    fn receive(&mut self) -> Option<()> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) | Err(_) => None,
@@ -195,12 +195,12 @@ impl Peer {
         }
     }
 
-    /// False when the client does not listen any more.
+    /// Sends bytes; false when the client has closed the connection.
     pub fn say(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// The same, counted as an answer.
+    /// Sends bytes and counts them as an answer.
     pub fn answer(&mut self, bytes: &[u8]) -> bool {
         self.seen.answers.fetch_add(1, Ordering::Relaxed);
         self.say(bytes)
@@ -208,32 +208,32 @@ impl Peer {
 
     pub fn say_in_pieces(&mut self, bytes: &[u8], piece_bytes: usize, pause: Duration) -> bool {
         bytes.chunks(piece_bytes).all(|piece| {
-            let goes_on = self.say(piece);
+            let is_open = self.say(piece);
             self.pause(pause);
-            goes_on
+            is_open
         })
     }
 
-    /// Part of a script, never a way to wait for something.
+    /// A pause in a script; never used to wait for an event.
     pub fn pause(&self, pause: Duration) {
         std::thread::sleep(pause);
     }
 
-    /// Sends a FIN; the client may go on talking.
+    /// Sends a FIN; the client may still send.
     pub fn fin(&self) {
-        // The client may have gone already.
+        // It fails if the client has closed already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Makes the end of the connection a reset.
+    /// Makes the connection end with a reset.
     pub fn reset_at_end(&self) {
         let socket = SockRef::from(&self.stream);
         socket.set_linger(Some(Duration::ZERO)).expect("it is TCP");
     }
 
-    /// Reads and drops what the client says, until it ends the connection.
+    /// Reads and discards until the client closes the connection.
     pub fn wait_for_end(&mut self) {
-        while self.more().is_some() {
+        while self.receive().is_some() {
             self.rest.clear();
         }
     }

@@ -1,4 +1,4 @@
-//! A service with faults, drawn from a seed: valid answers in other framings, error statuses, late and missing answers.
+//! A service with faults from a seed: valid answers in other framings, error statuses, late and missing answers.
 
 use std::collections::HashMap;
 
@@ -44,18 +44,18 @@ pub struct FaultyService<A> {
     pub inner: A,
     dice: Dice,
     chances: [f64; SERVICE_FAULTS.len()],
-    /// How often each was drawn.
+    /// How often each fault was drawn.
     pub fired: [u64; SERVICE_FAULTS.len()],
-    /// Answers given, by method, last part of the path without its query, and status.
+    /// Number of answers, by method, last part of the path without its query, and status.
     pub given: HashMap<(String, String, u16), u64>,
     /// Whole requests.
     pub requests: u64,
-    /// Answers to HEAD that end as if they had a body, which none has.
+    /// Answers to HEAD that announce a body, which an answer to HEAD never has.
     pub bodies_on_head: u64,
 }
 
 impl<A> FaultyService<A> {
-    /// As with a troubled network: a quarter of the faults can come, each up to a quarter of the time.
+    /// As in the network of the simulation: a quarter of the faults can occur, each in up to a quarter of the requests.
     pub fn new(inner: A, seed: u64) -> Self {
         let mut dice = Dice::new(!seed);
         let chances = SERVICE_FAULTS.map(|_| match dice.hits(0.25) {
@@ -118,7 +118,7 @@ impl<A: Answers> Answers for FaultyService<A> {
             let text = "HTTP/1.1 408 X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             answer.afterthought = Some((self.dice.below(1_000_000_000), text.into()));
         }
-        // A body that is not allowed needs no framing.
+        // An answer with 204 has no body, and no framing.
         let framings = [
             (
                 ServiceFault::Chunked,

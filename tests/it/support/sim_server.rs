@@ -1,4 +1,5 @@
-//! A server for the simulated network: takes requests out of the stream, asks its `answers`, keeps a journal.
+//! A server for the simulated network: reads requests from the stream, gets each answer from its `answers`, and can
+//! keep a journal.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +10,7 @@ use opsurge::io::{ConnectionId, Driver, Sockets};
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::sim::{Network, Reply, Service, Sim};
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub at_ns: u64,
@@ -21,27 +22,28 @@ pub struct Seen {
     pub body: String,
 }
 
-/// What a server says to a request.
+/// The answer to a request.
 pub struct Answer {
     pub status: u16,
     pub fields: String,
     pub body: String,
+    /// Delay of the answer.
     pub after_ns: u64,
     pub framing: Framing,
-    /// Interim answers (103) before it.
+    /// Number of interim answers (103) before it.
     pub interim: usize,
-    /// Bytes so long after it, and then the end of the connection.
+    /// Delay after the answer in nanoseconds, and bytes that are sent then, before the connection is closed.
     pub afterthought: Option<(u64, Vec<u8>)>,
 }
 
-/// How the end of a body is told.
+/// How an answer marks the end of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     Length,
-    /// In chunks of so many bytes.
+    /// Chunks of this many bytes.
     Chunked(usize),
     UntilClose,
-    /// A length, and then the end of the connection as announced.
+    /// A length with `Connection: close`, then the end of the connection.
     LengthAndClose,
 }
 
@@ -98,7 +100,7 @@ impl Answer {
 pub trait Answers {
     fn answer(&mut self, seen: &Seen) -> Answer;
 
-    /// A request that is not whole yet: whether it is refused without being read to its end.
+    /// The answer to a request that is not whole yet, when the server refuses it without reading the rest.
     fn refuse_early(&mut self) -> Option<Answer> {
         None
     }
@@ -112,12 +114,12 @@ impl<F: FnMut(&Seen) -> Answer> Answers for F {
 
 pub struct Server<A> {
     pub answers: A,
-    /// All requests, when they are kept.
+    /// All requests; `None` to keep none.
     pub journal: Option<Vec<Seen>>,
     pub closed: usize,
-    /// Connections whose requests are not read any more.
+    /// Connections whose requests are no longer read.
     refused: HashSet<ConnectionId>,
-    /// Bytes of each connection that are no whole request yet.
+    /// Bytes of each connection that are not a whole request yet.
     pending: HashMap<ConnectionId, Vec<u8>>,
 }
 
@@ -211,7 +213,7 @@ impl<A: Answers> Service for Server<A> {
     }
 }
 
-/// The world of one shard of a plan.
+/// The simulation of one shard of a plan.
 pub fn sim<A: Answers>(
     plan: &Plan,
     shard: usize,
@@ -223,7 +225,7 @@ pub fn sim<A: Answers>(
     Sim::new(&config, server, network, seed)
 }
 
-/// Runs one shard of a plan to its end. It is alone in its world: the others of an open load are ready before it.
+/// Runs one shard of a plan to its end. Only this shard exists: the others of an open load are reported as ready.
 pub fn drive<D: Driver>(
     plan: &Plan,
     shard: usize,
@@ -237,7 +239,7 @@ pub fn drive<D: Driver>(
     Shard::new(plan, shard, driver).run(Start::default(), control, on_interval)
 }
 
-/// Runs one shard of a plan.
+/// Runs one shard of a plan over a simulated server and network.
 pub fn run<A: Answers>(
     plan: &Plan,
     shard: usize,
@@ -246,17 +248,17 @@ pub fn run<A: Answers>(
     seed: u64,
 ) -> (Outcomes, Sim<Server<A>>) {
     let sim = sim(plan, shard, server, network, seed);
-    let nobody_watches = Box::new(|_, _: &mut _| {});
-    let (outcomes, sim) = drive(plan, shard, sim, &Control::default(), nobody_watches);
+    let ignore_intervals = Box::new(|_, _: &mut _| {});
+    let (outcomes, sim) = drive(plan, shard, sim, &Control::default(), ignore_intervals);
     assert_eq!(
         sim.buffers_out(),
         0,
-        "seed {seed}: a received buffer was not given back"
+        "seed {seed}: a received buffer was not released"
     );
     (outcomes, sim)
 }
 
-/// Every request is counted exactly once.
+/// Checks that every request is counted exactly once.
 pub fn check_sums(steps: &[StepCounts], seed: u64) {
     for step in steps {
         assert_eq!(
