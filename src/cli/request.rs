@@ -134,9 +134,9 @@ impl Request {
                 .filter(|key| !key.is_empty()),
             env: &|name| std::env::var(name).ok(),
             read: &|name| source.read(name),
-            ..Compile::plain(&target.authority)
+            ..Compile::plain()
         };
-        let scenario = compile(&source.origin, &source.text, &context)?;
+        let scenario = compile(&source.origin, &source.text, &context)?.bind(&target.authority, "");
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
         let wall_ns = now.unwrap_or_default().as_nanos() as u64;

@@ -43,9 +43,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut referee = rules::referee(&wishes, &scenario, &load)?;
     let tables = args.csv.iter().flat_map(|prefix| csv::paths(prefix));
     check_files(args, &tables.collect::<Vec<_>>())?;
-    // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
-    drop(scenario);
-    let prepared = Prepared::new(args, &wishes, somewhere, load)?;
+    let prepared = Prepared::new(args, &wishes, scenario, somewhere, load)?;
     announce(args, &wishes, &prepared);
     let mut log = prepared.open_log(args)?;
     let mut progress = Progress::new(args);

@@ -56,9 +56,7 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     let tables = args.run.csv.iter();
     let tables = tables.flat_map(|prefix| csv::paths_of_search(prefix));
     check_files(&args.run, &tables.collect::<Vec<_>>())?;
-    // Compiled anew with the target; until then its bodies, which may be large, need not be there twice.
-    drop(scenario);
-    let prepared = Prepared::new(&args.run, &wishes, somewhere, load)?;
+    let prepared = Prepared::new(&args.run, &wishes, scenario, somewhere, load)?;
     if !args.run.quiet {
         announce(&course, &prepared);
         notes(&args.run, &wishes, &prepared);

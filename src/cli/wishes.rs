@@ -199,18 +199,9 @@ impl<'a> Wishes<'a> {
         })
     }
 
-    /// The scenario, for this target.
-    pub fn compile(&self, target: &Target) -> Result<Scenario> {
-        let base_path = target.path.trim_end_matches('/');
-        if base_path.contains('?') {
-            bail!(
-                "--host {}: a host has no query; it belongs to the steps of the scenario",
-                target.url
-            );
-        }
+    /// The scenario, compiled.
+    pub fn compile(&self) -> Result<Scenario> {
         let context = Compile {
-            authority: &target.authority,
-            base_path,
             api_key: self.api_key.clone(),
             api_key_env: self.api_key_env,
             env: &|name| std::env::var(name).ok(),

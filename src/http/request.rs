@@ -71,6 +71,10 @@ pub enum Part {
     Literal(Vec<u8>),
     /// The same for everybody, and kept elsewhere too: a file's contents.
     Kept(Shared),
+    /// The base path of the target: empty until [`Template::bind`].
+    BasePath,
+    /// The name and port of the target: empty until [`Template::bind`].
+    Authority,
     /// A value, written so that it does not break what is around it.
     Value(Place, Encoding),
 }
@@ -164,7 +168,18 @@ pub struct Template {
     text: Vec<u8>,
     segments: Vec<Segment>,
     shared: Vec<Shared>,
+    /// The places of the target's parts in `text`, ascending.
+    gaps: Vec<Gap>,
     bytes_max: usize,
+}
+
+/// The place of a part of the target within a literal.
+#[derive(Clone, PartialEq, Eq)]
+struct Gap {
+    is_base_path: bool,
+    /// Index of the literal's segment.
+    segment: usize,
+    range: Range<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -213,6 +228,7 @@ impl Template {
             text: Vec::new(),
             segments: Vec::new(),
             shared: Vec::new(),
+            gaps: Vec::new(),
             bytes_max: 0,
         };
         for part in head {
@@ -241,6 +257,39 @@ impl Template {
             template.push_of_body(part);
         }
         template
+    }
+
+    /// Fills the places of the target's parts. The result has the same segments as a template in which the target stood
+    /// as literal text from the beginning; it may be bound again.
+    pub fn bind(&mut self, authority: &str, base_path: &str) {
+        for nth in 0..self.gaps.len() {
+            let text = match self.gaps[nth].is_base_path {
+                true => base_path,
+                false => authority,
+            };
+            self.fill(nth, text.as_bytes());
+        }
+    }
+
+    /// Puts a text in the nth gap, and moves everything after it.
+    fn fill(&mut self, nth: usize, text: &[u8]) {
+        let (gap, later) = self.gaps[nth..].split_first_mut().expect("a gap");
+        let old = gap.range.clone();
+        let moved = |at: usize| at - old.len() + text.len();
+        gap.range.end = moved(old.end);
+        for later in later {
+            later.range = moved(later.range.start)..moved(later.range.end);
+        }
+        for (index, segment) in self.segments.iter_mut().enumerate().skip(gap.segment) {
+            if let Segment::Literal(literal) = segment {
+                if index > gap.segment {
+                    literal.start = moved(literal.start);
+                }
+                literal.end = moved(literal.end);
+            }
+        }
+        self.bytes_max = moved(self.bytes_max);
+        self.text.splice(old, text.iter().copied());
     }
 
     /// An upper bound of what [`Template::render`] writes, in bytes.
@@ -348,7 +397,18 @@ impl Template {
             }
             Part::Literal(bytes) => self.push_literal(&bytes),
             Part::Kept(bytes) => self.push_literal(&bytes),
+            Part::BasePath => self.push_gap(true),
+            Part::Authority => self.push_gap(false),
         }
+    }
+
+    fn push_gap(&mut self, is_base_path: bool) {
+        self.push_literal(&[]);
+        self.gaps.push(Gap {
+            is_base_path,
+            segment: self.segments.len() - 1,
+            range: self.text.len()..self.text.len(),
+        });
     }
 
     fn push_literal(&mut self, bytes: &[u8]) {
@@ -381,7 +441,7 @@ fn fixed_bytes(parts: &[Part]) -> Option<usize> {
         Part::Literal(bytes) => Some(bytes.len()),
         Part::Kept(bytes) => Some(bytes.len()),
         Part::Value(place, Encoding::AsIs) if place.slot().fixed => Some(place.slot().bytes_max),
-        Part::Value(..) => None,
+        Part::Value(..) | Part::BasePath | Part::Authority => None,
     });
     lengths.sum()
 }
@@ -551,6 +611,37 @@ mod tests {
             value,
             expected,
         );
+    }
+
+    #[test]
+    fn a_bound_template_is_one_with_the_target_as_literal_text() {
+        let slot = Slot {
+            offset: 0,
+            bytes_max: 9,
+            fixed: false,
+        };
+        let mut user = vec![0; slot.stride()];
+        slot.store(b"-v-", &mut user);
+        let value = || Part::Value(Place::User(slot), Encoding::AsIs);
+        let template = |base_path: Part, authority: Part| {
+            let line = [literal("GET "), base_path, literal("/a"), value()];
+            let fields = [literal("\r\nHost: "), authority, literal("\r\nX: ")];
+            let head = line.into_iter().chain(fields).chain([value()]);
+            Template::new(head.collect(), Some(vec![literal("b="), value()]))
+        };
+        let mut bound = template(Part::BasePath, Part::Authority);
+        for (authority, base_path) in [("a:1", "/base"), ("", ""), ("a.long.name", "/b"), ("x", "")]
+        {
+            bound.bind(authority, base_path);
+            let expected = template(literal(base_path), literal(authority));
+            assert!(bound.text == expected.text && bound.segments == expected.segments);
+            assert_eq!(bound.bytes_max, expected.bytes_max);
+            let values = Values {
+                user: &user,
+                fresh: &[],
+            };
+            assert_eq!(bound.whole(values), expected.whole(values));
+        }
     }
 
     #[test]

@@ -33,13 +33,20 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// Longest batch of requests: there is a buffer for each that may be on its way.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-/// The scenario with the target that is known so far: compiled once for its errors, before anything is started.
+/// The scenario, compiled before anything is started, and bound to the target that is known so far.
 pub(crate) fn compile_first(wishes: &Wishes<'_>) -> Result<(Scenario, Target)> {
     let somewhere = match &wishes.target {
         Some(target) => target.clone(),
         None => Target::parse("localhost", "--host")?,
     };
-    let scenario = wishes.compile(&somewhere)?;
+    if somewhere.path.contains('?') {
+        bail!(
+            "--host {}: a host has no query; it belongs to the steps of the scenario",
+            somewhere.url
+        );
+    }
+    let scenario = wishes.compile()?;
+    let scenario = scenario.bind(&somewhere.authority, somewhere.base_path());
     check_batch(&scenario, wishes.pipeline)?;
     Ok((scenario, somewhere))
 }
@@ -91,6 +98,7 @@ impl Prepared {
     pub fn new(
         args: &RunArgs,
         wishes: &Wishes<'_>,
+        scenario: Scenario,
         somewhere: Target,
         load: TimedLoad,
     ) -> Result<Self> {
@@ -128,7 +136,7 @@ impl Prepared {
         };
         let addresses = wishes.connecting.reach(&target)?;
         let plan = Plan {
-            scenario: wishes.compile(&target)?,
+            scenario: scenario.bind(&target.authority, target.base_path()),
             run_time_ns: load.run_time_ns,
             load: load.load,
             // On a core that it shares with the target, a generator that spins takes the target's time.
