@@ -13,7 +13,6 @@ use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
 use opsurge::load::closed::Closed;
-use opsurge::scenario::format::compile::{Context, compile};
 use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
@@ -150,10 +149,7 @@ fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
         seed: 1,
         connections,
         addresses: vec![address.into()],
-        ..plans::plan(
-            compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
-            Closed::at_rate(16, 1e6),
-        )
+        ..plans::plan(plans::scenario(text), Closed::at_rate(16, 1e6))
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use opsurge::engine::plan::Plan;
 use opsurge::engine::{Control, Setup, run_on};
 use opsurge::io::{Backend, Sockets};
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::scenario::wait::Wait;
 use opsurge_testbed::canned_driver::{self, CannedDriver};
+use opsurge_testbed::plans;
 use opsurge_testbed::shard_usage::{self, Costs, Totals, Usage};
 
 #[global_allocator]
@@ -165,9 +166,9 @@ fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
                 extract = { id = { json = \"/id\" } }\n";
     let context = Context {
         wait: Some(Wait::parse("100ms..900ms").expect("a wait")),
-        ..Context::plain("localhost:8000")
+        ..Context::plain()
     };
-    let scenario = compile("long", text, &context).expect("it is valid");
+    let scenario = plans::scenario_with(text, &context);
     let plan = Plan {
         run_time_ns: Some(3 * SECOND_NS),
         ..canned_driver::plan(scenario, users, 1)

@@ -47,11 +47,8 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
     let timeout = duration::parse(&args.timeout).context("--timeout")?;
     let text = scenario_text(args, &target)?;
     let connecting = connecting(&args.sockets)?;
-    let authority = Target {
-        path: "/".into(),
-        ..target.clone()
-    };
-    let scenario = text.compile(&authority)?;
+    // The path of the URL is the step's own.
+    let scenario = text.compile()?.bind(&target.authority, "");
     let addresses = addresses_of(&target, &connecting)?;
     let (exchange, secrets) = cannot(exchange(Request {
         scenario,

@@ -39,7 +39,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
     match args.action.unwrap_or(ScenariosAction::List) {
         ScenariosAction::List => {
             for builtin in &BUILTIN {
-                let scenario = compile(builtin.name, builtin.text, &Context::plain("localhost"))?;
+                let scenario = compile(builtin.name, builtin.text, &Context::plain())?;
                 say(format_args!(
                     "{:>2}  {:<14} {}",
                     builtin.number, builtin.name, scenario.about
@@ -57,9 +57,10 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
                 api_key_env: shown_variable(&api_key_env),
                 env: &|name| std::env::var(name).ok(),
                 read: &|name| source.read(name),
-                ..Context::plain("localhost:8000")
+                ..Context::plain()
             };
-            let scenario = compile(&source.origin, &source.text, &context)?;
+            let scenario =
+                compile(&source.origin, &source.text, &context)?.bind("localhost:8000", "");
             let mut text = describe(&scenario);
             for (purpose, what) in [
                 (Purpose::Stop, "ends a run"),

@@ -571,7 +571,7 @@ mod tests {
         "#;
 
     fn scenario(text: &str) -> Scenario {
-        compile("x.toml", text, &Context::plain("x")).expect("it is valid")
+        compile("x.toml", text, &Context::plain()).expect("it is valid")
     }
 
     const GAVE_UP: Option<PollEnd> = Some(PollEnd::GaveUp { step: 1 });

@@ -31,6 +31,10 @@ pub enum Part {
     Literal(Vec<u8>),
     /// The same, kept elsewhere too, such as a file's contents.
     Kept(Shared),
+    /// The base path of the target: empty until [`Template::bind`].
+    BasePath,
+    /// The name and port of the target: empty until [`Template::bind`].
+    Authority,
     /// A hole: where its value is, and how the value is written.
     Value(Place, Encoding),
 }
@@ -42,7 +46,18 @@ pub struct Template {
     text: Vec<u8>,
     segments: Vec<Segment>,
     shared: Vec<Shared>,
+    /// The places of the target's parts in `text`, ascending.
+    gaps: Vec<Gap>,
     bytes_max: usize,
+}
+
+/// The place of a part of the target within a literal.
+#[derive(Clone, PartialEq, Eq)]
+struct Gap {
+    is_base_path: bool,
+    /// Index of the literal's segment.
+    segment: usize,
+    range: Range<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -77,6 +92,7 @@ impl Template {
             text: Vec::new(),
             segments: Vec::new(),
             shared: Vec::new(),
+            gaps: Vec::new(),
             bytes_max: 0,
         };
         for part in head {
@@ -105,6 +121,39 @@ impl Template {
             template.push_body(part);
         }
         template
+    }
+
+    /// Fills the places of the target's parts. The result has the same segments as a template in which the target stood
+    /// as literal text from the beginning; it may be bound again.
+    pub fn bind(&mut self, authority: &str, base_path: &str) {
+        for nth in 0..self.gaps.len() {
+            let text = match self.gaps[nth].is_base_path {
+                true => base_path,
+                false => authority,
+            };
+            self.fill(nth, text.as_bytes());
+        }
+    }
+
+    /// Puts a text in the nth gap, and moves everything after it.
+    fn fill(&mut self, nth: usize, text: &[u8]) {
+        let (gap, later) = self.gaps[nth..].split_first_mut().expect("a gap");
+        let old = gap.range.clone();
+        let moved = |at: usize| at - old.len() + text.len();
+        gap.range.end = moved(old.end);
+        for later in later {
+            later.range = moved(later.range.start)..moved(later.range.end);
+        }
+        for (index, segment) in self.segments.iter_mut().enumerate().skip(gap.segment) {
+            if let Segment::Literal(literal) = segment {
+                if index > gap.segment {
+                    literal.start = moved(literal.start);
+                }
+                literal.end = moved(literal.end);
+            }
+        }
+        self.bytes_max = moved(self.bytes_max);
+        self.text.splice(old, text.iter().copied());
     }
 
     /// Most bytes that [`Template::render`] writes.
@@ -201,7 +250,18 @@ impl Template {
             }
             Part::Literal(bytes) => self.push_literal(&bytes),
             Part::Kept(bytes) => self.push_literal(&bytes),
+            Part::BasePath => self.push_gap(true),
+            Part::Authority => self.push_gap(false),
         }
+    }
+
+    fn push_gap(&mut self, is_base_path: bool) {
+        self.push_literal(&[]);
+        self.gaps.push(Gap {
+            is_base_path,
+            segment: self.segments.len() - 1,
+            range: self.text.len()..self.text.len(),
+        });
     }
 
     /// Merges neighbouring literals, so that a request without holes is one copy.
@@ -235,7 +295,7 @@ fn fixed_bytes(parts: &[Part]) -> Option<usize> {
         Part::Literal(bytes) => Some(bytes.len()),
         Part::Kept(bytes) => Some(bytes.len()),
         Part::Value(place, Encoding::AsIs) if place.slot().fixed => Some(place.slot().bytes_max),
-        Part::Value(..) => None,
+        Part::Value(..) | Part::BasePath | Part::Authority => None,
     });
     lengths.sum()
 }

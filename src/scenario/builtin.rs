@@ -1,13 +1,13 @@
-//! The scenarios that come with the program: files of the format that users write.
+//! The scenarios that come with the program, in the format of every scenario file.
 
 /// A scenario that comes with the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Builtin {
     /// Its name.
     pub name: &'static str,
-    /// Its number in Ops-Core's load plan; it is known by that too.
+    /// Its number in Ops-Core's load plan, by which it can be named too.
     pub number: &'static str,
-    /// Its file.
+    /// The text of its file.
     pub text: &'static str,
 }
 

@@ -1,16 +1,16 @@
-//! Rows of a CSV file, one for each user.
+//! The rows of a CSV file, one for each user.
 
 use std::ops::RangeInclusive;
 
 use super::pointer::without_mark;
 use crate::load::random::{Keyed, Stream, below};
 
-/// Most rows, and bytes of text, that are taken: the whole file lies in memory.
+/// Most rows: the whole file is kept in memory.
 const ROWS_MAX: usize = 10_000_000;
 /// Longest field: a value's length is kept in 16 bits.
 const FIELD_BYTES_MAX: usize = 16 * 1024;
 
-/// A CSV file's rows.
+/// The rows of a CSV file; empty without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feeder {
     columns: Vec<String>,
@@ -20,26 +20,26 @@ pub struct Feeder {
     order: Order,
 }
 
-/// Which row a user gets.
+/// How rows are given to users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// User n the n-th, from the first again when there are more users than rows.
+    /// User n gets row n, counted from the first again when there are more users than rows.
     #[default]
     InTurn,
-    /// Drawn evenly.
+    /// Each user gets a row that is drawn evenly.
     Random,
 }
 
-/// What stands between fields, unless the scenario says otherwise.
+/// The delimiter of fields, unless the scenario gives another.
 pub const DELIMITER: u8 = b',';
-/// What other programs put between fields.
+/// Delimiters that other programs write.
 const OTHER_DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")];
 
 impl Feeder {
-    /// Reads a file (RFC 4180, with a header line that names the columns).
+    /// Parses a file (RFC 4180, with a header line that names the columns).
     ///
     /// # Errors
-    /// With the line and the reason.
+    /// The line and the reason.
     pub fn parse(bytes: &[u8], order: Order, delimiter: u8) -> Result<Self, String> {
         check_quotes(bytes, delimiter)?;
         let mut reader = csv::ReaderBuilder::new()
@@ -92,7 +92,7 @@ impl Feeder {
                 other => format!("say delimiter = \"{other}\" beside file"),
             };
             return Err(format!(
-                "line 1: it is one column for the delimiter it is read with, and has {other} in it; {cure}"
+                "line 1: with its delimiter it is one column, and has {other} in it; {cure}"
             ));
         }
         for (index, name) in self.columns.iter().enumerate() {
@@ -129,7 +129,7 @@ impl Feeder {
         (0..self.rows()).map(move |row| self.text(row, column))
     }
 
-    /// The row that a user gets.
+    /// Index of the row that a user gets.
     pub fn row_of(&self, user: u64, random: Keyed) -> usize {
         let rows = self.rows() as u64;
         let row = match self.order {
@@ -139,13 +139,13 @@ impl Feeder {
         row as usize
     }
 
-    /// The rows, counted from 1, that none of so many users gets: they are given in turn, and there are more.
+    /// The rows, counted from 1, that no user gets, when rows are given in turn and there are fewer users than rows.
     pub fn rows_left(&self, users: u64) -> Option<RangeInclusive<u64>> {
         let rows = self.rows() as u64;
         (self.order == Order::InTurn && users < rows).then_some(users + 1..=rows)
     }
 
-    /// How rows come to users.
+    /// How rows are given to users.
     pub fn order(&self) -> Order {
         self.order
     }
@@ -155,7 +155,7 @@ impl Feeder {
         self.column(column).map(<[u8]>::len).max().unwrap_or(0)
     }
 
-    /// All fields of a column have the same length.
+    /// Whether all fields of a column have the same length.
     pub fn is_fixed(&self, column: usize) -> bool {
         let mut lengths = self.column(column).map(<[u8]>::len);
         let first = lengths.next();
@@ -163,22 +163,22 @@ impl Feeder {
     }
 }
 
-/// Where [`check_quotes`] is.
+/// Position of [`check_quotes`].
 enum Place {
     /// At the beginning of a field.
     Begin,
-    /// Behind blanks at the beginning of one.
+    /// After blanks at the beginning of a field.
     Blanks,
-    /// In one without quotes.
+    /// In a field without quotes.
     Plain,
-    /// In quotes.
+    /// In a quoted field.
     Quoted,
-    /// Behind a quote in quotes.
+    /// After a quote in a quoted field.
     Behind,
 }
 
-/// Quotes as RFC 4180 has them. A reader that takes others as they come makes one value of several lines, or a value
-/// with quotes in it, and says nothing.
+/// Checks that quotes are as in RFC 4180. The CSV reader accepts others silently, and makes one value of several lines, or
+/// a value with quotes in it.
 fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
     let mut place = Place::Begin;
     let (mut line, mut opened) = (1, 1);
@@ -216,99 +216,4 @@ fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_given_in_turn_or_drawn() {
-        let text = b"name,mail\nann,ann@example.test\n\"bob \"\"b\"\"\",\"a,b\"\n";
-        let feeder = Feeder::parse(text, Order::InTurn, DELIMITER).expect("it is valid");
-        let random = Keyed::new(1);
-        let name = |user| feeder.text(feeder.row_of(user, random), 0).to_vec();
-        assert_eq!((name(0), name(1)), (b"ann".to_vec(), b"bob \"b\"".to_vec()));
-        assert_eq!((name(0), feeder.text(1, 1)), (name(2), &b"a,b"[..]));
-        let drawn = Feeder::parse(text, Order::Random, DELIMITER).expect("it is valid");
-        let first = (0..100)
-            .filter(|&user| drawn.row_of(user, random) == 0)
-            .count();
-        assert!((30..70).contains(&first), "{first}");
-        assert_eq!((feeder.bytes_max(1), feeder.is_fixed(1)), (16, false));
-    }
-
-    fn fields(text: &str, delimiter: u8) -> Result<Vec<String>, String> {
-        let feeder = Feeder::parse(text.as_bytes(), Order::InTurn, delimiter)?;
-        let columns = feeder.columns().len();
-        let places = (0..feeder.rows()).flat_map(|row| (0..columns).map(move |it| (row, it)));
-        let fields = places.map(|(row, column)| feeder.text(row, column));
-        Ok(fields
-            .map(|field| String::from_utf8_lossy(field).into_owned())
-            .collect())
-    }
-
-    #[test]
-    fn what_is_no_table_is_refused_with_its_line() {
-        let check = |text: &str, reason: &str| {
-            let error = fields(text, DELIMITER).expect_err(text);
-            assert!(error.starts_with(reason), "{error}");
-        };
-        check("", "it has no row");
-        check("a,b\n", "it has no row");
-        check("a,a\n1,2\n", "line 1: column 2");
-        check(
-            "a,b\n1\n",
-            "line 2: the number of its fields is 1, and that of the columns 2",
-        );
-        check("a,b\n1,2\n1,2,3\n", "line 3: the number of its fields is 3");
-        check(
-            "a,b\n1,\"2\n3,4\n5,6\n",
-            "line 2: a quote is opened here and never closed",
-        );
-        check(
-            "a\n\"x\"\"\n",
-            "line 2: a quote is opened here and never closed",
-        );
-        check(
-            "a,b\n\"ann,1\n\"bob\",2\n",
-            "line 3: the quote that is opened in line 2 is closed here",
-        );
-        check("a\n\"x\"y\n", "line 2: the quote that is opened in line 2");
-        check("a,b\n1, \"x,y\"\n", "line 2: blanks stand before a quote");
-        check(
-            "a;b\n1;2\n",
-            "line 1: it is one column for the delimiter it is read with, and has ; in it; say delimiter = \";\"",
-        );
-        check(
-            "a\tb\n1\t2\n",
-            "line 1: it is one column for the delimiter it is read with, and has \\t",
-        );
-        let error = fields("a,b\n1,2\n", b';').expect_err("no such delimiter");
-        assert!(error.ends_with("leave delimiter out"), "{error}");
-    }
-
-    #[test]
-    fn quotes_and_delimiters_are_taken_as_they_are_meant() {
-        for (text, delimiter, expected) in [
-            ("a,b\r\n1,2\r\n", b',', &["1", "2"][..]),
-            ("\u{feff}a,b\n1,2", b',', &["1", "2"]),
-            ("\u{feff}\"a\",b\n1,2", b',', &["1", "2"]),
-            ("a;b\n1,5;\"2;3\"\n", b';', &["1,5", "2;3"]),
-            ("a\tb\n1\t\"2\n3\"\n", b'\t', &["1", "2\n3"]),
-            (
-                "a\n\"x \"\"y\"\"\"\n5\"\n x\n",
-                b',',
-                &["x \"y\"", "5\"", " x"],
-            ),
-        ] {
-            assert_eq!(fields(text, delimiter).expect(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn rows_that_no_user_gets_are_known() {
-        let feeder = |order| Feeder::parse(b"a\n1\n2\n3\n", order, DELIMITER).expect("valid");
-        let in_turn = feeder(Order::InTurn);
-        assert_eq!(in_turn.rows_left(1), Some(2..=3));
-        assert_eq!((in_turn.rows_left(3), in_turn.rows_left(9)), (None, None));
-        assert_eq!(feeder(Order::Random).rows_left(1), None);
-    }
-}
+mod tests;

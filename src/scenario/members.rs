@@ -1,13 +1,14 @@
-//! Members of a text whose name says that their value is secret: `"token": "..."`, `api_key=...`, `Cookie: ...`.
+//! Secret members of a text: those whose name says that their value is secret, such as `"token": "..."`, `api_key=...`,
+//! `Cookie: ...`.
 //!
 //! 1. A name is a run of letters, digits, `_`, `-` and `.`; [`is_secret_field`] says whether it names a secret.
 //! 2. After it come the quote that it began with, if any, and a separator: `:`, `=`, `=>`, or `>` of `<name>`. A bare
-//!    name before `:` counts only where a line, a list or a quoted text begins: prose has colons too.
-//! 3. The value ends as its form says: with its own quote, with its bracket, else with the line (a field) or with `&`
-//!    or a blank (a query or form). A text that was cut within a value ends it.
-//! 4. Texts are often within texts: quotes may be escaped, as often as they like, or written as `&quot;` and `%22`.
+//!    name before `:` counts only at the beginning of a line, a list or a quoted text: prose has colons too.
+//! 3. The end of the value depends on its form: its own quote, its bracket, else the end of the line (a field), or `&` or a
+//!    blank (a query or form). A text that was cut within a value ends it.
+//! 4. Texts are often within texts: quotes may be escaped, several times, or written as `&quot;` and `%22`.
 //!
-//! In doubt more is taken than belongs to the value: what is masked needlessly does no harm.
+//! In doubt more text is taken for the value: masking too much does no harm.
 
 use std::ops::Range;
 
@@ -15,19 +16,19 @@ use crate::text::printable::in_one_line;
 
 use crate::http::request::is_secret_field;
 
-/// Who wrote the text.
+/// The author of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
     /// The scenario's author: holes (`{{...}}`) are names of values, not values, and stay.
     Scenario,
-    /// A server, or whoever typed a command.
+    /// A server, or the person who typed a command.
     Other,
 }
 
-/// A value whose name says that it is secret.
+/// A secret member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Member {
-    /// Without its quotes.
+    /// Place of the value, without its quotes.
     value: Range<usize>,
     form: Form,
 }
@@ -39,20 +40,21 @@ enum Form {
     Nested,
     /// A number, `true`, `false` or `null` of JSON.
     Scalar,
-    /// Of a query or a form.
+    /// A pair of a query or a form.
     Pair,
-    /// To the end of its line.
+    /// The rest of a line.
     Line,
 }
 
-/// Words before credentials in a field's value (RFC 9110 section 11.1). They are no secret, and they help.
+/// Authentication schemes, before the credentials in a field's value (RFC 9110 section 11.1). They are not secret, and
+/// stay for the reader.
 const SCHEMES: [&str; 6] = ["Bearer", "Basic", "Digest", "Token", "ApiKey", "Negotiate"];
-/// Values that tell nothing.
+/// Values that reveal nothing.
 const NO_SECRETS: [&str; 5] = ["", "null", "true", "false", "None"];
-/// Quotes that are written otherwise.
+/// Other notations of quotes.
 const ENTITIES: [&str; 4] = ["&quot;", "&#34;", "&#39;", "%22"];
 
-/// The text with `***` for the values of members whose name says that they are secret.
+/// The text with `***` for the values of its secret members.
 pub fn mask(text: &str, author: Author) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
@@ -68,12 +70,12 @@ pub fn mask(text: &str, author: Author) -> String {
     masked + &text[at..]
 }
 
-/// A text of the scenario's author as it is shown: in one line, without values whose name says that they are secret.
+/// A text of the scenario's author as it is shown: in one line, its secret members masked.
 pub fn label(text: &str) -> String {
     in_one_line(&mask(text, Author::Scenario))
 }
 
-/// The values of such members, as far as they are texts without holes: as they stand, and as they are meant.
+/// The values of a text's secret members, as far as they are texts without holes: as written, and decoded.
 pub fn secrets_in(text: &str) -> Vec<String> {
     let mut secrets = Vec::new();
     for Member { value, form } in members(text) {
@@ -92,7 +94,7 @@ pub fn secrets_in(text: &str) -> Vec<String> {
             }
             Form::Line => secrets.push(value.to_owned()),
             Form::Nested => secrets.extend(secrets_in(value)),
-            // Too short and too common to be looked for elsewhere.
+            // Too short and too common to be masked elsewhere.
             Form::Scalar => {}
         }
     }
@@ -116,12 +118,12 @@ fn mask_value(value: &str, author: Author) -> String {
         masked += &rest[open..end];
         rest = &rest[end..];
     }
-    // Of what holes leave over, blanks and JSON's own characters are none.
+    // Blanks between and after holes are not a value.
     let is_nothing = rest.trim().is_empty() && (author == Author::Scenario || rest.is_empty());
     masked + if is_nothing { rest } else { "***" }
 }
 
-/// A list or table with `***` for all texts and numbers in it; the names in a table stay.
+/// A list or table with `***` for every text and number in it; the names in a table stay.
 fn mask_nested(text: &str, author: Author) -> String {
     let mut masked = String::new();
     let mut at = 0;
@@ -155,7 +157,7 @@ fn mask_nested(text: &str, author: Author) -> String {
     masked
 }
 
-/// An authentication scheme with the blank behind it, and the rest.
+/// Splits a value into its authentication scheme, with the blank after it, and the rest.
 fn split_scheme(value: &str) -> (&str, &str) {
     let end = value.find(' ').map_or(0, |blank| blank + 1);
     let is_scheme = SCHEMES
@@ -189,7 +191,7 @@ fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
 }
 
-/// The member that this name has, if it is one.
+/// The member that begins with a name; `None` when the text there is not one.
 fn member_of(text: &str, name: Range<usize>) -> Option<Member> {
     let bytes = text.as_bytes();
     // `user[password]=...`
@@ -209,7 +211,7 @@ fn member_of(text: &str, name: Range<usize>) -> Option<Member> {
         return None;
     }
     let begin = after_blanks(text, at + separator);
-    // A field's value ends with its line, an empty one too.
+    // A field's value ends with its line, even when it is empty.
     if quote.is_none() && is_colon && text[at + separator..begin].contains('\n') {
         return None;
     }
@@ -249,14 +251,14 @@ fn member_of(text: &str, name: Range<usize>) -> Option<Member> {
     (!says_nothing).then_some(Member { value, form })
 }
 
-/// The length of the one that a text begins with.
+/// The length of the alternative that a text begins with.
 fn prefix_of(text: &str, ones: &[&str]) -> Option<usize> {
     ones.iter()
         .find(|one| text.starts_with(**one))
         .map(|one| one.len())
 }
 
-/// Only blanks stand between the place and what begins a line, a list, a table or a text.
+/// Whether only blanks stand between the beginning of a line, a list, a table or a text and the end of `before`.
 fn begins_something(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t', '-']);
     let is_line = before.ends_with(['\n', '\r']) || before.is_empty();
@@ -278,8 +280,8 @@ fn after_blanks(text: &str, at: usize) -> usize {
     text.len() - text[at..].trim_start().len()
 }
 
-/// Where a quoted value ends: at the same quote with as many backslashes before it. What is escaped in a text that is
-/// itself escaped `n` times has a multiple of `2^(n+1)` more of them.
+/// The end of a quoted value: the same quote with as many backslashes before it. A quote that is escaped within a text that
+/// is itself escaped `n` times has a multiple of `2^(n+1)` more of them.
 fn end_of_quoted(text: &str, begin: usize, quote: &str) -> usize {
     if ENTITIES.contains(&quote) {
         return text[begin..]
@@ -318,7 +320,7 @@ fn end_of_nested(text: &str) -> usize {
     text.len()
 }
 
-/// Length of what no quotes are around; a hole in it may have blanks.
+/// Length of a value without quotes, up to a character that ends it; blanks within a hole do not.
 fn end_of_bare(text: &str, ends: impl Fn(char) -> bool) -> Option<usize> {
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
@@ -334,7 +336,7 @@ fn end_of_bare(text: &str, ends: impl Fn(char) -> bool) -> Option<usize> {
     None
 }
 
-/// Length of the rest of a line. Of a line in a quoted text the end may be written as an escape, or be the quote.
+/// Length of the rest of a line. In a quoted text the line may end with an escape, or with the quote.
 fn end_of_line(text: &str, before: &str) -> Option<usize> {
     let ends: &[&str] = match before.trim_end().chars().next_back() {
         Some('\\' | '"' | '\'') => &["\n", "\r", "\\n", "\\r", "\""],
@@ -364,171 +366,4 @@ fn percent_decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expected: &str) {
-        assert_eq!(mask(text, Author::Other), expected, "{text}");
-        for (end, _) in text.char_indices() {
-            let cut = mask(&text[..end], Author::Other);
-            assert!(
-                !cut.contains("s3") && !cut.contains("p4"),
-                "{text} cut: {cut}"
-            );
-        }
-    }
-
-    #[test]
-    fn values_are_masked_by_their_names_in_every_form_of_text() {
-        // JSON, as it is and as a text in another.
-        check(
-            r#"{"token":"s3cr3t","a":"b"}"#,
-            r#"{"token":"***","a":"b"}"#,
-        );
-        check(
-            r#"{ "Api-Key" : "s3\"cr3t\\" , "a":1}"#,
-            r#"{ "Api-Key" : "***" , "a":1}"#,
-        );
-        check(
-            r#"{"password":1234,"x":null}"#,
-            r#"{"password":***,"x":null}"#,
-        );
-        check(
-            r#"{"token":null,"secret":false}"#,
-            r#"{"token":null,"secret":false}"#,
-        );
-        check(
-            r#"{"credentials":{"id":"s3cr3t"},"x":1}"#,
-            r#"{"credentials":{"id":"***"},"x":1}"#,
-        );
-        check(
-            r#"{"tokens":["s3cr3t","p4ss"],"x":1}"#,
-            r#"{"tokens":["***","***"],"x":1}"#,
-        );
-        check(
-            r#"{"m":"{\"pwd\":\"s3\\\"cr3t\",\"x\":\"y\"}"}"#,
-            r#"{"m":"{\"pwd\":\"***\",\"x\":\"y\"}"}"#,
-        );
-        check(
-            "{&quot;token&quot;: &quot;s3cr3t&quot;, 1}",
-            "{&quot;token&quot;: &quot;***&quot;, 1}",
-        );
-        check(
-            "{'access_token': 's3cr3t', 'a': 1}",
-            "{'access_token': '***', 'a': 1}",
-        );
-        check(
-            r#"{"session":{},"secrets":[[{"a b":-7e5,"é":null},"s3c\"r3t"],{"x":"p4ss"}],"x":1}"#,
-            r#"{"session":{},"secrets":[[{"a b":***,"é":null},"***"],{"x":"***"}],"x":1}"#,
-        );
-        // Queries and forms.
-        check(
-            "GET /x?a=1&api_key=s3cr3t&b=2 HTTP/1.1",
-            "GET /x?a=1&api_key=***&b=2 HTTP/1.1",
-        );
-        check(
-            "user=me&user[password]=s3cr3t",
-            "user=me&user[password]=***",
-        );
-        check(
-            "next=%2Flogin%3Fapi_key%3Ds3cr3t",
-            "next=%2Flogin%3Fapi_key%3D***",
-        );
-        // Fields and cookies.
-        check("X-Token: s3cr3t\r\nAccept: a", "X-Token: ***\r\nAccept: a");
-        check(
-            "X-Token: s3\"cr3t\\r\r\nAccept: a",
-            "X-Token: ***\r\nAccept: a",
-        );
-        check(
-            r#"{"detail":"token: s3cr3t"}"#,
-            r#"{"detail":"token: ***"}"#,
-        );
-        check(
-            "Authorization: Bearer s3cr3t\nA: b",
-            "Authorization: Bearer ***\nA: b",
-        );
-        check(
-            r#"{"echo":"GET /\r\nCookie: a=s3cr3t; b=p4ss\r\n"}"#,
-            r#"{"echo":"GET /\r\nCookie: ***\r\n"}"#,
-        );
-        check("a=1; session=s3cr3t; b=2", "a=1; session=*** b=2");
-        check(
-            "<user><password>s3cr3t</password></user>",
-            "<user><password>***</password></user>",
-        );
-        check("key = \"s3cr3t\"", "key = \"***\"");
-    }
-
-    #[test]
-    fn what_is_no_member_stays() {
-        for text in [
-            r#"{"detail":"Invalid token: expired"}"#,
-            r#"{"author":"Ann","keyboard":"de","tokenize":true}"#,
-            "no token was sent, and no key either",
-            "GET /session/7 HTTP/1.1",
-            "Cookie:\r\nAccept: a",
-            "token=&a=1",
-            "",
-        ] {
-            assert_eq!(mask(text, Author::Other), text);
-        }
-    }
-
-    #[test]
-    fn holes_are_names_of_values_where_the_scenarios_author_wrote_them() {
-        for (text, expected) in [
-            (
-                "Authorization = \"Bearer {{api_key}}\"",
-                "Authorization = \"Bearer {{api_key}}\"",
-            ),
-            (
-                "q = { api_key = \"ab{{ k }}cd\" }",
-                "q = { api_key = \"***{{ k }}***\" }",
-            ),
-            ("/x?token={{now ms}}&a=1", "/x?token={{now ms}}&a=1"),
-        ] {
-            assert_eq!(mask(text, Author::Scenario), expected);
-            assert!(!mask(text, Author::Other).contains("{{"), "{text}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_taken_out_of_texts_as_they_stand_and_as_they_are_meant() {
-        let found = |text| secrets_in(text);
-        assert_eq!(
-            found(r#"{"password":"a\"b","x":"y","pin_token":7}"#),
-            ["a\\\"b", "a\"b"]
-        );
-        assert_eq!(found("/x?a=b&api_key=a%2Fb+c"), ["a%2Fb+c", "a/b c"]);
-        assert_eq!(
-            found(r#"{"secrets":{"token":"abcd","x":"y"}}"#),
-            ["abcd", "abcd"]
-        );
-        assert!(found(r#"{"password":"{{csv.password}}"}"#).is_empty());
-    }
-
-    #[test]
-    fn no_text_whatever_breaks_it() {
-        let parts = [
-            "token", "\"", "\\", ":", "=", "{{", "}}", "{", "[", "]", "é", "&quot;", " ", "\n",
-            "a", "%3D", "<", ">",
-        ];
-        let mut state = 1u64;
-        for _ in 0..20_000 {
-            let mut text = String::new();
-            for _ in 0..state % 14 {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                text += parts[(state >> 33) as usize % parts.len()];
-            }
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695);
-            mask(&text, Author::Scenario);
-            mask(&text, Author::Other);
-            secrets_in(&text);
-        }
-    }
-}
+mod tests;

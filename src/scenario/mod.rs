@@ -1,9 +1,10 @@
 //! What users do. Pure: text in, model out.
 //!
-//! Reading order: [`model`] (steps, tasks, waits), [`expect`] (what an answer must be), [`mod@format`] (TOML text -> model), then
-//! what the model is made of: [`value`], [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`secrets`] and [`members`].
-//! [`builtin`] holds the scenarios that come with the program.
+//! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer), [`mod@format`] (TOML text -> model),
+//! `bind` (the model gets its target), then the parts of the model: [`value`], [`variables`], [`feeder`],
+//! [`mod@pointer`], [`wait`], [`secrets`] and [`members`]. [`builtin`] holds the scenarios that come with the program.
 
+mod bind;
 pub mod builtin;
 pub mod expect;
 pub mod feeder;

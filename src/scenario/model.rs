@@ -1,4 +1,4 @@
-//! The declarative model: what a user does, compiled. Nothing in it can be invalid any more.
+//! The compiled scenario: what a user does. Every value in it has been checked.
 
 use std::ops::Range;
 
@@ -19,154 +19,154 @@ use crate::load::random::{Keyed, Stream, below};
 /// Index of a step in [`Scenario::steps`].
 pub type StepIndex = u16;
 
-/// What users do.
+/// A compiled scenario. Its requests have no target before [`Scenario::bind`].
 #[derive(Debug)]
 pub struct Scenario {
-    /// How it is called.
+    /// Its name.
     pub name: String,
-    /// What it is for, in a line.
+    /// Its purpose, in a line.
     pub about: String,
     /// All steps; the ranges below index into it.
     pub steps: Vec<Step>,
-    /// What a user does once, in order.
+    /// The steps that a user runs once, in order.
     pub start: Range<StepIndex>,
-    /// What a user does again and again, one drawn by weight each time. Their steps lie one task behind the other.
+    /// The tasks of the work loop, one drawn by weight each time. Their steps lie one task after the other.
     pub tasks: Vec<Task>,
-    /// What a user that has been through its start steps does before it leaves, in order.
+    /// The steps that a user which has finished its start steps runs before it leaves, in order.
     pub stop: Range<StepIndex>,
-    /// Between two tasks.
+    /// The wait between two tasks.
     pub wait: Wait,
-    /// What is computed once per user, or taken out of answers.
+    /// Values that are computed once per user, or extracted from answers.
     pub variables: Variables,
-    /// Rows for users.
+    /// The rows of the CSV file; empty without one.
     pub feeder: Feeder,
-    /// Bytes that the values of the request take that has most of them.
+    /// Bytes of the fresh values of a request, at most.
     pub fresh_stride: usize,
-    /// Some step or task has a time limit of its own.
+    /// A step or task has a time limit of its own.
     pub has_own_timeouts: bool,
-    /// Some task has one.
+    /// A task has a time limit.
     pub has_deadlines: bool,
-    /// Under which names requests are counted; steps point into it.
+    /// The names under which requests are counted; steps point into it.
     pub metrics: Vec<MetricLabel>,
-    /// Names of spans of steps whose whole time is measured.
+    /// Names of spans: steps that are measured as a whole.
     pub spans: Vec<String>,
-    /// The load it is made for.
+    /// The load that the scenario is made for.
     pub load: LoadDefaults,
-    /// What ends a run.
+    /// Rules that end a run.
     pub stop_when: Vec<RuleText>,
-    /// What fails a run.
+    /// Rules that fail a run.
     pub fail_if: Vec<RuleText>,
-    /// What has to hold in a run.
+    /// Rules that have to hold in a run.
     pub require: Vec<RuleText>,
-    /// What must not be shown anywhere.
+    /// Texts that must not be shown anywhere.
     pub secrets: Secrets,
-    /// A step sends the key, which was not given; the scenario's own default is used.
+    /// A step sends the API key, no key was given, and the scenario's default is used.
     pub api_key_is_default: bool,
 }
 
-/// One request and what is expected of its answer.
+/// A request and the expectations of its answer.
 #[derive(Debug)]
 pub struct Step {
     /// Index into [`Scenario::metrics`].
     pub metric: u16,
     /// The request.
     pub template: Template,
-    /// It says that it is the last request on its connection.
+    /// The request asks for its connection to be closed after it.
     pub closes: bool,
     /// Index of the first of its shared stretches in [`Scenario::shared`].
     pub shared_first: u32,
-    /// Values that are made anew for each request.
+    /// Values that are made for each request.
     pub fresh: Vec<Fresh>,
-    /// What counts as a success.
+    /// The answers that are a success.
     pub expect: Expect,
-    /// What is taken out of the answer, for later steps.
+    /// Values that are extracted from the answer, for later steps.
     pub extract: Vec<Extract>,
-    /// After the step.
+    /// The wait after the step.
     pub pause: Wait,
-    /// Time limit of the request, when it has one of its own.
+    /// Time limit of the request, if it has its own.
     pub timeout_ns: Option<u64>,
-    /// Time limit of the task that it belongs to, from the task's beginning, when that has one.
+    /// Time limit of the step's task, from the beginning of the task, if it has one.
     pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
-    /// What a user does when the step has failed.
+    /// What the user does when the step has failed.
     pub on_failure: OnFailure,
-    /// Sending it twice does no harm (RFC 9110 section 9.2.2).
+    /// Sending the request twice has the same effect as once (RFC 9110 section 9.2.2).
     pub idempotent: bool,
-    /// What its answer's body depends on.
+    /// How the answer's body is delimited, as far as the request decides it.
     pub expecting: Expecting,
-    /// How much of its answer has to be kept.
+    /// The parts of the answer that have to be kept.
     pub keep: Keep,
-    /// Indices of the spans that begin with it.
+    /// Indices of the spans that begin with the step.
     pub begins: Vec<u16>,
-    /// Indices of the spans that end with it.
+    /// Indices of the spans that end with the step.
     pub ends: Vec<u16>,
 }
 
-/// A value of one request alone.
+/// A value that is made for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fresh {
-    /// What it is.
+    /// The value.
     pub value: Value,
-    /// Where it lies among the values of its request.
+    /// Its place among the fresh values of the request.
     pub slot: Slot,
 }
 
-/// One pass of the work loop.
+/// A task of the work loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its steps, in order.
     pub steps: Range<StepIndex>,
-    /// Its share is this over the sum of all.
+    /// Its share of the iterations is this over the sum of all weights.
     pub weight: u32,
 }
 
-/// A poll.
+/// How a poll is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
-    /// From one attempt to the next.
+    /// Time from one attempt to the next.
     pub every_ns: u64,
-    /// From the first attempt's due time; no attempt begins after it.
+    /// Time from the first attempt's due time, after which no attempt begins.
     pub give_up_after_ns: u64,
-    /// Statuses that mean "ask again", beside an expected status whose body does not fit.
+    /// Statuses that mean "ask again". An expected status with an unexpected body means it too.
     pub not_yet: StatusSet,
-    /// What ends it at once as a failure, whatever else the answer is.
+    /// Answers that end the poll at once as a failure, even if they are expected ones.
     pub failed: Option<PollFailure>,
-    /// The last attempt counts as a failure when it means "ask again" and the patience is over.
+    /// A poll that gives up counts as a failure when its last answer means "ask again".
     pub give_up_fails: bool,
 }
 
-/// What a user does when a step has failed, or the patience of a poll is over.
+/// What a user does when a step has failed, or a poll has given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Its next step.
+    /// The user goes on with its next step.
     #[default]
     GoOn,
-    /// No further step of this task; it waits, then draws the next one.
+    /// The user ends its task, waits, and draws the next one.
     EndTask,
-    /// It leaves.
+    /// The user leaves.
     Stop,
 }
 
 /// Method and name under which requests are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricLabel {
-    /// The method.
+    /// The HTTP method.
     pub method: String,
     /// The name, without ids.
     pub name: String,
-    /// It is polled.
+    /// A step counted under it is a poll.
     pub is_poll: bool,
-    /// What a failure with this status most likely means, as far as the scenario knows.
+    /// The likely meaning of failures by their status, where the scenario gives one.
     pub hints: Vec<(u16, String)>,
     /// What its requests carry.
     pub carries: Carries,
 }
 
-/// What a request carries that its server may refuse it for.
+/// Parts of a request for which a server may refuse it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carries {
-    /// Credentials.
+    /// Its credentials.
     pub credentials: Credentials,
     /// The type of its body.
     pub content_type: Option<String>,
@@ -178,46 +178,46 @@ pub enum Credentials {
     /// None that are known by their name.
     #[default]
     None,
-    /// The key that comes from this environment variable.
+    /// The API key, from the environment variable of this name.
     ApiKey(String),
-    /// Those of the scenario or the command line, in a field of this name.
+    /// Credentials of the scenario or the command line, in a field of this name.
     Field(String),
-    /// In its path or query.
+    /// Credentials in the path or query.
     Target,
 }
 
-/// The load that a scenario is made for; flags come before it.
+/// The load that a scenario is made for; flags replace it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadDefaults {
     /// Users at the peak.
     pub users: Option<u64>,
     /// Users at the start.
     pub users_from: u64,
-    /// From the start to the peak.
+    /// Time from the start to the peak.
     pub ramp_ns: u64,
-    /// In all.
+    /// Length of the run.
     pub run_time_ns: Option<u64>,
-    /// Instead of all these: points that the number of users goes through.
+    /// The line of users through points; replaces peak and ramp.
     pub stages: Vec<Point>,
-    /// Or: so many users more every so often.
+    /// A number of users that grows in steps; replaces the ramp.
     pub staircase: Option<Staircase>,
 }
 
-/// A rule over windows, as it stands in the scenario; what it means is not this room's to know.
+/// A rule as it stands in the scenario. The analysis room parses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleText {
-    /// Such as `workflow.p95>1s`.
+    /// The text, such as `workflow.p95>1s`.
     pub text: String,
     place: ScenarioError,
 }
 
 impl RuleText {
-    /// With its place in the scenario.
+    /// A rule with its place in the scenario.
     pub(super) fn new(text: String, place: ScenarioError) -> Self {
         Self { text, place }
     }
 
-    /// What is wrong with it, at its place.
+    /// An error at the rule's place.
     pub fn error(&self, reason: String) -> ScenarioError {
         ScenarioError {
             reason: label(&reason),
@@ -240,8 +240,8 @@ impl Scenario {
         unreachable!("the draw is below the sum of the weights")
     }
 
-    /// By metric: requests of the work loop are counted under it. A scenario without tasks has no work loop; then all
-    /// of its steps are what it does.
+    /// By metric: whether requests of the work loop are counted under it. In a scenario without tasks, all steps count as
+    /// the work loop.
     pub fn work_metrics(&self) -> Vec<bool> {
         let mut is_work = vec![self.tasks.is_empty(); self.metrics.len()];
         for task in &self.tasks {
@@ -252,7 +252,7 @@ impl Scenario {
         is_work
     }
 
-    /// This step of a task is its last. Tasks lie one behind the other.
+    /// Whether a step is the last one of its task.
     pub fn ends_a_task(&self, step: StepIndex) -> bool {
         let before = |task: &Task| task.steps.end <= step;
         let task = self.tasks.partition_point(before);
@@ -261,7 +261,7 @@ impl Scenario {
             .is_some_and(|task| step + 1 == task.steps.end)
     }
 
-    /// The request that a user sends when a step is its first, with nothing taken out of answers but `<name>`.
+    /// The request that a user sends when the step is its first, with `<name>` for values out of answers.
     pub fn first_request(&self, index: StepIndex, user: u64, seed: u64, wall_ns: u64) -> Vec<u8> {
         let (user, fresh) = self.first_values(index, user, seed, wall_ns);
         let template = &self.steps[usize::from(index)].template;
@@ -271,7 +271,7 @@ impl Scenario {
         })
     }
 
-    /// The values of that request: those of its user, and its own.
+    /// The values of that request: the user's, and the fresh ones.
     pub fn first_values(
         &self,
         index: StepIndex,
@@ -297,8 +297,8 @@ impl Scenario {
         (values, fresh)
     }
 
-    /// What must not be shown with a request of a user: what it has out of answers, and [`Scenario::secrets_of_row`]. It
-    /// allocates: for the few requests that are shown.
+    /// The secrets of a user's requests: its values out of answers, and [`Scenario::secrets_of_row`]. It allocates, for the
+    /// few requests that are shown.
     pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
         let mut secrets = self.secrets_of_row(user, random);
         for slot in self.variables.extracted() {
@@ -307,7 +307,7 @@ impl Scenario {
         secrets
     }
 
-    /// The scenario's secrets, and a user's row of the CSV file.
+    /// The scenario's secrets, and the fields of a user's row of the CSV file.
     pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
         let mut secrets = self.secrets.clone();
         let columns = self.feeder.columns().len();
@@ -321,7 +321,7 @@ impl Scenario {
         secrets
     }
 
-    /// Mean length of a pass of the work loop, its pauses included, when every request takes `request_ns`.
+    /// Mean length of an iteration with its pauses, when every request takes `request_ns`.
     pub fn pass_ns(&self, request_ns: u64) -> u64 {
         let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
         let lengths = self.tasks.iter().map(|task| {
@@ -338,7 +338,7 @@ impl Scenario {
         lengths.max().unwrap_or_default()
     }
 
-    /// The shared stretches of all steps' requests; a step's begin at [`Step::shared_first`].
+    /// The shared stretches of all steps' requests; those of a step begin at [`Step::shared_first`].
     pub fn shared(&self) -> Vec<Shared> {
         let of_step = |step: &Step| step.template.shared().to_vec();
         self.steps.iter().flat_map(of_step).collect()
@@ -346,7 +346,7 @@ impl Scenario {
 }
 
 impl LoadDefaults {
-    /// The points that the number of users goes through, when it says more than that number.
+    /// The points of the line of users; empty when only their number, or nothing, is given.
     pub fn points(&self) -> Vec<Point> {
         match (&self.stages[..], self.staircase, self.users) {
             ([], Some(staircase), _) => staircase.points(),
@@ -366,7 +366,7 @@ impl LoadDefaults {
 }
 
 impl Step {
-    /// Adds what the step would take out of an answer: it may be secret before it is anybody's.
+    /// Adds the values that the step would extract from an answer: they are secret even when they are not used.
     pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
         let mut values = vec![0; stride];
         for extract in &self.extract {
@@ -376,7 +376,7 @@ impl Step {
         }
     }
 
-    /// Makes the values of one request; `origin` says whose and which.
+    /// Makes the fresh values of one request, whose user and number are in `origin`.
     #[inline]
     pub fn refresh(&self, origin: &Origin<'_>, values: &mut [u8]) {
         debug_assert_eq!(origin.stream, Stream::Request);

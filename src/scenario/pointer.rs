@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901), followed through a text without building its tree: nothing is allocated but for strings with escapes.
+//! JSON pointers (RFC 6901), followed through a text without building its tree: only strings with escapes allocate.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,10 +28,10 @@ impl fmt::Display for Pointer {
 pub struct Found<'b>(&'b str);
 
 impl Pointer {
-    /// Reads a pointer.
+    /// Parses a pointer.
     ///
     /// # Errors
-    /// With what would be right.
+    /// The reason, and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.is_empty() && !text.starts_with('/') {
             return Err(format!(
@@ -54,15 +54,15 @@ impl Pointer {
         })
     }
 
-    /// The name of the member that it points at; empty for the whole text.
+    /// Name of the member that it points at; empty for the whole text.
     pub fn name(&self) -> &str {
         self.tokens.last().map_or("", String::as_str)
     }
 
-    /// The value that it points at, `None` when there is none.
+    /// The value that it points at; `None` when there is none.
     ///
     /// # Errors
-    /// When the text is no JSON.
+    /// When the text is not JSON.
     pub fn find<'b>(&self, text: &'b [u8]) -> Result<Option<Found<'b>>, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(without_mark(text));
         let found = Seek(&self.tokens).deserialize(&mut deserializer)?;
@@ -71,24 +71,24 @@ impl Pointer {
     }
 }
 
-/// A text without the byte order mark that some servers put in front (RFC 8259 section 8.1 allows to skip it).
+/// A text without the byte order mark that some servers put before it (RFC 8259 section 8.1 allows to skip it).
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 impl<'b> Found<'b> {
-    /// It is `null`.
+    /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         self.0 == "null"
     }
 
-    /// As it stands in the text.
+    /// The value as it is written.
     pub fn raw(self) -> &'b str {
         self.0
     }
 
-    /// A string's contents, or the raw text of anything else. `None` for a string that is no Unicode text: half of a
-    /// surrogate pair, written as an escape (RFC 8259 section 8.2).
+    /// The contents of a string, or any other value as it is written. `None` for a string that is not Unicode text: half of
+    /// a surrogate pair, written as an escape (RFC 8259 section 8.2).
     pub fn text(self) -> Option<Cow<'b, str>> {
         let inside = self.0.strip_prefix('"');
         match inside.and_then(|text| text.strip_suffix('"')) {
@@ -98,7 +98,7 @@ impl<'b> Found<'b> {
         }
     }
 
-    /// It is the same value, however it is written.
+    /// Whether it is the same value, however it is written.
     pub fn is(self, expected: &Json) -> bool {
         match expected {
             Json::String(expected) => {
@@ -114,7 +114,7 @@ impl<'b> Found<'b> {
     }
 }
 
-/// Reads one value, and in it follows the tokens.
+/// Reads one value and follows the tokens in it.
 struct Seek<'t>(&'t [String]);
 
 impl<'de> DeserializeSeed<'de> for Seek<'_> {
@@ -192,7 +192,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 }
 
-/// Reads a key and compares it.
+/// Reads a key and compares it with a token.
 struct Is<'t>(&'t str);
 
 impl<'de> DeserializeSeed<'de> for Is<'_> {
@@ -216,97 +216,4 @@ impl Visitor<'_> for Is<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The example document of RFC 6901 section 5.
-    const TEXT: &str = r#"{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6," ":7,"m~n":8,
-        "deep":{"list":[{"id":1.50},{"id":"x\ny"}],"null":null}}"#;
-
-    #[test]
-    fn pointers_find_what_a_whole_tree_finds() {
-        let tree: Json = serde_json::from_str(TEXT).expect("it is JSON");
-        for pointer in [
-            "",
-            "/foo",
-            "/foo/0",
-            "/foo/1",
-            "/foo/2",
-            "/foo/01",
-            "/foo/x",
-            "/",
-            "/a~1b",
-            "/c%d",
-            "/e^f",
-            "/g|h",
-            "/i\\j",
-            "/k\"l",
-            "/ ",
-            "/m~0n",
-            "/deep/list/0/id",
-            "/deep/list/1/id",
-            "/deep/null",
-            "/deep/null/x",
-            "/deep/list/0/id/x",
-            "/nowhere",
-            "/foo/0/x",
-        ] {
-            let found = Pointer::parse(pointer)
-                .expect(pointer)
-                .find(TEXT.as_bytes());
-            let found = found.expect("it is JSON");
-            assert_eq!(
-                found.is_some(),
-                tree.pointer(pointer).is_some(),
-                "{pointer}"
-            );
-            if let (Some(found), Some(expected)) = (found, tree.pointer(pointer)) {
-                assert!(found.is(expected), "{pointer}: {found:?}");
-                let text = expected
-                    .as_str()
-                    .map_or_else(|| found.raw().to_owned(), str::to_owned);
-                assert_eq!(found.text().as_deref(), Some(text.as_str()), "{pointer}");
-                assert!(!found.is(&Json::from("something else")), "{pointer}");
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_are_compared_exactly_and_strings_are_text() {
-        let found = |text: &'static str| {
-            let found = Pointer::parse("").expect("valid").find(text.as_bytes());
-            found.expect("JSON").expect("a value")
-        };
-        for (text, number, same) in [
-            ("9007199254740993", 9_007_199_254_740_993i64, true),
-            ("9007199254740993", 9_007_199_254_740_992, false),
-            ("2.0", 2, true),
-            ("-2e0", -2, true),
-            ("\"2\"", 2, false),
-            ("true", 1, false),
-        ] {
-            assert_eq!(found(text).is(&Json::from(number)), same, "{text} {number}");
-        }
-        assert_eq!(found(r#""\ud800""#).text(), None);
-        assert!(!found(r#""\ud800""#).is(&Json::from("")));
-        assert_eq!(
-            found(r#""\ud83d\ude00""#).text().as_deref(),
-            Some("\u{1f600}")
-        );
-    }
-
-    #[test]
-    fn what_is_no_json_is_said_so_even_behind_the_value() {
-        let pointer = Pointer::parse("/a").expect("valid");
-        for text in ["", "{\"a\":1", "{\"a\":1}x", "nope", "{\"a\":1,}"] {
-            assert!(pointer.find(text.as_bytes()).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_pointer_is_told_the_right_one() {
-        let error = Pointer::parse("data.id").expect_err("no slash");
-        assert!(error.contains("\"/data/id\""), "{error}");
-        assert!(Pointer::parse("/a~b").expect_err("a bare ~").contains("~0"));
-    }
-}
+mod tests;

@@ -1,13 +1,12 @@
-//! Texts that must not be shown anywhere, however they are written; and with them the values of members whose name says
-//! that they are secret ([`members`]).
+//! Texts that must not be shown anywhere, in whatever notation, together with secret members ([`members`]).
 //!
-//! 1. A secret is looked for character by character, each in any form in which servers write it: as it is,
-//!    percent-encoded, escaped as in JSON or HTML.
-//! 2. Where a character has several forms, all are followed at once, so that no choice has to be taken back.
-//! 3. At each place the longest secret found is masked, and what reaches beyond it from a place within: the rest of one
-//!    is never left because a part of it is another, or because another ends in it.
-//! 4. Base64 has no characters: what every text that holds the secret has in common, in each of the three
-//!    alignments, is looked for as one more secret.
+//! 1. A secret is matched character by character, each in any notation that servers use: as it is, percent-encoded,
+//!    escaped as in JSON or HTML.
+//! 2. Where a character has several notations, all are followed at once, without backtracking.
+//! 3. At each place the longest secret found is masked, together with any other that begins within it and ends after it.
+//!    So no rest of a secret is left because a part of it, or a text that overlaps it, is a secret too.
+//! 4. Base64 does not encode character by character. The part that the encodings of all texts with the secret have in
+//!    common, in each of the three alignments, is one more secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,27 +22,27 @@ use super::members::Author;
 
 /// Shortest text that is treated as a secret, in characters.
 const SECRET_CHARS_MIN: usize = 4;
-/// Shortest piece of base64 that is treated as one: below, it may well be ordinary text.
+/// Shortest piece of base64 that is treated as a secret: a shorter one may well be ordinary text.
 const BASE64_CHARS_MIN: usize = 8;
 
-/// Bytes of a request's text in which secrets are looked for by the names of its members.
+/// Bytes of a request's text that are searched for secret members.
 pub const SEARCHED_BYTES_MAX: usize = 64 * 1024;
 
 /// Texts that must not be shown anywhere.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(Vec<String>);
 
-/// What stands at a place of a text.
+/// The secret at a place of a text.
 enum Found {
     Nothing,
     /// A whole secret of so many bytes.
     Whole(usize),
-    /// The beginning of one, and then the text ends.
+    /// The beginning of a secret, at the end of the text.
     Begun,
 }
 
 impl Secrets {
-    /// Adds one, and its base64. Texts below four characters are left: masking them would eat ordinary text.
+    /// Adds a secret, and its base64. A text below four characters is not added: masking it would mask ordinary text.
     pub fn add(&mut self, secret: &str) {
         if secret.chars().count() < SECRET_CHARS_MIN {
             return;
@@ -58,7 +57,7 @@ impl Secrets {
         }
     }
 
-    /// Adds what is secret in a field, if its name says so.
+    /// Adds the secrets in the value of a field whose name says that it is secret.
     pub fn add_field(&mut self, name: &str, value: &str) {
         if !is_secret_field(name) {
             return;
@@ -72,14 +71,14 @@ impl Secrets {
         }
     }
 
-    /// Adds the values of members of a text whose name says that they are secret.
+    /// Adds the values of a text's secret members.
     pub fn add_members(&mut self, text: &str) {
         for secret in members::secrets_in(text) {
             secrets_of_field(&secret).for_each(|secret| self.add(secret));
         }
     }
 
-    /// Adds a member's value, if its name says that it is secret.
+    /// Adds the value of a JSON member whose name says that it is secret.
     pub fn add_member(&mut self, name: &str, json: &Json) {
         if let (true, Json::String(text)) = (is_secret_field(name), json) {
             self.add(text);
@@ -92,19 +91,19 @@ impl Secrets {
         }
     }
 
-    /// The text without them.
+    /// A text with `***` for its secrets.
     pub fn mask(&self, text: &str) -> String {
         members::mask(&self.masked(text, false), Author::Other)
     }
 
-    /// The text without them, and without the beginning of one at its end, where the text was cut.
+    /// A text that was cut at its end, with `***` for its secrets and for the beginning of one at its end.
     pub fn mask_cut(&self, text: &str) -> String {
-        // A character that was cut in two has become this one.
+        // Decoding turns a character that was cut in two into this one.
         let masked = self.masked(text.trim_end_matches('\u{fffd}'), true);
         members::mask(&masked, Author::Other)
     }
 
-    /// A text of the scenario's author without them; its holes stay.
+    /// A text of the scenario's author with `***` for its secrets; its holes stay.
     pub fn mask_own(&self, text: &str) -> String {
         members::mask(&self.masked(text, false), Author::Scenario)
     }
@@ -120,7 +119,7 @@ impl Secrets {
         let by_character = |secret: &String| secret.chars().map(|c| &forms[&c][..]).collect();
         let secrets: Vec<Vec<&[String]>> = self.0.iter().map(by_character).collect();
         let mut masked = String::with_capacity(text.len());
-        // How far the secrets found so far reach: one may begin within another and end behind it.
+        // The end of the secrets found so far: one may begin within another and end after it.
         let mut end = 0;
         for (at, next) in text.char_indices() {
             let mut whole = 0;
@@ -154,13 +153,13 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// What of a secret stands at the beginning of a text.
+/// Whether a text begins with a secret, or with the beginning of one.
 fn found_at(text: &str, secret: &[&[String]]) -> Found {
-    // Nearly every place of a text is none, and is left without an allocation.
+    // Most places of a text end here, without an allocation.
     if !secret[0].iter().any(|form| begins(text, form)) {
         return Found::Nothing;
     }
-    // The places at which a reading of the characters so far can end.
+    // The places at which a match of the characters so far can end.
     let mut ends = vec![0];
     let mut is_begun = false;
     for (nth, forms) in secret.iter().enumerate() {
@@ -187,9 +186,9 @@ fn found_at(text: &str, secret: &[&[String]]) -> Found {
     }
 }
 
-/// Whether a text begins so. What is longer than a character is an escape, whose letters may be large or small.
+/// Whether a text begins with a notation. One longer than a character is an escape, whose letters may have either case.
 fn begins(text: &str, with: &str) -> bool {
-    // No escape begins with a letter.
+    // No escape begins with a letter, so that its first character is compared as it is.
     if !with.is_empty() && text.as_bytes().first() != with.as_bytes().first() {
         return false;
     }
@@ -201,7 +200,7 @@ fn begins(text: &str, with: &str) -> bool {
     }
 }
 
-/// How a character may be written.
+/// The notations of a character.
 fn forms_of(character: char) -> Vec<String> {
     let (mut utf8, mut utf16) = ([0; 4], [0; 2]);
     let bytes = character.encode_utf8(&mut utf8).as_bytes().iter();
@@ -234,11 +233,12 @@ fn forms_of(character: char) -> Vec<String> {
     forms
 }
 
-/// What stands in the base64 of every text that has these bytes after so many others, counted modulo 3.
+/// The part of the base64 that all texts with these bytes have in common, when the bytes come after `before` others, counted
+/// modulo 3.
 fn base64_after(before: usize, bytes: &[u8]) -> String {
     let padded = [&[0; 2][..before], bytes].concat();
     let encoded = STANDARD.encode(&padded);
-    // The first characters hold bits of what stands before, the last may hold some of what follows.
+    // The first characters hold bits of the bytes before, the last may hold bits of the bytes after.
     let from = [0, 2, 3][before];
     encoded[from..padded.len() * 8 / 6].to_owned()
 }

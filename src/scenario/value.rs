@@ -1,4 +1,4 @@
-//! What fills a hole: a text that is drawn, counted, looked up or told by the clock, written without allocation.
+//! The values of holes: drawn, counted, looked up or read from the clock, and written without allocation.
 
 use std::ops::RangeInclusive;
 
@@ -11,31 +11,31 @@ use crate::load::random::{Keyed, Stream, below};
 const UUID_BYTES: usize = 36;
 /// `2026-11-24T16:33:00.123456Z`.
 const TIMESTAMP_BYTES: usize = 27;
-/// Draws of one text lie this far apart from those of the next: no text has so many holes.
+/// Distance between the draws of one text and those of the next: no text has so many holes.
 const DRAWS_PER_TEXT: u64 = 256;
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// The same for everybody.
+    /// The same text for all users.
     Literal(String),
-    /// A fresh v4 uuid (RFC 9562 section 5.4).
+    /// A new v4 uuid (RFC 9562 section 5.4).
     Uuid,
     /// The user's number in the run, from 0.
     User,
-    /// A number that occurs once in a run, from this one on.
+    /// A number that is unique in the run, from this one on.
     Sequence(u64),
-    /// A whole number, drawn evenly.
+    /// A whole number, drawn evenly from this range.
     Integer(RangeInclusive<i64>),
-    /// One of these, drawn evenly.
+    /// One of these texts, drawn evenly.
     Choice(Vec<String>),
-    /// A column of the user's row.
+    /// The field of the user's row in the column of this index.
     Column(usize),
-    /// The time, as this says it.
+    /// The present time, in this notation.
     Now(Clock),
 }
 
-/// How the time is told.
+/// The notation of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// UTC with microseconds (RFC 3339).
@@ -49,24 +49,24 @@ pub enum Clock {
 /// What values are computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'o> {
-    /// Of everything random.
+    /// The source of everything random.
     pub random: Keyed,
-    /// Whose value it is.
+    /// Number of the user.
     pub user: u64,
-    /// What it is drawn for.
+    /// Purpose of the draws.
     pub stream: Stream,
-    /// Which of the user's texts it is for: its variables, its first request, its second ...
+    /// Number of the text among the user's: 0 for its variables, then its requests from 1 on.
     pub text: u64,
-    /// Users at the peak: how far apart a user's sequence numbers lie.
+    /// Users at the peak: the distance between a user's sequence numbers.
     pub users: u64,
-    /// Nanoseconds since 1970 (UTC).
+    /// Present time in nanoseconds since 1970 (UTC).
     pub wall_ns: u64,
     /// Rows of the scenario's CSV file.
     pub feeder: &'o Feeder,
 }
 
 impl Value {
-    /// Longest text that it can become, in bytes.
+    /// Longest text of the value, in bytes.
     pub fn bytes_max(&self, feeder: &Feeder) -> usize {
         match self {
             Self::Literal(text) => text.len(),
@@ -84,7 +84,7 @@ impl Value {
         }
     }
 
-    /// Every text that it becomes has the same length.
+    /// Whether all texts of the value have the same length.
     pub fn is_fixed(&self, feeder: &Feeder) -> bool {
         match self {
             Self::Literal(_) | Self::Uuid | Self::Now(Clock::Timestamp) => true,
@@ -95,7 +95,7 @@ impl Value {
         }
     }
 
-    /// It is a number wherever it stands.
+    /// Whether it is always a number.
     pub fn is_number(&self) -> bool {
         match self {
             Self::User | Self::Sequence(_) | Self::Integer(_) => true,
@@ -104,7 +104,8 @@ impl Value {
         }
     }
 
-    /// What its author wrote in it, for checks of where it may stand. All else is letters, digits, `-`, `.` and `:`.
+    /// The texts that its author wrote, to be checked for the place of the value. Other values, except columns, have only
+    /// letters, digits, `-`, `.` and `:`.
     pub fn literals(&self) -> &[String] {
         match self {
             Self::Literal(text) => std::slice::from_ref(text),
@@ -159,7 +160,7 @@ fn write_signed(number: i64, out: &mut [u8]) -> usize {
     1 + write_decimal(number.unsigned_abs(), &mut out[1..])
 }
 
-/// RFC 3339 in UTC, with microseconds. The calendar is computed as by Hinnant ("chrono-compatible low-level date
+/// Writes a time as RFC 3339 in UTC, with microseconds. The calendar is Hinnant's ("chrono-compatible low-level date
 /// algorithms", 2013): eras of 400 years, years that begin in March.
 fn write_timestamp(wall_ns: u64, out: &mut [u8]) -> usize {
     let (seconds, micros) = (wall_ns / 1_000_000_000, wall_ns / 1_000 % 1_000_000);
@@ -192,7 +193,7 @@ fn write_timestamp(wall_ns: u64, out: &mut [u8]) -> usize {
     TIMESTAMP_BYTES
 }
 
-/// Puts a number over the zeros at the end of `out`.
+/// Writes a number over the zeros at the end of `out`.
 fn write_digits(mut number: u64, out: &mut [u8]) {
     for digit in out.iter_mut().rev() {
         if number == 0 {

@@ -1,6 +1,6 @@
-//! What belongs to one user for all its life, and where it lies: one flat stride of bytes per user.
+//! The variables of a user and their places: one flat stride of bytes per user.
 //!
-//! A variable is either computed once, when the user is spawned, or taken out of an answer by a step.
+//! A variable is computed once, when the user comes, or extracted from an answer by a step.
 
 use crate::http::request::Slot;
 
@@ -17,43 +17,43 @@ pub struct Variables {
 /// A user variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// What holes call it.
+    /// The name in holes.
     pub name: String,
-    /// Where it lies in a user's bytes.
+    /// Its place among the user's values.
     pub slot: Slot,
     /// Where its text comes from.
     pub source: Source,
 }
 
-/// Where a variable's text comes from.
+/// Where the text of a variable comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Computed: the parts one after the other.
+    /// Computed: the texts of these parts, joined.
     Parts(Vec<Part>),
-    /// Out of an answer; empty before.
+    /// Extracted from an answer; empty before.
     Extracted(Demands),
 }
 
 /// A part of a computed variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Of its own.
+    /// A value of its own.
     Value(Value),
-    /// Another variable's text, which has been computed before.
+    /// The text of another variable that comes before it, by index.
     Variable(usize),
 }
 
-/// What the places where an extracted value is put ask of it.
+/// The constraints on an extracted value, from the places where it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
-    /// Stands in a header: no control characters (RFC 9110 section 5.5).
+    /// It is used in a header: no control characters (RFC 9110 section 5.5).
     pub in_header: bool,
-    /// Stands in JSON without quotes: a number, `true`, `false` or `null`.
+    /// It is used in JSON without quotes: a number, `true`, `false` or `null`.
     pub bare_in_json: bool,
 }
 
 impl Variables {
-    /// Adds a computed variable behind the others.
+    /// Adds a computed variable after the others.
     pub fn add(&mut self, name: &str, parts: Vec<Part>, feeder: &Feeder) {
         let sizes = parts.iter().map(|part| match part {
             Part::Value(value) => (value.bytes_max(feeder), value.is_fixed(feeder)),
@@ -67,7 +67,7 @@ impl Variables {
         self.push(name, bytes_max, fixed, Source::Parts(parts));
     }
 
-    /// Adds a variable that a step takes out of an answer; returns its index.
+    /// Adds a variable that a step extracts from an answer; returns its index.
     pub fn add_extracted(&mut self, name: &str, bytes_max: usize) -> usize {
         self.push(
             name,
@@ -92,7 +92,7 @@ impl Variables {
         });
     }
 
-    /// A variable by its name, and its index.
+    /// The index of a variable, by its name.
     pub fn find(&self, name: &str) -> Option<usize> {
         let named = |variable: &Variable| variable.name == name;
         self.variables.iter().position(named)
@@ -103,7 +103,7 @@ impl Variables {
         &self.variables[index]
     }
 
-    /// The demands on an extracted variable, to be added to; `None` for a computed one.
+    /// The constraints on an extracted variable, to be added to; `None` for a computed one.
     pub fn demands(&mut self, index: usize) -> Option<&mut Demands> {
         match &mut self.variables[index].source {
             Source::Extracted(demands) => Some(demands),
@@ -111,7 +111,7 @@ impl Variables {
         }
     }
 
-    /// The values that a variable's text is made of, those of other variables in it included. None for an extracted one.
+    /// The values in a variable's text, those of other variables in it included; empty for an extracted one.
     pub fn values(&self, index: usize) -> Vec<&Value> {
         match &self.variables[index].source {
             Source::Extracted(_) => Vec::new(),
@@ -130,7 +130,7 @@ impl Variables {
         self.variables.iter().map(|variable| variable.name.as_str())
     }
 
-    /// Where the values out of answers lie.
+    /// The places of the extracted variables.
     pub fn extracted(&self) -> impl Iterator<Item = Slot> {
         let extracted = |variable: &&Variable| matches!(variable.source, Source::Extracted(_));
         self.variables
@@ -139,7 +139,7 @@ impl Variables {
             .map(|variable| variable.slot)
     }
 
-    /// Puts `<name>` where values out of answers will be, as far as there is room.
+    /// Puts `<name>` in the place of each extracted variable, as far as there is room.
     pub fn show_extracted(&self, values: &mut [u8]) {
         for variable in &self.variables {
             if matches!(variable.source, Source::Extracted(_)) {
@@ -150,12 +150,12 @@ impl Variables {
         }
     }
 
-    /// Bytes per user.
+    /// Bytes of a user's values.
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// Computes a user's variables, once, when it is spawned.
+    /// Computes a user's variables, once, when the user comes.
     pub fn fill(&self, origin: &Origin<'_>, values: &mut [u8]) {
         let mut text = vec![0; self.stride];
         let mut holes = 0;

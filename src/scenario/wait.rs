@@ -1,4 +1,4 @@
-//! Waits: as they are written, and drawn.
+//! Waits: parsed, shown, drawn.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use crate::load::random::below;
 use crate::text::duration;
 use crate::text::suggest::did_you_mean;
 
-/// A wait.
+/// The wait between tasks, or a pause after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Drawn evenly, both ends included: `30s..60s`, or `2s` for both.
     Uniform {
-        /// Shortest.
+        /// Shortest wait.
         min_ns: u64,
-        /// Longest.
+        /// Longest wait.
         max_ns: u64,
     },
-    /// Drawn from an exponential distribution with this mean: `exponential 2s`.
+    /// Drawn from an exponential distribution: `exponential 2s`.
     Exponential {
-        /// Mean.
+        /// Mean of the distribution.
         mean_ns: u64,
     },
-    /// From the start of one pass to the start of the next: `pacing 10s`. Only between tasks.
+    /// From the start of one iteration to the start of the next: `pacing 10s`. Only between tasks.
     Pacing {
-        /// Time from start to start; a pass that takes longer is followed at once.
+        /// Time from start to start; an iteration that takes longer is followed at once.
         every_ns: u64,
     },
 }
@@ -40,10 +40,10 @@ impl Default for Wait {
 }
 
 impl Wait {
-    /// Reads `2s`, `30s..60s`, `exponential 2s` or `pacing 10s`; `0` is none.
+    /// Parses `2s`, `30s..60s`, `exponential 2s` or `pacing 10s`; `0` is no wait.
     ///
     /// # Errors
-    /// With what would be right.
+    /// The reason, and what would be right.
     pub fn parse(text: &str) -> Result<Self, duration::NotADuration> {
         let ns = |duration: Duration| duration.as_nanos() as u64;
         let text = text.trim();
@@ -69,8 +69,8 @@ impl Wait {
         })
     }
 
-    /// When the next thing is due that this wait comes before, by a draw. `since_ns` is when the pass began,
-    /// `done_ns` when it was over.
+    /// The end of the wait, by a draw of 64 uniform bits. The iteration before it began at `since_ns` and was over at
+    /// `done_ns`.
     pub fn ends_ns(self, draw: u64, since_ns: u64, done_ns: u64) -> u64 {
         match self {
             Self::Uniform { min_ns, max_ns } => {
@@ -85,7 +85,7 @@ impl Wait {
         }
     }
 
-    /// Its mean, or for pacing the time from start to start.
+    /// The mean of the wait; for pacing the time from start to start.
     pub fn mean_ns(self) -> u64 {
         match self {
             Self::Uniform { min_ns, max_ns } => min_ns + (max_ns - min_ns) / 2,

@@ -11,9 +11,9 @@ use crate::load::closed::Point;
 use crate::load::open::RatePoint;
 use crate::mock::MockConfig;
 use crate::record::schema::LevelRecord;
+use crate::scenario::model::Scenario;
 
 use super::connecting::Connecting;
-use super::source::ScenarioText;
 use super::steer::Course;
 use super::target::Target;
 
@@ -28,7 +28,10 @@ pub struct Job {
 /// The traffic: scenario, target, load, limits, sockets.
 pub struct Traffic {
     pub target: JobTarget,
-    pub scenario: ScenarioText,
+    /// Compiled once. Bound to its target again when the stand-in has started and its address is known.
+    pub scenario: Scenario,
+    /// The environment variable of the API key, as a message may repeat it.
+    pub api_key_env: String,
     pub load: JobLoad,
     pub limits: Limits,
     pub connecting: Connecting,

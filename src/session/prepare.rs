@@ -70,7 +70,7 @@ impl Prepared {
         };
         let addresses = traffic.connecting.reach(&target)?;
         let plan = Plan {
-            scenario: traffic.scenario.compile(&target)?,
+            scenario: traffic.scenario.bind(&target.authority, target.base_path()),
             load: traffic.load.load,
             run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.
@@ -112,7 +112,7 @@ impl Prepared {
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
             given: traffic.load.given,
-            api_key_env: traffic.scenario.api_key_env,
+            api_key_env: traffic.api_key_env,
             notes,
         })
     }

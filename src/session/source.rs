@@ -15,7 +15,7 @@ use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
-use super::target::{Target, shown};
+use super::target::shown;
 
 /// A scenario's text.
 pub struct Source {
@@ -93,21 +93,12 @@ pub struct ScenarioText {
 }
 
 impl ScenarioText {
-    /// The scenario, for this target.
+    /// The scenario, not yet bound to a target.
     ///
     /// # Errors
-    /// The first thing that is wrong in it, with its place; or when the target's URL has a query.
-    pub fn compile(&self, target: &Target) -> Result<Scenario> {
-        let base_path = target.path.trim_end_matches('/');
-        if base_path.contains('?') {
-            bail!(
-                "--host {}: a host has no query; it belongs to the steps of the scenario",
-                target.url
-            );
-        }
+    /// The first thing that is wrong in it, with its place.
+    pub fn compile(&self) -> Result<Scenario> {
         let context = Compile {
-            authority: &target.authority,
-            base_path,
             api_key: self.api_key.clone(),
             api_key_env: &self.api_key_env,
             env: &|name| std::env::var(name).ok(),

@@ -97,6 +97,11 @@ impl Target {
         })
     }
 
+    /// The path that is put before those of a scenario: empty, or beginning with `/` and not ending in one.
+    pub fn base_path(&self) -> &str {
+        self.path.trim_end_matches('/')
+    }
+
     /// The addresses that accept a connection now. Nothing is sent on it.
     ///
     /// # Errors

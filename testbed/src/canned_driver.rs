@@ -38,9 +38,10 @@ pub fn scenario(name: &str, wait: &str) -> Scenario {
     let context = Context {
         wait: Some(Wait::parse(wait).expect("a wait")),
         pause: Some(Wait::default()),
-        ..Context::plain("localhost:8000")
+        ..Context::plain()
     };
-    compile(name, text, &context).expect("it is valid")
+    let scenario = compile(name, text, &context).expect("it is valid");
+    scenario.bind("localhost:8000", "")
 }
 
 /// So many users who come at once, each with a connection of its own, for as long as nobody ends the run.

@@ -19,7 +19,7 @@ use opsurge::load::open::{Arrivals, Open};
 use opsurge::metrics::interval::Interval;
 use opsurge::record::schema::{LevelRecord, Record, SearchRecord};
 use opsurge::scenario::builtin::builtin;
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::scenario::wait::Wait;
 use opsurge::session::steer::{Course, Steer};
 use opsurge::sim::Network;
@@ -48,9 +48,9 @@ fn plan(text: &str, wait: Option<&str>, users: Closed, arrivals: Option<Open>) -
         wait: wait.map(|wait| Wait::parse(wait).expect("a wait")),
         pause: Some(zero),
         api_key: Some("key-for-tests".into()),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
-    let scenario = compile("test.toml", text, &context).expect("it is valid");
+    let scenario = plans::scenario_with(text, &context);
     plans::plan(scenario, Load::new(users, arrivals))
 }
 

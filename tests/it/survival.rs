@@ -18,10 +18,11 @@ use opsurge::metrics::interval::Interval;
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::recorder::Recorder;
 use opsurge::scenario::builtin::BUILTIN;
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::scenario::model::Scenario;
 use opsurge::scenario::wait::Wait;
 use opsurge::sim::{Dice, Fault, Faults, Network};
+use opsurge_testbed::plans;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Longest time that a run takes beyond its load time and its drain.
@@ -266,9 +267,9 @@ fn scenario(dice: &mut Dice) -> Scenario {
     let context = Context {
         wait: Some(wait(dice.pick(&waits))),
         pause: dice.hits(0.5).then(|| wait("0..50ms")),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
-    compile("drawn.toml", text, &context).unwrap_or_else(|error| panic!("{error}"))
+    plans::scenario_with(text, &context)
 }
 
 fn stages(dice: &mut Dice, users: u64) -> Closed {

@@ -144,16 +144,24 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// The scenario, compiled for its errors, before anything is started.
+    /// The scenario, compiled before anything is started.
     ///
     /// # Errors
-    /// The first thing that is wrong in it, with its place.
+    /// The first thing that is wrong in it, with its place; or when the target's URL has a query.
     pub fn compile(&self) -> Result<Scenario> {
+        if let JobTarget::Service(target) = &self.target
+            && target.base_path().contains('?')
+        {
+            bail!(
+                "--host {}: a host has no query; it belongs to the steps of the scenario",
+                target.url
+            );
+        }
+        let scenario = self.scenario.compile()?;
+        // The stand-in's address, known when it has started, is no longer than this.
         let scenario = match &self.target {
-            JobTarget::Service(target) => self.scenario.compile(target)?,
-            JobTarget::StandIn(_) => self
-                .scenario
-                .compile(&Target::parse("localhost", "--host")?)?,
+            JobTarget::Service(target) => scenario.bind(&target.authority, target.base_path()),
+            JobTarget::StandIn(_) => scenario.bind("127.0.0.1:65535", ""),
         };
         check_batch(&scenario, self.pipeline)?;
         Ok(scenario)
@@ -299,14 +307,15 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     /// When a result could not be written where it is wanted.
-    pub fn into_job(self, load: JobLoad, judging: Judging) -> Result<Job> {
+    pub fn into_job(self, scenario: Scenario, load: JobLoad, judging: Judging) -> Result<Job> {
         let is_search = matches!(judging, Judging::Search(_));
         let outputs = outputs(self.args, is_search)?;
         let limits = self.limits(load.load.users_max());
         Ok(Job {
             traffic: Traffic {
                 target: self.target,
-                scenario: self.scenario,
+                scenario,
+                api_key_env: self.scenario.api_key_env,
                 load,
                 limits,
                 connecting: self.connecting,

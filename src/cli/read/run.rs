@@ -16,5 +16,5 @@ pub fn job(args: &RunArgs) -> Result<Job> {
     let scenario = options.compile()?;
     let load = options.load(&scenario)?;
     let referee = options.referee(&scenario, &load)?;
-    options.into_job(load, Judging::Rules(Box::new(referee)))
+    options.into_job(scenario, load, Judging::Rules(Box::new(referee)))
 }

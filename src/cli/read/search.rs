@@ -51,7 +51,7 @@ pub fn job(args: &SearchArgs) -> Result<Job> {
     let load = load(&course, &options, &scenario)?;
     let levels = resume(args, &options, &course, &load, &scenario)?;
     let judging = Judging::Search(Box::new(SearchJob { course, levels }));
-    options.into_job(load, judging)
+    options.into_job(scenario, load, judging)
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {

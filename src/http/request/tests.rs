@@ -60,6 +60,36 @@ fn characters_that_would_break_the_syntax_are_escaped_and_counted_as_sent() {
 }
 
 #[test]
+fn a_bound_template_is_one_with_the_target_as_literal_text() {
+    let slot = Slot {
+        offset: 0,
+        bytes_max: 9,
+        fixed: false,
+    };
+    let mut user = vec![0; slot.stride()];
+    slot.store(b"-v-", &mut user);
+    let value = || Part::Value(Place::User(slot), Encoding::AsIs);
+    let template = |base_path: Part, authority: Part| {
+        let line = [literal("GET "), base_path, literal("/a"), value()];
+        let fields = [literal("\r\nHost: "), authority, literal("\r\nX: ")];
+        let head = line.into_iter().chain(fields).chain([value()]);
+        Template::new(head.collect(), Some(vec![literal("b="), value()]))
+    };
+    let mut bound = template(Part::BasePath, Part::Authority);
+    for (authority, base_path) in [("a:1", "/base"), ("", ""), ("a.long.name", "/b"), ("x", "")] {
+        bound.bind(authority, base_path);
+        let expected = template(literal(base_path), literal(authority));
+        assert!(bound.text == expected.text && bound.segments == expected.segments);
+        assert_eq!(bound.bytes_max, expected.bytes_max);
+        let values = Values {
+            user: &user,
+            fresh: &[],
+        };
+        assert_eq!(bound.whole(values), expected.whole(values));
+    }
+}
+
+#[test]
 fn without_a_body_there_is_no_content_length() {
     let expected = "GET / HTTP/1.1\r\n\r\n";
     check("GET / HTTP/1.1\r\n", None, Encoding::AsIs, "", expected);

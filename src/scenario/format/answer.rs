@@ -1,10 +1,6 @@
-//! What a step wants of its answer, read: statuses, rules, where values are found, when to ask again.
+//! A step's expectations of its answer: statuses, rules, places of values, when to ask again.
 
 use crate::http::response::Keep;
-
-use super::compile::read_duration;
-use super::place::ScenarioError;
-use super::toml::{Item, Table};
 use crate::scenario::expect::BODY_BYTES_KEPT;
 use crate::scenario::expect::{Expect, Extract, FoundIn, PollFailure, Rule, StatusSet};
 use crate::scenario::members::label;
@@ -12,7 +8,11 @@ use crate::scenario::model::Repeat;
 use crate::scenario::pointer::Pointer;
 use crate::text::suggest::did_you_mean;
 
-/// How much of an answer has to be kept to judge it.
+use super::place::ScenarioError;
+use super::read::read_duration;
+use super::toml::{Item, Table};
+
+/// The parts of an answer that have to be kept to judge it.
 pub(super) fn keep(expect: &Expect, repeat: Option<&Repeat>, extract: &[Extract]) -> Keep {
     let failed = repeat.and_then(|repeat| repeat.failed.as_ref());
     let of_failed = failed.map_or(&[][..], |failed| &failed.rules);
@@ -43,14 +43,14 @@ pub(super) fn read_field_name(item: &Item<'_>) -> Result<String, ScenarioError> 
     }
 }
 
-/// What statuses most likely mean: `{ 404 = "the order was not placed" }`.
+/// The likely meaning of statuses: `{ 404 = "the order was not placed" }`.
 pub(super) fn read_hints(item: &Item<'_>) -> Result<Vec<(u16, String)>, ScenarioError> {
     let mut hints = Vec::new();
     for (key, span, item) in item.table()?.entries() {
         match key.parse() {
             Ok(status @ 100..=999) => hints.push((status, label(item.text()?))),
             _ => {
-                let reason = format!("\"{key}\" is no status; write for example 404 = \"why\"");
+                let reason = format!("\"{key}\" is not a status; write for example 404 = \"why\"");
                 return Err(item.source.error(span, reason));
             }
         }
@@ -89,7 +89,7 @@ fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
             let expected = value.json()?;
             if expected.to_string().contains("{{") {
                 return Err(value.error(
-                    "an answer is compared with what stands here, and holes are not filled; ask with exists whether there is a value",
+                    "an answer is compared with this text, and holes in it are not filled; ask with exists whether there is a value",
                 ));
             }
             rules.push(Rule::Equals(pointer, expected));
@@ -115,7 +115,7 @@ fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
         .collect()
 }
 
-/// When a step is asked again, if it is a poll. `expect` is what it waits for.
+/// When a step is asked again, if it is a poll. `expect` is the awaited answer.
 pub(super) fn read_repeat(
     table: &Table<'_>,
     expect: &Expect,
@@ -130,7 +130,7 @@ pub(super) fn read_repeat(
                 Err(item.error("it needs retry_every beside it, for example retry_every = \"1s\""))
             }
             (None, Some(item)) => Err(item.error(
-                "it says what ends a poll, and needs retry_every beside it; of a step that is not repeated, expect says what is a success, and all else is a failure",
+                "it says what ends a poll, and needs retry_every beside it; for a step that is not repeated, expect says what is a success, and all else is a failure",
             )),
             (None, None) => Ok(None),
         };
@@ -159,12 +159,12 @@ pub(super) fn read_repeat(
         give_up_after_ns: read_duration(&patience)?,
         not_yet,
         failed: failed.transpose()?,
-        // It stands with what the user does then.
+        // Set by `on_give_up`.
         give_up_fails: false,
     }))
 }
 
-/// What ends a poll as a failure, which must not be what it waits for, nor "not yet".
+/// The answers that end a poll as a failure. None of them may be the awaited answer, or mean "not yet".
 fn read_failed(
     item: &Item<'_>,
     expect: &Expect,

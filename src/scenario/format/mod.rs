@@ -1,13 +1,19 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
-//! Reading order: [`compile`], `step`, `request`, `answer`, `spans`, `text` (templates with holes), `toml` (values with their places),
-//! [`place`] (errors).
+//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`.
+//! Below them: `load_table`, `holes` (texts with holes), `read` (durations, waits, files), `toml` (values with their
+//! places), [`place`] (errors), `context` (what is given beside the text).
 
 mod answer;
+mod body;
 pub mod compile;
+mod context;
+mod fields;
+mod holes;
+mod load_table;
 pub mod place;
+mod read;
 mod request;
 mod spans;
 mod step;
-mod text;
 mod toml;

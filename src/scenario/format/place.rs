@@ -1,4 +1,4 @@
-//! Where in a scenario's text something is wrong, and how it is said.
+//! Errors with their place in a scenario's text.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,16 +8,16 @@ use crate::scenario::members::label;
 /// Most characters of a line that are shown with an error.
 const EXCERPT_CHARACTERS: usize = 200;
 
-/// Something wrong in a scenario, with its place.
+/// An error in a scenario's text, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
     /// File, or the name of a built-in scenario.
     pub origin: String,
-    /// From 1.
+    /// Line of the text, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// Column in the line, from 1, in characters.
     pub column: usize,
-    /// The line it stands in, as it is: it is masked when it is shown.
+    /// The line as it is; secrets are masked when it is shown.
     pub excerpt: String,
     /// What is wrong, and what would be right.
     pub reason: String,
@@ -27,7 +27,7 @@ impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = (self.line, self.column);
         writeln!(f, "{}:{line}:{column}: {}", self.origin, self.reason)?;
-        // Of a very long line the part around the place, which masking has moved.
+        // A very long line is shown around the place, which masking has moved.
         let line_shown = shown_excerpt(&self.excerpt);
         let until: String = self
             .excerpt
@@ -55,14 +55,14 @@ impl fmt::Display for ScenarioError {
     }
 }
 
-/// A line of a scenario, tabs as blanks.
+/// A line of a scenario as it is shown: tabs as blanks, secrets masked.
 fn shown_excerpt(line: &str) -> String {
     label(&line.replace('\t', " "))
 }
 
 impl std::error::Error for ScenarioError {}
 
-/// A text and its name, to make errors of.
+/// A text and its name, for errors.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'t> {
     pub origin: &'t str,

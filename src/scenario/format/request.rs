@@ -1,97 +1,54 @@
-//! A step's request, read: path, query, fields and body become a template.
+//! A step's request: path, query, fields and body become a template.
 
-use ::toml::de::DeValue;
-
-use crate::http::request::{Encoding, Part, Template, is_secret_field};
-
-use super::compile::read_file;
-use super::place::{ScenarioError, Source};
-use super::step::Compiler;
-use super::text::{Site, check_holes, check_json, is_header_character, not_for_a_path};
-use super::toml::{Item, Table};
+use crate::http::request::{Part, Template, is_secret_field};
 use crate::scenario::members;
 use crate::scenario::members::Author;
 use crate::scenario::members::label;
 use crate::scenario::model::{Carries, Credentials};
 use crate::scenario::secrets::SEARCHED_BYTES_MAX;
-use crate::text::suggest::did_you_mean;
 
-/// What a field is refused with whose value opsurge has to decide.
-const NOT_FOR_A_USER: [(&str, &str); 2] = [
-    (
-        "content-length",
-        "Content-Length is the length of the body, and opsurge counts it; a wrong one would make the rest of the body the next request",
-    ),
-    (
-        "transfer-encoding",
-        "opsurge sends a body with its length and in no transfer coding; leave Transfer-Encoding out",
-    ),
-];
-/// Longest body from a file.
-const FILE_BYTES_MAX: usize = 1024 * 1024 * 1024;
-/// Longest request without its shared stretches, with the longest values: each one that is under way has a buffer of
-/// this size.
+use super::body::{FILE_BYTES_MAX, compile_body, compile_pairs};
+use super::context::Context;
+use super::fields::{Field, Headers, compile_fields};
+use super::holes::{Site, Texts, not_for_a_path};
+use super::place::ScenarioError;
+use super::toml::{Item, Table};
+
+/// Longest request without its shared stretches, with the longest values, and before it is bound to a target. There is a
+/// buffer of this size for each request that may be on its way.
 const RENDERED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest request: the kernel takes less than 2 GiB at once.
 const REQUEST_BYTES_MAX: usize = FILE_BYTES_MAX + RENDERED_BYTES_MAX;
 
-/// Fields in order, with their items for error messages.
-pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
-
-pub(super) fn read_headers<'s>(item: &Item<'s>) -> Result<Headers<'s>, ScenarioError> {
-    let mut headers: Headers<'s> = Vec::new();
-    for (name, span, value) in item.table()?.entries() {
-        let error = |reason: String| Err(value.source.error(span.clone(), reason));
-        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return error(format!("\"{name}\" is not a field name"));
-        }
-        if let Some(reason) = refused(name) {
-            return error(reason.to_owned());
-        }
-        if headers
-            .iter()
-            .any(|(known, _)| known.eq_ignore_ascii_case(name))
-        {
-            return error(format!(
-                "{name} is there twice; letters' case makes no difference"
-            ));
-        }
-        value.text()?;
-        headers.push((name, value));
-    }
-    Ok(headers)
-}
-
-/// Why a field of this name is not for a user to give, if it is not.
-fn refused(name: &str) -> Option<&'static str> {
-    let found = NOT_FOR_A_USER
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, reason)| *reason)
+/// Compiles the requests of a scenario's steps.
+pub(super) struct Requests<'c, 's> {
+    pub context: &'c Context<'c>,
+    /// The scenario's fields, for every step that does not drop them.
+    pub headers: Headers<'s>,
+    pub texts: Texts<'c>,
 }
 
 /// A step's request, compiled.
 pub(super) struct Compiled {
     pub template: Template,
-    /// It says that it is the last one on its connection.
+    /// It asks for its connection to be closed after it.
     pub closes: bool,
     pub carries: Carries,
 }
 
-impl<'s> Compiler<'_, 's> {
-    /// The request of a step.
-    pub(super) fn template(
+impl Requests<'_, '_> {
+    pub fn compile(
         &mut self,
-        table: &Table<'s>,
+        table: &Table<'_>,
         method: &str,
-        path: &Item<'s>,
+        path: &Item<'_>,
     ) -> Result<Compiled, ScenarioError> {
         let target = path.text()?;
         if !target.starts_with('/') {
             return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
         }
         let literal = |text: String| Part::Literal(text.into_bytes());
-        let mut head = vec![literal(format!("{method} {}", self.context.base_path))];
+        let mut head = vec![literal(format!("{method} ")), Part::BasePath];
         let parts = self.texts.step(path, target, Site::Path)?;
         for part in &parts {
             let Part::Literal(text) = part else { continue };
@@ -104,12 +61,13 @@ impl<'s> Compiler<'_, 's> {
         head.extend(parts);
         if let Some(query) = table.get("query") {
             let first = if target.contains('?') { '&' } else { '?' };
-            head.extend(self.pairs(&query, first)?);
+            head.extend(compile_pairs(&query, Some(first), &mut self.texts)?);
         }
         head.push(literal(" HTTP/1.1\r\n".to_owned()));
-        let (body, content_type) = self.body(table)?;
-        let fields = self.fields(table, content_type)?;
-        let closes = fields.iter().any(says_close);
+        let (context, texts) = (self.context, &mut self.texts);
+        let (body, content_type) = compile_body(table, context, texts)?;
+        let fields = compile_fields(table, content_type, &self.headers, context, texts)?;
+        let closes = fields.iter().any(asks_to_close);
         let carries = Carries {
             credentials: self.credentials(&start_of(head.iter()), &fields),
             content_type: value_of("content-type", &fields),
@@ -145,7 +103,7 @@ impl<'s> Compiler<'_, 's> {
         })
     }
 
-    /// The credentials of a request, with its request line and fields.
+    /// The credentials of a request, given its request line and fields.
     fn credentials(&self, line: &str, fields: &[Field]) -> Credentials {
         let named = fields.iter().find(|(name, _)| is_secret_field(name));
         match named {
@@ -155,174 +113,9 @@ impl<'s> Compiler<'_, 's> {
             None => Credentials::None,
         }
     }
-
-    /// `name=value&name=value`, with `first` before it unless that is `&` and nothing was before.
-    fn pairs(&mut self, item: &Item<'s>, first: char) -> Result<Vec<Part>, ScenarioError> {
-        let mut parts = Vec::new();
-        let mut separator = first;
-        for (name, span, item) in item.table()?.entries() {
-            if name.contains("{{") {
-                let reason = "holes are filled in values, not in names";
-                return Err(item.source.error(span, reason));
-            }
-            let mut text = match separator {
-                '\0' => Vec::new(),
-                separator => vec![separator as u8],
-            };
-            text.extend(Encoding::Percent.text(name).into_bytes());
-            text.push(b'=');
-            parts.push(Part::Literal(text));
-            parts.extend(
-                self.texts
-                    .step(&item, &item.text_or_number()?, Site::Form)?,
-            );
-            separator = '&';
-        }
-        Ok(parts)
-    }
-
-    /// The fields of a step: the program's own, the scenario's without those dropped, the step's, the command line's.
-    /// A later one replaces an earlier one of the same name; of the command line's those of one name all stay.
-    fn fields(
-        &mut self,
-        table: &Table<'s>,
-        content_type: Option<&str>,
-    ) -> Result<Vec<Field>, ScenarioError> {
-        let user_agent = concat!("opsurge/", env!("CARGO_PKG_VERSION"));
-        let mut fields = vec![
-            field("Host", self.context.authority),
-            field("User-Agent", user_agent),
-        ];
-        if let Some(content_type) = content_type {
-            fields.push(field("Content-Type", content_type));
-        }
-        let mut dropped = Vec::new();
-        for item in table.read("drop_headers", Item::list)?.unwrap_or_default() {
-            let name = item.text()?;
-            let is_known = |known: &str| known.eq_ignore_ascii_case(name);
-            if !self.headers.iter().any(|(known, _)| is_known(known)) {
-                let near = did_you_mean(name, self.headers.iter().map(|(known, _)| *known));
-                return Err(item.error(format!("[headers] has no {name} to be dropped{near}")));
-            }
-            dropped.push(name);
-        }
-        let own = table.read("headers", read_headers)?.unwrap_or_default();
-        for (name, item) in self.headers.clone() {
-            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            let value = self.field(name, &item)?;
-            replace(&mut fields, value);
-        }
-        for (name, item) in own {
-            let value = self.field(name, &item)?;
-            replace(&mut fields, value);
-        }
-        for (nth, (name, value)) in self.context.headers.iter().enumerate() {
-            if dropped.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            let before = &self.context.headers[..nth];
-            let is_repeated = before.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
-            let line = format!("{name}: {value}");
-            let source = Source {
-                origin: "--header",
-                text: &line,
-            };
-            let text = DeValue::String(value.into());
-            let item = Item::of_text(source, line.len() - value.len()..line.len(), &text);
-            if let Some(reason) = refused(name) {
-                return Err(item.error(reason));
-            }
-            if is_repeated && name.eq_ignore_ascii_case("host") {
-                return Err(item.error("a request has one Host (RFC 9112 section 3.2)"));
-            }
-            let field = self.field(name, &item)?;
-            match is_repeated {
-                false => replace(&mut fields, field),
-                true => fields.push(field),
-            }
-        }
-        Ok(fields)
-    }
-
-    fn field(&mut self, name: &str, item: &Item<'_>) -> Result<Field, ScenarioError> {
-        let text = item.text()?;
-        if let Some(wrong) = text.chars().find(|&c| !is_header_character(c)) {
-            return Err(item.error(format!("a header cannot have the character {wrong:?}")));
-        }
-        // What holes bring is known to be secret by itself, where it is.
-        if !text.contains("{{") {
-            self.texts.secrets.add_field(name, text);
-        }
-        let value = self.texts.step(item, text, Site::Header)?;
-        let is_fixed = value.iter().all(|part| matches!(part, Part::Literal(_)));
-        // Whether the connection is used again has to be known before the run.
-        if name.eq_ignore_ascii_case("connection") && !is_fixed {
-            return Err(item.error(
-                "Connection is the same for all requests of a step; write for example \"close\"",
-            ));
-        }
-        Ok((name.to_owned(), value))
-    }
-
-    /// A step's body and its type.
-    fn body(
-        &mut self,
-        table: &Table<'s>,
-    ) -> Result<(Option<Vec<Part>>, Option<&'static str>), ScenarioError> {
-        let kinds = ["json", "text", "form", "file"];
-        if let Some(item) = table.get("body") {
-            return Err(item.error(format!("a body is given as one of {}", kinds.join(", "))));
-        }
-        let mut given = kinds.map(|kind| table.get(kind)).into_iter().zip(kinds);
-        let Some((item, kind)) = given.find_map(|(item, kind)| Some((item?, kind))) else {
-            return Ok((None, None));
-        };
-        if let Some((second, other)) = given.find_map(|(item, kind)| Some((item?, kind))) {
-            return Err(second.error(format!("a step has one body: {kind} or {other}, not both")));
-        }
-        let (parts, content_type) = match kind {
-            "json" => {
-                let text = match item.text() {
-                    Ok(text) => {
-                        check_json(&item, text)?;
-                        text.to_owned()
-                    }
-                    Err(_) => {
-                        check_holes(&item)?;
-                        item.json()?.to_string()
-                    }
-                };
-                (
-                    self.texts.step(&item, &text, Site::Json)?,
-                    Some("application/json"),
-                )
-            }
-            "form" => {
-                let parts = self.pairs(&item, '\0')?;
-                (parts, Some("application/x-www-form-urlencoded"))
-            }
-            "text" => (self.texts.step(&item, item.text()?, Site::Text)?, None),
-            _ => {
-                let bytes = read_file(&item, self.context)?;
-                if bytes.len() > FILE_BYTES_MAX {
-                    return Err(
-                        item.error("the file is larger than 1 GiB, the most that a body can have")
-                    );
-                }
-                let is_json = item.text()?.ends_with(".json");
-                (
-                    vec![Part::Kept(bytes)],
-                    is_json.then_some("application/json"),
-                )
-            }
-        };
-        Ok((Some(parts), content_type))
-    }
 }
 
-/// The start of what parts make together, `{{}}` for each value.
+/// The beginning of the text that parts make together, with `{{}}` for each value and nothing for the target.
 fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
     let mut text = Vec::new();
     for part in parts {
@@ -330,6 +123,7 @@ fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
         text.extend_from_slice(match part {
             Part::Literal(bytes) => &bytes[..bytes.len().min(room)],
             Part::Kept(bytes) => &bytes[..bytes.len().min(room)],
+            Part::BasePath | Part::Authority => b"",
             Part::Value(..) => b"{{}}",
         });
         if room == 0 {
@@ -339,17 +133,8 @@ fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-type Field = (String, Vec<Part>);
-
-fn field(name: &str, value: &str) -> Field {
-    (
-        name.to_owned(),
-        vec![Part::Literal(value.as_bytes().to_vec())],
-    )
-}
-
-/// The field says that its request is the last one on its connection (RFC 9112 section 9.6).
-fn says_close((name, value): &Field) -> bool {
+/// Whether a field asks for its connection to be closed after the request (RFC 9112 section 9.6).
+fn asks_to_close((name, value): &Field) -> bool {
     let text = start_of(value.iter());
     let mut options = text.split(',');
     name.eq_ignore_ascii_case("connection")
@@ -360,14 +145,4 @@ fn value_of(name: &str, fields: &[Field]) -> Option<String> {
     let mut fields = fields.iter();
     let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, value)| label(&start_of(value.iter())))
-}
-
-fn replace(fields: &mut Vec<Field>, field: Field) {
-    match fields
-        .iter_mut()
-        .find(|(name, _)| name.eq_ignore_ascii_case(&field.0))
-    {
-        Some(before) => *before = field,
-        None => fields.push(field),
-    }
 }

@@ -1,14 +1,14 @@
-//! Names of what is measured as a whole, and the steps that it begins and ends with.
+//! Spans: steps that are measured as a whole, by name, from the step that begins one to the step that ends it.
 
 use super::place::ScenarioError;
 use super::toml::Item;
 use crate::scenario::members::label;
 use crate::text::suggest::did_you_mean;
 
-/// Most names of a scenario.
+/// Most spans of a scenario.
 const SPANS_MAX: usize = 1_000;
 
-/// Names of spans, and where they were said to begin and to end.
+/// Names of spans, and the places that give their beginning and their end.
 #[derive(Default)]
 pub(super) struct Spans<'s>(Vec<(&'s str, [Option<Item<'s>>; 2])>);
 
@@ -17,7 +17,7 @@ impl<'s> Spans<'s> {
         self.0.iter().map(|(name, _)| label(name)).collect()
     }
 
-    /// The index of a span of which one end (0 begins, 1 ends) is found now.
+    /// Adds one end (0 begins, 1 ends) of a span; returns the span's index.
     pub fn at(&mut self, name: &'s str, end: usize, item: Item<'s>) -> Result<u16, ScenarioError> {
         let index = self.0.iter().position(|(known, _)| *known == name);
         let index = match index {
@@ -41,7 +41,7 @@ impl<'s> Spans<'s> {
         Ok(index as u16)
     }
 
-    /// Whether each has both its ends.
+    /// Checks that every span has both ends.
     pub fn check(&self) -> Result<(), ScenarioError> {
         for (name, ends) in &self.0 {
             let (item, missing) = match ends {

@@ -4,27 +4,30 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::http::response::Expecting;
-
-use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
-use super::compile::{Context, read_duration, read_wait};
-use super::place::ScenarioError;
-use super::request::{Compiled, Headers};
-use super::spans::Spans;
-use super::text::{Texts, check_name};
-use super::toml::{Entry, Item, Table};
 use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
 use crate::scenario::members::label;
 use crate::scenario::model::{MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
-use crate::scenario::variables::Demands;
+use crate::scenario::variables::{Demands, Variables};
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
+use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
+use super::holes::check_name;
+use super::place::ScenarioError;
+use super::read::{read_duration, read_wait};
+use super::request::{Compiled, Requests};
+use super::spans::Spans;
+use super::toml::{Entry, Item, Table};
+
+/// Methods of scenarios.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-/// Methods that do no harm when they are carried out twice (RFC 9110 section 9.2.2).
+/// Methods with the same effect when they are carried out twice (RFC 9110 section 9.2.2).
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
+/// Most steps of a scenario.
 const STEPS_MAX: usize = 1_000;
-/// Room for an extracted value, when its step does not say how much it needs.
+/// Room for an extracted value whose step does not give a max.
 const EXTRACTED_BYTES: u64 = 1_024;
+/// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
 const WHERE_FOUND: &str =
     "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }";
@@ -36,24 +39,23 @@ enum Role {
     Stop,
 }
 
-/// Where the default of a value stands that is taken out of answers, and whose it is.
+/// The default of an extracted value: where it stands, and the step and extract that it belongs to.
 struct Fallback<'s> {
     step: usize,
     extract: usize,
     item: Item<'s>,
 }
 
+/// Compiles the steps of a scenario.
 pub(super) struct Compiler<'c, 's> {
-    pub context: &'c Context<'c>,
-    pub headers: Headers<'s>,
-    pub texts: Texts<'c>,
+    pub requests: Requests<'c, 's>,
     pub steps: Vec<Step>,
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
-    /// To be checked when it is known where their values stand.
+    /// Checked at the end, when all places are known where their values stand.
     defaults: Vec<Fallback<'s>>,
 }
 
@@ -61,11 +63,9 @@ pub(super) struct Compiler<'c, 's> {
 type Parts = (Range<StepIndex>, Vec<Task>, Range<StepIndex>);
 
 impl<'c, 's> Compiler<'c, 's> {
-    pub fn new(context: &'c Context<'c>, headers: Headers<'s>, texts: Texts<'c>) -> Self {
+    pub fn new(requests: Requests<'c, 's>) -> Self {
         Self {
-            context,
-            headers,
-            texts,
+            requests,
             steps: Vec::new(),
             metrics: Vec::new(),
             spans: Spans::default(),
@@ -86,21 +86,22 @@ impl<'c, 's> Compiler<'c, 's> {
             self.step(item, &item.table()?, Role::Start)?;
         }
         let start_range = 0..self.steps.len() as StepIndex;
-        // What the start steps took out of answers is there for all others; what a task did, for that task alone.
-        let filled = self.texts.filled.clone();
+        // Values that start steps extract are there for all other steps; those of a task, for that task alone.
+        let filled = self.requests.texts.filled.clone();
         let mut compiled = Vec::new();
         for item in tasks {
             compiled.push(self.task(item)?);
-            self.texts.filled.clone_from(&filled);
+            self.requests.texts.filled.clone_from(&filled);
         }
         let first_stop = self.steps.len() as StepIndex;
         for item in stop {
             self.step(item, &item.table()?, Role::Stop)?;
         }
         self.spans.check()?;
+        let variables = &mut self.requests.texts.variables;
         for extract in self.steps.iter_mut().flat_map(|step| &mut step.extract) {
-            let index = self.texts.variables.find(&extract.name);
-            let demands = index.and_then(|index| self.texts.variables.demands(index));
+            let index = variables.find(&extract.name);
+            let demands = index.and_then(|index| variables.demands(index));
             extract.demands = demands.map(|demands| *demands).unwrap_or_default();
         }
         for Fallback {
@@ -123,14 +124,16 @@ impl<'c, 's> Compiler<'c, 's> {
         ))
     }
 
-    /// Makes room for all values that are taken out of answers, so that a step before can be told from a step after.
+    /// Declares all extracted values before the first step, so that a hole for one that is not filled yet gets its own
+    /// error.
     fn declare_extracted(&mut self, items: &[Item<'s>]) -> Result<(), ScenarioError> {
+        let variables: &mut Variables = &mut self.requests.texts.variables;
         let mut rooms: HashMap<&str, u64> = HashMap::new();
         let mut names = Vec::new();
         for (name, span, item) in extracted(items)? {
             let error = |reason| item.source.error(span.clone(), reason);
             check_name(name).map_err(error)?;
-            if self.texts.variables.find(name).is_some() {
+            if variables.find(name).is_some() {
                 return Err(error(format!(
                     "[variables] has a {name} already; choose another name"
                 )));
@@ -145,9 +148,7 @@ impl<'c, 's> Compiler<'c, 's> {
             *room = bytes.max(*room);
         }
         for name in names {
-            self.texts
-                .variables
-                .add_extracted(name, rooms[name] as usize);
+            variables.add_extracted(name, rooms[name] as usize);
         }
         Ok(())
     }
@@ -187,7 +188,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 for step in &mut self.steps[usize::from(first)..] {
                     step.within_ns = within_ns;
                 }
-                // A named task is a span of its own.
+                // A named task is a span too.
                 if let Some(name) = name {
                     let text = name.text()?;
                     let last = self.steps.len() - 1;
@@ -218,23 +219,26 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let method = table.need("method", "method = \"GET\"")?;
         let method_name = method.text()?;
-        if !METHODS.contains(&method_name) && !self.context.any_method {
+        let context = self.requests.context;
+        if !METHODS.contains(&method_name) && !context.any_method {
             let upper = method_name.to_ascii_uppercase();
             let near = did_you_mean(&upper, METHODS);
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
         }
         let path = table.need("path", "path = \"/health\"")?;
         let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
-        self.texts.fresh_bytes = 0;
-        self.texts.has_api_key = false;
-        self.texts.present = format!("{method_name} {}", path.text()?);
+        let texts = &mut self.requests.texts;
+        texts.fresh_bytes = 0;
+        texts.has_api_key = false;
+        texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
             template,
             closes,
             carries,
-        } = self.template(table, method_name, &path)?;
-        let fresh = std::mem::take(&mut self.texts.fresh);
-        self.fresh_stride = self.fresh_stride.max(self.texts.fresh_bytes);
+        } = self.requests.compile(table, method_name, &path)?;
+        let texts = &mut self.requests.texts;
+        let fresh = std::mem::take(&mut texts.fresh);
+        self.fresh_stride = self.fresh_stride.max(texts.fresh_bytes);
         let expect = table.read("expect", read_expect)?;
         let expect = expect.unwrap_or_else(|| Expect {
             statuses: StatusSet::success(),
@@ -245,7 +249,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let of_poll = failed.flat_map(|failed| &failed.rules);
         for rule in expect.rules.iter().chain(of_poll) {
             if let Rule::Equals(pointer, json) = rule {
-                self.texts.secrets.add_member(pointer.name(), json);
+                texts.secrets.add_member(pointer.name(), json);
             }
         }
         let extract = self.extract(table)?;
@@ -253,7 +257,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let keep = keep(&expect, repeat.as_ref(), &extract);
         if method_name == "HEAD" && keep.body_bytes > 0 {
             return Err(method.error(
-                "an answer to HEAD has no body (RFC 9110 section 9.3.2), and something in it is asked for; only status and headers can be",
+                "an answer to HEAD has no body (RFC 9110 section 9.3.2), and the step asks for something in it; ask for status and headers only",
             ));
         }
         let pause = table.read("pause", |item| match read_wait(item)? {
@@ -284,7 +288,7 @@ impl<'c, 's> Compiler<'c, 's> {
             template,
             closes,
             fresh,
-            pause: match (pause, self.context.pause) {
+            pause: match (pause, context.pause) {
                 (Some(_), Some(instead)) => instead,
                 (own, _) => own.unwrap_or_default(),
             },
@@ -316,7 +320,7 @@ impl<'c, 's> Compiler<'c, 's> {
         Ok(())
     }
 
-    /// What is taken out of the answer. When every failure ends the way to later steps, they can rely on it.
+    /// The values that a step extracts from its answer.
     fn extract(&mut self, table: &Table<'s>) -> Result<Vec<Extract>, ScenarioError> {
         let Some(item) = table.get("extract") else {
             return Ok(Vec::new());
@@ -333,7 +337,8 @@ impl<'c, 's> Compiler<'c, 's> {
                 _ => return Err(item.error(WHERE_FOUND)),
             };
             table.finish()?;
-            let index = self.texts.variables.find(name);
+            let variables = &self.requests.texts.variables;
+            let index = variables.find(name);
             let index = index.ok_or_else(|| item.error("it has not been declared"))?;
             let text = default.as_ref().map(Item::text_or_number).transpose()?;
             if let (Some(item), true) = (&default, text.iter().any(|it| it.contains("{{"))) {
@@ -349,15 +354,17 @@ impl<'c, 's> Compiler<'c, 's> {
             extracts.push(Extract {
                 name: name.to_owned(),
                 default: text,
-                slot: self.texts.variables.get(index).slot,
+                slot: variables.get(index).slot,
                 from,
-                // What is asked of it is known when all steps have been read.
+                // Known when all steps have been compiled.
                 demands: Demands::default(),
             });
         }
         Ok(extracts)
     }
 
+    /// What the user does after a failure. When every failure keeps it from later steps, those can rely on the values
+    /// that this step extracts.
     fn on_failure(
         &mut self,
         table: &Table<'s>,
@@ -372,11 +379,11 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         if let Some(item) = table.get(other) {
             return Err(item.error(match is_poll {
-                true => "a poll asks again after a failure; say with on_give_up what is to be done at the end of its patience",
+                true => "a poll asks again after a failure; say with on_give_up what to do when give_up_after is over",
                 false => "it needs retry_every beside it, for example retry_every = \"1s\"; for a step that is not repeated, say on_failure",
             }));
         }
-        let mut wish = None;
+        let mut chosen = None;
         let given = table.get(key);
         for item in given.iter().flat_map(one_or_several) {
             if item.text()? == "fail" {
@@ -384,24 +391,23 @@ impl<'c, 's> Compiler<'c, 's> {
                     return Err(item.error("fail is for on_give_up: what fails here counts as a failure anyway; the user can go-on, stop, or in a task end-task"));
                 };
                 repeat.give_up_fails = true;
-            } else if wish
+            } else if chosen
                 .replace(read_on_failure(&item, role, is_poll)?)
                 .is_some()
             {
                 return Err(item.error("the user can do one thing; beside fail there is one of go-on, stop and end-task"));
             }
         }
-        let on_failure = wish.unwrap_or(match role {
+        let on_failure = chosen.unwrap_or(match role {
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
             Role::Task => OnFailure::EndTask,
         });
         if on_failure != OnFailure::GoOn {
             let names = extract.iter().map(|extract| extract.name.as_str());
-            let filled: Vec<usize> = names
-                .filter_map(|name| self.texts.variables.find(name))
-                .collect();
-            self.texts.filled.extend(filled);
+            let texts = &mut self.requests.texts;
+            let filled = names.filter_map(|name| texts.variables.find(name));
+            texts.filled.extend(filled);
         }
         Ok(on_failure)
     }
@@ -412,7 +418,7 @@ impl<'c, 's> Compiler<'c, 's> {
         if let Some(index) = self.metrics.iter().position(same) {
             let known = &mut self.metrics[index];
             known.is_poll |= label.is_poll;
-            // Of two hints at the same status the first is found.
+            // The first of two hints for a status is shown.
             known.hints.extend(label.hints);
             return index as u16;
         }
@@ -421,7 +427,7 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 }
 
-/// What a user does after a failure, or when a poll has given up.
+/// One ending of `on_failure` or `on_give_up`.
 fn read_on_failure(item: &Item<'_>, role: Role, is_poll: bool) -> Result<OnFailure, ScenarioError> {
     match (item.text()?, role) {
         ("go-on", _) => Ok(OnFailure::GoOn),
@@ -445,15 +451,15 @@ fn one_or_several<'s>(item: &Item<'s>) -> Vec<Item<'s>> {
     item.list().unwrap_or_else(|_| vec![item.clone()])
 }
 
-/// The time that a task has for all of its steps and pauses.
+/// The time limit of a task, for all of its steps and pauses.
 fn read_within(item: &Item<'_>) -> Result<u64, ScenarioError> {
     match read_duration(item)? {
-        0 => Err(item.error("a task that has no time can do nothing; write for example \"5s\"")),
+        0 => Err(item.error("a task without time can do nothing; write for example \"5s\"")),
         within_ns => Ok(within_ns),
     }
 }
 
-/// All values that steps take out of answers: their names with their places, and where they are found.
+/// All extracted values of steps: their names with their places, and their tables.
 fn extracted<'s>(items: &[Item<'s>]) -> Result<Vec<Entry<'s>>, ScenarioError> {
     let mut all = Vec::new();
     for item in items {
@@ -467,7 +473,7 @@ fn extracted<'s>(items: &[Item<'s>]) -> Result<Vec<Entry<'s>>, ScenarioError> {
     Ok(all)
 }
 
-/// The names alone.
+/// The names of all extracted values of steps.
 pub(super) fn names_of_extracted(items: &[Item<'_>]) -> Result<Vec<String>, ScenarioError> {
     let all = extracted(items)?.into_iter();
     Ok(all.map(|(name, _, _)| name.to_owned()).collect())

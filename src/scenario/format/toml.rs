@@ -1,4 +1,4 @@
-//! TOML values with their places: every key is asked for by name, and what nobody asked for is an error.
+//! TOML values with their places: every key is read by name, and a key that was not read is an error.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::place::{ScenarioError, Source};
 use crate::text::suggest::did_you_mean;
 
-/// Longest value that is repeated as an example of what would be right.
+/// Longest value that an error repeats as an example.
 const EXAMPLE_BYTES_MAX: usize = 40;
 
 /// A table being read.
@@ -18,7 +18,7 @@ pub(super) struct Table<'s> {
     source: Source<'s>,
     table: &'s DeTable<'s>,
     span: Range<usize>,
-    /// Keys that were asked for.
+    /// Keys that were read.
     known: RefCell<Vec<&'static str>>,
 }
 
@@ -59,7 +59,7 @@ impl<'s> Table<'s> {
         self.get(key).as_ref().map(read).transpose()
     }
 
-    /// A key that has to be there.
+    /// The value of a required key.
     pub fn need(&self, key: &'static str, example: &str) -> Result<Item<'s>, ScenarioError> {
         self.get(key)
             .ok_or_else(|| self.error(format!("\"{key}\" is missing; write for example {example}")))
@@ -74,7 +74,7 @@ impl<'s> Table<'s> {
         })
     }
 
-    /// Refuses every key that was not asked for.
+    /// Refuses every key that was not read.
     pub fn finish(&self) -> Result<(), ScenarioError> {
         let known = self.known.borrow();
         for key in self.table.keys() {
@@ -102,7 +102,7 @@ impl<'s> Item<'s> {
         }
     }
 
-    /// A value that stands in no file: `span` is its place in the source's text.
+    /// A value outside a file; `span` is its place in the source's text.
     pub fn of_text(source: Source<'s>, span: Range<usize>, value: &'s DeValue<'s>) -> Self {
         Self {
             source,
@@ -115,8 +115,8 @@ impl<'s> Item<'s> {
         self.source.error(self.span.clone(), reason)
     }
 
-    /// The same value for an error about a part of it: its place is that of the first text in it which has this part,
-    /// as far as it stands in the file as it is, without escapes.
+    /// The same value for an error about a part of it: at the first place in the file where the part stands without
+    /// escapes, else at the place of the whole.
     pub fn part(&self, part: &str) -> Self {
         let inner: Vec<Self> = match self.value {
             DeValue::String(text) if text.contains(part) => {
@@ -156,7 +156,7 @@ impl<'s> Item<'s> {
         }
     }
 
-    /// A text where a number without unit is allowed too, as in `wait = 0`.
+    /// A text, or a number without unit, as in `wait = 0`.
     pub fn text_or_number(&self) -> Result<String, ScenarioError> {
         match self.value {
             DeValue::Integer(number) => Ok(number.to_string()),

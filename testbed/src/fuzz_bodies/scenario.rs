@@ -51,10 +51,11 @@ pub fn scenario(input: &[u8]) {
             "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec().into()),
             _ => Err("No such file or directory".into()),
         },
-        ..Context::plain("localhost:8000")
+        ..Context::plain()
     };
     match compile("my.toml", text, &context) {
         Ok(scenario) => {
+            let scenario = scenario.bind("localhost:8000", "/base");
             let rendered_bytes_max = scenario.rendered_bytes_max();
             let shared = scenario.shared();
             let shared_bytes: usize = shared.iter().map(|shared| shared.len()).sum();

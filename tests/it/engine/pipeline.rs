@@ -14,7 +14,7 @@ use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::{ConnectionId, Sockets};
 use opsurge::load::closed::Closed;
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::scenario::wait::Wait;
 use opsurge::sim::{Network, Reply, Service};
 use opsurge_testbed::plans;
@@ -29,13 +29,13 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
     );
     let context = Context {
         wait: Some(Wait::parse("0").expect("a wait")),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
     Plan {
         timeout_ns: 2 * SECOND_NS,
         connections: Connections::Shared { count: 1, depth },
         ..plans::plan(
-            compile("x.toml", &text, &context).unwrap_or_else(|error| panic!("{error}")),
+            plans::scenario_with(&text, &context),
             Closed::at_rate(users, 1e9).with_iterations(Some(users)),
         )
     }
@@ -176,8 +176,7 @@ fn a_request_that_says_close_is_the_last_on_its_connection_whatever_the_server_s
     let mut plan = plan("GET", 4, 3);
     let text = "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{sequence}}\"\n[headers]\nConnection = \"close\"\n\
         [[task]]\nmethod = \"GET\"\npath = \"/{{n}}\"";
-    plan.scenario =
-        compile("x.toml", text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
+    plan.scenario = plans::scenario(text);
     // It keeps its side open; with the second script it closes in the same moment.
     for closes in [false, true] {
         let told = Told::new(&plan, move |lines, _| {
@@ -205,8 +204,7 @@ fn a_batch_with_more_long_stretches_than_one_send_carries_goes_out_in_parts() {
         "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{{{sequence}}}}\"\n[[task]]\nmethod = \"POST\"\n\
          path = \"/{{{{n}}}}\"\ntext = \"{long}<{{{{n}}}}>{long}<{{{{n}}}}>{long}\""
     );
-    plan.scenario =
-        compile("x.toml", &text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
+    plan.scenario = plans::scenario(&text);
     assert_eq!(plan.scenario.shared().len(), 3);
     let pieces = Arc::new(Mutex::new(Vec::new()));
     let seen = pieces.clone();
@@ -252,8 +250,7 @@ fn answers_go_to_their_requests_in_order_each_with_its_own_times() {
         path = "/third"
         expect = { json = { "/is" = "GET /third" } }
     "#;
-    plan.scenario =
-        compile("x.toml", text, &Context::plain("sim")).unwrap_or_else(|error| panic!("{error}"));
+    plan.scenario = plans::scenario(text);
     plan.load = Closed::at_rate(3, 1e9).with_iterations(Some(30)).into();
     let body = |line: &str| format!("{{\"is\":\"{line}\"}}");
     // Each request takes 5 ms, after one another.
@@ -446,7 +443,7 @@ fn a_time_limit_is_each_requests_own_and_ends_the_connection() {
         path = "/hasty"
         timeout = "300ms"
     "#;
-    plan.scenario = compile("x.toml", text, &Context::plain("sim")).expect("it is valid");
+    plan.scenario = plans::scenario(text);
     plan.load = Closed::at_rate(2, 1.0).with_iterations(Some(2)).into();
     plan.timeout_ns = 10 * SECOND_NS;
     // The first user's second step and the second user's first are on the way together.

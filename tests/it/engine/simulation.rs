@@ -10,7 +10,7 @@ use opsurge::load::closed::Closed;
 use opsurge::metrics::interval::Interval;
 use opsurge::metrics::recorder::Recorder;
 use opsurge::scenario::builtin::builtin;
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::scenario::model::Scenario;
 use opsurge::scenario::wait::Wait;
 use opsurge::sim::{Network, Sim};
@@ -22,10 +22,10 @@ const WORKFLOW: usize = 2;
 fn workflow(wait: &str) -> Scenario {
     let context = Context {
         wait: Some(Wait::parse(wait).expect("a wait")),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
     let text = builtin("workflow").expect("it is built in").text;
-    compile("workflow", text, &context).expect("it is valid")
+    plans::scenario_with(text, &context)
 }
 
 fn plan(users: u64, wait: &str, run_time_s: u64) -> Plan {
@@ -248,11 +248,11 @@ fn eighty_thousand_in_the_line_are_each_given_up_at_their_own_time_limit() {
     let text = format!("name = \"line\"\n{}", limits_s.map(task).concat());
     let context = Context {
         wait: Some(Wait::parse("1000s").expect("a wait")),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
     let users = 80_000;
     let plan = Plan {
-        scenario: compile("line", &text, &context).expect("it is valid"),
+        scenario: plans::scenario_with(&text, &context),
         load: Closed::at_rate(users, 1e15).into(),
         connections: Connections::Shared { count: 1, depth: 1 },
         ..plan(users, "0", 8)
@@ -289,7 +289,7 @@ fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
         [(0, None, 5), (2, None, 6), (0, Some(1), 1), (12, None, 36)]
     {
         let mut plan = plan(10, "0", 20);
-        plan.scenario = compile("x.toml", text, &Context::plain("sim")).expect("it is valid");
+        plan.scenario = plans::scenario(text);
         plan.drain_ns = given_s.map(|s| s * SECOND_NS);
         plan.timeout_ns = 60 * SECOND_NS;
         let mut answered = 0;

@@ -8,7 +8,6 @@ use opsurge::engine::shard::{Shard, Start};
 use opsurge::io::clock::Clock;
 use opsurge::io::{Driver, Event, Insert, Turn};
 use opsurge::load::closed::Closed;
-use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::sim::{Network, Service, Sim};
 use opsurge_testbed::canned_driver::{self, CannedDriver};
 use opsurge_testbed::plans;
@@ -51,7 +50,7 @@ impl<D: Driver> Hooks<D> for ShortQueue {
 #[test]
 fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_later() {
     let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
-    let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
+    let scenario = plans::scenario(text);
     let plan = Plan {
         run_time_ns: Some(1_000_000_000),
         ..canned_driver::plan(scenario, USERS, 1)
@@ -92,7 +91,7 @@ impl<S: Service> Hooks<Sim<S>> for Stopped {
 #[test]
 fn a_stop_between_begin_and_submit_counts_in_the_response_time_and_against_no_time_limit() {
     let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
-    let scenario = compile("once", text, &Context::plain("localhost:8000")).expect("valid");
+    let scenario = plans::scenario(text);
     let plan = Plan {
         run_time_ns: Some(10_000_000_000),
         timeout_ns: 1_000_000_000,

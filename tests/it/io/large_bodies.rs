@@ -13,7 +13,7 @@ use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets};
 use opsurge::load::closed::Closed;
 use opsurge::metrics::outcome::Failure;
-use opsurge::scenario::format::compile::{Context, compile};
+use opsurge::scenario::format::compile::Context;
 use opsurge::sim::Network;
 use opsurge_testbed::plans;
 
@@ -333,13 +333,13 @@ fn plan(requests: u64) -> Plan {
     );
     let context = Context {
         read: &|_| Ok(vec![b'z'; 50_000].into()),
-        ..Context::plain("sim")
+        ..Context::plain()
     };
     Plan {
         run_time_ns: Some(60 * SECOND_NS),
         timeout_ns: 5 * SECOND_NS,
         ..plans::plan(
-            compile("uploads.toml", &text, &context).unwrap_or_else(|it| panic!("{it}")),
+            plans::scenario_with(&text, &context),
             Closed::at_rate(4, 1e6).with_iterations(Some(requests)),
         )
     }

@@ -11,7 +11,6 @@ use opsurge::load::Load;
 use opsurge::load::closed::Closed;
 use opsurge::load::open::{Arrivals, Open, RatePoint};
 use opsurge::metrics::latencies::Latencies;
-use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::sim::Network;
 use opsurge_testbed::plans;
 use serde_json::Value;
@@ -22,7 +21,7 @@ const MS: u64 = 1_000_000;
 const ONE_STEP: &str = "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
 
 fn plan(text: &str, open: Open, run_time_s: u64) -> Plan {
-    let scenario = compile("test.toml", text, &Context::plain("sim")).expect("it is valid");
+    let scenario = plans::scenario(text);
     let ready = Closed::at_rate(open.users_ready, 1e6);
     let load = Load::new(ready, Some(open));
     Plan {

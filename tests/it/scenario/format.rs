@@ -24,9 +24,9 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
             "body.json" => Ok(b"{\"from\":\"a file\"}".to_vec().into()),
             _ => Err("No such file or directory".into()),
         },
-        ..Context::plain("localhost:8000")
+        ..Context::plain()
     };
-    compile("my.toml", text, &context)
+    Ok(compile("my.toml", text, &context)?.bind("localhost:8000", ""))
 }
 
 const STEP: &str = "name = \"x\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
@@ -43,7 +43,7 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     let with = |line: &str| format!("{STEP}{line}\n");
     for key in ["40", "4o4", "1000"] {
         let hints = format!("hints = {{ {key} = \"x\" }}");
-        check_error(&with(&hints), (5, 11), "is no status");
+        check_error(&with(&hints), (5, 11), "is not a status");
     }
     check_error(&with("hints = { 404 = 1 }"), (5, 17), "a text in quotes");
     check_error("name = \"x\"\n[[task]\n", (2, 8), "");
@@ -202,7 +202,7 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
     let hole = |hole: &str| format!("{STEP}text = \"{{{{{hole}}}}}\"\n");
     let check = |text: &str, reason: &str| check_error(&hole(text), (5, 9), reason);
     check("random 5", "write for example {{random 1..100}}");
-    check("random 5..1", "no range");
+    check("random 5..1", "not a range");
     check("choice idle", "several texts");
     check("sequence x", "{{sequence 1000}}");
     check("uuid 4", "takes nothing behind it");
@@ -245,7 +245,7 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
     check_error(
         "name = \"x\"\n[variables]\nuuid = \"x\"\n",
         (3, 1),
-        "call the variable for example my_uuid",
+        "name the variable for example my_uuid",
     );
 }
 
@@ -335,7 +335,7 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
     check_error(
         &with("expect = { json = { \"/a\" = \"{{user}}\" } }"),
         (5, 28),
-        "holes are not filled",
+        "holes in it are not filled",
     );
     check_error(
         &with("query = { \"{{user}}\" = 1 }"),
@@ -431,7 +431,7 @@ fn a_variable_is_made_of_those_above_it() {
     check_error(
         &after_login("[variables]\nauth = \"Bearer {{token}}\"\n"),
         (7, 16),
-        "into the step itself",
+        "in the step itself",
     );
 }
 

@@ -164,9 +164,9 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
             "body" => Ok(vec![0, 13, 10, 13, 10, 255].into()),
             _ => Err("No such file".into()),
         },
-        ..Context::plain("localhost:8000")
+        ..Context::plain()
     };
-    compile("my.toml", text, &context)
+    Ok(compile("my.toml", text, &context)?.bind("localhost:8000", ""))
 }
 
 /// A request, taken apart by the letter of RFC 9112: no other parser is asked.

@@ -11,7 +11,7 @@ use opsurge::load::open::{Arrivals, Open};
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::recorder::StepCounts;
 use opsurge::scenario::builtin::builtin;
-use opsurge::scenario::format::compile::{Context, compile, parse_stage};
+use opsurge::scenario::format::compile::{Context, parse_stage};
 use opsurge::scenario::wait::Wait;
 use opsurge::sim::Network;
 use opsurge_testbed::plans;
@@ -29,14 +29,11 @@ fn plan(text: &str, wait: Option<&str>, load: impl Into<Load>, run_time_s: u64) 
                 .to_vec()
                 .into())
         },
-        ..Context::plain("sim")
+        ..Context::plain()
     };
     Plan {
         run_time_ns: Some(run_time_s * SECOND_NS),
-        ..plans::plan(
-            compile("test.toml", text, &context).unwrap_or_else(|error| panic!("{error}")),
-            load,
-        )
+        ..plans::plan(plans::scenario_with(text, &context), load)
     }
 }
 

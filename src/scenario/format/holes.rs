@@ -1,13 +1,10 @@
-//! Text with `{{holes}}` -> literal bytes, values and places, checked for where it stands.
+//! Texts with `{{holes}}` -> literal bytes and values, checked for the place where the text is used.
 
 use std::ops::RangeInclusive;
 
 use serde_json::Value as Json;
 
 use crate::http::request::{Encoding, Part, Place, Slot};
-
-use super::place::ScenarioError;
-use super::toml::Item;
 use crate::scenario::feeder::Feeder;
 use crate::scenario::model::Fresh;
 use crate::scenario::secrets::Secrets;
@@ -16,54 +13,57 @@ use crate::scenario::variables;
 use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
-/// Words that holes begin with; no variable can be called so.
+use super::place::ScenarioError;
+use super::toml::Item;
+
+/// First words of holes; a variable cannot have such a name.
 pub(super) const WORDS: [&str; 9] = [
     "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
 ];
-/// Most values that are made anew for one request.
+/// Most fresh values of one request.
 const FRESH_MAX: usize = 200;
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'t> {
     Literal(&'t str),
-    /// With its braces, and what stands between them.
+    /// A hole with its braces, and the text between them.
     Hole(&'t str, &'t str),
 }
 
-/// What holes can be filled with before the run.
+/// The values of holes that are known before the run.
 pub(super) struct Holes<'c> {
     pub api_key: Option<String>,
     pub api_key_env: &'c str,
     pub env: &'c dyn Fn(&str) -> Option<String>,
 }
 
-/// Everything that texts refer to and leave traces in.
+/// The state of the compiler of texts: what holes refer to, and what they add.
 pub(super) struct Texts<'c> {
     pub holes: Holes<'c>,
     pub feeder: Feeder,
     pub variables: Variables,
-    /// Extracted variables that every way to the present step has filled.
+    /// Extracted variables that are filled on every path to the present step.
     pub filled: Vec<usize>,
-    /// Names that become variables further down: the rest of `[variables]`, and what steps take out of answers.
+    /// Names that become variables further down: the rest of `[variables]`, and values that steps extract.
     pub later: Vec<String>,
     /// Method and path of the present step, for error messages.
     pub present: String,
-    /// Values made anew for the present step's request.
+    /// The fresh values of the present step's request.
     pub fresh: Vec<Fresh>,
     pub fresh_bytes: usize,
     pub secrets: Secrets,
-    /// The API key stands in what was read since this was last set to false.
+    /// A text compiled since this was last set to false contains the API key.
     pub has_api_key: bool,
-    /// The variables that it stands in.
+    /// The variables that contain the API key.
     pub with_api_key: Vec<usize>,
 }
 
-/// Where a text is put, which decides what characters it may bring.
+/// The place where a text is used: it decides which characters the text may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Site {
     Path,
-    /// A value of a query or a form: all that is not unreserved is percent-encoded.
+    /// A value of a query or a form: every character that is not unreserved is percent-encoded.
     Form,
     Header,
     Json,
@@ -93,7 +93,7 @@ fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
 }
 
 impl Texts<'_> {
-    /// A user variable's text.
+    /// Compiles the text of a user variable.
     pub fn variable(&mut self, item: &Item<'_>) -> Result<Vec<variables::Part>, ScenarioError> {
         let mut parts = Vec::new();
         for piece in cut(item.text()?).map_err(|reason| item.error(reason))? {
@@ -113,7 +113,7 @@ impl Texts<'_> {
         let value = match (self.value(item, hole)?, self.variables.find(hole)) {
             (Some(Value::Now(_)), _) => {
                 return Err(item.error(
-                    "a variable is computed once, before its user's first request; put {{now}} into the step",
+                    "a variable is computed once, before its user's first request; write {{now}} in the step",
                 ));
             }
             (Some(value), _) => value,
@@ -123,7 +123,7 @@ impl Texts<'_> {
             }
             (None, None) if self.later.iter().any(|later| later == hole) => {
                 return Err(item.error(format!(
-                    "{{{{{hole}}}}} is not known yet here: a variable is made of those above it, before its user's first request; move it up, or put a value of extract into the step itself"
+                    "{{{{{hole}}}}} is not known yet here: a variable is made of those above it, before its user's first request; move it up, or write a value of extract in the step itself"
                 )));
             }
             (None, None) => Value::Literal(self.fixed_value(item, hole)?),
@@ -131,7 +131,7 @@ impl Texts<'_> {
         Ok(variables::Part::Value(value))
     }
 
-    /// A step's text.
+    /// Compiles a text of a step.
     pub fn step(
         &mut self,
         item: &Item<'_>,
@@ -206,7 +206,7 @@ impl Texts<'_> {
         Ok(Part::Value(Place::Fresh(slot), encoding))
     }
 
-    /// The value that a hole's words ask for, `None` when its first word is not one of ours.
+    /// The value of a hole that begins with one of [`WORDS`] or names a CSV column; `None` for any other.
     fn value(&self, item: &Item<'_>, hole: &str) -> Result<Option<Value>, ScenarioError> {
         let (word, rest) = hole.split_once(char::is_whitespace).unwrap_or((hole, ""));
         let rest = rest.trim();
@@ -227,7 +227,7 @@ impl Texts<'_> {
             },
             ("random", range) => Value::Integer(integers(range).ok_or_else(|| {
                 item.error(format!(
-                    "\"{range}\" is no range of whole numbers; write for example {{{{random 1..100}}}}"
+                    "\"{range}\" is not a range of whole numbers; write for example {{{{random 1..100}}}}"
                 ))
             })?),
             ("choice", options) => {
@@ -270,7 +270,7 @@ impl Texts<'_> {
         Ok(Some(value))
     }
 
-    /// The value of a hole that is the same for all users: it is taken for a secret.
+    /// The value of a hole that is the same for all users. It counts as a secret.
     fn fixed_value(&mut self, item: &Item<'_>, hole: &str) -> Result<String, ScenarioError> {
         let value = if hole == "api_key" {
             self.has_api_key = true;
@@ -302,7 +302,7 @@ impl Texts<'_> {
         Ok(value)
     }
 
-    /// How a variable is written where it stands, if it may stand there.
+    /// The encoding of a variable at a place, if it may be used there.
     fn check_variable(
         &mut self,
         item: &Item<'_>,
@@ -332,7 +332,7 @@ impl Texts<'_> {
         self.check_values(item, &name, site, bare, &values.iter().collect::<Vec<_>>())
     }
 
-    /// How values are written where they stand, if they may stand there.
+    /// The encoding of values at a place, if they may be used there.
     fn check_values(
         &self,
         item: &Item<'_>,
@@ -343,7 +343,7 @@ impl Texts<'_> {
     ) -> Result<Encoding, ScenarioError> {
         if bare && values.len() > 1 {
             return Err(item.error(format!(
-                "{{{{{hole}}}}} has several parts, which need not make a number together; put quotes around it"
+                "{{{{{hole}}}}} has several parts, which may not be a number together; put quotes around it"
             )));
         }
         let mut encoding = Encoding::AsIs;
@@ -374,7 +374,7 @@ impl Texts<'_> {
             } else if bare && !value.is_number() {
                 return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
             } else if site == Site::Form && **value == Value::Now(Clock::Timestamp) {
-                // Its colons.
+                // A timestamp has colons.
                 encoding = Encoding::Percent;
             }
             for literal in value.literals() {
@@ -389,7 +389,7 @@ impl Texts<'_> {
     }
 }
 
-/// How a text of the scenario's author is written. In a path it may have a meaning (`/`), and stays.
+/// The encoding of a text of the scenario's author. In a path its characters may have a meaning (`/`), and stay.
 fn encoding_of_own(site: Site) -> Encoding {
     match site {
         Site::Form => Encoding::Percent,
@@ -398,7 +398,7 @@ fn encoding_of_own(site: Site) -> Encoding {
     }
 }
 
-/// How a text is written of which nothing is known.
+/// The encoding of a text that is known only during the run.
 fn foreign(site: Site, bare: bool) -> Encoding {
     match site {
         Site::Path | Site::Form => Encoding::Percent,
@@ -427,10 +427,11 @@ fn ends_other_side(text: &str, began_inside: bool) -> bool {
     inside != began_inside
 }
 
-/// Whether each text in a table or list closes the holes that it opens: joined as JSON, another's braces would do it.
+/// Checks that each text in a table or list closes the holes that it opens. Joined as JSON, the braces of another text
+/// could close them.
 ///
 /// # Errors
-/// With the place of the first that does not.
+/// The place of the first text that does not.
 pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
     if let Ok(text) = item.text() {
         cut(text).map_err(|reason| item.error(reason))?;
@@ -445,13 +446,13 @@ pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Whether a JSON text with holes is valid whatever is put into them.
+/// Checks that a JSON text with holes is valid whatever value they get.
 ///
-/// In a string a hole is tried with letters that are no hexadecimal digits (it must not end an escape), outside with
-/// `null`, which is right only where a whole value stands (`-{{n}}` may become `--1`).
+/// A hole in a string is tried with letters that are not hexadecimal digits (it must not end an escape), a hole outside a
+/// string with `null`, which is valid only where a whole value stands (`-{{n}}` may become `--1`).
 ///
 /// # Errors
-/// With the parser's reason, and its place where the text stands in the file as it is.
+/// The parser's reason, and its place where the text stands in the file without escapes.
 pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
     let mut sample = String::new();
     let mut in_string = false;
@@ -461,7 +462,7 @@ pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioErro
                 in_string ^= ends_other_side(text, in_string);
                 sample += text;
             }
-            // As long as the hole, so that places stay what they are.
+            // As long as the hole, so that places do not move.
             Piece::Hole(whole, _) => {
                 let probe = if in_string { "x" } else { "null" };
                 let fill = if in_string { 'x' } else { ' ' };
@@ -485,7 +486,8 @@ pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioErro
     Err(place.error(format!("not JSON: {reason}")))
 }
 
-/// What is put into a hole must not break what is around it. The value is not repeated: it may be a secret.
+/// Checks that a value does not break the text around its hole. The error does not repeat the value, which may be a
+/// secret.
 fn check_characters(
     item: &Item<'_>,
     name: &str,
@@ -510,7 +512,7 @@ fn check_characters(
     )))
 }
 
-/// The first character that cannot stand in a path as it is, and what stands for it.
+/// The first character that a path cannot have, and its percent-encoding.
 pub(super) fn not_for_a_path(text: &str) -> Option<(char, String)> {
     let is_hex = |at: usize| {
         let byte = text.as_bytes().get(at);
@@ -534,12 +536,12 @@ pub(super) fn is_header_character(character: char) -> bool {
     character == '\t' || (character >= ' ' && character != '\x7f')
 }
 
-/// Whether a name can be a variable's. The error is the reason.
+/// Checks that a variable can have this name. The error is the reason.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if WORDS.contains(&name) {
         return Err(format!(
-            "{{{{{name}}}}} has a meaning of its own; call the variable for example my_{name}"
+            "{{{{{name}}}}} has a meaning already; name the variable for example my_{name}"
         ));
     }
     if name.is_empty() || !name.chars().all(is_plain) {

@@ -1,0 +1,37 @@
+//! Binding: a compiled scenario gets its target.
+//!
+//! A scenario is compiled once, before it is known where its requests go: the address of the embedded stand-in is known
+//! only when it runs. The templates keep the places of the target's parts open; binding fills them, so that a bound
+//! template is the same bytes in the same segments as one that was compiled for that target.
+
+use super::members;
+use super::members::Author;
+use super::model::{Credentials, Scenario};
+
+/// Longest base path and authority together, in bytes: a URI of the `http` crate is no longer.
+const TARGET_BYTES_MAX: usize = 64 * 1024;
+
+impl Scenario {
+    /// Sends all requests to a target: `authority` is the value of the `Host` field, unless the scenario has its own;
+    /// `base_path` is put before every path, and is empty, or begins with `/` and does not end in one. A bound scenario
+    /// may be bound again.
+    ///
+    /// # Panics
+    /// When the two are longer than 64 KiB together, which no URI is.
+    #[must_use]
+    pub fn bind(mut self, authority: &str, base_path: &str) -> Self {
+        assert!(authority.len() + base_path.len() <= TARGET_BYTES_MAX);
+        for step in &mut self.steps {
+            step.template.bind(authority, base_path);
+        }
+        self.secrets.add_members(authority);
+        self.secrets.add_members(base_path);
+        if members::mask(base_path, Author::Other) != base_path {
+            let carries = self.metrics.iter_mut().map(|metric| &mut metric.carries);
+            for carries in carries.filter(|it| it.credentials == Credentials::None) {
+                carries.credentials = Credentials::Target;
+            }
+        }
+        self
+    }
+}
