@@ -32,10 +32,10 @@
 //! | `live` | ticks for people: the line of progress | `metrics`, `text` |
 //! | [`report`] PURE | record -> bytes: console, CSV | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
-//! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
+//! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
-//! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | `text` |
+//! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | `text` |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
