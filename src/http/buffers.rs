@@ -1,8 +1,8 @@
 //! Buffers that connections borrow for what is kept of an answer, so that an idle connection holds none.
 //!
 //! Up to 64 KiB of a body are kept to be checked; on each of 16,000 connections that would be a gigabyte. But an answer
-//! is checked as soon as it is complete, and most answers come in one piece, so a few buffers serve all connections of a
-//! shard. The buffer returned last is lent first, since it is still in the cache. Buffers that were not needed for a
+//! is checked as soon as it is complete, and most answers come in one piece, so a few buffers serve all connections of
+//! a shard. The buffer returned last is lent first, since it is still in the cache. Buffers that were not needed for a
 //! while are given back to the allocator.
 
 /// Most buffers that one [`Buffers::trim`] frees; about 1 ms of work.

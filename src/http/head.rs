@@ -107,8 +107,8 @@ fn parser() -> ParserConfig {
     config
 }
 
-/// The value of the first field with this name in a complete head, without blanks around it. The lines of a folded value
-/// are joined by a space (RFC 9112 section 5.2).
+/// The value of the first field with this name in a complete head, without blanks around it. The lines of a folded
+/// value are joined by a space (RFC 9112 section 5.2).
 pub fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
     let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
     let mut response = Response::new(&mut []);

@@ -190,8 +190,8 @@ impl Template {
     /// Writes a request without its shared stretches to the start of `out` (at least [`Template::bytes_max`] long),
     /// stores in `cuts` where those are inserted, and returns the number of bytes written.
     ///
-    /// When the length of the body depends on values, it is inserted last: the bytes after it are moved up by the number
-    /// of its digits. This takes 10 ns for a body of 400 bytes, and no value is read twice.
+    /// When the length of the body depends on values, it is inserted last: the bytes after it are moved up by the
+    /// number of its digits. This takes 10 ns for a body of 400 bytes, and no value is read twice.
     #[inline]
     pub fn render(&self, values: Values<'_>, out: &mut [u8], cuts: &mut Cuts) -> usize {
         let mut at = 0;

@@ -150,7 +150,8 @@ impl Decoder {
         }
     }
 
-    /// The peer has closed. This completes a body that only the close ends; any other incomplete answer stays `Partial`.
+    /// The peer has closed. This completes a body that only the close ends; any other incomplete answer stays
+    /// `Partial`.
     pub fn on_close(&mut self) -> Decoded {
         match self.state {
             State::UntilClose => {

@@ -15,6 +15,7 @@ pub struct DriverConfig {
     pub slots: usize,
     /// Length in bytes of the longest batch of requests that is sent at once, without the bytes in `shared`.
     pub rendered_bytes_max: usize,
-    /// Bytes that requests have in common, sent without a copy. A driver holds them until the kernel has let go of them.
+    /// Bytes that requests have in common, sent without a copy. A driver holds them until the kernel has let go of
+    /// them.
     pub shared: Vec<Arc<Vec<u8>>>,
 }

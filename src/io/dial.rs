@@ -86,8 +86,8 @@ impl Dialer {
         self.tcp.contains(&TcpOption::ResetAtEnd)
     }
 
-    /// Whether the side that ends a connection first keeps its port in TIME_WAIT. Unix sockets have no ports, and a reset
-    /// leaves no TIME_WAIT.
+    /// Whether the side that ends a connection first keeps its port in TIME_WAIT. Unix sockets have no ports, and a
+    /// reset leaves no TIME_WAIT.
     pub(super) fn has_time_wait(&self) -> bool {
         !self.resets() && !self.addresses.iter().any(SockAddr::is_unix)
     }
@@ -119,20 +119,20 @@ impl Dialer {
     }
 }
 
-/// Connects to a Unix socket, which completes at once: connected, refused, or `WouldBlock` when the backlog is full. Not
-/// for TCP sockets.
+/// Connects to a Unix socket, which completes at once: connected, refused, or `WouldBlock` when the backlog is full.
+/// Not for TCP sockets.
 pub(super) fn connect_unix(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.connect(address)
 }
 
-/// `IP_BIND_ADDRESS_NO_PORT` (Linux 4.2): the port is chosen when the socket connects, so it must be free for this target
-/// only. A port chosen by `bind` must be free for all targets, which limits a source address to 28,000 connections in all,
-/// instead of 28,000 to each target.
+/// `IP_BIND_ADDRESS_NO_PORT` (Linux 4.2): the port is chosen when the socket connects, so it must be free for this
+/// target only. A port chosen by `bind` must be free for all targets, which limits a source address to 28,000
+/// connections in all, instead of 28,000 to each target.
 fn choose_port_at_connect(socket: &Socket) -> io::Result<()> {
     let on: libc::c_int = 1;
-    // SAFETY: the descriptor is open while `socket` is borrowed, and the kernel reads the given number of bytes of `on`,
-    // which outlives the call. IPv6 sockets take the same option at the same level.
+    // SAFETY: the descriptor is open while `socket` is borrowed, and the kernel reads the given number of bytes of
+    // `on`, which outlives the call. IPv6 sockets take the same option at the same level.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),

@@ -10,10 +10,10 @@ pub const INSERTS_MAX: usize = 7;
 
 /// What a shard asks of the kernel: operations are submitted now, their results arrive later as events.
 ///
-/// The order of calls in a turn is: any number of `submit_*` and `close`, one `wait`, then the handling of each event of
-/// that wait, with one `release` for each [`Io::Received`]. A connection is addressed by its [`ConnectionId`]. The caller
-/// gives each new connection of a slot a higher generation, and must expect events of older generations; it releases
-/// their buffers like any other.
+/// The order of calls in a turn is: any number of `submit_*` and `close`, one `wait`, then the handling of each event
+/// of that wait, with one `release` for each [`Io::Received`]. A connection is addressed by its [`ConnectionId`]. The
+/// caller gives each new connection of a slot a higher generation, and must expect events of older generations; it
+/// releases their buffers like any other.
 pub trait Driver {
     /// Nanoseconds on the driver's monotonic clock. Virtual in the simulation.
     fn now_ns(&self) -> u64;
@@ -23,23 +23,23 @@ pub trait Driver {
     fn submit_connect(&mut self, connection: ConnectionId, route: usize);
 
     /// A buffer to render the next batch of requests into,
-    /// [`DriverConfig::rendered_bytes_max`](super::DriverConfig::rendered_bytes_max) long. It belongs to the caller until
-    /// its next call of another method; only [`Driver::submit_send`] and [`Driver::submit_send_around`] send it.
+    /// [`DriverConfig::rendered_bytes_max`](super::DriverConfig::rendered_bytes_max) long. It belongs to the caller
+    /// until its next call of another method; only [`Driver::submit_send`] and [`Driver::submit_send_around`] send it.
     fn send_buffer(&mut self) -> &mut [u8];
 
     /// Sends the first `bytes` bytes of the buffer that the last [`Driver::send_buffer`] returned. The driver continues
     /// short writes. A completed send produces no event, a failed one [`Io::SendFailed`].
     fn submit_send(&mut self, connection: ConnectionId, bytes: usize);
 
-    /// Like [`Driver::submit_send`], with shared bytes inserted, which are not copied: at most [`INSERTS_MAX`] inserts, in
-    /// order of their offsets.
+    /// Like [`Driver::submit_send`], with shared bytes inserted, which are not copied: at most [`INSERTS_MAX`] inserts,
+    /// in order of their offsets.
     fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]);
 
     /// Whether the kernel has not yet taken all of the last send on this connection.
     fn is_sending(&self, connection: ConnectionId) -> bool;
 
-    /// The moment at which requests of this turn went to the kernel before [`Driver::wait`], because the queue was full;
-    /// reported once. It holds for every send but the last one.
+    /// The moment at which requests of this turn went to the kernel before [`Driver::wait`], because the queue was
+    /// full; reported once. It holds for every send but the last one.
     fn flushed_ns(&mut self) -> Option<u64> {
         None
     }

@@ -1,8 +1,8 @@
 //! Connections that wait for the peer's FIN, because the peer has announced it, so that TIME_WAIT falls on the peer.
 //!
-//! The side that closes first keeps the port in TIME_WAIT for a minute (RFC 9293 section 3.6.1). A server that closes after
-//! each answer says so in the answer. If the client closed as soon as it had such an answer, its own ports would stay in
-//! TIME_WAIT, and a load of 500 connections a second would use them all up.
+//! The side that closes first keeps the port in TIME_WAIT for a minute (RFC 9293 section 3.6.1). A server that closes
+//! after each answer says so in the answer. If the client closed as soon as it had such an answer, its own ports would
+//! stay in TIME_WAIT, and a load of 500 connections a second would use them all up.
 
 use std::collections::VecDeque;
 
@@ -18,8 +18,8 @@ pub const LINGERING_MAX: usize = EVENTS_MAX;
 /// How long a FIN is waited for: a few round trips to any server.
 const FIN_NS_MAX: u64 = 100_000_000;
 
-/// Most connections that wait for their FIN in a driver with this many slots. They are few, since a service that does not
-/// end them counts them as open, and may limit its connections.
+/// Most connections that wait for their FIN in a driver with this many slots. They are few, since a service that does
+/// not end them counts them as open, and may limit its connections.
 pub fn lingering_max(slots: usize) -> usize {
     (slots / 2).max(slots.min(8)).clamp(1, LINGERING_MAX)
 }

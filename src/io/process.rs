@@ -2,8 +2,9 @@
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Ignores SIGXFSZ, so that a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG. By default the signal
-/// ends the process, without a report and with half a file left behind. The standard library ignores SIGPIPE likewise.
+/// Ignores SIGXFSZ, so that a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG. By default the
+/// signal ends the process, without a report and with half a file left behind. The standard library ignores SIGPIPE
+/// likewise.
 pub fn ignore_file_size_signal() {
     // SAFETY: an ignored signal runs no handler of ours, and no code of this process expects SIGXFSZ.
     let ignored = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };

@@ -1,11 +1,11 @@
 //! Buffers that requests are rendered into, and the state of the send from each of them.
 //!
-//! A buffer belongs to a send, not to a connection: when a connection is closed during a send, the kernel may still read
-//! the buffer, so it is free again only after that send's own completion. The free list is a stack, so that the buffer used
-//! last, which is still in the cache, is used next.
+//! A buffer belongs to a send, not to a connection: when a connection is closed during a send, the kernel may still
+//! read the buffer, so it is free again only after that send's own completion. The free list is a stack, so that the
+//! buffer used last, which is still in the cache, is used next.
 //!
-//! Long stretches that requests share are not copied into the buffers. A send stores the offsets in its rendered bytes at
-//! which they are inserted, and is then a list of pieces. The shared bytes live as long as the buffers.
+//! Long stretches that requests share are not copied into the buffers. A send stores the offsets in its rendered bytes
+//! at which they are inserted, and is then a list of pieces. The shared bytes live as long as the buffers.
 
 use std::io::IoSlice;
 use std::sync::Arc;

@@ -30,8 +30,8 @@ impl Workers {
         }
     }
 
-    /// When a request that arrives now is done. This is computed, not waited for: even if an answer is written late, the
-    /// worker's next request begins on time, so the capacity is exactly `workers / service_time`.
+    /// When a request that arrives now is done. This is computed, not waited for: even if an answer is written late,
+    /// the worker's next request begins on time, so the capacity is exactly `workers / service_time`.
     pub fn departure(&self, now: Instant) -> Instant {
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let Reverse(earliest) = free_at.pop().expect("there is at least one worker");

@@ -16,7 +16,8 @@ use super::request::{self, Read};
 pub(super) const READ_BYTES: usize = 16 * 1024;
 /// Capacity of the buffer that answers are rendered into.
 const ANSWER_BYTES: usize = 1_024;
-/// Memory of the stand-in for each connection, in bytes: one buffer that is read into, one that is parsed, and the answers.
+/// Memory of the stand-in for each connection, in bytes: one buffer that is read into, one that is parsed, and the
+/// answers.
 pub const CONNECTION_BYTES: usize = 2 * READ_BYTES + ANSWER_BYTES;
 
 /// A connection on either runtime.

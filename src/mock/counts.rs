@@ -31,8 +31,8 @@ pub struct Counts {
     pub connections: u64,
     /// Registered agents.
     pub agents: u64,
-    /// Faults by name, without those that never happened. `stall` counts answers that were held back, `refuse` the times
-    /// that listening stopped.
+    /// Faults by name, without those that never happened. `stall` counts answers that were held back, `refuse` the
+    /// times that listening stopped.
     pub faults: BTreeMap<&'static str, u64>,
 }
 

@@ -36,8 +36,8 @@ struct Held {
     keep_alive: bool,
 }
 
-/// Answers requests in their order, each when it is due, until either side ends the connection. When the client ends it,
-/// answers that are still held back are dropped and not counted.
+/// Answers requests in their order, each when it is due, until either side ends the connection. When the client ends
+/// it, answers that are still held back are dropped and not counted.
 pub(super) async fn converse(
     stream: &mut TcpStream,
     service: &OpsCore,

@@ -32,8 +32,8 @@ fn bound(address: &SockAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A socket that will stop listening and start again, to refuse connections meanwhile. It loses a port that the kernel has
-/// chosen, but keeps one that was asked for.
+/// A socket that will stop listening and start again, to refuse connections meanwhile. It loses a port that the kernel
+/// has chosen, but keeps one that was asked for.
 fn bound_with_known_port(address: &SockAddr) -> io::Result<Socket> {
     let chosen = bound(address)?;
     bound(&chosen.local_addr()?)
@@ -60,8 +60,8 @@ impl Listener {
         })
     }
 
-    /// The next connection. A Unix stream gets the type of a TCP stream: the code that follows only reads, writes and shuts
-    /// down, which is the same for both.
+    /// The next connection. A Unix stream gets the type of a TCP stream: the code that follows only reads, writes and
+    /// shuts down, which is the same for both.
     pub async fn accept(&self) -> io::Result<tokio::net::TcpStream> {
         match self {
             Self::Tcp(listener) => Ok(listener.accept().await?.0),

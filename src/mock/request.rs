@@ -112,7 +112,8 @@ pub(super) fn read(bytes: &[u8]) -> Read<'_> {
     Read::Whole(request, body_at + body_bytes)
 }
 
-/// A chunked body, and its length on the wire in bytes; `None` while it is incomplete; an error is the status of the answer.
+/// A chunked body, and its length on the wire in bytes; `None` while it is incomplete; an error is the status of the
+/// answer.
 fn join_chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, u16> {
     let mut body = Vec::new();
     let mut at = 0;

@@ -64,8 +64,8 @@ impl Mock {
             mock.counters.push(counters.clone());
             let service = OpsCore::new(config, mock.agents.clone(), counters);
             // All threads share one listening socket, so an idle thread accepts. With a socket for each thread
-            // (SO_REUSEPORT) the kernel chooses by hash, which splits 50 connections on two threads as unevenly as 30 and
-            // 20.
+            // (SO_REUSEPORT) the kernel chooses by hash, which splits 50 connections on two threads as unevenly as 30
+            // and 20.
             let listener = mock.listener.try_clone()?;
             let (impairments, stopped) = (impairments.clone(), stopped.clone());
             let body =
@@ -113,8 +113,8 @@ impl Mock {
     fn end(&mut self) {
         // It fails when all threads have ended already.
         let _ = self.stop.send(true);
-        // The shutdown wakes threads that wait in accept. On tokio the message alone does, and a Unix socket that was shut
-        // down would stay ready for ever without a connection to accept.
+        // The shutdown wakes threads that wait in accept. On tokio the message alone does, and a Unix socket that was
+        // shut down would stay ready for ever without a connection to accept.
         if !self.address.is_unix() {
             let _ = self.listener.shutdown(std::net::Shutdown::Both);
         }

@@ -28,8 +28,8 @@ pub(super) fn has_uring() -> bool {
     io_uring::IoUring::new(8).is_ok()
 }
 
-/// The body of a thread. It serves until `stopped` becomes true and the listening socket is shut down. Impairments are for
-/// tokio only.
+/// The body of a thread. It serves until `stopped` becomes true and the listening socket is shut down. Impairments are
+/// for tokio only.
 pub(super) fn serve(
     runtime: Runtime,
     core: Option<usize>,

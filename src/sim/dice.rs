@@ -1,7 +1,7 @@
 //! The simulation's random numbers.
 
-/// SplitMix64 (Steele, Lea, Flood 2014). The simulation has its own generator, so that its draws do not depend on those of
-/// the users.
+/// SplitMix64 (Steele, Lea, Flood 2014). The simulation has its own generator, so that its draws do not depend on those
+/// of the users.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 

@@ -28,7 +28,8 @@ pub enum Fault {
     Lose,
     /// A piece of a reply arrives late.
     Stall,
-    /// A connection ends, by FIN or reset, up to a second after a whole reply. It may be idle, or carry the next request.
+    /// A connection ends, by FIN or reset, up to a second after a whole reply. It may be idle, or carry the next
+    /// request.
     IdleEnd,
     /// Unsolicited bytes follow a reply.
     Surplus,
@@ -159,8 +160,8 @@ impl Network {
         }
     }
 
-    /// A network in which a quarter of the faults can happen, each with a chance up to a quarter. The seed decides which
-    /// faults, and their chances.
+    /// A network in which a quarter of the faults can happen, each with a chance up to a quarter. The seed decides
+    /// which faults, and their chances.
     pub fn troubled(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let mut network = Self {

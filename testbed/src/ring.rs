@@ -1,6 +1,6 @@
 //! What the responder and the floor share: provided receive buffers.
 //!
-//! Not the crate's own `io::uring_buffers`: that one asserts who owns each buffer, which a floor must not pay for.
+//! Not the crate's own `io::uring::buffers`: that one asserts who owns each buffer, which a floor must not pay for.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::io;

@@ -1,5 +1,5 @@
-//! The canned responder of `scripts/bench.sh` finds each request once, at every split of its bytes. The tables compare all
-//! clients by its counts.
+//! The canned responder of `scripts/bench.sh` finds each request once, at every split of its bytes. The tables compare
+//! all clients by its counts.
 
 use opsurge_testbed::requests::{Finder, Kind, Partial};
 

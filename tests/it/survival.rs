@@ -43,8 +43,8 @@ const FAILED: [(u64, &str); 2] = [
     ),
 ];
 
-/// A scenario with everything that the built-in ones lack: values from answers, time limits of steps and tasks, spans, stop
-/// steps, users who leave, polls that fail when they give up.
+/// A scenario with everything that the built-in ones lack: values from answers, time limits of steps and tasks, spans,
+/// stop steps, users who leave, polls that fail when they give up.
 const SHOP: &str = r#"
 name = "shop"
 [variables]
@@ -413,8 +413,8 @@ fn run_seed(seed: u64, with_log: bool) -> Tally {
         .iter()
         .map(|step| step.sent + step.retried)
         .sum();
-    // Reasons for a turn: an operation, an event, an arrival, a check of the waiting line, or a timer, which the timer wheel
-    // reaches in a few steps.
+    // Reasons for a turn: an operation, an event, an arrival, a check of the waiting line, or a timer, which the timer
+    // wheel reaches in a few steps.
     let ten_ms = outcomes.lasted_ns / (10 * MS);
     let arrivals = outcomes.arrivals.map_or(0, |arrivals| arrivals.due);
     let spins = if plan.spins { u64::MAX } else { 1_000 };
@@ -458,7 +458,8 @@ fn add_interval(sums: &mut [[u64; 3]], interval: &Interval) {
     }
 }
 
-/// Checks that the run ended in time, by itself where nothing else ends it, and accepted no answer after its time limit.
+/// Checks that the run ended in time, by itself where nothing else ends it, and accepted no answer after its time
+/// limit.
 fn check_time(run: &DrawnRun, outcomes: &Outcomes) {
     let plan = &run.plan;
     let from_ns = outcomes.load_from_ns;
@@ -576,8 +577,8 @@ fn check_failures_need_faults(
     }
 }
 
-/// Checks failures that have known causes: there are no more of them than those faults explain. A connection that cannot be
-/// opened fails up to `depth` requests.
+/// Checks failures that have known causes: there are no more of them than those faults explain. A connection that
+/// cannot be opened fails up to `depth` requests.
 fn check_failures_have_enough_causes(
     plan: &Plan,
     outcomes: &Outcomes,

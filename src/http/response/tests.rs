@@ -449,7 +449,8 @@ fn connections_whose_answers_come_one_after_the_other_share_one_buffer() {
         );
         decoder.give_back(&mut buffers);
     }
-    // A decoder in the middle of an answer keeps its buffer; the buffer of a head is returned when the head is complete.
+    // A decoder in the middle of an answer keeps its buffer; the buffer of a head is returned when the head is
+    // complete.
     let (head, body) = answer.split_at(20);
     for decoder in &mut decoders[..2] {
         decoder.start(Expecting::Body, Keep::body(65_536));

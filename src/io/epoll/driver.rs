@@ -16,8 +16,8 @@ use crate::io::send_buffers::SendBuffers;
 use crate::io::token::{ConnectionId, INDEX_END};
 
 const RECEIVE_BUFFER_BYTES: usize = 4096;
-/// Marks the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]). The generation is in the
-/// bits above it.
+/// Marks the token of a connection that waits for its FIN: a bit that no slot has ([`INDEX_END`]). The generation is in
+/// the bits above it.
 const LINGERING: usize = 1 << 31;
 
 const _: () = assert!(INDEX_END <= LINGERING && usize::BITS == 64);
@@ -239,8 +239,8 @@ impl Epoll {
             };
             events.push(Event { connection, io });
             state.ended |= bytes == 0;
-            // A short read has emptied the socket; bytes that arrive later are a new edge (epoll(7)). The end of the stream
-            // is none: it may have arrived with the same edge, so it must be read for.
+            // A short read has emptied the socket; bytes that arrive later are a new edge (epoll(7)). The end of the
+            // stream is none: it may have arrived with the same edge, so it must be read for.
             let emptied = bytes < RECEIVE_BUFFER_BYTES && !state.ending;
             if bytes == 0 || emptied {
                 return;
@@ -426,8 +426,8 @@ impl Driver for Epoll {
         }
         let mut reaped_ns = self.clock.now_ns();
         self.handle_ready(events);
-        // The process was stopped for a while. Bytes that arrived meanwhile must be read before time limits are applied,
-        // or the limits would be applied to requests that were answered in time.
+        // The process was stopped for a while. Bytes that arrived meanwhile must be read before time limits are
+        // applied, or the limits would be applied to requests that were answered in time.
         if reaped_ns > deadline_ns.max(idle_from_ns) + OVERRUN_NS {
             self.poller.fetch();
             reaped_ns = self.clock.now_ns();

@@ -47,8 +47,8 @@ impl Poller {
         registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(token), interest)
     }
 
-    /// Reports a watched socket with another token from now on, and only when it is readable. Bytes that are there already
-    /// are reported again (epoll_ctl(2), EPOLL_CTL_MOD).
+    /// Reports a watched socket with another token from now on, and only when it is readable. Bytes that are there
+    /// already are reported again (epoll_ctl(2), EPOLL_CTL_MOD).
     pub fn watch_reads_only(&self, socket: &Socket, token: usize) -> io::Result<()> {
         let registry = self.poll.registry();
         let fd = socket.as_raw_fd();

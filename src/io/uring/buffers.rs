@@ -1,4 +1,5 @@
-//! The provided-buffer ring: memory that the kernel picks receive buffers from (`IORING_REGISTER_PBUF_RING`, Linux 5.19).
+//! The provided-buffer ring: memory that the kernel picks receive buffers from (`IORING_REGISTER_PBUF_RING`, Linux
+//! 5.19).
 //!
 //! 1. We publish buffers at the tail. The kernel takes them at the head, one for each piece of data that arrives.
 //! 2. A completion names its buffer. From then on the buffer is ours, until we publish it again.
@@ -74,8 +75,8 @@ impl BufferRing {
     /// The bytes that arrived in a buffer of ours.
     pub fn received(&self, id: u16, bytes: usize) -> &[u8] {
         assert!(self.ours[usize::from(id)] && bytes <= self.buffer_bytes);
-        // SAFETY: inside the allocation, which was zeroed, by the line above. The kernel does not write it: the buffer is
-        // ours since `take`, and `publish`, which would give it back, needs `&mut self`.
+        // SAFETY: inside the allocation, which was zeroed, by the line above. The kernel does not write it: the buffer
+        // is ours since `take`, and `publish`, which would give it back, needs `&mut self`.
         unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
     }
 
@@ -85,10 +86,10 @@ impl BufferRing {
         assert!(was_ours, "a buffer is published once");
         let address = self.buffer(id) as u64;
         let at = usize::from(self.tail & (self.count - 1));
-        // SAFETY: `at < count`, so the entry is inside the allocation, which was zeroed (an entry is plain numbers). The
-        // kernel reads only entries between head and tail. This one is at the tail, and since there are as many entries as
-        // buffers, of which one was ours, the kernel has taken its previous content. The kernel may read the tail inside
-        // entry 0 at any time, but no setter below writes that field, and only this method writes entries.
+        // SAFETY: `at < count`, so the entry is inside the allocation, which was zeroed (an entry is plain numbers).
+        // The kernel reads only entries between head and tail. This one is at the tail, and since there are as many
+        // entries as buffers, of which one was ours, the kernel has taken its previous content. The kernel may read the
+        // tail inside entry 0 at any time, but no setter below writes that field, and only this method writes entries.
         let entry = unsafe { &mut *self.entries.as_ptr().add(at) };
         entry.set_addr(address);
         entry.set_len(self.buffer_bytes as u32);
@@ -98,9 +99,10 @@ impl BufferRing {
 
     /// Shows the published buffers to the kernel.
     pub fn commit(&self) {
-        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16. Its pointer
-        // is derived from the allocation's own, which may write. Both sides access it atomically, and no reference to an
-        // entry is alive here. Release: the entries are written before the tail that makes them visible.
+        // SAFETY: the tail lies in the first entry's reserved field, inside the allocation and aligned for u16. Its
+        // pointer is derived from the allocation's own, which may write. Both sides access it atomically, and no
+        // reference to an entry is alive here. Release: the entries are written before the tail that makes them
+        // visible.
         unsafe {
             let tail = BufRingEntry::tail(self.entries.as_ptr()).cast_mut();
             AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
@@ -116,8 +118,8 @@ impl BufferRing {
 
 impl Drop for BufferRing {
     fn drop(&mut self) {
-        // SAFETY: both were allocated with these layouts in `new`, whose numbers never change. No other pointer to them is
-        // in use: slices borrow `self`, and the kernel has finished with them (`register`'s caller).
+        // SAFETY: both were allocated with these layouts in `new`, whose numbers never change. No other pointer to them
+        // is in use: slices borrow `self`, and the kernel has finished with them (`register`'s caller).
         unsafe {
             dealloc(self.entries.as_ptr().cast(), entries_layout(self.count));
             dealloc(
@@ -134,8 +136,8 @@ fn entries_layout(count: u16) -> Layout {
 }
 
 /// One page more than the buffers take, so that they can begin at a page boundary. The allocator is not asked to align
-/// them: it clears aligned memory by hand, which makes all of it resident, while untouched fresh pages cost nothing (4 MiB
-/// per shard for large buffers that are not used).
+/// them: it clears aligned memory by hand, which makes all of it resident, while untouched fresh pages cost nothing (4
+/// MiB per shard for large buffers that are not used).
 fn data_layout(count: u16, buffer_bytes: usize) -> Layout {
     let bytes = usize::from(count) * buffer_bytes + PAGE_BYTES;
     Layout::from_size_align(bytes, align_of::<u64>()).expect("buffers fit the address space")

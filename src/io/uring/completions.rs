@@ -10,8 +10,8 @@ use crate::io::token::{self, ConnectionId, Operation};
 /// Consecutive buffers whose fill level argues for the other size, until a connection changes to it.
 const STREAK_MAX: u8 = 4;
 
-/// Whether a failed receive is armed again. ENOBUFS: all buffers were taken; they are released in this turn, and the data
-/// waits in the socket. ECANCELED: the receive was ended to change the size of its buffers.
+/// Whether a failed receive is armed again. ENOBUFS: all buffers were taken; they are released in this turn, and the
+/// data waits in the socket. ECANCELED: the receive was ended to change the size of its buffers.
 fn is_to_rearm(result: i32) -> bool {
     result == -libc::ENOBUFS || result == -libc::ECANCELED
 }

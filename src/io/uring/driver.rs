@@ -43,8 +43,8 @@ pub struct Uring {
     to_connect: VecDeque<(ConnectionId, usize)>,
     /// Connections that wait for their FIN, with their receive still armed.
     pub(super) lingering: Lingering,
-    /// Sockets to be closed. A queued entry may still name the descriptor of such a socket: if it were closed at once, the
-    /// next socket could get its number, and the entry would reach the wrong connection.
+    /// Sockets to be closed. A queued entry may still name the descriptor of such a socket: if it were closed at once,
+    /// the next socket could get its number, and the entry would reach the wrong connection.
     pub(super) closing: Vec<Socket>,
     /// The batch of completions that is being handled.
     pub(super) completions: Vec<cqueue::Entry>,
@@ -198,10 +198,10 @@ impl Uring {
                 .build()
         };
         let entry = entry.user_data(token::pack(Operation::Send, index, 0));
-        // SAFETY: rendered bytes lie in a slab that never moves, and are used again only after `on_sent` has released them.
-        // Shared bytes never change, and `sends` holds them. The list of pieces lies in `messages` and is overwritten only
-        // by the next send with this index. `Drop` waits for the completion, or leaks all of these. `closing` keeps the
-        // descriptor open until the entry is handed over.
+        // SAFETY: rendered bytes lie in a slab that never moves, and are used again only after `on_sent` has released
+        // them. Shared bytes never change, and `sends` holds them. The list of pieces lies in `messages` and is
+        // overwritten only by the next send with this index. `Drop` waits for the completion, or leaks all of these.
+        // `closing` keeps the descriptor open until the entry is handed over.
         unsafe { self.queue.push(&entry) };
     }
 
@@ -210,12 +210,12 @@ impl Uring {
         self.push_send(index);
     }
 
-    /// Ends a connection whose receive may be armed. While a receive is armed the ring holds a reference to the socket, so
-    /// closing the descriptor alone would leave the connection open. The shutdown ends the receive, and likewise a connect
-    /// or a send.
+    /// Ends a connection whose receive may be armed. While a receive is armed the ring holds a reference to the socket,
+    /// so closing the descriptor alone would leave the connection open. The shutdown ends the receive, and likewise a
+    /// connect or a send.
     pub(super) fn shut(&mut self, socket: Socket, was_sending: bool) {
-        // A connection that ends with a reset must not send a FIN before it, unless a send waits for room in the socket,
-        // which only this ends.
+        // A connection that ends with a reset must not send a FIN before it, unless a send waits for room in the
+        // socket, which only this ends.
         let how = match self.dialer.resets() && !was_sending {
             true => Shutdown::Read,
             false => Shutdown::Both,
@@ -309,8 +309,8 @@ impl Driver for Uring {
         let token = token::pack(Operation::Connect, connection.slot, connection.generation);
         let entry = opcode::Connect::new(fd, address.as_ptr().cast(), address.len());
         let entry = entry.build().user_data(token);
-        // SAFETY: `dialer` never changes the address, and the kernel copies it when it takes the entry. `closing` keeps the
-        // descriptor open until then.
+        // SAFETY: `dialer` never changes the address, and the kernel copies it when it takes the entry. `closing` keeps
+        // the descriptor open until then.
         unsafe { self.queue.push(&entry) };
     }
 
@@ -391,8 +391,8 @@ impl Driver for Uring {
             self.queue.sleep(deadline_ns - idle_from_ns);
             reaped_ns = self.clock.now_ns();
         }
-        // The process was stopped for a while. Completions have arrived meanwhile, but only an enter fetches them; without
-        // it, time limits would be applied to requests that were answered in time.
+        // The process was stopped for a while. Completions have arrived meanwhile, but only an enter fetches them;
+        // without it, time limits would be applied to requests that were answered in time.
         if reaped_ns > deadline_ns.max(submitted_ns) + OVERRUN_NS {
             self.queue.submit();
             reaped_ns = self.clock.now_ns();
@@ -419,8 +419,8 @@ impl Driver for Uring {
 }
 
 impl Drop for Uring {
-    /// Ends every connection and waits until the kernel has let go of all buffers. After a panic it does not wait: a second
-    /// panic would end the process, and lose what was measured.
+    /// Ends every connection and waits until the kernel has let go of all buffers. After a panic it does not wait: a
+    /// second panic would end the process, and lose what was measured.
     fn drop(&mut self) {
         if !self.queue.is_broken() && !std::thread::panicking() {
             // If the ring breaks only now, the buffers must still be leaked below.

@@ -1,7 +1,7 @@
 //! Sends in pieces, as `sendmsg` takes them: a header and a list of pieces for each.
 //!
-//! Both stay in place until the send has completed. Kernels with `FEAT_SUBMIT_STABLE` read them when they take the entry;
-//! without it the documentation does not promise that.
+//! Both stay in place until the send has completed. Kernels with `FEAT_SUBMIT_STABLE` read them when they take the
+//! entry; without it the documentation does not promise that.
 
 use std::io::IoSlice;
 
@@ -28,8 +28,8 @@ impl Message {
 }
 
 impl Messages {
-    /// Stores the pieces of a send. The result is valid until the next call for the same index, while this object lives.
-    /// The caller keeps the bytes of the pieces.
+    /// Stores the pieces of a send. The result is valid until the next call for the same index, while this object
+    /// lives. The caller keeps the bytes of the pieces.
     pub fn fill(&mut self, index: u32, pieces: &[IoSlice<'_>]) -> *const libc::msghdr {
         while self.0.len() <= index as usize {
             self.0.push(Box::new(Message::empty()));

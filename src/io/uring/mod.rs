@@ -1,8 +1,8 @@
 //! The fast path: one ring per shard, driven through the `io-uring` crate.
 //!
-//! One turn is one `io_uring_enter` that hands over every send of the turn and fetches what has completed meanwhile. Only
-//! when nothing has, a second one sleeps. So a busy shard makes one system call for up to 256 requests, and the time
-//! between two reaps without the second call is the true length of the turn.
+//! One turn is one `io_uring_enter` that hands over every send of the turn and fetches what has completed meanwhile.
+//! Only when nothing has, a second one sleeps. So a busy shard makes one system call for up to 256 requests, and the
+//! time between two reaps without the second call is the true length of the turn.
 //!
 //! Reading order: `driver` ([`Uring`]: connections and what they submit), `completions` (what each completion does),
 //! `queue` (the ring's two queues and its system call), `receive` (where received bytes land), `buffers` (the ring of

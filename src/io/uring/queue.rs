@@ -62,7 +62,7 @@ impl Queue {
     /// Queues an operation. When the queue is full, which is rare (`SUBMISSIONS_MAX`), hands it over first.
     ///
     /// # Safety
-    /// The memory that the entry names must stay in place until [`Queue::take`] has returned its last completion, and its
+    /// The memory that the entry names must stay in place until [`Queue::take`] has returned its last completion. Its
     /// descriptor must stay open until the entry is handed over.
     pub unsafe fn push(&mut self, entry: &squeue::Entry) {
         for _ in 0..RETRIES_MAX {
@@ -138,8 +138,8 @@ impl Queue {
         self.enter(0, None)
     }
 
-    /// Empties the completion queue, so that the kernel takes entries again; the next batch begins with these completions.
-    /// When the queue was empty, only time helps.
+    /// Empties the completion queue, so that the kernel takes entries again; the next batch begins with these
+    /// completions. When the queue was empty, only time helps.
     fn set_aside(&mut self) {
         let count_before = self.aside.len();
         self.aside.extend(self.ring.completion());
@@ -160,8 +160,8 @@ impl Queue {
                 // GETEVENTS even without waiting: deferred completions run only in an enter that asks for them.
                 let flags = EnterFlags::GETEVENTS.bits();
                 let submitter = self.ring.submitter();
-                // SAFETY: no argument is passed that the kernel would read, `pending` is the length of the queue, and the
-                // callers of `push` uphold what its entries name.
+                // SAFETY: no argument is passed that the kernel would read, `pending` is the length of the queue, and
+                // the callers of `push` uphold what its entries name.
                 unsafe { submitter.enter::<libc::sigset_t>(pending, want as u32, flags, None) }
             }
             Some(ns) => {

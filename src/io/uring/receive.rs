@@ -14,8 +14,9 @@ pub(super) const SMALL_BUFFERS: u16 = 4 * EVENTS_MAX as u16;
 pub(super) const SMALL_BUFFER_BYTES: usize = 4096;
 /// Large buffers, for connections with long answers; without such they are never touched and take no memory. CPU of the
 /// process per byte, relative to wrk's (`scripts/bench.sh --bodies 4 8 64`, medians): for answers of 1 MiB 0.64 at 8
-/// connections and 0.56 at 64, for 64 KiB 0.58 and 0.64; with the small buffers alone 0.9 to 1.2. A few of them stay in the
-/// cache: with 256 of them answers of 1 MiB took 1.7 times as much. A connection that finds none gets its bytes a turn later.
+/// connections and 0.56 at 64, for 64 KiB 0.58 and 0.64; with the small buffers alone 0.9 to 1.2. A few of them stay in
+/// the cache: with 256 of them answers of 1 MiB took 1.7 times as much. A connection that finds none gets its bytes a
+/// turn later.
 pub(super) const LARGE_BUFFERS: u16 = 64;
 pub(super) const LARGE_BUFFER_BYTES: usize = 65_536;
 
@@ -23,7 +24,8 @@ const _: () = assert!(SMALL_BUFFERS.is_power_of_two());
 const _: () = assert!(SMALL_BUFFERS as usize >= EVENTS_MAX);
 const _: () = assert!(LARGE_BUFFERS.is_power_of_two());
 
-/// Which group of provided buffers. Its number is the group's for the kernel, and the upper half of [`Received::buffer`].
+/// Which group of provided buffers. Its number is the group's for the kernel, and the upper half of
+/// [`Received::buffer`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Size {
     #[default]
@@ -46,8 +48,8 @@ impl Size {
         }
     }
 
-    /// Whether the fill level of a buffer of this size argues for the other size: a full small one, or a large one whose
-    /// bytes fit a small one.
+    /// Whether the fill level of a buffer of this size argues for the other size: a full small one, or a large one
+    /// whose bytes fit a small one.
     pub fn is_wrong_for(self, bytes: usize) -> bool {
         match self {
             Self::Small => bytes == SMALL_BUFFER_BYTES,
@@ -83,8 +85,8 @@ pub(super) struct OneShot {
 }
 
 impl Receive {
-    /// The entry that arms a receive on this socket. Its memory stays in place until the completion was handled: provided
-    /// buffers as long as this object, a buffer of its own until [`OneShot::free`] or `release`.
+    /// The entry that arms a receive on this socket. Its memory stays in place until the completion was handled:
+    /// provided buffers as long as this object, a buffer of its own until [`OneShot::free`] or `release`.
     pub fn arm(&mut self, connection: ConnectionId, fd: RawFd, size: Size) -> squeue::Entry {
         match self {
             Self::Multishot(_) => {

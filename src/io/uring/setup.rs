@@ -4,26 +4,27 @@
 //!
 //! - `SINGLE_ISSUER` (Linux 6.0) promises that one thread submits. It buys nothing by itself but is the condition for
 //!   `DEFER_TASKRUN`. It costs freedom: the ring must be built on the thread that drives it.
-//! - `DEFER_TASKRUN` (6.1) runs completions when we ask for them, instead of interrupting the thread anywhere. It buys 8.0
-//!   to 9.3 us instead of 12.7 at 8,000 connections. It costs a flag: completions run only in an enter that asks for events,
-//!   so every enter does.
+//! - `DEFER_TASKRUN` (6.1) runs completions when we ask for them, instead of interrupting the thread anywhere. It buys
+//!   8.0 to 9.3 us instead of 12.7 at 8,000 connections. It costs that completions run only in an enter that asks for
+//!   events, so every enter does (`GETEVENTS`).
 //! - `COOP_TASKRUN` (5.19) is the weaker form for kernels before 6.1. It buys that no interrupt is sent to a running
 //!   thread; it costs that completions wait for the thread's next system call.
-//! - `SUBMIT_ALL` (5.18) continues a batch after an operation that fails at once. It buys that one bad descriptor delays no
-//!   other connection. It costs nothing here: errors are read from completions in any case.
-//! - `CQSIZE` makes the completion queue longer than twice the submission queue. It buys that a busy turn does not overflow
-//!   the queue; it costs 16 bytes for each entry. `CLAMP` reduces sizes above the kernel's maximum instead of failing.
-//! - Multishot receive (6.0) from a provided-buffer ring is armed once per connection instead of once per answer, and an
-//!   idle connection holds no buffer. It buys 6.9 us instead of 7.9 for one-shot receive at 1,000 connections. It costs a
-//!   turn for a connection whose data finds no buffer.
+//! - `SUBMIT_ALL` (5.18) continues a batch after an operation that fails at once. It buys that one bad descriptor
+//!   delays no other connection. It costs nothing here: errors are read from completions in any case.
+//! - `CQSIZE` makes the completion queue longer than twice the submission queue. It buys that a busy turn does not
+//!   overflow the queue; it costs 16 bytes for each entry. `CLAMP` reduces sizes above the kernel's maximum instead of
+//!   failing. `dontfork` keeps the ring's memory out of child processes, which could write to the queues.
+//! - Multishot receive (6.0) from a provided-buffer ring is armed once per connection instead of once per answer, and
+//!   an idle connection holds no buffer. It buys 6.9 us instead of 7.9 for one-shot receive at 1,000 connections. It
+//!   costs a turn for a connection whose data finds no buffer.
 //!
-//! Not used, since they gained nothing; `testbed/src/bin/floor.rs` has a switch for each. At 64 connections any run on this
-//! machine takes 4.1 to 4.6 us, or near 6 when the machine is in a slow phase, which hid all other differences in four
-//! interleaved rounds. The best of each: plain ring 4.10, sockets in the ring's own table 4.31, registered ring descriptor
-//! 4.32, no completion for successful sends 4.44, all three 4.33, a wait for 16 completions or 30 us 4.57, 64 receive
-//! buffers instead of 1,024 4.24. One enter a turn that waits, instead of one and, when nothing has completed, a second: eight
-//! rounds, 0.83 to 1.37 of the CPU, 0.98 at the median. NAPI busy polling has no effect on loopback, and huge pages no use
-//! for 4 MiB of buffers: neither was measured.
+//! Not used, since they gained nothing; `testbed/src/bin/floor.rs` has a switch for each. At 64 connections any run on
+//! this machine takes 4.1 to 4.6 us, or near 6 when the machine is in a slow phase, which hid all other differences in
+//! four interleaved rounds. The best of each: plain ring 4.10, sockets in the ring's own table 4.31, registered ring
+//! descriptor 4.32, no completion for successful sends 4.44, all three 4.33, a wait for 16 completions or 30 us 4.57,
+//! 64 receive buffers instead of 1,024 4.24. One enter a turn that waits, instead of one and, when nothing has
+//! completed, a second: eight rounds, 0.83 to 1.37 of the CPU, 0.98 at the median. NAPI busy polling has no effect on
+//! loopback, and huge pages no use for 4 MiB of buffers: neither was measured.
 
 use std::io;
 
@@ -36,11 +37,11 @@ use super::receive::{
 use crate::io::config::DriverConfig;
 use crate::io::driver::EVENTS_MAX;
 
-/// Operations that one turn can submit without an extra system call. A turn of [`EVENTS_MAX`] events submits about one for
-/// each, and users whose time has come submit as many again.
+/// Operations that one turn can submit without an extra system call. A turn of [`EVENTS_MAX`] events submits about one
+/// for each, and users whose time has come submit as many again.
 pub(super) const SUBMISSIONS_MAX: u32 = 2 * EVENTS_MAX as u32;
-/// Bounds of the completion queue, in which each connection can have a send and a receive at once. The driver survives an
-/// overflow (the kernel keeps the rest, `FEAT_NODROP`) and reports it.
+/// Bounds of the completion queue, in which each connection can have a send and a receive at once. The driver survives
+/// an overflow (the kernel keeps the rest, `FEAT_NODROP`) and reports it.
 const COMPLETIONS_MIN: u32 = 4096;
 const COMPLETIONS_MAX: u32 = 65_536;
 
@@ -139,8 +140,8 @@ fn receive_mode(ring: &IoUring, features: &mut Features) -> Receive {
     Receive::OneShot(OneShot::default())
 }
 
-/// The kernel cannot be asked for multishot receive. Zero-copy send came with the same kernel (6.0) and has an opcode that
-/// can be asked for.
+/// The kernel cannot be asked for multishot receive. Zero-copy send came with the same kernel (6.0) and has an opcode
+/// that can be asked for.
 fn knows_multishot(ring: &IoUring) -> bool {
     let mut probe = io_uring::Probe::new();
     ring.submitter().register_probe(&mut probe).is_ok() && probe.is_supported(opcode::SendZc::CODE)

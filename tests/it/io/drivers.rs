@@ -187,8 +187,8 @@ fn no_bytes_are_lost_while_a_ring_has_no_free_buffers() {
         });
         let mut bytes = vec![Vec::new(); connections.len()];
         let end_ns = driver.now_ns() + 20 * SECOND_NS;
-        // A shard releases buffers in each turn. Those held here stand for completions that it has not handled yet. Every
-        // connection has more to read, so the kernel must answer ENOBUFS.
+        // A shard releases buffers in each turn. Those held here stand for completions that it has not handled yet.
+        // Every connection has more to read, so the kernel must answer ENOBUFS.
         let mut held = Vec::new();
         while !are_all_held(&held) {
             assert!(driver.now_ns() < end_ns, "{:?} buffers", counts(&held));

@@ -1,5 +1,5 @@
-//! Long request bodies, which are sent from shared memory instead of being copied; and answers of all lengths, for which
-//! the driver chooses the size of its buffers.
+//! Long request bodies, which are sent from shared memory instead of being copied; and answers of all lengths, for
+//! which the driver chooses the size of its buffers.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

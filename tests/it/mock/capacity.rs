@@ -1,5 +1,5 @@
-//! The known capacity of the stand-in is exact, serves first come first served, and keeps the order of each connection's
-//! answers.
+//! The known capacity of the stand-in is exact, serves first come first served, and keeps the order of each
+//! connection's answers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -48,7 +48,8 @@ fn id(slot: usize) -> ConnectionId {
     }
 }
 
-/// Sends a byte on every connection in one turn. Returns each flush before the end of the turn: its slot and its moment.
+/// Sends a byte on every connection in one turn. Returns each flush before the end of the turn: its slot and its
+/// moment.
 fn send_on_all(uring: &mut Uring) -> Vec<(usize, u64)> {
     let mut flushes = Vec::new();
     for slot in 0..CONNECTIONS {
