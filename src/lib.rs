@@ -22,13 +22,14 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | [`cli`] | the command line: one file per command | all below |
-//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `io`, `metrics`, `analysis`, `machine`, `text` |
+//! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `wire`, `http`, `io`, `metrics`, `machine`, `text` |
 //! | [`live`] PURE | a second of the run, for people, while it lasts | `metrics`, `text` |
 //! | [`report`] | record -> console, CSV | `record`, `metrics`, `scenario`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | `text` |
+//! | [`wire`] PURE | what received bytes are to the HTTP above: plain text, in place | |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
@@ -101,3 +102,4 @@ pub mod scenario;
 pub mod session;
 pub mod sim;
 pub mod text;
+pub mod wire;

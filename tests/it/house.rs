@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     (
         "cli",
         &[
@@ -22,7 +22,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "engine",
         &[
-            "http", "io", "load", "machine", "metrics", "scenario", "text",
+            "http", "io", "load", "machine", "metrics", "scenario", "text", "wire",
         ],
     ),
     ("live", &["metrics", "text"]),
@@ -33,6 +33,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("load", &["text"]),
     ("sim", &["io"]),
     ("io", &[]),
+    ("wire", &[]),
     ("http", &[]),
     ("metrics", &[]),
     ("machine", &[]),
@@ -49,8 +50,8 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 7] = [
-    "analysis", "http", "load", "metrics", "scenario", "text", "live",
+const PURE: [&str; 8] = [
+    "analysis", "http", "load", "metrics", "scenario", "text", "live", "wire",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
