@@ -36,6 +36,7 @@
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
+//! | [`wire`] PURE | between connection and driver: received bytes as HTTP reads them; plain text today, the seam for TLS | |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | `text` |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
@@ -109,3 +110,4 @@ pub mod scenario;
 pub mod session;
 pub mod sim;
 pub mod text;
+pub mod wire;

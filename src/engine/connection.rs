@@ -4,6 +4,7 @@ use crate::http::buffers::Buffers;
 use crate::http::response::{Decoded, Decoder, Expecting, Invalid, Keep, Phase};
 use crate::io::Io;
 use crate::metrics::outcome::Failure;
+use crate::wire::Wire;
 
 /// No user is attached.
 pub const NOBODY: u32 = u32::MAX;
@@ -42,6 +43,8 @@ pub struct Connection {
     send_failed: bool,
     /// A request of the batch is longer than [`FIRST_FLIGHT_BYTES`].
     long_request: bool,
+    /// Makes plain text of what is received.
+    pub wire: Wire,
     /// Reads the answer.
     pub decoder: Decoder,
 }
@@ -117,6 +120,7 @@ impl Default for Connection {
             awaited: 0,
             send_failed: false,
             long_request: false,
+            wire: Wire::default(),
             decoder: Decoder::new(),
         }
     }

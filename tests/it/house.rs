@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     (
         "cli",
         &[
@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "engine",
         &[
-            "http", "io", "load", "machine", "metrics", "scenario", "text",
+            "http", "io", "load", "machine", "metrics", "scenario", "text", "wire",
         ],
     ),
     ("live", &["metrics", "text"]),
@@ -34,6 +34,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("load", &[]),
     ("sim", &["io"]),
     ("io", &[]),
+    ("wire", &[]),
     ("http", &["text"]),
     ("metrics", &[]),
     ("machine", &[]),
@@ -50,8 +51,8 @@ const IMPURE: [&str; 6] = [
     "SystemTime",
     "std::env",
 ];
-const PURE: [&str; 7] = [
-    "analysis", "http", "load", "metrics", "report", "scenario", "text",
+const PURE: [&str; 8] = [
+    "analysis", "http", "load", "metrics", "report", "scenario", "text", "wire",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -6,11 +6,12 @@ use crate::engine::example;
 use crate::engine::requests::Phase;
 use crate::engine::user;
 use crate::engine::user::Answer;
-use crate::io::{Driver, Event, Io};
+use crate::io::{ConnectionId, Driver, Event, Io, Received};
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
 use crate::scenario::model::Step;
+use crate::wire::Inbound;
 
 use super::state::Shard;
 
@@ -21,34 +22,41 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn on_event(&mut self, event: Event) {
         let slot = event.connection.slot;
         let is_current = self.connection_id(slot) == event.connection;
-        let received = match event.io {
-            Io::Received(received) => Some(received),
-            _ => None,
-        };
-        if is_current {
-            let sending = self.driver.is_sending(event.connection);
-            let mut at = 0;
-            // Bytes may hold several answers: each is handled before the next is looked at.
-            loop {
-                let bytes = received.map_or(&[][..], |received| self.driver.received(received));
-                let rest = &bytes[at..];
-                let connection = &mut self.pool.connections[slot as usize];
-                let happening = connection.on(event.io, rest, sending, &mut self.buffers);
-                let is_all = match happening {
-                    Happening::Answered { consumed, .. } => consumed == rest.len(),
-                    _ => true,
-                };
-                let goes_on = self.on_happening(slot, happening);
-                if is_all || !goes_on {
-                    break;
+        match event.io {
+            Io::Received(received) => {
+                if is_current {
+                    self.on_received(event.connection, received);
                 }
-                if let Happening::Answered { consumed, .. } = happening {
-                    at += consumed;
-                }
+                self.driver.release(received);
             }
+            io if is_current => {
+                let sending = self.driver.is_sending(event.connection);
+                let connection = &mut self.pool.connections[slot as usize];
+                let happening = connection.on(io, &[], sending, &mut self.buffers);
+                self.on_happening(slot, happening);
+            }
+            _ => {}
         }
-        if let Some(received) = received {
-            self.driver.release(received);
+    }
+
+    /// Bytes came on a connection. They may hold several answers: each is handled before the next is looked at.
+    fn on_received(&mut self, id: ConnectionId, received: Received) {
+        let sending = self.driver.is_sending(id);
+        let mut bytes = self.driver.received(received);
+        let wire = &mut self.pool.connections[id.slot as usize].wire;
+        let Inbound::Plain(mut plain) = wire.on_received(bytes);
+        loop {
+            let connection = &mut self.pool.connections[id.slot as usize];
+            let (io, rest) = (Io::Received(received), &bytes[plain.clone()]);
+            let happening = connection.on(io, rest, sending, &mut self.buffers);
+            let goes_on = self.on_happening(id.slot, happening);
+            match happening {
+                Happening::Answered { consumed, .. } if goes_on && consumed < plain.len() => {
+                    plain.start += consumed;
+                }
+                _ => break,
+            }
+            bytes = self.driver.received(received);
         }
     }
 
