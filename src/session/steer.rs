@@ -16,7 +16,7 @@ use crate::engine::Second;
 use crate::engine::plan::Plan;
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
-use crate::record::build;
+use crate::record::distribution::{packed, times};
 use crate::record::schema::{LevelRecord, SearchRecord};
 use crate::report::console::shown_level;
 use crate::text::units::{counted, grouped, three_digits, time};
@@ -235,7 +235,7 @@ impl<'p> Hunt<'p> {
             halves.map(|half| self.course.rules.iter().any(|rule| rule.judge(half).broken));
         let all = whole.all();
         let window_s = whole.length_ns as f64 / 1e9;
-        let response = build::times(&all.response);
+        let response = times(&all.response);
         LevelRecord {
             level: measuring.level,
             from_s: (zero_ns + measuring.from_ns) as f64 / 1e9,
@@ -254,7 +254,7 @@ impl<'p> Hunt<'p> {
             believable: judge_seconds(&measuring.judged) != Status::GeneratorLimited,
             rule: verdict.broken,
             says: verdict.says,
-            histogram: build::packed(&all.response),
+            histogram: packed(&all.response),
         }
     }
 
