@@ -43,9 +43,9 @@ printf 'name = "health"\nwait = "5s"\n[[task]]\nmethod = "GET"\npath = "/health"
 
 run() { # record, then arguments
     local record=$1; shift
-    taskset -c 0 "$opsurge" run "$@" --host "$url" --shards 1 --headless --json "$record" >"$work/report" 2>"$work/said" || true
+    taskset -c 0 "$opsurge" run "$@" --host "$url" --shards 1 --headless --report full --json "$record" >"$work/report" 2>"$work/said" || true
     grep -h "^memory:" "$work/said" || cat "$work/said"
-    sed -n '/^VERDICT/,/^$/p' "$work/report"
+    sed -n '/^VERDICT/,/ requests, /p' "$work/report"
 }
 
 million() { # name, then arguments

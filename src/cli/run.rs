@@ -15,7 +15,7 @@ use crate::load::open::Arrivals;
 use crate::record::files;
 use crate::record::hdr::{IntervalLog, Stretch};
 use crate::record::schema::Record;
-use crate::report::console::{Style, render};
+use crate::report::console::Console;
 use crate::report::csv::Csv;
 use crate::report::output::Report;
 use crate::text::duration;
@@ -28,7 +28,7 @@ use crate::session::ending;
 use crate::session::ending::Facts;
 use crate::session::evidence;
 use crate::session::exit::{Exit, cannot};
-use crate::session::output::{lost_so_far, note, print};
+use crate::session::output::{columns, lost_so_far, note, print};
 use crate::session::prepare::{Prepared, check_files, compile_first};
 use crate::session::rules;
 
@@ -267,18 +267,14 @@ pub(super) fn csv_paths(args: &RunArgs, is_search: bool) -> Vec<PathBuf> {
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
 /// first, for standard output may take nothing; when something could not be written after it, it is told so.
 pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog>) -> Result<()> {
-    let style = Style {
-        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        quiet: args.quiet,
-    };
-    let mut text = render(&record, style);
+    let mut files = Vec::new();
     let write_json = |record: &Record| match &args.json {
         Some(path) => files::write(path, record.to_json().as_bytes()),
         None => Ok(()),
     };
     let json = write_json(&record);
     if let (Some(path), Ok(())) = (&args.json, &json) {
-        text += &format!("Record: {}\n", path.display());
+        files.push(format!("Record: {}", path.display()));
     }
     let tables = args.csv.as_ref().map_or(Ok(()), |prefix| {
         let csv = Csv {
@@ -287,17 +283,24 @@ pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog
         for output in csv.outputs(&record)? {
             files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
         }
-        text += &format!(
-            "CSV: {}_stats.csv and its three companions\n",
+        files.push(format!(
+            "CSV: {}_stats.csv and its three companions",
             prefix.display()
-        );
+        ));
         Ok(())
     });
     let log = log.map_or(Ok(()), |log| {
-        text += &format!("Interval log: {}\n", log.end()?.display());
+        files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
     });
-    print(text);
+    let console = Console {
+        form: args.report.into(),
+        width: columns(),
+        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        quiet: args.quiet,
+        files,
+    };
+    print(console.text(&record));
     let errors = [&tables, &log].into_iter().filter_map(|written| {
         let error: &anyhow::Error = written.as_ref().err()?;
         Some(format!("{error:#}"))
