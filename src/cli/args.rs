@@ -300,6 +300,15 @@ pub struct RunArgs {
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value_t,
+        help_heading = "Results"
+    )]
+    pub report: ReportForm,
     /// Print only verdict, failures and errors
     #[arg(short, long, help_heading = "Results")]
     pub quiet: bool,
@@ -551,6 +560,16 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// How much of the report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// What went wrong, one line of totals, one table
+    #[default]
+    Short,
+    /// Every percentile, the parts of the response time, each error with an example
+    Full,
 }
 
 /// How the iterations of an open load lie.

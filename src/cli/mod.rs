@@ -14,9 +14,10 @@ mod scenarios;
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
-use args::{Cli, Command, IoChoice, LogArgs, LogLevel};
+use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
 
 use crate::io::Backend;
+use crate::report::console::Form;
 use crate::session::exit::Exit;
 
 /// Carries out a command.
@@ -63,6 +64,15 @@ fn start_log(args: &LogArgs) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
+}
+
+impl From<ReportForm> for Form {
+    fn from(form: ReportForm) -> Self {
+        match form {
+            ReportForm::Short => Self::Short,
+            ReportForm::Full => Self::Full,
+        }
+    }
 }
 
 impl From<IoChoice> for Backend {

@@ -8,13 +8,13 @@ use crate::live::line::Line;
 use crate::metrics::tick::Ticks;
 use crate::record::files;
 use crate::record::schema::Record;
-use crate::report::console::{Style, render};
+use crate::report::console::{Console, Form};
 use crate::report::csv::Csv;
 use crate::report::output::Report;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
-use crate::session::output::{lost_so_far, print};
+use crate::session::output::{columns, lost_so_far, print};
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
@@ -59,18 +59,14 @@ fn write_out(finished: Finished) -> Result<()> {
         outputs,
         ..
     } = finished;
-    let style = Style {
-        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        quiet: outputs.quiet,
-    };
-    let mut text = render(&record, style);
+    let mut files = Vec::new();
     let write_json = |record: &Record| match &outputs.json {
         Some(path) => files::write(path, record.to_json().as_bytes()),
         None => Ok(()),
     };
     let json = write_json(&record);
     if let (Some(path), Ok(())) = (&outputs.json, &json) {
-        text += &format!("Record: {}\n", path.display());
+        files.push(format!("Record: {}", path.display()));
     }
     let tables = outputs.csv.as_ref().map_or(Ok(()), |prefix| {
         let csv = Csv {
@@ -79,17 +75,27 @@ fn write_out(finished: Finished) -> Result<()> {
         for output in csv.outputs(&record)? {
             files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
         }
-        text += &format!(
-            "CSV: {}_stats.csv and its three companions\n",
+        files.push(format!(
+            "CSV: {}_stats.csv and its three companions",
             prefix.display()
-        );
+        ));
         Ok(())
     });
     let log = log.map_or(Ok(()), |log| {
-        text += &format!("Interval log: {}\n", log.end()?.display());
+        files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
     });
-    print(text);
+    let console = Console {
+        form: match outputs.is_full {
+            true => Form::Full,
+            false => Form::Short,
+        },
+        width: columns(),
+        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        quiet: outputs.quiet,
+        files,
+    };
+    print(console.text(&record));
     let errors = [&tables, &log].into_iter().filter_map(|written| {
         let error: &anyhow::Error = written.as_ref().err()?;
         Some(format!("{error:#}"))

@@ -12,10 +12,11 @@ use crate::metrics::seconds::{Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
+use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
-    ErrorRecord, Generator, Histograms, PERCENTS, PollRecord, Record, RunInfo, SCHEMA,
-    SampleRecord, SpanRecord, StandIn, StepRecord, StepSampleRecord, Times, Totals,
+    ErrorRecord, Generator, Histograms, PollRecord, Record, RunInfo, SCHEMA, SampleRecord,
+    SpanRecord, StandIn, StepRecord, StepSampleRecord, Totals,
 };
 
 /// How long a run lasted.
@@ -67,6 +68,7 @@ pub fn record(
                 gave_up: counts.gave_up,
                 attempts: counts.requests,
                 ready_after_us: times(&counts.ready),
+                histogram: packed(&counts.ready),
             })
             .collect(),
         spans: spans
@@ -118,31 +120,6 @@ pub fn with_stand_in(
     record
 }
 
-/// A distribution in figures.
-pub fn times(latencies: &Latencies) -> Times {
-    if latencies.is_empty() {
-        return Times::default();
-    }
-    let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99] =
-        PERCENTS.map(|percent| Some(latencies.percentile_us(percent)));
-    Times {
-        count: latencies.count(),
-        min: Some(latencies.min_us()),
-        mean: Some(latencies.mean_us()),
-        p50,
-        p66,
-        p75,
-        p80,
-        p90,
-        p95,
-        p98,
-        p99,
-        p99_9,
-        p99_99,
-        max: Some(latencies.max_us()),
-    }
-}
-
 fn totals(counts: &Counts, load_s: f64) -> Totals {
     let mut totals = Totals {
         load_s,
@@ -161,6 +138,30 @@ fn totals(counts: &Counts, load_s: f64) -> Totals {
         totals.bytes_sent += step.bytes_sent;
         totals.bytes_received += step.bytes_received;
     }
+    let sum = |of: fn(&StepCounts) -> &Latencies| {
+        let mut sum = Latencies::default();
+        counts.steps.iter().for_each(|step| sum += of(step));
+        sum
+    };
+    let service = sum(|step| &step.service);
+    let response = sum(|step| &step.response);
+    let client = sum(|step| &step.client);
+    let failures = sum(|step| &step.failed);
+    let mut all = response.clone();
+    all += &failures;
+    totals.service_us = times(&service);
+    totals.response_us = times(&response);
+    totals.client_us = times(&client);
+    totals.failures_us = times(&failures);
+    totals.all_us = times(&all);
+    totals.histograms = Histograms {
+        service: packed(&service),
+        response: packed(&response),
+        client: packed(&client),
+        failures: packed(&failures),
+    };
+    let bounds = counts.steps.iter().map(|step| step.bound_min_ns);
+    totals.bound_from_us = bound_us(bounds.min().unwrap_or(u64::MAX));
     totals.failure_ratio = ratio(totals.failures as f64, totals.requests as f64);
     let in_load = |of: fn(&InLoad) -> u64| {
         let steps = counts.steps.iter();
@@ -178,6 +179,11 @@ fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
+/// `u64::MAX` says that no time is a lower bound.
+fn bound_us(min_ns: u64) -> Option<f64> {
+    (min_ns < u64::MAX).then_some(min_ns as f64 / 1e3)
+}
+
 fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> StepRecord {
     let statuses = counts.statuses.iter().enumerate();
     StepRecord {
@@ -189,10 +195,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
         unanswered: counts.unanswered(),
         cut_off: counts.cut_off,
         never_begun: counts.never_begun,
-        bound_from_us: match counts.bound_min_ns {
-            u64::MAX => None,
-            ns => Some(ns as f64 / 1e3),
-        },
+        bound_from_us: bound_us(counts.bound_min_ns),
         rps: ratio(counts.in_load.requests as f64, load_s),
         failures_per_s: ratio(counts.in_load.failures as f64, load_s),
         statuses: statuses
@@ -212,11 +215,6 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
             failures: packed(&counts.failed),
         },
     }
-}
-
-/// A distribution as records hold it: HdrHistogram V2, deflated, base64.
-pub fn packed(latencies: &Latencies) -> String {
-    STANDARD.encode(latencies.to_v2_deflate())
 }
 
 fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
@@ -286,23 +284,4 @@ fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .collect()
-}
-
-/// Adds a sample's packed histogram.
-///
-/// # Errors
-/// When the record was changed by hand and holds no such histogram.
-pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
-    let bytes = STANDARD
-        .decode(&step.response)
-        .map_err(|error| format!("not base64: {error}"))?;
-    let ns = |us: f64| (us * 1e3) as u64;
-    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
-        true => u64::MAX,
-        false => ns(step.min_us),
-    };
-    sum.add_v2_deflate(
-        &bytes,
-        ((step.sum_us * 1e3) as u128, min_ns, ns(step.max_us)),
-    )
 }

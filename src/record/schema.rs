@@ -303,10 +303,24 @@ pub struct Totals {
     pub bytes_sent: u64,
     /// Answers, heads included.
     pub bytes_received: u64,
+    /// From this value on, times of `failures_us` and `all_us` are lower bounds: the least of the steps'.
+    pub bound_from_us: Option<f64>,
+    /// Submitted to answered, of all requests that did not fail.
+    pub service_us: Times,
+    /// Due to answered, of all requests that did not fail.
+    pub response_us: Times,
+    /// Due to submitted, of all requests that did not fail.
+    pub client_us: Times,
+    /// Due to failed, cut off, or never begun.
+    pub failures_us: Times,
+    /// Response times of all of these.
+    pub all_us: Times,
+    /// The distributions of these times.
+    pub histograms: Histograms,
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Method.
     pub method: String,
@@ -349,8 +363,8 @@ pub struct StepRecord {
     pub histograms: Histograms,
 }
 
-/// The distributions of a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The distributions of a step, or of all of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histograms {
     /// Of `service_us`.
     pub service: String,
@@ -420,6 +434,8 @@ pub struct PollRecord {
     pub attempts: u64,
     /// First attempt's due time to the answer.
     pub ready_after_us: Times,
+    /// `ready_after_us` as a whole: HdrHistogram V2, deflated, base64; microseconds.
+    pub histogram: String,
 }
 
 /// A span of steps measured as a whole.

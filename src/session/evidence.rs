@@ -11,7 +11,8 @@ use crate::machine::cpu;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::record::build;
-use crate::record::build::{RunTime, times};
+use crate::record::build::RunTime;
+use crate::record::distribution::times;
 use crate::record::schema::{
     Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
     StageRecord, VerdictRecord,

@@ -111,6 +111,8 @@ pub struct Outputs {
     pub csv_full_history: bool,
     /// The interval log.
     pub hdr: Option<PathBuf>,
+    /// The console report in its full form.
+    pub is_full: bool,
     /// No live display.
     pub headless: bool,
     pub quiet: bool,

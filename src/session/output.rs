@@ -5,9 +5,12 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
+use terminal_size::{Width, terminal_size_of};
 
 use super::exit::{Exit, cannot};
 
+/// Columns of a line that goes to no terminal.
+const COLUMNS: usize = 80;
 /// The first failure of standard output. It belongs to the process, as standard output does.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
@@ -26,6 +29,15 @@ pub(crate) fn print(text: impl std::fmt::Display) {
         // The first one counts.
         let _ = FAILURE.set(error);
     }
+}
+
+/// Columns of a line on standard output: COLUMNS, the terminal's width, or 80 where there is neither.
+pub(crate) fn columns() -> usize {
+    let given = std::env::var("COLUMNS").ok();
+    let given = given.and_then(|columns| columns.trim().parse().ok());
+    let terminal = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
+    let known = given.or_else(terminal);
+    known.filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }
 
 /// A line on standard error, which has no place to report its own failures to.

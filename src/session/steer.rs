@@ -16,7 +16,7 @@ use crate::engine::plan::Plan;
 use crate::engine::{Control, Second};
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
-use crate::record::build;
+use crate::record::distribution::{packed, times};
 use crate::record::schema::{LevelRecord, SearchRecord};
 use crate::text::units::{counted, grouped, level as shown_level, three_digits, time};
 
@@ -234,7 +234,7 @@ impl<'p> Steer<'p> {
             halves.map(|half| self.course.rules.iter().any(|rule| rule.judge(half).broken));
         let all = whole.all();
         let window_s = whole.length_ns as f64 / 1e9;
-        let response = build::times(&all.response);
+        let response = times(&all.response);
         LevelRecord {
             level: measuring.level,
             from_s: (zero_ns + measuring.from_ns) as f64 / 1e9,
@@ -253,7 +253,7 @@ impl<'p> Steer<'p> {
             believable: judge_seconds(&measuring.judged) != Status::GeneratorLimited,
             rule: verdict.broken,
             says: verdict.says,
-            histogram: build::packed(&all.response),
+            histogram: packed(&all.response),
         }
     }
 

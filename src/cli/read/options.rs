@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::windows::Referee;
-use crate::cli::args::{ArrivalsChoice, RunArgs};
+use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
@@ -472,6 +472,7 @@ fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
+        is_full: args.report == ReportForm::Full,
         headless: args.headless,
         quiet: args.quiet,
     })

@@ -1,15 +1,15 @@
-//! What the load was and came to: its shape in a line, arrivals, and what the rules said.
+//! The load: its shape in a phrase, and what became of an open load's arrivals.
 
 use std::fmt::Write;
 
-use super::page::{Colour, Page};
-use crate::record::schema::{Record, RunInfo, StageRecord};
+use super::page::{Colour, Page, Paint};
+use crate::record::schema::{Record, RunInfo};
 use crate::text::units::{counted, grouped, range, three_digits};
 
 /// Points of a load that are shown.
 const STAGES_SHOWN: usize = 4;
 
-/// `50 users, 10 per second`, or `500 iterations/s (constant) by 50 to 500 users`; of a search, the highest level.
+/// `50 users, 10 per second`, or `500 iterations/s (constant) by 50 to 500 users`; for a search, the highest level.
 pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
     let up_to = match is_search {
         true => "levels up to ",
@@ -29,7 +29,12 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
         ),
     };
     let stages: Vec<String> = match &run.load.open {
-        None => run.load.stages.iter().map(stage).collect(),
+        None => {
+            let stages = run.load.stages.iter();
+            stages
+                .map(|stage| format!("{}:{}s", stage.users, stage.after_s))
+                .collect()
+        }
         Some(open) => {
             let stages = open.stages.iter();
             stages
@@ -54,66 +59,29 @@ pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
     text
 }
 
-fn stage(stage: &StageRecord) -> String {
-    format!("{}:{}s", stage.users, stage.after_s)
-}
-
-impl Page {
-    /// What became of an open load's arrivals.
-    pub(super) fn arrivals(&mut self, record: &Record) {
-        let Some(open) = &record.run.load.open else {
-            return;
-        };
-        let mut text = format!(
-            "ITERATIONS: {} due, {} begun ({}/s)",
-            grouped(open.due),
-            grouped(open.begun),
-            three_digits(open.rate_begun)
-        );
-        for (count, what) in [
-            (open.waited, "waited for a free user"),
-            (open.dropped, "dropped: the line was full"),
-            (open.never_begun, "still waiting at the end"),
-        ] {
-            if count > 0 {
-                let _ = write!(text, ", {} {what}", grouped(count));
-            }
-        }
-        let text = match open.dropped + open.never_begun {
-            0 => text,
-            _ => self.paint(Colour::Yellow, &text),
-        };
-        self.wrapped("", &text);
-    }
-
-    /// A line for each rule.
-    pub(super) fn rules(&mut self, record: &Record) {
-        for rule in &record.rules {
-            let place = match (rule.from_s, rule.to_s, rule.users) {
-                (Some(from_s), Some(to_s), Some(users)) => format!(
-                    " from {from_s:.0} s to {to_s:.0} s, with {}:",
-                    counted(users, "user")
-                ),
-                _ => String::new(),
-            };
-            let lead = match (rule.broken, rule.windows) {
-                (true, _) => self.paint(Colour::Red, "BROKEN:"),
-                (false, 0) => self.paint(Colour::Red, "NOT JUDGED:"),
-                (false, _) => self.paint(Colour::Green, "KEPT:"),
-            };
-            let windows = match rule.windows {
-                0 | 1 => String::new(),
-                count if rule.broken => format!(" (window {count})"),
-                count => format!(" ({} windows, the last one shown)", grouped(count)),
-            };
-            let text = format!(
-                "--{} '{}':{place} {}{windows}",
-                rule.kind, rule.rule, rule.says
-            );
-            self.wrapped(&format!("{lead} "), &text);
-            if let Some(note) = &rule.note {
-                self.wrapped("         ", note);
-            }
+/// `ITERATIONS: 3,000 due, 3,000 begun (300/s)`, and those that were not begun at their time.
+pub(super) fn arrivals(page: &mut Page, record: &Record) {
+    let Some(open) = &record.run.load.open else {
+        return;
+    };
+    let mut text = format!(
+        "ITERATIONS: {} due, {} begun ({}/s)",
+        grouped(open.due),
+        grouped(open.begun),
+        three_digits(open.rate_begun)
+    );
+    for (count, what) in [
+        (open.waited, "waited for a free user"),
+        (open.dropped, "dropped: the line was full"),
+        (open.never_begun, "still waiting at the end"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {} {what}", grouped(count));
         }
     }
+    let paint = match open.dropped + open.never_begun {
+        0 => Paint::Nothing,
+        _ => Paint::Whole(Colour::Yellow),
+    };
+    page.paragraph(paint, &text);
 }

@@ -1,17 +1,19 @@
-//! The page that the parts of the report are written on.
+//! The page that a report is written on: lines of at most its width, safe to show on a terminal.
+//!
+//! All text goes through [`Page`]: what a terminal would obey is escaped, whoever wrote it, and colours are added after
+//! that.
 
-/// Width that everything fits into.
-pub(super) const WIDTH: usize = 100;
+use super::columns::{begin, columns};
+use crate::text::printable::in_one_line;
 
-/// How it is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// With ANSI colours, which never say anything alone.
-    pub colour: bool,
-    /// Only verdict, failures and errors.
-    pub quiet: bool,
-}
+/// A narrower terminal is treated as one of this width.
+const WIDTH_MIN: usize = 20;
+/// Columns by which the lines of a paragraph after its first are indented.
+const INDENT: &str = "  ";
+/// A number and its unit stand on one line.
+const UNITS: [&str; 9] = ["%", "us", "ms", "s", "B", "kB", "MB", "GB", "req/s"];
 
+/// Colours repeat what the words say.
 #[derive(Clone, Copy)]
 pub(super) enum Colour {
     Red,
@@ -19,56 +21,189 @@ pub(super) enum Colour {
     Yellow,
 }
 
+/// Which part of a paragraph is coloured.
+#[derive(Clone, Copy)]
+pub(super) enum Paint<'a> {
+    Nothing,
+    Whole(Colour),
+    /// These words, where they stand in one line.
+    Words(Colour, &'a str),
+}
+
 pub(super) struct Page {
-    pub text: String,
-    style: Style,
+    text: String,
+    /// Columns.
+    width: usize,
+    has_colour: bool,
+    is_blank_due: bool,
 }
 
 impl Page {
-    pub fn new(style: Style) -> Self {
+    pub fn new(width: usize, has_colour: bool) -> Self {
         Self {
             text: String::new(),
-            style,
+            width: width.max(WIDTH_MIN),
+            has_colour,
+            is_blank_due: false,
         }
     }
 
-    pub fn line(&mut self, text: impl AsRef<str>) {
-        self.text.push_str(text.as_ref().trim_end());
+    /// Columns of a line.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Bytes written so far.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// What was written since [`Page::length`] was this.
+    pub fn since(&self, length: usize) -> &str {
+        &self.text[length..]
+    }
+
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// An empty line before the next one, unless that is the first.
+    pub fn blank(&mut self) {
+        self.is_blank_due = !self.text.is_empty();
+    }
+
+    /// A text in lines, all but the first indented.
+    pub fn paragraph(&mut self, paint: Paint<'_>, text: &str) {
+        self.wrapped(paint, text, "", INDENT);
+    }
+
+    /// A text in lines that are all indented: it belongs to the paragraph above it.
+    pub fn remark(&mut self, text: &str) {
+        self.wrapped(Paint::Nothing, text, INDENT, INDENT);
+    }
+
+    /// A text in lines that are not indented.
+    pub fn plain(&mut self, paint: Paint<'_>, text: &str) {
+        self.wrapped(paint, text, "", "");
+    }
+
+    /// A line of a table, which has been laid out for the page's width.
+    pub fn row(&mut self, text: &str) {
+        self.line(Paint::Nothing, text.trim_end());
+    }
+
+    fn wrapped(&mut self, paint: Paint<'_>, text: &str, first_indent: &str, indent: &str) {
+        for line in wrap(&in_one_line(text), self.width, first_indent, indent) {
+            self.line(paint, line.trim_end());
+        }
+    }
+
+    fn line(&mut self, paint: Paint<'_>, line: &str) {
+        if std::mem::take(&mut self.is_blank_due) {
+            self.text.push('\n');
+        }
+        let painted = match paint {
+            Paint::Whole(colour) if self.has_colour => painted(colour, line),
+            Paint::Words(colour, words) if self.has_colour => {
+                line.replacen(words, &painted(colour, words), 1)
+            }
+            _ => line.to_owned(),
+        };
+        self.text.push_str(&painted);
         self.text.push('\n');
     }
+}
 
-    /// A text in lines of at most [`WIDTH`], the first after `lead`, the others indented.
-    pub fn wrapped(&mut self, lead: &str, text: &str) {
-        let mut line = lead.to_owned();
-        // Colour codes take no room on the screen.
-        let mut width = lead.chars().count()
-            - if self.style.colour && lead.contains('\x1b') {
-                11
-            } else {
-                0
-            };
-        for word in text.split(' ') {
-            if width + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(9);
-                width = 9;
-            }
-            line += word;
+fn painted(colour: Colour, text: &str) -> String {
+    let code = match colour {
+        Colour::Red => "1;31",
+        Colour::Green => "1;32",
+        Colour::Yellow => "1;33",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// Breaks a text at blanks; a word that is wider than a line is cut where the line ends.
+fn wrap(text: &str, width: usize, first_indent: &str, indent: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = first_indent.to_owned();
+    let mut is_begun = false;
+    let mut break_line = |line: &mut String| {
+        lines.push(std::mem::replace(line, indent.to_owned()));
+    };
+    for word in words(text) {
+        let blanks = usize::from(is_begun);
+        if is_begun && columns(&line) + blanks + columns(&word) > width {
+            break_line(&mut line);
+        } else if is_begun {
             line.push(' ');
-            width += word.chars().count() + 1;
         }
-        self.line(line);
+        let mut rest = word.as_str();
+        while columns(&line) + columns(rest) > width {
+            let room = width - columns(&line);
+            let fits: String = begin(rest.chars(), room).collect();
+            rest = &rest[fits.len()..];
+            line += &fits;
+            break_line(&mut line);
+        }
+        line += rest;
+        is_begun = true;
+    }
+    lines.push(line);
+    lines
+}
+
+/// The words of a text, a number and its unit as one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
+        let is_number = |last: &String| last.ends_with(|c: char| c.is_ascii_digit());
+        match words.last_mut() {
+            Some(last) if last == ">=" || (UNITS.contains(&bare) && is_number(last)) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_breaks_at_blanks_and_a_word_only_where_it_is_wider_than_a_line() {
+        let lines = wrap("one two three", 9, "", "  ");
+        assert_eq!(lines, ["one two", "  three"]);
+        let lines = wrap("a abcdefghijkl b", 6, "", "  ");
+        assert_eq!(lines, ["a", "  abcd", "  efgh", "  ijkl", "  b"]);
+        let lines = wrap("p50 1.25 ms, max >= 2.00 s", 12, "", "");
+        assert_eq!(lines, ["p50 1.25 ms,", "max", ">= 2.00 s"]);
+        for width in 4..40 {
+            let lines = wrap("a text of several 注文 words", width, " ", "  ");
+            assert!(lines.iter().all(|line| columns(line) <= width), "{lines:?}");
+        }
     }
 
-    pub fn paint(&self, colour: Colour, text: &str) -> String {
-        let code = match colour {
-            Colour::Red => "1;31",
-            Colour::Green => "1;32",
-            Colour::Yellow => "1;33",
-        };
-        match self.style.colour {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_owned(),
-        }
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_colours_are_not() {
+        let mut page = Page::new(80, true);
+        page.paragraph(Paint::Words(Colour::Red, "FAILED:"), "FAILED: \x1b[2Jwild");
+        assert_eq!(page.finish(), "\x1b[1;31mFAILED:\x1b[0m \\u{1b}[2Jwild\n");
+    }
+
+    #[test]
+    fn blank_lines_stand_alone_and_never_first() {
+        let mut page = Page::new(80, false);
+        page.blank();
+        page.plain(Paint::Nothing, "a");
+        page.blank();
+        page.blank();
+        page.plain(Paint::Nothing, "b");
+        page.blank();
+        assert_eq!(page.finish(), "a\n\nb\n");
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::cells::{PERCENTILES, ms_or_0, per, percentiles, quoted, rate};
 use super::moments;
 use super::sums::{Steps, Sum, Sums};
-use crate::record::build::times;
+use crate::record::distribution::times;
 use crate::record::schema::Record;
 
 /// Length of the sliding window of rates and percentiles, in seconds, as Locust has it.

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::cells::{PERCENTILES, ms_or_0, per, percentiles, quoted, six_decimals};
 use super::sums::{Steps, Sums};
-use crate::record::build::times;
+use crate::record::distribution::times;
 use crate::record::schema::Record;
 
 const HEAD: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s";

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use anyhow::{Result, anyhow};
 
 use crate::metrics::latencies::Latencies;
-use crate::record::build::add_sample;
+use crate::record::distribution::add_sample;
 use crate::record::schema::SampleRecord;
 
 /// How samples are added up.

@@ -1,8 +1,7 @@
 //! The reader of records: what it takes in it gives back, and every report can be made of it.
 
 use opsurge::record::schema::Record;
-use opsurge::report::console;
-use opsurge::report::console::Style;
+use opsurge::report::console::{Console, Form};
 use opsurge::report::csv::Csv;
 use opsurge::report::output::Report;
 
@@ -20,9 +19,13 @@ pub fn record(input: &[u8]) {
     };
     let again = Record::parse(&record.to_json());
     assert_eq!(again.as_ref(), Ok(&record));
-    for quiet in [false, true] {
-        let colour = quiet;
-        console::render(&record, Style { colour, quiet });
+    for (form, colour) in [(Form::Short, false), (Form::Full, true)] {
+        let console = Console {
+            form,
+            colour,
+            ..Console::default()
+        };
+        console.text(&record);
     }
     // A record that was changed by hand is an error with a reason, never a panic.
     let _ = Csv { full_history: true }.outputs(&record);

@@ -88,12 +88,14 @@ fn counts_and_their_nouns_agree() {
         "1",
         "--wait",
         "0",
+        "--report",
+        "full",
     ];
     let (_, said) = record_of(&one, 0);
     for part in [
         "with 1 user on",
         "for 1 iteration,",
-        "load      1 user,",
+        "load: 1 user,",
         ", 1 shard, connections",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -320,7 +322,7 @@ fn ctrl_c_drains_and_reports() {
         .expect("UTF-8");
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130), "{said}");
-    assert!(said.contains("ended by signal"), "{said}");
+    assert!(said.contains("ended by a signal"), "{said}");
     let record = std::fs::read_to_string(&json).expect("the record was written");
     let record = Record::parse(&record).expect("it is a record");
     check_sums(&record);

@@ -86,6 +86,7 @@ fn a_run_under_nohup_goes_on_when_its_terminal_hangs_up() {
     let url = server.url();
     let mut child = Program::from(command)
         .args(["run", "--get", &url, "--wait", "5ms", "-t", "1s"])
+        .args(["--report", "full"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

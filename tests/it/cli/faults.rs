@@ -1656,6 +1656,8 @@ fn row_21_secrets_are_shown_nowhere_even_when_the_server_repeats_them() {
         "10ms",
         "--log-level",
         "trace",
+        "--report",
+        "full",
         "--csv",
         csv,
         "--json",

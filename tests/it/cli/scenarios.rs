@@ -201,7 +201,7 @@ fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
     );
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("End to end") && said.contains("registered and seen"),
+        said.contains("SPAN: registered and seen: 4 begun, 4 done"),
         "{said}"
     );
     let (code, said) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
@@ -237,11 +237,12 @@ fn stop_steps_are_done_at_the_end_whatever_brings_it() {
         (["--iterations", "40"], "iterations"),
     ] {
         let mut arguments = vec!["run", "FILE", "--mock", "-u", "4", "--wait", "5ms"];
+        arguments.extend(["--report", "full"]);
         arguments.extend(bound);
         let (code, said) = with_file(&with_stop, &arguments);
         assert_eq!(code, 0, "{said}");
         assert!(said.contains(&format!("ended by {ended_by}")), "{said}");
-        let goodbyes = said.lines().find(|line| line.starts_with("GET    goodbye"));
+        let goodbyes = said.lines().find(|line| line.starts_with("GET goodbye"));
         let count = goodbyes.and_then(|line| line.split_whitespace().nth(2));
         assert_eq!(count, Some("4"), "{said}");
     }

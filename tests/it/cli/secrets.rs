@@ -321,7 +321,7 @@ fn a_run_shows_no_secret_wherever_it_has_it_from() {
         let scenario = scenario_with_secret_from(from, &place);
         let output = place.say(&["scenarios", "check", &scenario]);
         assert_eq!(output.status.code(), Some(0), "{from}: {}", text(&output));
-        let output = place.run(&["run", &scenario, "--host", &url]);
+        let output = place.run(&["run", &scenario, "--host", &url, "--report", "full"]);
         assert_eq!(output.status.code(), Some(1), "{from}: {}", text(&output));
         place.has_reports();
         let said = text(&output);

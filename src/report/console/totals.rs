@@ -1,0 +1,194 @@
+//! The run as a whole: its totals in a line, and the conditions that they hold for.
+
+use std::fmt::Write;
+
+use super::figures::{Figures, Which};
+use super::load;
+use super::page::{Colour, Page, Paint};
+use crate::record::schema::{Record, RunInfo, Totals};
+use crate::text::units::{bytes, counted, grouped, three_digits, time};
+
+/// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms, max 88.0 ms`, failures included.
+pub(super) fn line(page: &mut Page, record: &Record) {
+    let totals = &record.totals;
+    if totals.requests == 0 {
+        let text = format!(
+            "nothing was measured: {} sent, {} cut off, none with an outcome",
+            grouped(totals.sent),
+            grouped(totals.cut_off)
+        );
+        return page.paragraph(Paint::Words(Colour::Red, "nothing was measured:"), &text);
+    }
+    let failed = format!("{} failed", grouped(totals.failures));
+    let colour = match totals.failures {
+        0 => Colour::Green,
+        _ => Colour::Red,
+    };
+    let mut text = format!(
+        "{}, {}/s, {failed}",
+        counted(totals.requests, "request"),
+        three_digits(totals.rps)
+    );
+    if totals.failures > 0 {
+        let _ = write!(text, " ({} %)", three_digits(totals.failure_ratio * 100.0));
+    }
+    for (count, what) in [
+        (totals.cut_off, "cut off at the end"),
+        (totals.never_begun, "never begun"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {} {what}", grouped(count));
+        }
+    }
+    let figures = Figures::total(totals);
+    for (name, which) in [
+        ("p50", Which::Percentile(50.0)),
+        ("p99", Which::Percentile(99.0)),
+        ("max", Which::Max),
+    ] {
+        if let Some(time) = figures.show(which) {
+            let _ = write!(text, ", {name} {time}");
+        }
+    }
+    page.plain(Paint::Words(colour, &failed), &text);
+}
+
+/// What was asked for and what became of it, in a sentence.
+pub(super) fn conditions(page: &mut Page, record: &Record) {
+    let run = &record.run;
+    let mut text = format!(
+        "{} on {}: {}; {}",
+        run.scenario,
+        target(run),
+        load::shown(run, record.search.is_some()),
+        lasted(&record.totals)
+    );
+    let is_as_planned = match run.ended_by.as_str() {
+        "time" | "iterations" => true,
+        // A search ends by what it finds.
+        "criterion" => record.search.is_some(),
+        _ => false,
+    };
+    if !is_as_planned {
+        let _ = write!(text, "; ended by {}", ended_by(&run.ended_by));
+    }
+    page.plain(Paint::Nothing, &text);
+}
+
+/// What was done, on what, and how it ended, by keyword.
+pub(super) fn header(page: &mut Page, record: &Record) {
+    let (run, totals) = (&record.run, &record.totals);
+    page.paragraph(
+        Paint::Nothing,
+        &format!(
+            "opsurge {}, scenario {} on {}",
+            run.version,
+            run.scenario,
+            target(run)
+        ),
+    );
+    let pipeline = match run.pipeline {
+        1 => String::new(),
+        depth => format!(", pipeline {depth}"),
+    };
+    let machine = &run.machine;
+    let lines = [
+        (
+            "load",
+            Some(format!(
+                "{}, seed {}",
+                load::shown(run, record.search.is_some()),
+                run.seed
+            )),
+        ),
+        (
+            "engine",
+            Some(format!(
+                "{}, {}, connections {}{pipeline}, timeout {} s",
+                run.backend,
+                counted(run.shards as u64, "shard"),
+                run.connections,
+                run.timeout_s
+            )),
+        ),
+        ("sockets", sockets(run)),
+        (
+            "machine",
+            Some(format!(
+                "{}, {}, Linux {}",
+                counted(machine.cores as u64, "core"),
+                machine.cpu,
+                machine.kernel
+            )),
+        ),
+        (
+            "lasted",
+            Some(format!(
+                "{}; ended by {}",
+                lasted(totals),
+                ended_by(&run.ended_by)
+            )),
+        ),
+        (
+            "traffic",
+            Some(format!(
+                "{} sent, {} received",
+                bytes(totals.bytes_sent),
+                bytes(totals.bytes_received)
+            )),
+        ),
+    ];
+    for (keyword, text) in lines {
+        if let Some(text) = text {
+            page.paragraph(Paint::Nothing, &format!("{keyword}: {text}"));
+        }
+    }
+}
+
+/// The URL, and the Unix socket that stands for its address.
+fn target(run: &RunInfo) -> String {
+    let by_unix_socket = run.addresses.iter().find(|to| to.starts_with("unix:"));
+    match by_unix_socket {
+        Some(socket) => format!("{} at {socket}", run.host),
+        None => run.host.clone(),
+    }
+}
+
+/// `30.0 s of load, 5.00 s of waiting for 1 open request`.
+fn lasted(totals: &Totals) -> String {
+    let load = format!("{} s of load", three_digits(totals.load_s));
+    match totals.open_at_load_end {
+        0 => load,
+        open => format!(
+            "{load}, {} of waiting for {}",
+            time(totals.drain_s * 1e6),
+            counted(open, "open request")
+        ),
+    }
+}
+
+/// What ended the load, in words.
+fn ended_by(word: &str) -> &str {
+    match word {
+        "nobody-left" => "the last user's leaving",
+        "criterion" => "a rule",
+        "signal" => "a signal",
+        "error" => "an error",
+        other => other,
+    }
+}
+
+/// Source addresses and socket options, when any were asked for.
+fn sockets(run: &RunInfo) -> Option<String> {
+    let from = match &run.source_addresses[..] {
+        [] => None,
+        [only] => Some(format!("from {only}")),
+        [first, .., last] => Some(format!(
+            "from {} addresses, {first} to {last}",
+            run.source_addresses.len()
+        )),
+    };
+    let options = (!run.tcp.is_empty()).then(|| run.tcp.join(", "));
+    let parts: Vec<String> = from.into_iter().chain(options).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
