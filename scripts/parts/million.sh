@@ -39,9 +39,9 @@ printf 'name = "health"\nwait = "5s"\n[[task]]\nmethod = "GET"\npath = "/health"
 run() { # RECORD FLAGS...
     local record=$1
     shift
-    taskset -c 0 "$opsurge" run "$@" --host "$url" --shards 1 --headless --json "$record" >"$work/report" 2>"$work/progress" || true
+    taskset -c 0 "$opsurge" run "$@" --host "$url" --shards 1 --headless --report full --json "$record" >"$work/report" 2>"$work/progress" || true
     grep -h "^memory:" "$work/progress" || cat "$work/progress"
-    sed -n '/^VERDICT/,/^$/p' "$work/report"
+    sed -n '/^VERDICT/,/ requests, /p' "$work/report"
 }
 
 spawn_users() { # NAME FLAGS...
