@@ -17,7 +17,7 @@ use opsurge::scenario::format::compile::{Context, compile};
 use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
-/// The system's allocator, counting what this thread asks of it.
+/// The system's allocator, with a count of this thread's allocations.
 struct Counting;
 
 thread_local! {
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Reads the count of allocations at the `from`-th request and at the `to`-th, and ends the run there.
+/// Reads the count of allocations at the `from`-th and at the `to`-th request, and ends the run.
 struct CountsAllocations<'c> {
     control: &'c Control,
     requests: u64,
@@ -76,8 +76,8 @@ impl<D: Driver> Hooks<D> for CountsAllocations<'_> {
     }
 }
 
-/// Answers every request with the bytes that Ops-Core answers a workflow with. Requests come whole, one or several at
-/// a time, or are `request_bytes` long.
+/// Answers every request as Ops-Core answers a workflow. Requests come whole, one or several at a time, or are
+/// `request_bytes` long.
 fn answer_all(listener: TcpListener, request_bytes: Option<usize>, padding_bytes: usize) {
     let body = format!(
         r#"{{"padding":"{}","sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}}"#,
@@ -91,7 +91,7 @@ fn answer_all(listener: TcpListener, request_bytes: Option<usize>, padding_bytes
         let answer = answer.clone();
         std::thread::spawn(move || {
             let mut buffer = vec![0; request_bytes.unwrap_or(16 * 1024)];
-            // How many requests came. Small enough that a batch comes whole.
+            // Returns the number of requests that came. Batches are small enough to come whole.
             let mut next = |stream: &mut TcpStream| match request_bytes {
                 None => stream.read(&mut buffer).map_or(0, |count| {
                     let heads = buffer[..count].windows(11);
@@ -134,7 +134,7 @@ const STEADY: &str = r#"
         timeout = "2s"
     "#;
 
-/// A body that is sent from one place, around a value that is not.
+/// A body of two shared stretches around a value.
 const LARGE: &str = r#"
         name = "large"
         [[task]]
@@ -151,13 +151,13 @@ fn plan(text: &str, address: SocketAddr, connections: Connections) -> Plan {
         connections,
         addresses: vec![address.into()],
         ..plans::plan(
-            compile("steady.toml", text, &Context::plain("test")).expect("it is valid"),
+            compile("steady.toml", text, &Context::plain("test")).expect("a valid scenario"),
             Closed::at_rate(16, 1e6),
         )
     }
 }
 
-/// A connection for each user, then two for all of them.
+/// Checks a connection for each user, then two connections for all of them.
 fn check<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     let batches = Connections::Shared {
         count: 2,
@@ -182,7 +182,7 @@ fn check_large<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     }
 }
 
-/// Answers that come in several pieces, of which each connection keeps the body for as long as it comes.
+/// Checks answers that come in several pieces: each connection keeps the body until it is complete.
 fn check_kept<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     if let Some((outcomes, allocations)) = run(STEADY, Connections::PerUser, 4_000, 40_000, &build)
     {
@@ -195,12 +195,12 @@ fn check_kept<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
     }
 }
 
-/// Attempts before an allocation counts. A shard allocates when more answers than ever before are half there at once, or
-/// a connection gets its first long answer, and on a busy machine that may come after the 2,000th request. What
-/// allocates by request, or now and then, does so in each attempt.
+/// Attempts before an allocation counts. A shard allocates when more answers than ever before are incomplete at once, or
+/// when a connection gets its first long answer; on a busy machine that may come after the 2,000th request. Code that
+/// allocates for each request, or now and then, does so in each attempt.
 const ATTEMPTS: usize = 3;
 
-/// What was allocated from the 2,000th request to the `to`-th, in the attempt with the least of it.
+/// Allocations from the 2,000th to the `to`-th request, in the attempt with the fewest.
 fn run<D: Driver>(
     text: &str,
     connections: Connections,

@@ -1,4 +1,4 @@
-//! Many shards do what one does: the same requests at the same moments, each counted once, in memory that is bounded.
+//! Many shards do what one does: the same requests at the same moments, each counted once, in bounded memory.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,19 +17,19 @@ static ALLOCATOR: shard_usage::Counting = shard_usage::Counting;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Numbers of shards that are compared.
 const SHARDS: [usize; 4] = [1, 2, 7, 64];
-/// They do not divide evenly among 7 or 64.
+/// A number that 7 and 64 shards do not divide evenly.
 const USERS: u64 = 602;
-/// More than a request takes from a core; with it one shard is busy, and its turns are long.
+/// More than a request costs in fact: one shard is busy with it, and its turns are long.
 const COSTS: Costs = Costs {
     request_ns: 60_000,
     event_ns: 40_000,
 };
-/// What a shard may hold whoever its users are: histograms of three steps, five times each and three intervals, and
-/// what is common to all of them.
+/// Most bytes that a shard may hold apart from its users: histograms of three steps, five times each and three intervals,
+/// and what all users share.
 const FIXED_BYTES_MAX: u64 = 8 << 20;
-/// What a user may add to it, its connection and its timers included.
+/// Most bytes that a user may add, with its connection and its timers.
 const USER_BYTES_MAX: u64 = 1_536;
-/// What a shard's memory may differ from the straight line: some arrays grow by doubling.
+/// Largest difference of a shard's memory from the straight line: some arrays grow by doubling.
 const ROUNDED_BYTES_MAX: u64 = 4_096;
 
 fn plan(name: &str, shards: usize) -> Plan {
@@ -94,7 +94,7 @@ fn a_shard_holds_a_fixed_part_and_as_much_for_each_user_whatever_their_number() 
         let plan = plan_for("workflow", users, shards);
         shard_usage::run(&plan, Costs::default()).1
     };
-    // More users in all than their shards have: nothing in a shard may be sized by those of others.
+    // With more users in all, shards of the same size: nothing in a shard may be sized by the users of others.
     let runs = [(USERS, 1), (USERS, 2), (USERS, 16), (4 * USERS, 16)];
     let all: Vec<Vec<Usage>> = runs.map(measure).into();
     let (most, least) = (&all[0][0], &all[2][15]);
@@ -137,14 +137,14 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         cores: vec![None; shards],
         sockets: Sockets::default(),
     };
-    let told = AtomicU64::new(0);
+    let observed = AtomicU64::new(0);
     let mut on_second = |second: &mut opsurge::engine::Second<'_>| {
-        told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
+        observed.fetch_add(second.interval.all().requests, Ordering::Relaxed);
     };
-    // Each has a clock that skips its sleeps: they drift apart as no real ones would, and the seconds still add up.
+    // Each driver's clock skips its sleeps: the clocks drift apart as no real ones would, and the seconds still add up.
     let build = |config: &_, clock| Ok(CannedDriver::new(config, clock));
     let run = run_on(&plan, &setup, &Control::default(), &mut on_second, &build);
-    let run = run.expect("nothing can be wrong with this driver");
+    let run = run.expect("a driver without limits");
     let steps = &run.summary.counts.steps;
     let requests: u64 = steps.iter().map(|step| step.requests).sum();
     assert!(requests > 640 * 40, "{requests}");
@@ -153,12 +153,12 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     assert_eq!(sent, requests);
     let samples = run.summary.series.samples();
     let in_series: u64 = samples.iter().map(|sample| sample.all().requests).sum();
-    assert_eq!((in_series, told.into_inner()), (requests, requests));
+    assert_eq!((in_series, observed.into_inner()), (requests, requests));
 }
 
-/// A shard whose users each take a value out of a long answer, on connections of their own.
+/// Users with connections of their own each extract a value from a long answer.
 #[test]
-fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
+fn bodies_that_are_kept_for_checks_are_not_held_by_idle_connections() {
     let users = 400;
     let text = "name = \"long\"\n[[task]]\nmethod = \"GET\"\npath = \"/long\"\n\
                 extract = { id = { json = \"/id\" } }\n";
@@ -166,7 +166,7 @@ fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
         wait: Some(Wait::parse("100ms..900ms").expect("a wait")),
         ..Context::plain("localhost:8000")
     };
-    let scenario = compile("long", text, &context).expect("it is valid");
+    let scenario = compile("long", text, &context).expect("a valid scenario");
     let plan = Plan {
         run_time_ns: Some(3 * SECOND_NS),
         ..canned_driver::plan(scenario, users, 1)

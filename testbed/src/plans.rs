@@ -1,4 +1,4 @@
-//! The plan that tests and benchmarks vary.
+//! The basic plan of tests and benchmarks.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,8 @@ use opsurge::engine::plan::{Connections, Plan};
 use opsurge::load::Load;
 use opsurge::scenario::model::Scenario;
 
-/// One shard without an end, a connection per user, a time limit of 30 s, seed 7. The address is for drivers that do not
-/// connect to it.
+/// One shard, no end, a connection per user, a time limit of 30 s, seed 7. The address is for drivers that do not connect
+/// to it.
 pub fn plan(scenario: Scenario, load: impl Into<Load>) -> Plan {
     Plan {
         scenario,

@@ -1,11 +1,11 @@
-//! The reader of records: what it takes in it gives back, and every report can be made of it.
+//! The reader of records: a record that it accepts is written the same, and every report can be made of it.
 
 use opsurge::record::schema::Record;
 use opsurge::report::console;
 use opsurge::report::console::Style;
 use opsurge::report::csv;
 
-/// The record of a short run against the stand-in.
+/// The record of a short run against the embedded stand-in.
 pub const RECORD: &str = include_str!("record.json");
 
 /// Input: the text of a record.
@@ -23,7 +23,7 @@ pub fn record(input: &[u8]) {
         let colour = quiet;
         console::render(&record, Style { colour, quiet });
     }
-    // A record that was changed by hand is an error with a reason, never a panic.
+    // A record that was changed by hand leads to an error with a reason, never to a panic.
     let _ = csv::stats(&record);
     let _ = csv::history(&record, true);
     csv::failures(&record);
