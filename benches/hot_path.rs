@@ -1,5 +1,5 @@
-//! Nanoseconds of our own per request, by part and as a whole: `cargo bench --bench hot_path`, one of them with
-//! `cargo bench --bench hot_path -- 'record its outcome'`.
+//! Nanoseconds per request in the code of opsurge, by part and as a whole: `cargo bench --bench hot_path`, a single part
+//! with `cargo bench --bench hot_path -- 'record its outcome'`.
 //!
 //! The whole is a `Shard` over a driver that answers at once (`testbed/src/canned_driver.rs`), so that the kernel has no part
 //! in it. `scripts/measure budget` makes the table of `docs/comparison.md` out of all this. The kernel's part is in
@@ -31,20 +31,20 @@ use opsurge::scenario::value::Origin;
 
 use opsurge_testbed::canned_driver::{self, ACCEPTED, CannedDriver, Measures, cpu_time};
 
-/// Users of the whole whose parts are the table's: so few that everything lies in the caches, as in the parts.
+/// Users of the whole that the table divides into parts: few enough for everything to be in the caches, as in the parts.
 const FEW: u64 = 64;
-/// Users of the other one.
+/// Users of the whole whose data is not in the caches.
 const MANY: u64 = 10_000;
-/// In the whole, all users wait so long between two requests, so that a request's timer is in it.
+/// Wait of each user between two requests of the whole, so that a request's timer is part of it.
 const WAIT: &str = "1ms";
-/// Requests, or empty turns, that a run measures at least: whole rounds of all users, and its ends do not count.
+/// Least number of requests, or empty turns, that a run measures; rounded up to whole rounds of all users.
 const MEASURED_MIN: u64 = 100_000;
-/// Where the body of an answer begins that is read in several pieces.
+/// The head of an answer that is read in several pieces.
 const HEAD_OF_64_KIB: &str = "HTTP/1.1 200 OK\r\ncontent-length: 65536\r\n\r\n";
-/// A receive buffer's length.
+/// Length of a receive buffer.
 const PIECE_BYTES: usize = 4_096;
 
-/// Measures the thread's CPU time where criterion's own measurement takes the time on the wall.
+/// Measures the thread's CPU time; criterion's own measurement is wall-clock time.
 struct CpuTime;
 
 impl Measurement for CpuTime {
@@ -88,7 +88,7 @@ fn draw(criterion: &mut Criterion<CpuTime>) {
     });
 }
 
-/// Renders a step's request, the values made for it included.
+/// Renders a step's request, with the values made for it.
 fn render(criterion: &mut Criterion<CpuTime>) {
     for (name, step, what) in [
         ("workflow", 2, "render the workflow request"),
@@ -150,7 +150,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
     });
 }
 
-/// Decodes an answer that comes in these pieces.
+/// Decodes an answer that comes in pieces of this length.
 fn decode_pieces(criterion: &mut Criterion<CpuTime>, name: &str, bytes: &[u8], piece_bytes: usize) {
     let mut decoder = Decoder::new();
     let mut buffers = Buffers::new(1, 256);
@@ -193,7 +193,7 @@ fn decode(criterion: &mut Criterion<CpuTime>) {
     decode_pieces(criterion, name, &chunked, PIECE_BYTES);
 }
 
-/// All that a connection does for a request: it goes out, its answer comes.
+/// A connection's work for a request: it is sent, and its answer comes.
 fn connection(criterion: &mut Criterion<CpuTime>) {
     let mut connection = Connection::default();
     let mut buffers = Buffers::new(1, 256);
@@ -228,7 +228,7 @@ fn pool(criterion: &mut Criterion<CpuTime>) {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 user = (user + 1) % 64;
-                let slot = pool.acquire(black_box(user)).expect("one is free");
+                let slot = pool.acquire(black_box(user)).expect("a free connection");
                 pool.leave(black_box(slot), user);
                 pool.next_for(slot)
             });
@@ -236,7 +236,7 @@ fn pool(criterion: &mut Criterion<CpuTime>) {
     }
 }
 
-/// Status and rules of an answer. The poll of `workflow` has a rule, its workflow request has none.
+/// Checks the status and the rules of an answer. The poll of `workflow` has a rule, its workflow request has none.
 fn expect(criterion: &mut Criterion<CpuTime>) {
     let scenario = canned_driver::scenario("workflow", WAIT);
     let body = &ACCEPTED[ACCEPTED.len() - 130..];
@@ -257,7 +257,7 @@ fn expect(criterion: &mut Criterion<CpuTime>) {
     }
 }
 
-/// All that the recorder does for a request.
+/// The recorder's work for a request.
 fn record(criterion: &mut Criterion<CpuTime>) {
     let mut recorder = Recorder::new(3, 0, 0);
     let mut now_ns = 0;
@@ -293,13 +293,13 @@ fn sleep(criterion: &mut Criterion<CpuTime>) {
             let id = loop {
                 match timers.pop(now_ns) {
                     Some(id) => break id,
-                    None => now_ns = timers.next_ns().expect("all are set"),
+                    None => now_ns = timers.next_ns().expect("a timer is set"),
                 }
             };
             timers.set(id, now_ns + 45_000_000_000);
         });
     });
-    // As the few of the whole do it: all sleep, all wake.
+    // As in the whole with few users: all fall asleep, all wake up.
     let mut timers = Timers::new(FEW as usize);
     criterion.bench_function("set and fire a timer among 64", |bencher| {
         bencher.iter_custom(|count| {
@@ -316,7 +316,7 @@ fn sleep(criterion: &mut Criterion<CpuTime>) {
     });
 }
 
-/// The time of `count` when `round` does [`FEW`] of them.
+/// The time of `count` operations when `round` does [`FEW`] of them.
 fn per_few(count: u64, mut round: impl FnMut()) -> Duration {
     let rounds = count.div_ceil(FEW);
     let since = cpu_time();
@@ -326,7 +326,7 @@ fn per_few(count: u64, mut round: impl FnMut()) -> Duration {
     (cpu_time() - since).mul_f64(count as f64 / (rounds * FEW) as f64)
 }
 
-/// A user who does what it has said it wants, until it wants to send the next request.
+/// Does what a user wants, until it wants to send the next request.
 fn to_next_request(acting: &mut Acting<'_>) -> Move {
     let mut happening = Happening::Answered {
         answer: Answer::Success,
@@ -374,7 +374,7 @@ fn clock(criterion: &mut Criterion<CpuTime>) {
     });
 }
 
-/// Runs a shard over the canned driver, and scales what was measured to `count` of it.
+/// Runs a shard over the canned driver, and scales the measured time to `count` requests or turns.
 fn run_shard(users: u64, count: u64, measure: impl Fn(u64, &Control) -> Measures<'_>) -> Duration {
     let measured = count.max(MEASURED_MIN).next_multiple_of(users);
     let plan = canned_driver::plan(canned_driver::scenario("workflow", WAIT), users, 1);
@@ -384,12 +384,15 @@ fn run_shard(users: u64, count: u64, measure: impl Fn(u64, &Control) -> Measures
     let shard = Shard::new(&plan, 0, driver);
     let (outcomes, driver) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let steps = &outcomes.recorder.counts.steps;
-    assert!(steps.iter().all(|step| step.failures == 0), "all goes well");
-    let took = driver.took.expect("it has been measured");
+    assert!(
+        steps.iter().all(|step| step.failures == 0),
+        "no request fails"
+    );
+    let took = driver.took.expect("a measured time");
     took.mul_f64(count as f64 / measured as f64)
 }
 
-/// The whole: nanoseconds per request of a shard, and of its turns when there is nothing to do.
+/// The whole: nanoseconds per request of a shard, and per turn when there is nothing to do.
 fn whole(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("whole");
     group.sample_size(30);
@@ -443,10 +446,10 @@ fn whole(criterion: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-/// What an operation costs that does nothing: its entry built and pushed, the batch entered, its completion reaped.
+/// The cost of an operation that does nothing: its entry built and pushed, the batch entered, its completion reaped.
 fn ring(criterion: &mut Criterion<CpuTime>) {
     let Ok(mut ring) = IoUring::new(FEW as u32) else {
-        println!("SKIPPED: io_uring is not to be had here");
+        println!("SKIPPED: io_uring is not available here");
         return;
     };
     criterion.bench_function("submit and reap a no-op on the ring", |bencher| {
@@ -456,9 +459,10 @@ fn ring(criterion: &mut Criterion<CpuTime>) {
                     let entry = opcode::Nop::new().build().user_data(token);
                     #[expect(unsafe_code, reason = "an entry cannot be pushed without")]
                     // SAFETY: a no-op points to nothing.
-                    unsafe { ring.submission().push(&entry) }.expect("there is room for all");
+                    unsafe { ring.submission().push(&entry) }.expect("room for all entries");
                 }
-                ring.submit_and_wait(FEW as usize).expect("it is entered");
+                ring.submit_and_wait(FEW as usize)
+                    .expect("the ring is entered");
                 for completion in ring.completion() {
                     black_box(completion.user_data());
                 }

@@ -1,14 +1,14 @@
-//! What shards cost each other, and what each of them takes, by their number.
+//! The cost of shards to each other, and the memory and turns of each, by their number.
 //!
 //!     cargo bench --bench shards -- cores [ROUNDS]    one shard alone on each of two cores, then two at once
 //!     cargo bench --bench shards -- table             memory and length of turns of 1 to 64 shards, simulated
 //!
-//! `cores`: real threads, pinned, over the engine's own machinery (control, interval hand-over), and a driver that
-//! answers at once without a kernel: what is left to be shared is memory. CPU time per request counts, which others on
-//! the machine disturb least. In the last column a word is written with each request that both shards have in one
-//! cache line, on purpose: it shows what this measurement says when something is shared.
+//! `cores`: real, pinned threads with the engine's own machinery (control, interval hand-over), over a driver that answers
+//! at once without a kernel: only memory is left to be shared. The figure is CPU time per request, which other processes
+//! disturb least. In the last column, each request writes a word that both shards have in one cache line, on purpose: it
+//! shows how this measurement responds when something is shared.
 //!
-//! `table`: virtual time, one shard after the other; a request is reckoned at 5 us, as measured on io_uring.
+//! `table`: virtual time, one shard after the other; a request is estimated at 5 us, as measured on io_uring.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -26,11 +26,11 @@ static ALLOCATOR: shard_usage::Counting = shard_usage::Counting;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Users of each shard of `cores`.
 const USERS: u64 = 64;
-/// Length of a run of `cores`: each shard hands over an interval.
+/// Length of a run of `cores`: long enough for each shard to hand over an interval.
 const RUN_NS: u64 = 3 * SECOND_NS / 2;
 const ROUNDS: usize = 10;
-/// Users of `table`, all shards together, who come within two seconds: then about 160,000 requests a second, four fifths
-/// of what one shard can do as it is reckoned.
+/// Users of `table`, all shards together. They come within two seconds and then send about 160,000 requests a second, four
+/// fifths of what one shard can do at the estimated cost.
 const USERS_IN_ALL: u64 = 64_000;
 const USERS_PER_SECOND: f64 = 32_000.0;
 const WAIT: &str = "200ms..600ms";
@@ -48,16 +48,18 @@ fn main() {
             cores(rounds.expect("a number of rounds"));
         }
         Some("table") => table(),
-        _ => println!("what shards cost each other: cargo bench --bench shards -- cores | table"),
+        _ => println!(
+            "the cost of shards to each other: cargo bench --bench shards -- cores | table"
+        ),
     }
 }
 
-/// The words that the shards of `cores` write.
+/// The words that the shards of `cores` write, in one cache line.
 #[derive(Default)]
 #[repr(align(128))]
 struct OneLine([AtomicU64; 2]);
 
-/// CPU nanoseconds per request of shards on these cores, and requests per second of all.
+/// CPU nanoseconds per request of shards on these cores, and requests per second of all shards.
 fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
     let scenario = canned_driver::scenario("workflow", "0");
     let plan = Plan {
@@ -75,7 +77,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
         Ok(CannedDriver::new(config, clock).writing(shared.map(|line| &line.0[mine])))
     };
     let run = run_on(&plan, &setup, &Control::default(), &mut |_| {}, &build);
-    let run = run.expect("nothing can be wrong with this driver");
+    let run = run.expect("a driver without limits");
     let requests: u64 = run
         .summary
         .counts
@@ -93,7 +95,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
 }
 
 fn cores(rounds: usize) {
-    let allowed = cpu::allowed_cores().expect("the kernel says which");
+    let allowed = cpu::allowed_cores().expect("the allowed cores");
     let [first, second, ..] = allowed[..] else {
         println!("SKIPPED: two cores are needed");
         return;

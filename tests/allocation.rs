@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Reads the count of allocations at the `from`-th request and at the `to`-th, and ends the run there.
+/// Reads the count of allocations at the `from`-th and at the `to`-th request, and ends the run.
 struct CountsAllocations<'c> {
     control: &'c Control,
     requests: u64,

@@ -138,15 +138,15 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         cores: vec![None; shards],
         sockets: Sockets::default(),
     };
-    let told = AtomicU64::new(0);
+    let observed = AtomicU64::new(0);
     let mut on_second = |second: &mut opsurge::engine::Second<'_>| {
-        told.fetch_add(second.interval.all().requests, Ordering::Relaxed);
+        observed.fetch_add(second.interval.all().requests, Ordering::Relaxed);
     };
     // Each shard has a clock that skips its sleeps: the clocks drift apart more than real ones, and the seconds still
     // add up.
     let build = |config: &_, clock| Ok(CannedDriver::new(config, clock));
     let run = run_on(&plan, &setup, &Control::default(), &mut on_second, &build);
-    let run = run.expect("nothing can be wrong with this driver");
+    let run = run.expect("a driver without limits");
     let steps = &run.summary.counts.steps;
     let requests: u64 = steps.iter().map(|step| step.requests).sum();
     assert!(requests > 640 * 40, "{requests}");
@@ -155,12 +155,12 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
     assert_eq!(sent, requests);
     let samples = run.summary.series.samples();
     let in_series: u64 = samples.iter().map(|sample| sample.all().requests).sum();
-    assert_eq!((in_series, told.into_inner()), (requests, requests));
+    assert_eq!((in_series, observed.into_inner()), (requests, requests));
 }
 
 /// A shard whose users each extract a value from a long answer, each on its own connection.
 #[test]
-fn bodies_that_are_kept_to_be_looked_at_are_not_held_by_idle_connections() {
+fn bodies_that_are_kept_for_checks_are_not_held_by_idle_connections() {
     let users = 400;
     let text = "name = \"long\"\n[[task]]\nmethod = \"GET\"\npath = \"/long\"\n\
                 extract = { id = { json = \"/id\" } }\n";

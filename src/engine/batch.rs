@@ -1,8 +1,8 @@
-//! Requests that share a connection, pure: who is behind whom on it, and what its end means for each of them.
+//! Requests that share a connection, pure: their order on it, and what its end means for each of them.
 //!
 //! A batch is what a connection carries at once: its requests leave together and are answered in order (pipelining,
-//! RFC 9112 section 9.3.2). The first of them stands in its `Connection`, those behind it here; so a pool whose batches
-//! are of one request holds nothing here.
+//! RFC 9112 section 9.3.2). The user of the first request is in its `Connection`, the users behind it are here: with
+//! batches of one request, a pool holds nothing here.
 
 use crate::http::response::Phase;
 use crate::metrics::outcome::Failure;
@@ -12,14 +12,14 @@ use super::connection::Detail;
 /// The users behind the first one of each slot, in the order of their requests.
 pub struct Batches {
     depth: usize,
-    /// `depth - 1` places for each slot.
+    /// `depth - 1` places for each slot; the first `counts` of them are used.
     users: Vec<u32>,
-    /// How many of its places a slot uses.
+    /// Users behind the first one of each slot.
     counts: Vec<u8>,
 }
 
 impl Batches {
-    /// Batches of up to `depth` requests for so many slots.
+    /// Batches of up to `depth` requests for each slot.
     pub fn new(slots: usize, depth: usize) -> Self {
         let places = depth - 1;
         assert!(places <= usize::from(u8::MAX));
@@ -30,25 +30,25 @@ impl Batches {
         }
     }
 
-    /// What each slot takes with batches of such a depth.
+    /// Bytes of memory for each slot with batches of this depth.
     pub fn bytes_each(depth: usize) -> usize {
         let places = depth - 1;
         places * size_of::<u32>() + places.min(1)
     }
 
-    /// Requests that a connection carries at once, at most.
+    /// Most requests that a connection carries at once.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Those behind the first one of a slot.
+    /// The users behind the first one of a slot.
     pub fn behind(&self, slot: u32) -> &[u32] {
         let count = self.counts.get(slot as usize).copied().unwrap_or(0);
         let from = slot as usize * (self.depth - 1);
         &self.users[from..][..usize::from(count)]
     }
 
-    /// A user comes last. There has to be room.
+    /// Appends a user. The slot must have room.
     pub fn push(&mut self, slot: u32, user: u32) {
         let count = &mut self.counts[slot as usize];
         let from = slot as usize * (self.depth - 1);
@@ -56,14 +56,14 @@ impl Batches {
         *count += 1;
     }
 
-    /// The first of those behind comes to the front.
+    /// Removes and returns the first of the users behind.
     pub fn pop(&mut self, slot: u32) -> Option<u32> {
         let first = *self.behind(slot).first()?;
         self.remove(slot, 0);
         Some(first)
     }
 
-    /// The one at this place, counted from 0 for the first of those behind, is behind nobody any more.
+    /// Removes the user at this place, counted from 0 for the first of the users behind.
     pub fn remove(&mut self, slot: u32, place: usize) {
         let from = slot as usize * (self.depth - 1);
         let count = &mut self.counts[slot as usize];
@@ -76,43 +76,43 @@ impl Batches {
 /// How a connection with requests on it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It could not be opened.
+    /// The attempt to open it failed.
     NeverOpened(Failure, Detail),
-    /// It was being opened, or had to wait for that, and the time of some was over.
+    /// It was being opened, or had to wait for that, when some requests reached their time limit.
     NotOpenYet(Failure, Detail),
-    /// The first request failed; `worked` is whether the connection had brought an answer before.
+    /// The first request failed.
     Broken {
-        /// How the first one failed.
+        /// How the first request failed.
         failure: Failure,
-        /// What is known of that.
+        /// What is known about that failure.
         detail: Detail,
-        /// Answers had come on it.
+        /// The connection had brought an answer before.
         worked: bool,
     },
-    /// The answer before them was announced to be the last.
+    /// The answer before theirs was announced as the last one.
     Announced,
-    /// The time of some was over; the answer to the first had come so far.
+    /// Some requests reached their time limit; the phase is that of the answer to the first.
     TimeOver(Phase),
 }
 
 /// A request that a connection carries when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Carried {
-    /// Its answer would have been the next.
+    /// Its answer would have been next.
     pub is_first: bool,
     /// It was handed to the kernel.
     pub is_sent: bool,
-    /// Its own time is over.
+    /// It has reached its time limit.
     pub is_over: bool,
     /// It may be sent a second time.
     pub is_repeatable: bool,
 }
 
 impl Ending {
-    /// How a request fails by it; `None` when it is to be sent on another connection.
+    /// How a request fails by it; `None` when it is sent on another connection.
     ///
-    /// A server that closes while requests are on their way has not seen them, or says so: sending them once more is
-    /// allowed for idempotent methods (RFC 9110 section 9.2.2, RFC 9112 section 9.3.2).
+    /// A server that closes while requests are on their way has not seen them, or announces the close: sending them once
+    /// more is allowed for idempotent methods (RFC 9110 section 9.2.2, RFC 9112 section 9.3.2).
     pub fn failure_of(self, request: Carried) -> Option<(Failure, Detail)> {
         let over = (Failure::Timeout, Detail::Phase(Phase::BeforeHead));
         let behind = match request.is_over {
@@ -149,127 +149,4 @@ impl Ending {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn users_stay_in_their_order_whoever_leaves() {
-        let mut batches = Batches::new(2, 4);
-        for user in [10, 11, 12] {
-            batches.push(1, user);
-        }
-        assert!(batches.behind(0).is_empty());
-        assert_eq!(batches.behind(1), [10, 11, 12]);
-        batches.remove(1, 1);
-        assert_eq!(batches.behind(1), [10, 12]);
-        assert_eq!(batches.pop(1), Some(10));
-        batches.push(1, 13);
-        batches.push(1, 14);
-        assert_eq!(batches.behind(1), [12, 13, 14]);
-        for user in [12, 13, 14] {
-            assert_eq!(batches.pop(1), Some(user));
-        }
-        assert_eq!(batches.pop(1), None);
-    }
-
-    #[test]
-    fn batches_of_one_hold_nothing() {
-        let mut batches = Batches::new(1_000_000, 1);
-        assert!(batches.behind(999_999).is_empty());
-        assert_eq!(batches.pop(999_999), None);
-        assert_eq!(batches.users.capacity() + batches.counts.capacity(), 0);
-    }
-
-    const FIRST: Carried = Carried {
-        is_first: true,
-        is_sent: true,
-        is_over: false,
-        is_repeatable: false,
-    };
-    const BEHIND: Carried = Carried {
-        is_first: false,
-        ..FIRST
-    };
-
-    /// How the first request, and one behind it, fail; each when it may not and when it may be repeated.
-    fn check(ending: Ending, expected: [Option<Failure>; 4]) {
-        let repeatable = |request| Carried {
-            is_repeatable: true,
-            ..request
-        };
-        let requests = [FIRST, BEHIND, repeatable(FIRST), repeatable(BEHIND)];
-        let failures = requests.map(|request| ending.failure_of(request).map(|(kind, _)| kind));
-        assert_eq!(failures, expected, "{ending:?}");
-    }
-
-    fn broken(failure: Failure, worked: bool) -> Ending {
-        Ending::Broken {
-            failure,
-            detail: Detail::None,
-            worked,
-        }
-    }
-
-    #[test]
-    fn only_a_race_sends_again_and_only_what_may_be() {
-        let behind = Some(Failure::PipelineBroken);
-        for race in [Failure::ClosedBeforeHead, Failure::ResetBeforeHead] {
-            check(broken(race, true), [Some(race), behind, None, None]);
-            check(
-                broken(race, false),
-                [Some(race), behind, Some(race), behind],
-            );
-        }
-        for kind in [Failure::Incomplete, Failure::InvalidResponse] {
-            check(broken(kind, true), [Some(kind), behind, Some(kind), behind]);
-        }
-        check(Ending::Announced, [behind, behind, None, None]);
-    }
-
-    #[test]
-    fn what_could_not_be_opened_fails_all_alike() {
-        let refused = Failure::ConnectRefused;
-        let never = Ending::NeverOpened(refused, Detail::None);
-        check(never, [Some(refused); 4]);
-    }
-
-    #[test]
-    fn time_is_over_for_each_by_itself() {
-        let (behind, over) = (Failure::PipelineBroken, Failure::Timeout);
-        let is_over = |request| Carried {
-            is_over: true,
-            ..request
-        };
-        let kind = |ending: Ending, request| ending.failure_of(request).map(|(kind, _)| kind);
-        let ending = Ending::TimeOver(Phase::InBody);
-        check(ending, [Some(behind); 4]);
-        assert_eq!(
-            ending.failure_of(is_over(FIRST)),
-            Some((over, Detail::Phase(Phase::InBody)))
-        );
-        assert_eq!(kind(ending, is_over(BEHIND)), Some(over));
-        let invalid = broken(Failure::InvalidResponse, true);
-        assert_eq!(kind(invalid, is_over(BEHIND)), Some(over));
-        let opening = Ending::NotOpenYet(Failure::ConnectTimeout, Detail::None);
-        check(opening, [None; 4]);
-        assert_eq!(
-            kind(opening, is_over(BEHIND)),
-            Some(Failure::ConnectTimeout)
-        );
-    }
-
-    #[test]
-    fn what_was_not_sent_yet_is_not_failed_by_those_that_were() {
-        let unsent = Carried {
-            is_sent: false,
-            ..BEHIND
-        };
-        for ending in [
-            broken(Failure::InvalidResponse, true),
-            Ending::Announced,
-            Ending::TimeOver(Phase::BeforeHead),
-        ] {
-            assert_eq!(ending.failure_of(unsent), None);
-        }
-    }
-}
+mod tests;

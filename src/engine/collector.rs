@@ -1,8 +1,8 @@
-//! Second by second: shards hand over their intervals, the calling thread adds them up. Nothing of it is on the hot path.
+//! Shards hand over their intervals each second; the calling thread adds them up. None of it is on the hot path.
 //!
-//! Each shard owns two intervals and gets them back emptied, so that nothing is allocated; when both are out, it keeps
-//! counting into the one it has and nothing is lost. A shard counts into them with each request, so that they are made
-//! on its own thread: made one shard's after the other's, the end of one could share a cache line with the next.
+//! Each shard owns two spare intervals and gets them back empty, so that nothing is allocated. When both are out, it
+//! continues to count into the one it has, and nothing is lost. A shard writes to its intervals with each request, so they
+//! are allocated on its own thread: allocated one shard's after the other's, two of them could share a cache line.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -15,20 +15,21 @@ use crate::metrics::series::Series;
 
 use super::handover::{Handover, OnInterval};
 
-/// Intervals per shard beside the one it counts into.
+/// Intervals of each shard beside the one it counts into.
 pub(super) const SPARE_INTERVALS: usize = 2;
 
-/// A second of the whole run, for those who watch.
+/// A second of the whole run, for its observers.
 pub struct Second<'i> {
-    /// Its beginning, since the start.
+    /// Its beginning, in nanoseconds since the start.
     pub begin_ns: u64,
-    /// Its end. The load's last one ends with the load, and the drain has seconds of its own.
+    /// Its end, in nanoseconds since the start. The load's last second ends with the load; the drain has its own seconds.
     pub end_ns: u64,
-    /// What happened in it, all shards. Whoever judges it writes [`Interval::judged`], which the series then keeps.
+    /// The counts of all shards. An observer that judges the second writes [`Interval::judged`], which the series keeps.
     pub interval: &'i mut Interval,
-    /// When the load began, since the start: at once, but for the arrivals of an open load; `None` before that is known.
+    /// When the load began, in nanoseconds since the start: 0, or for an open load when the first arrival is due; `None`
+    /// until that is known.
     pub load_from_ns: Option<u64>,
-    /// This moment, since the start.
+    /// The present moment, in nanoseconds since the start.
     pub now_ns: u64,
     /// Wall-clock time of the start.
     pub started_at: SystemTime,
@@ -37,16 +38,16 @@ pub struct Second<'i> {
 /// Called for each second of the run, on the thread that called [`run`](super::run()).
 pub type OnSecond<'o> = &'o mut dyn FnMut(&mut Second<'_>);
 
-/// What a second is told with, and to whom.
-pub(super) struct Watch<'w> {
+/// The observer of the seconds, and what every second carries beside its interval.
+pub(super) struct Observer<'w> {
     pub started_at: SystemTime,
     pub load_from_ns: &'w dyn Fn() -> Option<u64>,
     pub now_ns: &'w dyn Fn() -> u64,
     pub on_second: OnSecond<'w>,
 }
 
-impl Watch<'_> {
-    fn tell(&mut self, begin_ns: u64, end_ns: u64, interval: &mut Interval) {
+impl Observer<'_> {
+    fn report(&mut self, begin_ns: u64, end_ns: u64, interval: &mut Interval) {
         (self.on_second)(&mut Second {
             begin_ns,
             end_ns,
@@ -58,7 +59,7 @@ impl Watch<'_> {
     }
 }
 
-/// What a shard says.
+/// A message of a shard.
 #[expect(
     clippy::large_enum_variant,
     reason = "one for each shard and second; in a box it would be allocated by the shard"
@@ -71,46 +72,46 @@ enum Message {
         end_ns: u64,
         interval: Interval,
     },
-    /// Nothing more will come.
+    /// The shard will send nothing more.
     Over { shard: usize },
 }
 
-/// A second of the run, counted from 1, in the order in which they are told: the load's part of it before the drain's.
+/// A second of the run, counted from 1, and whether it is the drain's part of it. Ordered as the seconds are reported.
 type Key = (u64, bool);
 /// After all seconds.
 const NEVER: Key = (u64::MAX, true);
 
-/// What shards have handed over of a second.
+/// What shards have handed over for a second so far.
 struct Pending {
     end_ns: u64,
     interval: Interval,
 }
 
-/// Both ends of the intervals' circle.
+/// The receiving end: takes full intervals, and returns them empty.
 pub(super) struct Collector {
     steps: usize,
     sender: SyncSender<Message>,
     receiver: Receiver<Message>,
     empties: Vec<Sender<Interval>>,
-    /// The last second that each shard has handed over; [`NEVER`] when its thread has ended.
+    /// The last second that each shard has handed over; [`NEVER`] once its thread has ended.
     seen: Vec<Key>,
     pending: BTreeMap<Key, Pending>,
     series: Series,
 }
 
-/// A shard's end of the circle.
+/// A shard's end: sends full intervals, and gets them back empty.
 pub(super) struct Port {
     shard: usize,
     steps: usize,
     sender: SyncSender<Message>,
-    /// Those that have not been out yet.
+    /// Spare intervals that were not used yet.
     spare: Vec<Interval>,
     empty: Receiver<Interval>,
 }
 
 impl Collector {
     pub fn new(plan: &Plan) -> Self {
-        // Room for everything that can be said before anybody listens.
+        // Room for everything that shards can send before the first message is received.
         let (sender, receiver) = sync_channel(plan.shards * (SPARE_INTERVALS + 2));
         Self {
             steps: plan.scenario.metrics.len(),
@@ -123,7 +124,7 @@ impl Collector {
         }
     }
 
-    /// The ports of all shards, once, in order.
+    /// Opens the port of a shard. Called once for each shard, in order.
     pub fn open_port(&mut self, shard: usize) -> Port {
         let (send, empty) = channel();
         self.empties.push(send);
@@ -136,8 +137,8 @@ impl Collector {
         }
     }
 
-    /// Adds up until every port has been dropped.
-    pub fn collect(self, watch: &mut Watch<'_>) -> Series {
+    /// Adds up and reports seconds until every port was dropped.
+    pub fn collect(self, observer: &mut Observer<'_>) -> Series {
         let Self {
             steps,
             sender,
@@ -148,7 +149,7 @@ impl Collector {
             mut series,
         } = self;
         drop(sender);
-        // Sums that have been told and are used again, so that a scenario of many steps costs no memory each second.
+        // Reported sums are used again, so that a scenario of many steps allocates nothing each second.
         let mut spare: Vec<Interval> = Vec::new();
         while let Ok(message) = receiver.recv() {
             match message {
@@ -167,7 +168,7 @@ impl Collector {
                     sum.interval += &interval;
                     seen[shard] = second;
                     interval.clear();
-                    // The shard may have ended meanwhile; then nobody needs it.
+                    // Fails only if the shard has ended meanwhile, and needs no interval any more.
                     let _ = empties[shard].send(interval);
                 }
             }
@@ -181,9 +182,9 @@ impl Collector {
                     end_ns,
                     mut interval,
                 } = entry.remove();
-                // A shard may have noticed the end of the load in the second before this one.
+                // A shard may have noticed the load's end in the second before this one.
                 let end_ns = end_ns.max(series.end_ns());
-                watch.tell(series.end_ns(), end_ns, &mut interval);
+                observer.report(series.end_ns(), end_ns, &mut interval);
                 series.push(end_ns, &interval);
                 interval.clear();
                 spare.push(interval);
@@ -194,17 +195,17 @@ impl Collector {
 }
 
 impl Port {
-    /// Makes the shard's intervals, on its thread.
+    /// Allocates the shard's spare intervals, on its own thread.
     pub fn fill(&mut self) {
         let intervals = (0..SPARE_INTERVALS).map(|_| Interval::reserved(self.steps));
         self.spare = intervals.collect();
     }
 
-    /// What the shard calls at each interval's end; `clock` is its thread's.
+    /// The function that the shard calls at each interval's end. `clock` is that of its thread.
     pub fn into_on_interval(mut self, clock: &CoreClock) -> OnInterval<'_> {
         Box::new(move |handover: Handover, recorder| {
             let empty = match handover.is_last {
-                // Nothing is counted after it.
+                // Nothing is counted after the last one.
                 true => Some(Interval::new(0)),
                 false => self.spare.pop().or_else(|| self.empty.try_recv().ok()),
             };
@@ -222,7 +223,7 @@ impl Port {
             };
             self.sender
                 .try_send(ended)
-                .unwrap_or_else(|_| unreachable!("there is room for every interval"));
+                .unwrap_or_else(|_| unreachable!("the channel has room for every interval"));
         })
     }
 }

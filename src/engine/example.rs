@@ -1,4 +1,4 @@
-//! The one example that an error is reported with: short, printable, and without secrets. Off the hot path.
+//! The example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
 use crate::http::body::instead_of;
 use crate::http::response;
@@ -13,22 +13,22 @@ use crate::text::printable::in_one_line;
 use super::connection::Detail;
 use super::requests::Phase;
 
-/// Bytes of a body that are shown.
+/// Most bytes of a body that are shown.
 pub const BYTES: usize = 256;
 
-/// Bytes of a step's answers that are kept: what its checks need, and as many as an example shows.
+/// Bytes of a step's answer bodies that are kept: for its checks, and for an example.
 pub fn body_bytes_of(step: &Step) -> usize {
     step.keep.body_bytes.max(BYTES)
 }
 
-/// The most of all steps.
+/// The most bytes that a step of the scenario keeps.
 pub fn body_bytes_max(scenario: &Scenario) -> usize {
     let steps = scenario.steps.iter();
     steps.map(body_bytes_of).max().unwrap_or(BYTES)
 }
 
-/// Why an answer counts as a failure, and what it said: the status, the reason, then the body as far as there is room.
-/// `body_bytes` is the length of the whole body.
+/// The example of an answer that counts as a failure: its status, the reason, then the first [`BYTES`] of its body.
+/// `body_bytes` is the length of the whole body; `unmet` the expectation that failed.
 pub fn of_reply(
     status: u16,
     unmet: Option<&Unmet<'_>>,
@@ -55,26 +55,26 @@ pub fn of_reply(
     Example { reason, said }
 }
 
-/// What is known of a request that was open when the load ended, and had no answer when the drain did.
+/// The example of a request that was open when the load ended, and had no answer when the drain ended.
 pub fn of_unanswered(phase: Phase, open_ns: u64) -> String {
     let open_s = open_ns as f64 / 1e9;
-    let stood = match phase {
+    let state = match phase {
         Phase::Waiting => "it still waited for a connection",
-        Phase::Again => "it was to be sent again",
+        Phase::Again => "it was about to be sent again",
         Phase::Submitted | Phase::Resubmitted => "it had been sent",
     };
-    format!("no answer after {open_s:.1} s, when the wait for open requests was over; {stood}")
+    format!("no answer after {open_s:.1} s, when the wait for open requests was over; {state}")
 }
 
-/// What is known of a request that got no answer.
+/// The example of a request that got no answer.
 pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String {
     match detail {
         Detail::None if failure == Failure::TaskTimeout => {
-            "the time of its task was over before it was sent".into()
+            "the time limit of its task passed before it was sent".into()
         }
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
-        // Its first bytes are shown, and they may be cut within a secret.
+        // The shown bytes may be cut within a secret.
         Detail::Invalid(Invalid::NotHttp(shown_bytes, count)) => {
             let shown = String::from_utf8_lossy(&shown_bytes[..usize::from(count)]);
             match secrets.mask_cut(&shown) {

@@ -1,8 +1,8 @@
-//! What a run will take of memory, told before it begins. Pure.
+//! The memory that a run will take, computed before it begins. Pure.
 //!
-//! Counted is what is touched in a run that goes well. Room for a waiting line that holds every user, and for a request
-//! of each, is reserved besides, and costs memory only as far as it is used ([`Footprint::at_worst`]). Histograms take
-//! it with the times that fall into them, up to [`Footprint::figures_max`].
+//! It counts the memory that a run without trouble touches. Address space for a waiting line with every user in it, and
+//! for a request of each user, is reserved besides, and costs memory only as far as it is used
+//! ([`Footprint::at_worst`]). Histograms grow with the times recorded in them, up to [`Footprint::figures_max`].
 
 use super::plan::Plan;
 use crate::http::response::HEAD_BYTES_MAX;
@@ -23,61 +23,61 @@ use super::shard::{TIMERS_PER_SLOT, USER_BYTES};
 use super::timers::Timers;
 use super::user::Tally;
 
-/// What memory is taken for.
+/// What memory is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// What users are.
+    /// The state of the users.
     Users,
     /// The values of their variables.
     Variables,
-    /// Connections and the requests on them.
+    /// Connections, and the requests on them.
     Connections,
-    /// What is measured.
+    /// Counts, histograms and the series of seconds.
     Figures,
-    /// What is sent from and received into.
+    /// Send and receive buffers, and rings.
     Buffers,
-    /// The stand-in's ends of the connections.
+    /// The stand-in's ends of the connections, in the same process.
     StandIn,
 }
 
-/// What a plan will take, in bytes.
+/// The memory that a plan will take, in bytes where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// Users at once.
+    /// Number of users at once.
     pub users: usize,
-    /// Of each: its state, its timer, its spans.
+    /// Bytes of each user: its state, its timer, its spans.
     pub of_user: usize,
-    /// Of each: its variables.
+    /// Bytes of each user's variables.
     pub of_variables: usize,
-    /// Slots for connections.
+    /// Number of connection slots.
     pub connections: usize,
-    /// All of these.
+    /// Bytes of all slots.
     pub of_connections: usize,
-    /// What is kept of answers, if all of these have half of a long one at once: its head while that is incomplete, then
-    /// as much of its head and body as is looked at. As a rule an answer is looked at before another begins, and all of
-    /// them together take a few kilobytes.
+    /// Bytes kept of answers if every connection has half of a long one at once: its head while that is incomplete, then
+    /// the parts of head and body that are checked. Usually an answer is checked before another begins, and all of them
+    /// together take a few kilobytes.
     pub of_answers_max: usize,
-    /// Steps with figures of their own.
+    /// Number of steps with figures of their own.
     pub steps: usize,
-    /// Histograms and counts of these, as a rule, and the series of seconds.
+    /// Usual bytes of their counts and histograms, with the series of seconds.
     pub figures: usize,
-    /// The same if answers took times of every length there is: more is never needed.
+    /// The same with times of every length recorded: the figures never take more.
     pub figures_max: usize,
-    /// What the drivers send from and receive into, and their rings.
+    /// Bytes of the drivers' buffers and rings.
     pub buffers: usize,
-    /// What a stand-in in the same process takes for its ends of the connections.
+    /// Bytes that a stand-in in the same process takes for its ends of the connections.
     pub stand_in: usize,
 }
 
 impl Footprint {
-    /// Of a plan that is run on this driver. A target in the same process takes so many bytes for each connection.
+    /// The footprint of a plan on a driver. A target in the same process takes `of_target` bytes for each connection.
     pub fn of(plan: &Plan, backend: Backend, of_target: usize) -> Self {
         let scenario = &plan.scenario;
         let (steps, spans) = (scenario.metrics.len(), scenario.spans.len());
         let users = (0..plan.shards).map(|shard| plan.users_of_shard(shard));
         let slots = (0..plan.shards).map(|shard| plan.slots_of_shard(shard));
         let connections = slots.sum();
-        // Of each shard, and their sums.
+        // Those of each shard, and their sums.
         let mut figures = Counts::size(steps, spans) * (plan.shards + 1);
         figures += Interval::size(steps) * (plan.shards * (1 + SPARE_INTERVALS) + 1);
         figures.bytes += Series::bytes(steps);
@@ -115,12 +115,12 @@ impl Footprint {
         }
     }
 
-    /// Everything together.
+    /// All parts together, in bytes.
     pub fn bytes(&self) -> usize {
         self.parts().iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// What takes most, and how much.
+    /// The largest part, and its bytes.
     pub fn largest(&self) -> (Part, usize) {
         let largest = self.parts().into_iter().max_by_key(|(_, bytes)| *bytes);
         largest.expect("there are parts")
@@ -137,7 +137,8 @@ impl Footprint {
         ]
     }
 
-    /// The same when every user waits for an answer or a connection at once, as when the server stops answering.
+    /// All parts together when every user waits for an answer or a connection at once, as when the server stops
+    /// answering; in bytes.
     pub fn at_worst(&self) -> usize {
         self.bytes() + self.users * (Requests::BYTES_EACH + size_of::<u32>())
     }

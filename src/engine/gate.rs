@@ -1,5 +1,5 @@
-//! Where the shards meet before the start: either all of them have built what they need and begin at the same moment,
-//! or none begins.
+//! The meeting of the shards before the start: either all of them are built and begin at the same moment, or none
+//! begins.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::io::clock::Clock;
 
-/// When a run begins.
+/// The moment at which a run begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start {
     /// On the drivers' clock.
@@ -16,7 +16,7 @@ pub struct Start {
     pub wall_ns: u64,
 }
 
-/// It is used before the run only, so that a lock costs nothing that is measured.
+/// Used before the run only, so that its lock costs nothing that is measured.
 pub(super) struct Gate {
     /// The clock of all shards.
     pub clock: Clock,
@@ -26,16 +26,16 @@ pub(super) struct Gate {
 }
 
 enum State {
-    /// So many shards are still to come.
+    /// `missing` shards have not reached the gate.
     Closed { missing: usize },
-    /// All of them came.
+    /// All shards have reached it.
     Open(Start),
-    /// One of them will never come.
+    /// A shard will never reach it.
     Cancelled,
 }
 
 impl Gate {
-    /// A gate that so many shards have to reach.
+    /// A gate that `shards` shards have to reach.
     pub fn new(shards: usize) -> Self {
         Self {
             clock: Clock::start(),
@@ -51,7 +51,7 @@ impl Gate {
         self.clock.now_ns().saturating_sub(start_ns)
     }
 
-    /// Waits for the other shards. The common start, or `None` when the run was called off.
+    /// Waits for the other shards. Returns the common start, or `None` when the run was cancelled.
     pub fn pass(&self) -> Option<Start> {
         let mut state = self.lock();
         if let State::Closed { missing } = &mut *state {
@@ -73,8 +73,8 @@ impl Gate {
         }
     }
 
-    /// Calls the run off: a shard's thread could not be started, or a shard could not be built. Of no effect once the
-    /// gate is open.
+    /// Cancels the run: a shard's thread could not be started, or a shard could not be built. Without effect once the gate
+    /// is open.
     pub fn cancel(&self) {
         let mut state = self.lock();
         if matches!(*state, State::Closed { .. }) {
@@ -94,7 +94,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every write to the state is a single assignment, so that a panic elsewhere leaves it whole.
+        // Every write to the state is one assignment: a panic elsewhere leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,7 +103,7 @@ impl Gate {
 mod tests {
     use super::*;
 
-    /// Sends so many shards through a gate of three, then cancels it; what each of them was given.
+    /// Sends `shards` shards through a gate of three, and cancels it if one is missing. Returns what each got.
     fn check(shards: usize) -> Vec<Option<u64>> {
         let gate = Gate::new(3);
         std::thread::scope(|scope| {

@@ -1,29 +1,31 @@
-//! The waiting line: users for whom no connection is free, first come, first served. Some leave it early.
+//! The waiting line: users for which no connection is free, first come, first served. Some leave it early.
 //!
-//! 1. The line is a ring of users. Whose time is over may stand anywhere in it, since steps have time limits of their own.
-//! 2. A pass over the line ([`Line::sweep`]) visits each user once and closes up those that stay, within the ring.
-//! 3. It goes in pieces of a bounded number of visits, one per turn: between them the ring is users that stay, then a gap,
-//!    then users that have not been visited. The line goes on meanwhile: its first user is before the gap, if there is
-//!    one, and who comes stands at the end.
+//! 1. The line is a ring of users. Users with an expired time limit can be anywhere in it, since steps have time limits of
+//!    their own.
+//! 2. A sweep ([`Line::sweep`]) visits each user once and closes up those that stay, within the ring.
+//! 3. A sweep is done in parts of a bounded number of visits, one per turn. Between two parts the ring holds users that
+//!    stay, then a gap, then users that were not visited yet. The line is in use meanwhile: its first user is before the
+//!    gap if there is one there, and new users join at the end.
 //!
-//! A search through all for each user that left made turns of 3 s of 80,000 users; a pass costs about 20 ns for each.
+//! Searching the whole line for each user that left made turns of 3 s with 80,000 users; a sweep costs about 20 ns for
+//! each user.
 
 use std::collections::VecDeque;
 
 /// Users in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Line {
-    // INVARIANT: users of the line are those before `kept` and those from `unvisited` on; `kept <= unvisited`, and both
-    // are 0 between two passes.
+    // INVARIANT: the line is the users before `kept` and those from `unvisited` on; `kept <= unvisited`, and both are 0
+    // between two sweeps.
     users: VecDeque<u32>,
     kept: usize,
     unvisited: usize,
-    /// A pass has begun and is not over.
+    /// A sweep has begun and is not over.
     is_being_swept: bool,
 }
 
 impl Line {
-    /// With room for so many.
+    /// A line with room for `users_max` users.
     pub fn new(users_max: usize) -> Self {
         Self {
             users: VecDeque::with_capacity(users_max),
@@ -33,22 +35,22 @@ impl Line {
         }
     }
 
-    /// A user comes. Each is in the line at most once.
+    /// A user joins at the end. Each is in the line at most once.
     pub fn push(&mut self, user: u32) {
-        // The gap is room as well: a ring that is full of users and gap would grow.
+        // The gap is free room: a ring full of users and gap would grow without this.
         if self.users.len() == self.users.capacity() {
             self.close_gap();
         }
         self.users.push_back(user);
     }
 
-    /// Who has stood in it longest.
+    /// The user that has been in the line longest.
     pub fn first(&self) -> Option<u32> {
         let at = if self.kept > 0 { 0 } else { self.unvisited };
         self.users.get(at).copied()
     }
 
-    /// Takes that user out.
+    /// Removes and returns the first user.
     pub fn pop(&mut self) -> Option<u32> {
         if self.kept > 0 {
             self.kept -= 1;
@@ -61,7 +63,7 @@ impl Line {
         first
     }
 
-    /// All of them, in order.
+    /// All users, in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         let (kept, rest) = (
             self.users.range(..self.kept),
@@ -70,13 +72,13 @@ impl Line {
         kept.chain(rest).copied()
     }
 
-    /// Whether a pass has begun and is not over.
+    /// Whether a sweep has begun and is not over.
     pub fn is_being_swept(&self) -> bool {
         self.is_being_swept
     }
 
-    /// Goes on with a pass, or begins one, and visits up to so many users; `leaves` says whether a user goes, and may be
-    /// asked until it has said so `leaving_max` times. Whether the pass is over.
+    /// Continues a sweep, or begins one. Visits up to `visits_max` users and removes those for which `leaves` is true, up
+    /// to `leaving_max`. Returns whether the sweep is over.
     pub fn sweep(
         &mut self,
         visits_max: usize,
@@ -106,7 +108,7 @@ impl Line {
         is_over
     }
 
-    /// The rest of a pass with nobody leaving: those that were not visited move up.
+    /// Ends the sweep without further visits: the users behind the gap move up.
     fn close_gap(&mut self) {
         self.users.drain(self.kept..self.unvisited);
         self.unvisited = self.kept;
@@ -114,87 +116,4 @@ impl Line {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(seed: &mut u64) -> u64 {
-        *seed ^= *seed << 13;
-        *seed ^= *seed >> 7;
-        *seed ^= *seed << 17;
-        *seed
-    }
-
-    /// The line, and a plain vector beside it whose passes are made at once, do the same.
-    #[test]
-    fn a_line_whose_users_leave_anywhere_agrees_with_a_plain_list() {
-        const USERS: u32 = 300;
-        let mut seed = 31;
-        let mut line = Line::new(USERS as usize);
-        let capacity = line.users.capacity();
-        let mut naive: Vec<u32> = Vec::new();
-        let mut outside: Vec<u32> = (0..USERS).collect();
-        let (mut interrupted, mut most_in_gap) = (0, 0);
-        for _ in 0..50_000 {
-            match step(&mut seed) % 8 {
-                0..=3 if !outside.is_empty() => {
-                    let user = outside.swap_remove(step(&mut seed) as usize % outside.len());
-                    line.push(user);
-                    naive.push(user);
-                }
-                4 => {
-                    assert_eq!(line.first(), naive.first().copied());
-                    let first = (!naive.is_empty()).then(|| naive.remove(0));
-                    assert_eq!(line.pop(), first);
-                    outside.extend(first);
-                }
-                _ => {
-                    let leaves = |user: u32, seed| (u64::from(user) * seed) % 11 < 3;
-                    let key = step(&mut seed) >> 40;
-                    let (visits_max, leaving_max) = (step(&mut seed) % 50, step(&mut seed) % 9);
-                    let mut visited = Vec::new();
-                    let is_over = line.sweep(visits_max as usize, leaving_max as usize, |user| {
-                        visited.push(user);
-                        leaves(user, key)
-                    });
-                    assert!(visited.len() as u64 <= visits_max);
-                    assert_ne!(is_over, line.is_being_swept());
-                    interrupted += usize::from(!is_over);
-                    let left: Vec<u32> = visited
-                        .into_iter()
-                        .filter(|&user| leaves(user, key))
-                        .collect();
-                    assert!(left.len() as u64 <= leaving_max);
-                    naive.retain(|user| !left.contains(user));
-                    outside.extend(left);
-                }
-            }
-            most_in_gap = most_in_gap.max(line.unvisited - line.kept);
-            assert!(line.iter().eq(naive.iter().copied()));
-            assert_eq!(line.first(), naive.first().copied());
-        }
-        assert!(
-            interrupted > 1_000 && most_in_gap > 10,
-            "{interrupted} {most_in_gap}"
-        );
-        assert_eq!(line.users.capacity(), capacity, "the ring has grown");
-    }
-
-    #[test]
-    fn a_pass_visits_each_user_once_however_many_leave() {
-        const USERS: u32 = 80_000;
-        let mut line = Line::new(USERS as usize);
-        (0..USERS).for_each(|user| line.push(user));
-        let (mut visits, mut turns) = (0, 0);
-        let mut is_over = false;
-        while !is_over {
-            is_over = line.sweep(10_000, 1_000, |user| {
-                visits += 1;
-                user % 2 == 0
-            });
-            turns += 1;
-        }
-        // The last user stays: it is visited after the turn that let the last 1,000 go.
-        assert_eq!((visits, turns), (80_000, 41));
-        assert!(line.iter().eq((0..USERS).filter(|user| user % 2 == 1)));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Everything that a run does, fixed before the first packet.
+//! Everything that a run does, fixed before its first packet.
 
 use socket2::SockAddr;
 
@@ -7,9 +7,9 @@ use crate::load::deal::Deal;
 use crate::scenario::model::{OnFailure, Scenario};
 use crate::scenario::wait::Wait;
 
-/// How long requests that are open at the end of the load are waited for ...
+/// Requests that are open at the end of the load are waited for this long ...
 const DRAIN_NS: u64 = 5_000_000_000;
-/// ... or so many times the slowest answer, if that is longer.
+/// ... or this many times as long as the slowest answer took, if that is longer.
 const DRAIN_TIMES_SLOWEST: u64 = 3;
 
 /// Everything that a run does.
@@ -17,37 +17,37 @@ const DRAIN_TIMES_SLOWEST: u64 = 3;
 pub struct Plan {
     /// What each user does.
     pub scenario: Scenario,
-    /// How much, and when.
+    /// How much is asked of the server, and when.
     pub load: Load,
-    /// When the run ends, counted from its start; `None` when only iterations bound it.
+    /// Length of the load in nanoseconds; `None` when only iterations bound it.
     pub run_time_ns: Option<u64>,
-    /// Time limit of a request.
+    /// Time limit of a request in nanoseconds, for steps without one of their own.
     pub timeout_ns: u64,
-    /// How long requests that are open at the end of the load are waited for, when that is given.
+    /// How long requests that are open at the end of the load are waited for, in nanoseconds; `None` to derive it from the
+    /// slowest answer.
     pub drain_ns: Option<u64>,
-    /// Shards wait for due moments by looking at the clock, for the last of it; else they sleep until then.
+    /// Shards spend the last moments before a due time looking at the clock; otherwise they sleep until it.
     pub spins: bool,
-    /// Source of everything random.
+    /// Seed of everything random.
     pub seed: u64,
-    /// How users come by connections.
+    /// How users share connections.
     pub connections: Connections,
-    /// Threads.
+    /// Number of shards: threads, each on a core of its own.
     pub shards: usize,
-    /// Where to; connections take them in turn.
+    /// Addresses of the target; connections take them in turn.
     pub addresses: Vec<SockAddr>,
 }
 
-/// How users come by connections.
+/// How users share connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connections {
-    /// Each has one of its own.
+    /// Each user has a connection of its own.
     PerUser,
-    /// All share them.
+    /// All users share some connections.
     Shared {
-        /// So many connections.
+        /// Connections of all shards together.
         count: usize,
-        /// So many requests on each at once, at most [`PIPELINE_MAX`]: several are answered in order (RFC 9112
-        /// section 9.3.2).
+        /// Most requests on each at once, up to [`PIPELINE_MAX`]: several are answered in order (RFC 9112 section 9.3.2).
         depth: usize,
     },
 }
@@ -56,7 +56,7 @@ pub enum Connections {
 pub const PIPELINE_MAX: usize = 64;
 
 impl Connections {
-    /// Requests that a connection carries at once, at most.
+    /// Most requests that a connection carries at once.
     pub fn depth(self) -> usize {
         match self {
             Self::PerUser => 1,
@@ -64,7 +64,7 @@ impl Connections {
         }
     }
 
-    /// How many there are in all, where they are shared.
+    /// Connections of all shards, where they are shared.
     pub fn shared(self) -> Option<usize> {
         match self {
             Self::PerUser => None,
@@ -74,7 +74,8 @@ impl Connections {
 }
 
 impl Plan {
-    /// More is to be kept of each user than where it is: passes to count, a pace or a deadline to keep, or lives in a seat.
+    /// Each user needs a [`Tally`](super::user::Tally): to count passes, to keep a pace or a deadline, or to number the
+    /// users of a seat.
     pub fn keeps_tallies(&self) -> bool {
         let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
         let seats_change = self.load.users().may_shrink() || self.retakes_seats();
@@ -84,13 +85,13 @@ impl Plan {
             || seats_change
     }
 
-    /// Another user takes the seat of one that has left because a step had failed: the rate of an open load is to hold.
+    /// Another user takes the seat of a user that left because a step had failed, so that the rate of an open load holds.
     pub fn retakes_seats(&self) -> bool {
         let mut steps = self.scenario.steps.iter();
         self.load.is_open() && steps.any(|step| step.on_failure == OnFailure::Stop)
     }
 
-    /// How users and connections are dealt to the shards.
+    /// How users and connections are divided among the shards.
     pub fn deal(&self) -> Deal {
         let users = self.load.users_max();
         let connections = self.connections.shared();
@@ -98,28 +99,28 @@ impl Plan {
         Deal::new(users, connections, self.shards)
     }
 
-    /// How many users a shard has.
+    /// Most users of a shard at once.
     pub fn users_of_shard(&self, shard: usize) -> usize {
         self.deal().users_of(shard)
     }
 
-    /// How many connections a shard may have.
+    /// Connection slots of a shard.
     pub fn slots_of_shard(&self, shard: usize) -> usize {
         self.deal().connections_of(shard)
     }
 
-    /// The number of a shard's first connection, counted over all shards.
+    /// The number of a shard's first slot, counted over all shards.
     pub fn slots_before_shard(&self, shard: usize) -> usize {
         (0..shard).map(|before| self.slots_of_shard(before)).sum()
     }
 
-    /// Length of the longest batch of requests that is sent at once, without what is sent from where it lies.
+    /// Bytes of the longest batch that is sent at once, without shared bytes, which are sent from where they lie.
     pub fn batch_bytes_max(&self) -> usize {
         self.connections.depth() * self.scenario.rendered_bytes_max()
     }
 
-    /// How long requests that are open at the end of the load are waited for, when the slowest answer took so long;
-    /// never longer than a request may take at all.
+    /// How long requests that are open at the end of the load are waited for, in nanoseconds, given the time of the
+    /// slowest answer; never longer than the longest time limit of a request.
     pub fn drain_ns(&self, slowest_ns: u64) -> u64 {
         let own = self
             .scenario

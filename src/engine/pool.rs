@@ -1,7 +1,7 @@
-//! Who gets which connection: slots, the stack of free ones, the waiting line, and when to try again.
+//! Which user gets which connection: slots, the stack of free ones, the waiting line, and the pause after a failed attempt.
 
 use super::batch::Batches;
-use super::connection::{Connection, NOBODY, State};
+use super::connection::{Connection, NO_USER, State};
 use super::line::Line;
 
 /// First pause after a failed attempt to open a connection; it doubles with each further one.
@@ -14,29 +14,29 @@ const _: () = assert!(BACKOFF_NS_MAX < 1_000_000_000);
 pub struct Pool {
     /// By slot.
     pub connections: Vec<Connection>,
-    /// Who is behind the first user of each slot.
+    /// The users behind the first one of each slot.
     batches: Batches,
     /// Slots that got users in this turn and have room for more, so that requests leave together. The last one is
-    /// filled first. Nobody stands in the line meanwhile.
+    /// filled first. The waiting line is empty while there is one.
     filling: Vec<u32>,
     sharing: Sharing,
 }
 
-/// How users come by connections.
+/// How users share connections.
 enum Sharing {
-    /// User n has slot n, as with Locust: a connection keeps its user's idle times.
+    /// Not at all: user n has slot n, as with Locust. A connection idles with its user.
     PerUser,
     /// All users share the slots.
     Shared {
-        /// Slots without a request. The one used last is on top: it is warm, and the others may rest.
+        /// Slots without a request. The one used last is on top: it is in the caches, and the others may idle.
         free: Vec<u32>,
-        /// Users for whom none was free.
+        /// Users for which no slot was free.
         waiting: Line,
     },
 }
 
 impl Pool {
-    /// One slot for each of `users`.
+    /// One slot for each user.
     pub fn per_user(users: usize) -> Self {
         Self {
             connections: slots(users),
@@ -46,7 +46,7 @@ impl Pool {
         }
     }
 
-    /// `count` slots for up to `users`, up to `depth` of them on each at once.
+    /// `count` slots for up to `users` users, up to `depth` of them on each slot at once.
     pub fn shared(count: usize, users: usize, depth: usize) -> Self {
         Self {
             connections: slots(count),
@@ -59,7 +59,8 @@ impl Pool {
         }
     }
 
-    /// Puts a user on a connection, whatever that connection does now. Without one, the user stands in the line.
+    /// Puts a user on a slot, whatever the state of its connection, and returns the slot. Without one, the user joins the
+    /// line.
     pub fn acquire(&mut self, user: u32) -> Option<u32> {
         let slot = match &mut self.sharing {
             Sharing::PerUser => user,
@@ -80,7 +81,7 @@ impl Pool {
     /// Puts a user on a slot that has room.
     pub fn join(&mut self, slot: u32, user: u32) {
         let connection = &mut self.connections[slot as usize];
-        if connection.user == NOBODY {
+        if connection.user == NO_USER {
             connection.user = user;
         } else {
             self.batches.push(slot, user);
@@ -96,21 +97,21 @@ impl Pool {
         }
     }
 
-    /// Takes a user off its slot; whether nobody is left on that.
+    /// Takes a user off its slot. Returns whether it was the last one there.
     pub fn leave(&mut self, slot: u32, user: u32) -> bool {
         let connection = &mut self.connections[slot as usize];
         if connection.user == user {
-            connection.user = self.batches.pop(slot).unwrap_or(NOBODY);
+            connection.user = self.batches.pop(slot).unwrap_or(NO_USER);
         } else {
             let mut behind = self.batches.behind(slot).iter();
             let at = behind.position(|&behind| behind == user);
             self.batches
-                .remove(slot, at.expect("who leaves a slot was on it"));
+                .remove(slot, at.expect("a user that leaves a slot was on it"));
         }
-        connection.user == NOBODY
+        connection.user == NO_USER
     }
 
-    /// The user at this place of a slot that has so many, in the order of their requests.
+    /// The user at this place of a slot, in the order of their requests. The place must be below [`Pool::carried`].
     pub fn user_at(&self, slot: u32, place: usize) -> u32 {
         match place {
             0 => self.connections[slot as usize].user,
@@ -118,21 +119,21 @@ impl Pool {
         }
     }
 
-    /// How many users are on a slot.
+    /// Users on a slot.
     pub fn carried(&self, slot: u32) -> usize {
-        let is_used = self.connections[slot as usize].user != NOBODY;
+        let is_used = self.connections[slot as usize].user != NO_USER;
         usize::from(is_used) + self.batches.behind(slot).len()
     }
 
-    /// Whether a slot may get another user before it sends.
+    /// Whether a slot can take another user before it sends.
     pub fn has_room(&self, slot: u32) -> bool {
         let state = self.connections[slot as usize].state;
         let takes = !matches!(state, State::Busy | State::BackingOff);
         takes && self.carried(slot) < self.batches.depth()
     }
 
-    /// Who is next to [`Pool::join`] a slot with room: the first in the line, who is not in it any more. When nobody is,
-    /// and nobody on the slot, it is free.
+    /// Takes the first user out of the line, to [`Pool::join`] a slot with room. If the line is empty, a slot without a
+    /// user becomes free.
     pub fn next_for(&mut self, slot: u32) -> Option<u32> {
         if !self.has_room(slot) {
             return None;
@@ -144,16 +145,16 @@ impl Pool {
         next
     }
 
-    /// A slot that nobody is on has nobody to go to.
+    /// Makes a slot free if no user is on it.
     pub fn set_free(&mut self, slot: u32) {
         if let Sharing::Shared { free, .. } = &mut self.sharing
-            && self.connections[slot as usize].user == NOBODY
+            && self.connections[slot as usize].user == NO_USER
         {
             free.push(slot);
         }
     }
 
-    /// A free slot although somebody stands in the line, taken from the free ones: [`Pool::next_for`] it is next.
+    /// Takes a free slot if there are users in the line; the caller then fills it by [`Pool::next_for`].
     pub fn free_for_line(&mut self) -> Option<u32> {
         match &mut self.sharing {
             Sharing::Shared { free, waiting } if waiting.first().is_some() => free.pop(),
@@ -161,7 +162,7 @@ impl Pool {
         }
     }
 
-    /// A slot that was being filled: it is now with those it has.
+    /// Takes a slot that was being filled: it takes no more users.
     pub fn filled(&mut self) -> Option<u32> {
         self.filling.pop()
     }
@@ -174,7 +175,7 @@ impl Pool {
         }
     }
 
-    /// How many slots nobody uses, where they are shared.
+    /// Free slots, where slots are shared.
     pub fn free_slots(&self) -> Option<usize> {
         match &self.sharing {
             Sharing::PerUser => None,
@@ -182,7 +183,7 @@ impl Pool {
         }
     }
 
-    /// The waiting line.
+    /// The users in the waiting line, in order.
     pub fn line(&self) -> impl Iterator<Item = u32> {
         let line = match &self.sharing {
             Sharing::PerUser => None,
@@ -191,7 +192,7 @@ impl Pool {
         line.into_iter().flatten()
     }
 
-    /// The same, as a line.
+    /// The waiting line, where slots are shared.
     pub fn line_ref(&self) -> Option<&Line> {
         match &self.sharing {
             Sharing::PerUser => None,
@@ -199,7 +200,7 @@ impl Pool {
         }
     }
 
-    /// The same, for those who leave it early.
+    /// The waiting line, to remove users anywhere in it.
     pub fn line_mut(&mut self) -> Option<&mut Line> {
         match &mut self.sharing {
             Sharing::PerUser => None,
@@ -207,7 +208,7 @@ impl Pool {
         }
     }
 
-    /// The user who has stood in the line longest.
+    /// The user that has been in the line longest.
     pub fn first_in_line(&self) -> Option<u32> {
         match &self.sharing {
             Sharing::PerUser => None,
@@ -215,7 +216,7 @@ impl Pool {
         }
     }
 
-    /// Takes that user out of the line.
+    /// Takes the first user out of the line.
     pub fn leave_line(&mut self) -> Option<u32> {
         match &mut self.sharing {
             Sharing::PerUser => None,
@@ -224,8 +225,8 @@ impl Pool {
     }
 }
 
-/// How long to wait after the `refusals`-th failed attempt in a row: doubling, and between half and the whole of it,
-/// so that a thousand connections do not come back in one instant. `random` is any draw.
+/// Pause in nanoseconds after the `refusals`-th failed attempt in a row. It doubles with each attempt, and is drawn
+/// between half and the whole of that, so that a thousand connections do not come back at once. `random` is any draw.
 pub fn backoff_ns(refusals: u32, random: u64) -> u64 {
     let doublings = refusals.saturating_sub(1).min(16);
     let whole_ns = (BACKOFF_NS_MIN << doublings).min(BACKOFF_NS_MAX);
@@ -240,90 +241,4 @@ fn slots(count: usize) -> Vec<Connection> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_without_a_free_connection_gets_the_next_one_that_is_released() {
-        let mut pool = Pool::shared(1, 3, 1);
-        assert_eq!(pool.acquire(0), Some(0));
-        assert_eq!(pool.acquire(1), None);
-        assert_eq!(pool.acquire(2), None);
-        assert_eq!(pool.first_in_line(), Some(1));
-        assert_eq!(pool.next_for(0), None, "it is in use");
-        for (user, next) in [(0, Some(1)), (1, Some(2)), (2, None)] {
-            assert!(pool.leave(0, user));
-            assert_eq!(pool.next_for(0), next);
-            next.iter().for_each(|&next| pool.join(0, next));
-        }
-        assert_eq!(pool.acquire(1), Some(0));
-    }
-
-    #[test]
-    fn the_connection_used_last_is_used_first() {
-        let mut pool = Pool::shared(3, 3, 1);
-        for slot in 0..3 {
-            assert_eq!(pool.acquire(slot), Some(slot));
-        }
-        for slot in [0, 2, 1] {
-            pool.leave(slot, slot);
-            assert_eq!(pool.next_for(slot), None);
-        }
-        assert_eq!(pool.acquire(7), Some(1));
-    }
-
-    #[test]
-    fn a_slot_that_backs_off_is_nobodys_until_its_time_has_come() {
-        let mut pool = Pool::shared(1, 2, 1);
-        pool.acquire(0);
-        pool.connections[0].state = State::BackingOff;
-        pool.leave(0, 0);
-        assert_eq!(pool.next_for(0), None);
-        assert_eq!(pool.acquire(1), None);
-        pool.connections[0].state = State::Closed;
-        assert_eq!(pool.next_for(0), Some(1));
-
-        let mut own = Pool::per_user(2);
-        own.connections[1].state = State::BackingOff;
-        assert_eq!(own.acquire(1), Some(1));
-        assert_eq!(own.connections[1].user, 1);
-    }
-
-    #[test]
-    fn connections_are_filled_one_after_the_other_and_then_there_is_a_line() {
-        let mut pool = Pool::shared(2, 9, 3);
-        let slots: Vec<_> = (0..7).map(|user| pool.acquire(user)).collect();
-        let [first, second] = [Some(0), Some(1)];
-        assert_eq!(
-            slots,
-            [first, first, first, second, second, second, None],
-            "the seventh finds none"
-        );
-        assert!([0, 1, 2] == [0, 1, 2].map(|place| pool.user_at(0, place)));
-        assert_eq!(pool.filled(), None);
-        // A batch that is under way takes nobody, whoever has left it.
-        pool.connections[0].state = State::Busy;
-        assert!(!pool.leave(0, 0));
-        assert_eq!(pool.next_for(0), None);
-        assert!(!pool.leave(0, 2) && pool.leave(0, 1));
-        pool.connections[0].state = State::Idle;
-        assert_eq!(pool.next_for(0), Some(6));
-        pool.join(0, 6);
-        assert_eq!(pool.next_for(0), None);
-        // It is filled until the turn is over.
-        assert_eq!(pool.acquire(7), Some(0));
-        assert_eq!(pool.filled(), Some(0));
-        assert_eq!(pool.acquire(8), None);
-        assert_eq!(pool.next_for(0), Some(8), "it has not been sent yet");
-    }
-
-    #[test]
-    fn backoff_doubles_to_its_bound_and_never_vanishes() {
-        for random in [0, u64::MAX / 2, u64::MAX] {
-            assert!(backoff_ns(1, random) >= BACKOFF_NS_MIN / 2);
-            assert!(backoff_ns(1, random) <= BACKOFF_NS_MIN);
-            assert!(backoff_ns(3, random) >= 2 * BACKOFF_NS_MIN);
-            assert!(backoff_ns(u32::MAX, random) <= BACKOFF_NS_MAX);
-        }
-    }
-}
+mod tests;

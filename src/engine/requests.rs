@@ -1,40 +1,40 @@
-//! Requests under way, apart from the users who wait for them: of a million users most are asleep and have none.
+//! Requests under way, apart from the users that wait for them: most of a million users are asleep and have none.
 //!
-//! The place that became free last is taken first: it is still in the cache, and there are never more places in use
-//! than there were requests under way at once. Room for all is reserved before the run; the machine gives memory for
-//! what is touched of it.
+//! The place that became free last is used first: it is still in the cache, and no more places are touched than there
+//! ever were requests under way at once. Address space for all users is reserved before the run; memory is used for the
+//! touched part.
 
-use super::connection::NOBODY;
+use super::connection::{NO_SLOT, NO_USER};
 
-/// No request is under way.
+/// The place of a user without a request under way.
 pub const NO_REQUEST: u32 = u32::MAX;
 
 /// A user's request, from the moment when it wants to send it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// When the user wanted to send it: its time limit counts from here, waiting line and connect included. Moved by
-    /// [`Requests::delay`] when the generator itself was held up.
+    /// When the user wanted to send it: its time limit counts from here, with the waiting line and the connect.
+    /// [`Requests::delay`] moves it when the generator itself was held up.
     pub begun_ns: u64,
     /// When it was handed to the kernel.
     pub submitted_ns: u64,
-    /// Whose it is; `NOBODY` when it is over.
+    /// The user that sends it; `NO_USER` when the request is over.
     pub user: u32,
-    /// Slot of its connection, `NOBODY` before it has one.
+    /// Slot of its connection; `NO_SLOT` before it has one.
     pub slot: u32,
-    /// How far it is.
+    /// How far the request is.
     pub phase: Phase,
 }
 
 /// How far a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// In the waiting line, or on a connection that has not sent it: it is being opened, or filled.
+    /// Not sent yet: the user is in the waiting line, or its connection is being opened, or its batch filled.
     Waiting,
-    /// With the kernel.
+    /// Handed to the kernel.
     Submitted,
-    /// Was sent, and is to be sent once more.
+    /// Sent without an answer, and about to be sent once more.
     Again,
-    /// With the kernel for the second time.
+    /// Handed to the kernel for the second time.
     Resubmitted,
 }
 
@@ -45,10 +45,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// What each takes, the number of its place included.
+    /// Bytes of memory for each request, with the number of its place.
     pub const BYTES_EACH: usize = size_of::<Request>() + size_of::<u32>();
 
-    /// Room for one of each user.
+    /// Reserves a place for each user.
     pub fn new(users_max: usize) -> Self {
         assert!(users_max < NO_REQUEST as usize);
         Self {
@@ -57,13 +57,13 @@ impl Requests {
         }
     }
 
-    /// A user wants to send one; the number of its place.
+    /// A user wants to send a request. Returns the request's place.
     pub fn begin(&mut self, user: u32, begun_ns: u64) -> u32 {
         let request = Request {
             begun_ns,
             submitted_ns: 0,
             user,
-            slot: NOBODY,
+            slot: NO_SLOT,
             phase: Phase::Waiting,
         };
         match self.free.pop() {
@@ -78,17 +78,17 @@ impl Requests {
         }
     }
 
-    /// It is over. Returns what it was.
+    /// The request at a place is over. Returns what it was.
     pub fn end(&mut self, place: u32) -> Request {
         self.free.push(place);
         let request = &mut self.places[place as usize];
         let ended = *request;
-        request.user = NOBODY;
+        request.user = NO_USER;
         ended
     }
 
-    /// A turn that took longer than it may began or submitted some requests: the server had no part in that time, so their
-    /// time limits begin that much later. Response times do not: they count from the intended moment.
+    /// A turn was held up while it began or submitted requests. The server had no part in that time, so the time limits of
+    /// those requests begin that much later. Response times do not change: they count from the intended moment.
     pub fn delay(&mut self, turn_from_ns: u64, submitted_ns: u64, late_ns: u64) {
         for request in &mut self.places {
             if request.begun_ns == turn_from_ns || request.submitted_ns == submitted_ns {
@@ -102,18 +102,18 @@ impl Requests {
         self.places.len() - self.free.len()
     }
 
-    /// The users who have one under way. Goes through as many places as there ever were requests under way at once.
+    /// Users with a request under way. Visits as many places as there ever were requests under way at once.
     pub fn users(&self) -> impl Iterator<Item = u32> {
         let users = self.places.iter().map(|request| request.user);
-        users.filter(|&user| user != NOBODY)
+        users.filter(|&user| user != NO_USER)
     }
 
-    /// The request at a place; none at `NO_REQUEST`.
+    /// The request at a place; `None` at `NO_REQUEST`.
     pub fn get(&self, place: u32) -> Option<&Request> {
         self.places.get(place as usize)
     }
 
-    /// The request at a place, to be changed; none at `NO_REQUEST`.
+    /// The request at a place, mutable; `None` at `NO_REQUEST`.
     pub fn get_mut(&mut self, place: u32) -> Option<&mut Request> {
         self.places.get_mut(place as usize)
     }

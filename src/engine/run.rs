@@ -13,7 +13,7 @@ use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 
 use super::arrivals::ArrivalCounts;
-use super::collector::{Collector, OnSecond, Watch};
+use super::collector::{Collector, Observer, OnSecond};
 use super::control::Control;
 use super::gate::Gate;
 use super::outcomes::{Ended, Outcomes};
@@ -125,13 +125,13 @@ pub fn run_on<D: Driver>(
             Some(_) => control.arrivals_after_ns(),
         };
         let now_ns = || gate.since_start_ns();
-        let mut watch = Watch {
+        let mut observer = Observer {
             started_at,
             load_from_ns: &load_from_ns,
             now_ns: &now_ns,
             on_second,
         };
-        let series = collector.collect(&mut watch);
+        let series = collector.collect(&mut observer);
         let mut finished = Vec::new();
         let mut refused = None;
         for thread in threads {

@@ -1,5 +1,5 @@
-//! The body of a shard's thread: pin, build the driver, wait for the others, run, hand over what was counted. A panic
-//! ends the run of all shards, not the process: what was counted until then is kept.
+//! The body of a shard's thread: pin, build the driver, wait for the others, run, hand over the outcomes. A panic ends the
+//! run of all shards, not the process: the counts until then are kept.
 
 use std::any::Any;
 use std::io;
@@ -20,7 +20,7 @@ use super::plan::Plan;
 use super::setup::{Setup, driver_config};
 use super::shard::Shard;
 
-/// What a shard's thread is given.
+/// What a shard's thread works on.
 #[derive(Clone, Copy)]
 pub(super) struct ShardThread<'r> {
     pub plan: &'r Plan,
@@ -35,14 +35,14 @@ pub(super) struct Finished {
     pub core: Option<usize>,
     pub cpu: CpuTime,
     pub waited_ns: Option<u64>,
-    /// `None` when a panic left nothing that could be read.
+    /// `None` when a panic left nothing readable.
     pub outcomes: Option<Outcomes>,
-    /// What the panic said that ended the shard.
+    /// Message of the panic that ended the shard.
     pub panic: Option<String>,
 }
 
 impl ShardThread<'_> {
-    /// Runs the shard to its end; `None` when another shard could not be set up.
+    /// Runs the shard to its end. Returns `None` when another shard could not be set up.
     ///
     /// # Errors
     /// When this shard could not be set up.
@@ -56,7 +56,7 @@ impl ShardThread<'_> {
         let set_up = catch_unwind(AssertUnwindSafe(|| self.set_up(core, port, build)));
         let set_up = set_up.unwrap_or_else(|panic| {
             Err(anyhow!(
-                "it panicked, which is a defect of opsurge: {}",
+                "its set-up panicked, which is a defect of opsurge: {}",
                 panic_message(&*panic)
             ))
         });
@@ -79,7 +79,7 @@ impl ShardThread<'_> {
         build: impl Fn(&DriverConfig, Clock) -> io::Result<D>,
     ) -> Result<(Shard<'_, D>, Port)> {
         if let Some(core) = core {
-            // An unpinned shard measures as truly, if less steadily.
+            // An unpinned shard measures as correctly, with more noise.
             if let Err(error) = cpu::pin(core) {
                 let index = self.index;
                 tracing::warn!("shard {index} could not be pinned to core {core}: {error}");
@@ -105,7 +105,7 @@ impl ShardThread<'_> {
             shard.run_turns(start, self.control, &mut on_interval);
         }));
         if ran.is_err() {
-            // Before anything else: the other shards go on sending until they are told.
+            // First of all: the other shards continue to send until they see the order.
             self.control.give(Order::StopNow);
         }
         let (after, core_time) = (CpuTime::of_this_thread(), clock.elapsed());
@@ -135,7 +135,7 @@ impl ShardThread<'_> {
     }
 }
 
-/// Ends the whole run when its owner panics: nobody else would tell the other shards.
+/// Ends the whole run when its owner panics: otherwise the other shards would continue.
 pub(super) struct StopAll<'r> {
     gate: &'r Gate,
     control: &'r Control,
@@ -156,7 +156,7 @@ impl Drop for StopAll<'_> {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

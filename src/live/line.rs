@@ -9,8 +9,6 @@ use crate::metrics::seconds::Status;
 use crate::metrics::tick::{Tick, Ticks};
 use crate::text::units::{counted, grouped, level, time};
 
-/// Characters.
-const WIDTH: usize = 110;
 /// Kinds of failure that are shown, the most frequent ones.
 const KINDS_MAX: usize = 2;
 /// How long the end of the run waits for a terminal that takes nothing.
@@ -22,15 +20,15 @@ pub struct Line {
 }
 
 impl Line {
-    /// Draws each tick on standard error until the ticks are closed. Without a thread nothing is drawn.
-    pub fn start(ticks: Arc<Ticks>) -> Self {
+    /// Draws each tick on standard error, in at most `width` columns, until the ticks are closed. Without a thread nothing is drawn.
+    pub fn start(ticks: Arc<Ticks>, width: usize) -> Self {
         let (end, ended) = channel();
         ticks.add_reader();
         let draw = move || {
             let mut number = 0;
             while let Some(tick) = ticks.next_after(number) {
                 number = tick.number;
-                redraw(&line(&tick, WIDTH));
+                redraw(&line(&tick, width));
             }
             redraw("");
             // The other side may have stopped waiting.

@@ -35,7 +35,10 @@ pub(crate) fn print(text: impl std::fmt::Display) {
 pub(crate) fn columns() -> usize {
     let given = std::env::var("COLUMNS").ok();
     let given = given.and_then(|columns| columns.trim().parse().ok());
-    let terminal = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
+    // The live line goes to standard error, which may be a terminal where standard output is none.
+    let of_stderr = || terminal_size_of(io::stderr());
+    let terminal = || terminal_size_of(io::stdout()).or_else(of_stderr);
+    let terminal = || terminal().map(|(Width(columns), _)| columns.into());
     let known = given.or_else(terminal);
     known.filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }

@@ -1,5 +1,5 @@
-//! What the bare clients share: what they are told, connecting, learning an answer's length, and the line that they end
-//! with.
+//! The parts that the bare clients share: their arguments, connecting, learning the length of an answer, and the line of
+//! results that they print.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,12 +11,12 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use opsurge::machine::cpu::raise_descriptor_limit;
 
-/// Whom to send what, from how many connections, for how long.
+/// What to send, where to, over how many connections, for how long.
 #[derive(clap::Args)]
 pub struct Task {
     #[arg(long)]
     pub addr: SocketAddr,
-    /// The request, byte for byte.
+    /// File with the request, byte for byte.
     #[arg(long)]
     pub request: PathBuf,
     #[arg(long, default_value_t = 64)]
@@ -25,7 +25,7 @@ pub struct Task {
     pub seconds: f64,
 }
 
-/// All connections, before anything of what is measured was sent.
+/// Open connections, before anything that is measured was sent.
 pub struct Begun {
     pub request: Vec<u8>,
     pub answer_bytes: usize,
@@ -33,10 +33,10 @@ pub struct Begun {
 }
 
 impl Task {
-    /// Learns what an answer looks like, and opens the connections.
+    /// Learns the length of an answer, and opens the connections.
     ///
     /// # Errors
-    /// No request to be read, no connection to be had, no answer to be counted by.
+    /// The request cannot be read, a connection cannot be opened, or the first answer is no success with a length.
     pub fn begin(&self) -> Result<Begun> {
         raise_descriptor_limit(self.connections as u64 + 64)?;
         let request = std::fs::read(&self.request).context("--request")?;
@@ -50,7 +50,7 @@ impl Task {
     }
 }
 
-/// From the first request to the last.
+/// The measured time, from the first request to the last.
 pub struct Window {
     from: Instant,
     user_s: f64,
@@ -58,10 +58,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// The connections are there, nothing was sent.
+    /// Begins to measure. All connections are open, and nothing was sent.
     ///
     /// # Errors
-    /// What `getrusage` says.
+    /// `getrusage` fails.
     pub fn begin() -> Result<Self> {
         let (user_s, system_s) = cpu_s()?;
         Ok(Self {
@@ -71,10 +71,10 @@ impl Window {
         })
     }
 
-    /// Prints what was done as one line of JSON.
+    /// Prints the results as one line of JSON.
     ///
     /// # Errors
-    /// What `getrusage` says.
+    /// `getrusage` fails.
     pub fn end(&self, requests: u64, answer_bytes: usize, turns: u64) -> Result<()> {
         let seconds = self.from.elapsed().as_secs_f64();
         let (user_s, system_s) = cpu_s()?;
@@ -88,7 +88,7 @@ impl Window {
     }
 }
 
-/// Sends one request and takes its answer apart, the only one that is looked at.
+/// Sends one request and parses its answer, the only one that is parsed. Returns the answer's length in bytes.
 /// An answer without a content-length, or one that is no success, is an error: a floor of failures would be no floor.
 fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
     let mut socket = connect(address)?;
@@ -98,7 +98,10 @@ fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
     let mut piece = [0; 4096];
     loop {
         let bytes = socket.read(&mut piece)?;
-        ensure!(bytes > 0, "the server hung up on the first request");
+        ensure!(
+            bytes > 0,
+            "the server closed the connection on the first request"
+        );
         answer.extend_from_slice(&piece[..bytes]);
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Response::new(&mut fields);
@@ -114,12 +117,12 @@ fn learn_answer_bytes(address: SocketAddr, request: &[u8]) -> Result<usize> {
             .headers
             .iter()
             .find(|field| field.name.eq_ignore_ascii_case("content-length"))
-            .context("an answer without a content-length")?;
+            .context("the first answer has no content-length")?;
         return Ok(head_bytes + std::str::from_utf8(length.value)?.parse::<usize>()?);
     }
 }
 
-/// A connection that sends at once.
+/// A connection that sends without delay (TCP_NODELAY).
 fn connect(address: SocketAddr) -> Result<TcpStream> {
     let socket = TcpStream::connect(address).with_context(|| format!("{address}"))?;
     socket.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! A driver that costs next to nothing: each request is answered at once, always with the same bytes, by no kernel.
+//! A driver that costs next to nothing: it answers each request at once with the same bytes, without a kernel.
 //!
 //! A shard over it costs its own work alone. The clock is the real one, read as often in a turn as the ring reads it, or
 //! a virtual one, on which two runs are the same to the instruction. The driver never sleeps: with nothing to do before
@@ -28,13 +28,13 @@ pub const ACCEPTED: &[u8] =
     b"HTTP/1.1 202 Accepted\r\ndate: Mon, 23 Nov 2026 21:03:44 GMT\r\nserver: uvicorn\r\n\
 content-length: 130\r\ncontent-type: application/json\r\nx-process-time: 0.0024747848510742188\r\n\r\n\
 {\"sessionId\":\"d96aaa22-a187-4972-a633-b41aa48fa1a6\",\"workflowId\":\"sample_workflow_id\",\"message\":\"Workflow triggered successfully\"}";
-/// Its answer to who asks for a state.
+/// Ops-Core's answer to a request for an agent's state.
 pub const STATE: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-length: 16\r\ncontent-type: application/json\r\n\r\n{\"state\":\"idle\"}";
 
-/// One of the built-in scenarios, with this wait between tasks and no pauses.
+/// A built-in scenario with this wait between tasks, and without pauses.
 pub fn scenario(name: &str, wait: &str) -> Scenario {
-    let text = builtin(name).expect("it is built in").text;
+    let text = builtin(name).expect("a built-in scenario").text;
     let context = Context {
         wait: Some(Wait::parse(wait).expect("a wait")),
         pause: Some(Wait::default()),
@@ -44,7 +44,7 @@ pub fn scenario(name: &str, wait: &str) -> Scenario {
     scenario.bind("localhost:8000", "")
 }
 
-/// So many users who come at once, each with a connection of its own, for as long as nobody ends the run.
+/// Users that come at once, each with a connection of its own, until the run is ended by an order.
 pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
     Plan {
         shards,
@@ -52,14 +52,14 @@ pub fn plan(scenario: Scenario, users: u64, shards: usize) -> Plan {
     }
 }
 
-/// CPU time of this thread: what others do on the machine is hardly in it.
+/// CPU time of this thread, which other processes hardly affect.
 pub fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .expect("Linux has this clock")
         .into()
 }
 
-/// What a shard's driver has to know of its plan.
+/// The configuration of a shard's driver.
 pub fn config(plan: &Plan, shard: usize) -> DriverConfig {
     driver_config(plan, &Sockets::default(), shard)
 }
@@ -75,24 +75,27 @@ pub struct CannedDriver<'c> {
     request: Vec<u8>,
     due: VecDeque<Event>,
     sent: u64,
-    /// The request that is looked out for next.
+    /// The number of the next request at which something is measured.
     marked: u64,
     measures: Option<Measures<'c>>,
     since: Option<Duration>,
-    /// CPU time that what was to be measured took.
+    /// CPU time of the measured requests or turns.
     pub took: Option<Duration>,
     empty_turns: u64,
-    /// A word that is written with each request, to see what sharing its cache line costs.
+    /// A word that is written with each request, to measure the cost of a shared cache line.
     written: Option<&'c AtomicU64>,
 }
 
-/// What is measured: after so many requests, the CPU time of so many more, or of so many turns with nothing in them.
+/// What is measured: after some requests, the CPU time of more requests, or of empty turns.
 #[derive(Clone, Copy)]
 pub struct Measures<'c> {
+    /// Requests before the measurement.
     pub after: u64,
+    /// Requests that are measured, without empty turns.
     pub requests: u64,
+    /// Empty turns that are measured; 0 to measure requests.
     pub empty_turns: u64,
-    /// Where the run is ended from.
+    /// Ends the run.
     pub control: &'c Control,
 }
 
@@ -152,7 +155,7 @@ impl<'c> CannedDriver<'c> {
         control.give(Order::StopNow);
     }
 
-    /// A turn that brings nothing; the last one that was asked for ends the run.
+    /// A turn without events; the last one to be measured ends the run.
     #[cold]
     fn empty_turn(&mut self) {
         self.empty_turns -= 1;
@@ -181,7 +184,7 @@ impl Driver for CannedDriver<'_> {
 
     #[inline]
     fn submit_send(&mut self, connection: ConnectionId, _bytes: usize) {
-        // Which of the two answers it is stands in the buffer's place.
+        // The buffer's number says which of the two answers it is.
         let buffer = u32::from(self.request[0] == b'G');
         let bytes = [ACCEPTED, STATE][buffer as usize].len() as u32;
         let io = Io::Received(Received { buffer, bytes });

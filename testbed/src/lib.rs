@@ -1,5 +1,5 @@
-//! What tests, benchmarks and fuzz targets share, and the parts of the programs that opsurge is measured beside (`bin/`:
-//! a canned responder, the floor, the yardsticks).
+//! Code shared by tests, benchmarks and fuzz targets, and by the programs in `bin/`: a canned responder, the floor and the
+//! yardsticks, which opsurge is measured beside, and `instructions`.
 
 // For tests and benchmarks of the shard.
 pub mod canned_driver;

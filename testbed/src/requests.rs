@@ -1,15 +1,15 @@
-//! Finds the requests in what a connection received, and what each wants, at next to no cost. Pure.
+//! Finds the requests in the bytes of a connection, and their kinds, at next to no cost. Pure.
 //!
-//! 1. A load generator sends the same shape again and again: as many bytes, the head ending at the same place with the
-//!    same lines, the path ending the same.
-//! 2. So the last parsed request's shape is tried first: three comparisons of a few bytes.
-//! 3. Only a request of another shape is looked through for its blank line and its content-length.
-//! 4. What has begun and is not all there waits in the connection's [`Partial`].
+//! 1. A load generator sends the same shape again and again: the same number of bytes, a head that ends at the same place
+//!    with the same lines, a path with the same end.
+//! 2. So the shape of the last parsed request is tried first: three comparisons of a few bytes.
+//! 3. Only a request of another shape is searched for its blank line and its content-length.
+//! 4. An incomplete request waits in the connection's [`Partial`].
 
-/// What a request wants.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Anything that is none of the others.
+    /// Any other request.
     Plain,
     /// Ops-Core: an agent registers.
     Register,
@@ -17,26 +17,26 @@ pub enum Kind {
     ReadState,
     /// Ops-Core: a workflow is started.
     Workflow,
-    /// How many requests were answered so far, this one not counted.
+    /// The number of requests answered so far is asked for; this one is not counted.
     Count,
 }
 
-/// A request that is not all there yet.
+/// An incomplete request.
 #[derive(Debug, Default)]
 pub struct Partial {
-    /// Bytes of its head, while that is incomplete.
+    /// The bytes of its head, while that is incomplete.
     head: Vec<u8>,
-    /// Bytes of its body that have yet to come, and what it wants.
+    /// Number of bytes of its body that have yet to come, and its kind.
     body: Option<(usize, Kind)>,
 }
 
-/// Finds requests; remembers the last one's shape.
+/// Finds requests, and remembers the shape of the last one.
 #[derive(Debug, Default)]
 pub struct Finder {
     shape: Option<Shape>,
 }
 
-/// Longest end of a path that is compared: `/workflow HTTP/1.1` fits, and a user's id does not.
+/// Bytes at the end of the first line that are compared: `/workflow HTTP/1.1` fits, a user's id does not.
 const PATH_END_BYTES: usize = 18;
 
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Shape {
     fn of(request: &[u8], head: &Head) -> Option<Self> {
         let line_bytes = request.windows(2).position(|two| two == b"\r\n")?;
         let fields = &request[..head.head_bytes];
-        // Without a content-length the blank line is all that the end of the head has to show.
+        // Without a content-length, only the blank line at the end of the head is compared.
         let end_from = content_length_at(fields).unwrap_or(head.head_bytes - 4);
         Some(Self {
             kind: head.kind,

@@ -1,4 +1,4 @@
-//! What the responder and the floor share: provided receive buffers.
+//! Provided receive buffers, for the responder and the floor.
 //!
 //! Not the crate's own `io::uring::buffers`: that one asserts who owns each buffer, which a floor must not pay for.
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
-/// Entries want a page, huge pages 2 MiB; the larger serves both.
+/// Ring entries need the alignment of a page, huge pages that of 2 MiB; the larger one serves both.
 const ALIGNMENT_BYTES: usize = 2 << 20;
 
 /// Receive buffers that the kernel picks from. Never freed: they live as long as the process.
@@ -23,10 +23,10 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// `count` buffers, a power of two, made known to the ring as `group`.
+    /// Registers `count` buffers, a power of two, with the ring as `group`.
     ///
     /// # Errors
-    /// What `io_uring_register` says; EINVAL before Linux 5.19.
+    /// `io_uring_register` fails; with EINVAL before Linux 5.19.
     pub fn new(
         submitter: &Submitter<'_>,
         group: u16,

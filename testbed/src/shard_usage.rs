@@ -1,9 +1,8 @@
-//! Runs the shards of a plan over the simulation, one after the other: the memory that each holds, and the length of its
+//! Runs the shards of a plan over the simulation, one after the other, and measures the memory of each and the length of its
 //! turns.
 //!
-//! The allocator counts what the shard's own code holds: what the simulated world around it allocates is left out. A
-//! turn takes as much virtual time as its requests and events are reckoned to cost, so that turns get longer where a
-//! shard has more to do.
+//! The allocator counts the memory of the shard's own code, without that of the simulated network around it. A turn takes
+//! the virtual time that its requests and events are estimated to cost, so turns get longer where a shard has more to do.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -19,13 +18,13 @@ use opsurge::sim::{Network, Reply, Service, Sim};
 
 use crate::canned_driver;
 
-/// From an answer's request to it: half a millisecond each way, and the server's part.
+/// Time from a request to its answer: half a millisecond each way, and the server's time.
 const ONE_WAY_NS: u64 = 500_000;
 const SERVICE_NS: u64 = 1_000_000;
 
-/// The system's allocator, which counts the bytes that a thread holds while [`run`] measures one of its shards.
+/// The system's allocator, with a count of the bytes that a thread holds while [`run`] measures a shard on it.
 ///
-/// The program that measures has to declare it as its `#[global_allocator]`.
+/// The measuring program has to declare it as its `#[global_allocator]`.
 pub struct Counting;
 
 thread_local! {
@@ -64,7 +63,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Does something of which nothing is counted.
+/// Does work without counting its memory.
 fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     let counts = COUNTS.replace(false);
     let done = work();
@@ -72,24 +71,24 @@ fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What a request and an event are reckoned to cost their shard.
+/// Estimated virtual time that a request and an event cost their shard.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Costs {
     pub request_ns: u64,
     pub event_ns: u64,
 }
 
-/// What the shards of a plan did, added up.
+/// The counts of all shards of a plan, added up.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub sent: u64,
     pub requests: u64,
     pub cut_off: u64,
     pub failures: u64,
-    /// Requests in the intervals that were handed over, and in those that were left.
+    /// Requests in the intervals that were handed over, and in the shards' last ones.
     pub in_intervals: u64,
-    /// The sum of a hash of each request and the moment it came to the server: the same for the same requests at the
-    /// same moments, whichever shard sent them.
+    /// The sum of a hash of each request with the moment it came to the server: equal for the same requests at the same
+    /// moments, whichever shard sent them.
     pub fingerprint: u64,
 }
 
@@ -126,11 +125,11 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> Us
     HELD_BYTES_MAX.set(0);
     COUNTS.set(true);
     let shard = Shard::new(plan, index, timed);
-    // As the collector gives them to each shard.
+    // As many as the collector gives to each shard.
     let spare = [(); 2].map(|()| Interval::reserved(plan.scenario.metrics.len()));
     let mut spare = Vec::from(spare);
     let on_interval = Box::new(|_, recorder: &mut Recorder| {
-        let empty = spare.pop().expect("they come back at once");
+        let empty = spare.pop().expect("an interval that came back");
         let mut full = recorder.swap_interval(empty);
         handed_over += requests_of(&full);
         full.clear();
@@ -175,11 +174,11 @@ fn requests_of(interval: &Interval) -> u64 {
     interval.steps.iter().map(|step| step.requests).sum()
 }
 
-/// The simulation, with a shard that takes time for its work.
+/// The simulation, in which a shard's work takes time.
 struct TimedSim {
     sim: Sim<CannedService>,
     costs: Costs,
-    /// Of the present turn.
+    /// Virtual time of the work in the present turn.
     work_ns: u64,
 }
 
@@ -225,7 +224,7 @@ impl Driver for TimedSim {
     }
 }
 
-/// Bytes of the body that `GET /long` is answered with.
+/// Bytes of the body in the answer to `GET /long`.
 pub const LONG_BYTES: usize = 60_000;
 
 fn long_answer() -> Vec<u8> {
@@ -233,7 +232,7 @@ fn long_answer() -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG_BYTES}\r\n\r\n{body}").into_bytes()
 }
 
-/// A server that takes every request, and always answers the same.
+/// A server that gives every request of a kind the same answer.
 #[derive(Default)]
 struct CannedService {
     fingerprint: u64,

@@ -2,9 +2,9 @@
 
 use opsurge::io::{ConnectionId, Driver, Event, Insert, Received, Turn};
 
-/// What a test sees or changes. Every method forwards unless it is written anew.
+/// What a test sees or changes. A method that is not overridden forwards the call.
 pub trait Hooks<D: Driver> {
-    /// Called before a send is forwarded. `inserts` is empty for requests that are rendered whole.
+    /// Called before a send is forwarded. `inserts` is empty for batches without shared bytes.
     fn on_send(&mut self, _driver: &mut D, _bytes: usize, _inserts: &[Insert]) {}
 
     fn wait(&mut self, driver: &mut D, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {

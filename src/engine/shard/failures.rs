@@ -1,7 +1,7 @@
 //! A connection ends with requests on it: some of them fail, the others are sent on another connection.
 
 use crate::engine::batch::{Carried, Ending};
-use crate::engine::connection::{Detail, NOBODY, State};
+use crate::engine::connection::{Detail, NO_SLOT, State};
 use crate::engine::example;
 use crate::engine::pool::backoff_ns;
 use crate::engine::requests::Phase;
@@ -69,7 +69,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             };
             match ending.failure_of(carried) {
                 Some((failure, detail)) => {
-                    self.request_mut(id).slot = NOBODY;
+                    self.request_mut(id).slot = NO_SLOT;
                     self.failing.push(Failing {
                         id,
                         failure,

@@ -1,7 +1,7 @@
 //! Time limits pass: those of requests on connections, and those of users in the waiting line.
 
 use crate::engine::batch::Ending;
-use crate::engine::connection::{Detail, NO_TIMER, NOBODY, State};
+use crate::engine::connection::{Detail, NO_TIMER, NO_USER, State};
 use crate::io::Driver;
 use crate::metrics::outcome::Failure;
 
@@ -13,7 +13,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn on_time_limit(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
         connection.timer_ns = NO_TIMER;
-        if connection.user == NOBODY {
+        if connection.user == NO_USER {
             return;
         }
         if connection.deadline_ns <= self.clocks.now_ns {

@@ -1,7 +1,7 @@
 //! What holds after every turn, checked in debug builds: each request is counted once, and users and connections agree on
-//! who has whom.
+//! which user is on which.
 
-use crate::engine::connection::{NOBODY, State};
+use crate::engine::connection::{NO_SLOT, NO_USER, State};
 use crate::engine::requests::{Phase, Request};
 use crate::io::Driver;
 
@@ -33,10 +33,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             seats.filter_map(|(id, seat)| Some((id, self.requests.get(seat.request)?)))
         };
         assert_eq!(under_way().count(), self.requests.count());
-        let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NOBODY;
+        let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NO_SLOT;
         let waiting = under_way().filter(|(_, request)| waits(request)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");
-        for (id, request) in under_way().filter(|(_, request)| request.slot != NOBODY) {
+        for (id, request) in under_way().filter(|(_, request)| request.slot != NO_SLOT) {
             let is_there = self.users_on(request.slot).any(|user| user as usize == id);
             assert!(is_there, "the user of its connection");
         }
@@ -46,7 +46,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn assert_connections_agree(&self) {
         let taken = self.pool.connections.iter();
         let taken = taken.filter(|connection| {
-            connection.user != NOBODY || connection.state == State::BackingOff
+            connection.user != NO_USER || connection.state == State::BackingOff
         });
         let slots = self.pool.connections.len();
         let free = self.pool.free_slots();
@@ -56,7 +56,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         );
         for (slot, connection) in (0..).zip(&self.pool.connections) {
             let carries = matches!(connection.state, State::Busy | State::Connecting);
-            assert_eq!(carries, carries && connection.user != NOBODY);
+            assert_eq!(carries, carries && connection.user != NO_USER);
             for user in self.users_on(slot) {
                 assert_eq!(self.request(user).slot, slot, "the connection of its user");
             }

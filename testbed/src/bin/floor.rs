@@ -1,11 +1,11 @@
-//! The floor: what the kernel alone costs per request, with the least of our own around it.
+//! The floor: the cost per request of the kernel alone, with the least possible code around it.
 //!
 //!     taskset -c 0 floor --addr 127.0.0.1:8000 --request request.raw --connections 64 --seconds 4
 //!
-//! One ring (single issuer, deferred task work), multishot receive from provided buffers, the same bytes sent by every
-//! connection, each waiting for its answer; answers are counted by their bytes, whose length a first request learns.
-//! It leaves out parsing, checking, clocks per request, recording, identities, time limits and reconnects: what
-//! `opsurge run` needs beyond this is the price of its work. Each switch changes one thing, to measure it by itself.
+//! One ring (single issuer, deferred task work), multishot receive from provided buffers. Every connection sends the same
+//! bytes and waits for its answer; answers are counted by their bytes, after a first request has shown the length of one.
+//! It leaves out parsing, checking, clocks per request, recording, identities, time limits and reconnects: the difference
+//! to `opsurge run` is the price of those. Each switch changes one thing, to measure it by itself.
 #![allow(
     unsafe_code,
     reason = "entries of a ring name memory and descriptors by hand"
@@ -26,41 +26,41 @@ use opsurge_testbed::ring::Buffers;
 const SUBMISSIONS_MAX: u32 = 4096;
 const COMPLETIONS_MAX: u32 = 65_536;
 const BUFFER_GROUP: u16 = 0;
-/// Tokens are a connection's number; a send's has this on top.
+/// A token is the number of a connection, with this bit for a send.
 const SEND: u64 = 1 << 32;
 
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     task: Task,
-    /// Sockets in the ring's own table: saves a look-up and a reference per operation.
+    /// Registers the sockets with the ring: saves a look-up and a reference per operation.
     #[arg(long)]
     fixed_files: bool,
-    /// The ring's own descriptor likewise, per system call.
+    /// Registers the ring's own descriptor: saves the same per system call.
     #[arg(long)]
     registered_ring_fd: bool,
-    /// No completion for a send that went well: half as many completions.
+    /// No completion for a successful send: half as many completions.
     #[arg(long)]
     skip_send_success: bool,
     /// Number of receive buffers, a power of two.
     #[arg(long, default_value_t = 1024)]
     buffers: u16,
-    /// Size of each.
+    /// Size of each in bytes.
     #[arg(long, default_value_t = 4096)]
     buffer_bytes: usize,
-    /// 2 MiB pages behind them.
+    /// Backs them with pages of 2 MiB.
     #[arg(long)]
     huge_pages: bool,
-    /// Completions handled per turn, at most.
+    /// Most completions that a turn handles.
     #[arg(long, default_value_t = 256)]
     batch: usize,
     /// Completions to wait for. Since Linux 6.13 an enter runs no more than 20 deferred completions, or this many.
     #[arg(long, default_value_t = 1)]
     want: usize,
-    /// Wait this long for `--want` completions, then take whatever is there (Linux 6.12). 0 waits for all of them.
+    /// Waits this long for `--want` completions, then takes those that came (Linux 6.12). 0 waits for all of them.
     #[arg(long, default_value_t = 0)]
     min_wait_us: u32,
-    /// Requests under way on each connection. Those whose answers came together are sent together.
+    /// Requests under way on each connection. Requests whose answers came together are sent together.
     #[arg(long, default_value_t = 1)]
     pipeline: usize,
     /// Without DEFER_TASKRUN.
@@ -69,7 +69,7 @@ struct Args {
     /// One receive per answer instead of multishot.
     #[arg(long)]
     one_shot: bool,
-    /// As `opsurge run` does it: one enter that hands over, a second one that sleeps if nothing had completed.
+    /// As `opsurge run`: one enter submits, a second one sleeps if nothing had completed.
     #[arg(long)]
     two_enters: bool,
 }
@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     let args = Args::parse();
     ensure!(
         args.want <= 1 || args.min_wait_us > 0 || args.want <= args.task.connections,
-        "--want more than there are connections would wait for ever"
+        "--want must not be above --connections: it would wait for ever"
     );
     let begun = args.task.begin()?;
     let mut builder = IoUring::builder();
@@ -94,7 +94,7 @@ fn main() -> Result<()> {
     }
     let mut ring = builder
         .build(SUBMISSIONS_MAX)
-        .context("needs io_uring of Linux 6.1")?;
+        .context("this needs io_uring of Linux 6.1")?;
     let (mut submitter, queue, completions) = ring.split();
     if args.registered_ring_fd {
         submitter.register_ring_fd()?;
@@ -107,7 +107,7 @@ fn main() -> Result<()> {
     if args.huge_pages {
         buffers
             .ask_for_huge_pages()
-            .context("no transparent huge pages here")?;
+            .context("transparent huge pages are not available")?;
     }
     let floor = Floor {
         args: &args,
@@ -125,14 +125,14 @@ fn main() -> Result<()> {
 
 struct Floor<'a> {
     args: &'a Args,
-    /// As many as are pipelined, one after the other.
+    /// The request, repeated as often as `--pipeline` says.
     requests: &'a [u8],
     request_bytes: usize,
     sockets: &'a [TcpStream],
     submitter: Submitter<'a>,
     queue: SubmissionQueue<'a>,
     buffers: Buffers,
-    /// Bytes of each connection's answers so far, without the whole ones.
+    /// Bytes of each connection's incomplete answer.
     received: Vec<usize>,
     answer_bytes: usize,
 }
@@ -167,7 +167,7 @@ impl Floor<'_> {
         window.end(requests, self.answer_bytes, turns)
     }
 
-    /// The number of answers that this completes.
+    /// Handles a completion. Returns the number of answers that it completes.
     fn on_completion(&mut self, completion: &cqueue::Entry) -> Result<u64> {
         let token = completion.user_data();
         let bytes = completion.result();
@@ -215,7 +215,7 @@ impl Floor<'_> {
         self.push(&entry.user_data(connection))
     }
 
-    /// From the same provided buffers: only the multishot is taken away.
+    /// A receive from the same provided buffers, without multishot.
     fn receive_once(&self, receive: opcode::Recv) -> squeue::Entry {
         receive
             .buf_group(BUFFER_GROUP)

@@ -1,9 +1,9 @@
-//! The yardsticks for our choice of driver: the same bytes sent by a task per connection, on tokio-uring and on tokio.
+//! The yardsticks for the choice of driver: a task per connection sends the same bytes, on tokio-uring and on tokio.
 //!
 //!     taskset -c 0 yardsticks --driver tokio-uring --addr 127.0.0.1:8000 --request request.raw --connections 64 --seconds 4
 //!
-//! One thread, a buffer per connection, answers counted by their bytes. They leave out what the floor leaves out; what
-//! they cost beyond it is the price of the runtime.
+//! One thread, a buffer per connection, answers counted by their bytes. They leave out what the floor leaves out: the
+//! difference to the floor is the price of the runtime.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use tokio::task::{LocalSet, spawn_local};
 use opsurge_testbed::bare_client::{Task, Window};
 
 const BUFFER_BYTES: usize = 4096;
-/// Room for a batch as large as the floor's.
+/// As large a batch as the floor's.
 const SUBMISSIONS_MAX: u32 = 4096;
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// What each connection does again and again.
+/// What each connection repeats.
 #[derive(Clone)]
 struct Work {
     request: Vec<u8>,
@@ -82,8 +82,10 @@ async fn on_tokio(mut socket: tokio::net::TcpStream, work: Work) -> Result<Infal
         let mut missing = work.answer_bytes;
         while missing > 0 {
             let bytes = socket.read(&mut buffer).await?;
-            ensure!(bytes > 0, "the server hung up");
-            missing = missing.checked_sub(bytes).context("more than an answer")?;
+            ensure!(bytes > 0, "the server closed the connection");
+            missing = missing
+                .checked_sub(bytes)
+                .context("more bytes came than an answer has")?;
         }
         work.answered.set(work.answered.get() + 1);
     }
@@ -114,23 +116,25 @@ async fn on_tokio_uring(socket: tokio_uring::net::TcpStream, work: Work) -> Resu
             let (received, back) = socket.read(buffer).await;
             buffer = back;
             let bytes = received?;
-            ensure!(bytes > 0, "the server hung up");
-            missing = missing.checked_sub(bytes).context("more than an answer")?;
+            ensure!(bytes > 0, "the server closed the connection");
+            missing = missing
+                .checked_sub(bytes)
+                .context("more bytes came than an answer has")?;
         }
         work.answered.set(work.answered.get() + 1);
     }
 }
 
-/// Waits until the time is over, reports, and ends the process where it stands: at 1,000 connections tokio-uring 0.5
-/// crashes now and then while it takes down a runtime with operations under way.
+/// Waits until the time is over, prints the results, and ends the process at once: at 1,000 connections tokio-uring 0.5
+/// sometimes crashes while it shuts down a runtime with operations under way.
 async fn end(window: &Window, work: &Work) -> Result<()> {
     tokio::time::sleep(work.duration).await;
-    // Turns are the runtime's own; it does not tell.
+    // The runtime does not report its turns.
     window.end(work.answered.get(), work.answer_bytes, 0)?;
     std::process::exit(0)
 }
 
-/// A yardstick with connections that have given up would measure something else.
+/// Ends the process when a connection fails: with fewer connections it would measure something else.
 async fn or_exit(connection: impl Future<Output = Result<Infallible>>) {
     let Err(error) = connection.await;
     eprintln!("{error:#}");

@@ -1,4 +1,4 @@
-//! The response decoder: no split of a stream changes what is made of it.
+//! The response decoder: how a stream is split does not change the result.
 
 use opsurge::http::buffers::Buffers;
 use opsurge::http::response::{Decoded, Decoder, Expecting, Keep, Phase};
@@ -6,7 +6,7 @@ use opsurge::http::response::{Decoded, Decoder, Expecting, Keep, Phase};
 /// Streams up to this length are also fed byte by byte.
 const SINGLE_BYTES_MAX: usize = 8 * 1024;
 
-/// What must not depend on the split.
+/// The part of the result that must not depend on the split.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Answer {
@@ -14,16 +14,16 @@ enum Verdict {
         body_bytes: u64,
         keep_alive: bool,
         interim: u32,
-        /// Of the whole stream.
+        /// Bytes of the whole stream that belong to the answer.
         consumed: usize,
         head: Vec<u8>,
         body: Vec<u8>,
     },
-    /// It is no answer; which of several things that are wrong is found first may differ.
+    /// No valid answer. Which of several errors is found first may depend on the split.
     None,
 }
 
-/// Input: a byte for what the request was and what is kept, two for the split, then the stream.
+/// Input: one byte for the kind of request and what is kept, two for the split, then the stream.
 pub fn decoder(input: &[u8]) {
     let [mode, seed_low, seed_high, stream @ ..] = input else {
         return;
@@ -53,7 +53,7 @@ pub fn decoder(input: &[u8]) {
     }
 }
 
-/// Feeds a stream in pieces, then its end.
+/// Feeds a stream in pieces, then its end. Returns the result.
 fn verdict(pieces: &[&[u8]], expecting: Expecting, keep: Keep) -> Verdict {
     let mut decoder = Decoder::new();
     let mut buffers = Buffers::default();
@@ -89,7 +89,7 @@ fn verdict(pieces: &[&[u8]], expecting: Expecting, keep: Keep) -> Verdict {
     }
 }
 
-/// Pieces of lengths that the seed decides, most of them short.
+/// Splits a stream into pieces of lengths by the seed, most of them short.
 fn split(stream: &[u8], seed: u16) -> Vec<&[u8]> {
     let mut state = u32::from(seed) << 1 | 1;
     let mut rest = stream;

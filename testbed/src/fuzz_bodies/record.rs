@@ -1,11 +1,11 @@
-//! The reader of records: what it takes in it gives back, and every report can be made of it.
+//! The reader of records: a record that it accepts is written the same, and every report can be made of it.
 
 use opsurge::record::schema::Record;
 use opsurge::report::console::{Console, Form};
 use opsurge::report::csv::Csv;
 use opsurge::report::output::Report;
 
-/// The record of a short run against the stand-in.
+/// The record of a short run against the embedded stand-in.
 pub const RECORD: &str = include_str!("record.json");
 
 /// Input: the text of a record.

@@ -1,11 +1,12 @@
-//! The parser of rules: what it takes judges any window and says so in words, and its text is the same rule again.
+//! The parser of rules: a rule that it accepts judges every window and explains its finding, and its text parses to the same
+//! rule.
 
 use std::sync::OnceLock;
 
 use opsurge::analysis::criteria::{Purpose, Rule, StepName, Window};
 use opsurge::metrics::interval::Interval;
 
-/// Steps as a plan may have them: names that share their end, points and spaces in names, one that is like a measure.
+/// Steps as plans may have them: names with the same end, with dots and spaces, and one like the name of a measure.
 const PLANS: [&[(&str, &str)]; 3] = [
     &[
         ("POST", "/v1/opscore/internal/agent/notify"),
@@ -38,13 +39,13 @@ pub fn rules(input: &[u8]) {
             let again = Rule::parse(&rule.text, purpose, &steps);
             assert_eq!(again.as_ref(), Ok(&rule));
             for window in windows {
-                look(&rule, window, steps.len());
+                check(&rule, window, steps.len());
             }
         }
     }
 }
 
-/// The last but one is polled, the first is no part of the work loop.
+/// A step: number 3 is a poll, and number 0 is no part of the work loop.
 fn step((at, (method, name)): (usize, &(&str, &str))) -> StepName {
     StepName {
         method: (*method).to_owned(),
@@ -54,14 +55,14 @@ fn step((at, (method, name)): (usize, &(&str, &str))) -> StepName {
     }
 }
 
-fn look(rule: &Rule, window: &Window, steps: usize) {
+fn check(rule: &Rule, window: &Window, steps: usize) {
     let finding = rule.judge(window);
     assert_eq!(rule.judge(window), finding);
     assert!(finding.value.is_none_or(f64::is_finite), "{finding:?}");
     assert!(finding.value.is_some() || !finding.broken, "{finding:?}");
     assert!(finding.step.is_none_or(|step| step < steps));
-    let said = rule.show(&finding);
-    assert!(said.contains("limit") && said.contains(" of "), "{said}");
+    let text = rule.show(&finding);
+    assert!(text.contains("limit") && text.contains(" of "), "{text}");
     let nothing = rule.judge_without(window, rule.steps());
     assert!(
         nothing.value.is_none_or(|value| value == 0.0),
@@ -69,7 +70,8 @@ fn look(rule: &Rule, window: &Window, steps: usize) {
     );
 }
 
-/// None at all, some of each, too few to judge, all failed, nothing but what is open, as long as they get.
+/// Windows without requests, with some of every kind, with too few to judge, with failures only, with open requests only,
+/// and with the longest times.
 fn windows(steps: usize) -> Vec<Window> {
     let window = |requests: u64, failures: u64, ns: u64, length_ns: u64, open: u64| {
         let mut interval = Interval::new(steps);

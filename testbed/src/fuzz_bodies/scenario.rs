@@ -1,9 +1,9 @@
-//! Scenario texts: every error has a place, and what is accepted renders as HTTP.
+//! Scenario texts: every error has a place, and a text that is accepted renders requests that are valid HTTP.
 
 use opsurge::scenario::builtin::{BUILTIN, FORMAT};
 use opsurge::scenario::format::compile::{Context, compile};
 
-/// A scenario with what the built-in ones lack.
+/// A scenario with features that the built-in ones do not use.
 const RICH: &str = r#"
 name = "shop"
 wait = "exponential 1s"
@@ -77,7 +77,7 @@ pub fn scenario(input: &[u8]) {
     }
 }
 
-/// A request as RFC 9112 has it, looked at by hand.
+/// Checks a request against RFC 9112, with a parser of its own.
 fn check_request(request: &[u8]) {
     let shown = request.escape_ascii();
     let end = request.windows(4).position(|four| four == b"\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Several users' requests on one connection: on the virtual clock to the letter, then over loopback.
+//! Several users' requests on one connection: exactly, on a virtual clock, then over loopback.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use opsurge_testbed::plans;
 const SECOND_NS: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
-/// Users that do one request each, `GET /0` or `POST /0` and so on, on one connection.
+/// Users that send one request each, `GET /0`, `GET /1` and so on, over one connection.
 fn plan(method: &str, users: u64, depth: usize) -> Plan {
     let text = format!(
         "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{{{sequence}}}}\"\n[[task]]\nmethod = \"{method}\"\npath = \"/{{{{n}}}}\"\nname = \"one\""
@@ -41,10 +41,11 @@ fn plan(method: &str, users: u64, depth: usize) -> Plan {
     }
 }
 
-/// What a script does about a piece: its bytes, the methods and paths of its requests, and the connection's number.
+/// A server's replies to a piece of received data, given its bytes, the methods and paths of its requests, and the number
+/// of its connection.
 type Script = Box<dyn FnMut(&[u8], &[String], u32) -> Vec<Reply>>;
 
-/// Follows a script; keeps what came in each piece, with the connection it came on.
+/// A server that follows a script, and keeps the requests of each piece with the number of their connection.
 struct Scripted {
     script: Script,
     pieces: Vec<(u32, Vec<String>)>,
@@ -66,12 +67,12 @@ impl Service for Scripted {
     fn on_close(&mut self, _: ConnectionId) {}
 }
 
-struct Told {
+struct ScriptedRun {
     outcomes: Outcomes,
     pieces: Vec<(u32, Vec<String>)>,
 }
 
-impl Told {
+impl ScriptedRun {
     fn new(plan: &Plan, mut script: impl FnMut(&[String], u32) -> Vec<Reply> + 'static) -> Self {
         Self::by(plan, Box::new(move |_, lines, on| script(lines, on)))
     }
@@ -87,9 +88,9 @@ impl Told {
             pieces: Vec::new(),
         };
         let sim = opsurge::sim::Sim::new(&config, service, Network::calm(MS), 1);
-        let nobody_watches = Box::new(|_, _: &mut _| {});
+        let no_observer = Box::new(|_, _: &mut _| {});
         let control = opsurge::engine::Control::default();
-        let (outcomes, sim) = sim_server::drive(plan, 0, sim, &control, nobody_watches);
+        let (outcomes, sim) = sim_server::drive(plan, 0, sim, &control, no_observer);
         assert_eq!(sim.buffers_out(), 0, "buffers are missing");
         sim_server::check_sums(&outcomes.recorder.counts.steps, 1);
         Self {
@@ -98,7 +99,7 @@ impl Told {
         }
     }
 
-    /// Failures by kind, and answers by status, as text.
+    /// Answers by status, and failures by kind, as text.
     fn ends(&self) -> Vec<String> {
         let step = &self.outcomes.recorder.counts.steps[0];
         let statuses = step.statuses.iter().enumerate();
@@ -132,7 +133,7 @@ impl Told {
     }
 }
 
-/// An answer whose body says which request it is for.
+/// An answer whose body names its request.
 fn answer(status: u16, line: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{line}",
@@ -141,7 +142,7 @@ fn answer(status: u16, line: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The answers to all of a piece, joined.
+/// The answers to all requests of a piece, joined.
 fn answers(lines: &[String]) -> Vec<u8> {
     lines.iter().flat_map(|line| answer(200, line)).collect()
 }
@@ -156,17 +157,17 @@ const POSTS: &[&str] = &["POST /0", "POST /1", "POST /2"];
 #[test]
 fn a_batch_is_one_piece_and_its_answers_may_be_one_too() {
     let plan = plan("GET", 7, 3);
-    let told = Told::new(&plan, |lines, _| vec![Reply::Bytes(0, answers(lines))]);
+    let run = ScriptedRun::new(&plan, |lines, _| vec![Reply::Bytes(0, answers(lines))]);
     let pieces: [(u32, &[&str]); 3] = [
         (1, GETS),
         (1, &["GET /3", "GET /4", "GET /5"]),
         (1, &["GET /6"]),
     ];
-    told.check(&["7 200"], 0, &pieces);
-    assert_eq!(told.outcomes.recorder.counts.connects.count(), 1);
-    // Two came while it was being opened, four while the batch before theirs was under way.
-    let step = &told.outcomes.recorder.counts.steps[0];
-    assert_eq!(told.outcomes.waited_in_line, 6);
+    run.check(&["7 200"], 0, &pieces);
+    assert_eq!(run.outcomes.recorder.counts.connects.count(), 1);
+    // Two users waited while the connection was being opened, four while the batch before theirs was under way.
+    let step = &run.outcomes.recorder.counts.steps[0];
+    assert_eq!(run.outcomes.waited_in_line, 6);
     assert_eq!(step.service.max_us(), 2_000.0);
     assert!((7_999.9..=8_000.0).contains(&step.response.max_us()));
 }
@@ -179,7 +180,7 @@ fn a_request_that_says_close_is_the_last_on_its_connection_whatever_the_server_s
     plan.scenario = plans::scenario(text);
     // It keeps its side open; with the second script it closes in the same moment.
     for closes in [false, true] {
-        let told = Told::new(&plan, move |lines, _| {
+        let run = ScriptedRun::new(&plan, move |lines, _| {
             let mut replies = vec![Reply::Bytes(0, answers(lines))];
             replies.extend(closes.then_some(Reply::Close(0)));
             replies
@@ -190,15 +191,15 @@ fn a_request_that_says_close_is_the_last_on_its_connection_whatever_the_server_s
             (3, &["GET /2"]),
             (4, &["GET /3"]),
         ];
-        told.check(&["4 200"], 0, &pieces);
-        assert_eq!(told.outcomes.recorder.counts.connects.count(), 4);
+        run.check(&["4 200"], 0, &pieces);
+        assert_eq!(run.outcomes.recorder.counts.connects.count(), 4);
     }
 }
 
 #[test]
 fn a_batch_with_more_long_stretches_than_one_send_carries_goes_out_in_parts() {
     let mut plan = plan("POST", 5, 5);
-    // Three long stretches in each, around values that are not; seven fit into one send.
+    // Three shared stretches in each request, around values; seven fit into one send.
     let long = "x".repeat(40_000);
     let text = format!(
         "name = \"x\"\nwait = \"0\"\n[variables]\nn = \"{{{{sequence}}}}\"\n[[task]]\nmethod = \"POST\"\n\
@@ -208,13 +209,13 @@ fn a_batch_with_more_long_stretches_than_one_send_carries_goes_out_in_parts() {
     assert_eq!(plan.scenario.shared().len(), 3);
     let pieces = Arc::new(Mutex::new(Vec::new()));
     let seen = pieces.clone();
-    let told = Told::with_bytes(&plan, move |bytes| {
+    let run = ScriptedRun::with_bytes(&plan, move |bytes| {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let count = text.matches(" HTTP/1.1\r\n").count();
         seen.lock().expect("no panic").push(text);
         vec![Reply::Bytes(0, ok().repeat(count))]
     });
-    assert_eq!(told.ends(), ["5 200"]);
+    assert_eq!(run.ends(), ["5 200"]);
     let pieces = pieces.lock().expect("no panic");
     let counts: Vec<usize> = pieces
         .iter()
@@ -253,8 +254,8 @@ fn answers_go_to_their_requests_in_order_each_with_its_own_times() {
     plan.scenario = plans::scenario(text);
     plan.load = Closed::at_rate(3, 1e9).with_iterations(Some(30)).into();
     let body = |line: &str| format!("{{\"is\":\"{line}\"}}");
-    // Each request takes 5 ms, after one another.
-    let told = Told::new(&plan, move |lines, _| {
+    // The server takes 5 ms for each request, one after the other.
+    let run = ScriptedRun::new(&plan, move |lines, _| {
         let replies = lines.iter().zip(1..).map(|(line, nth)| {
             let head = match line.as_str() {
                 "HEAD /second" => b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\n".to_vec(),
@@ -264,11 +265,11 @@ fn answers_go_to_their_requests_in_order_each_with_its_own_times() {
         });
         replies.collect()
     });
-    for step in &told.outcomes.recorder.counts.steps {
+    for step in &run.outcomes.recorder.counts.steps {
         assert_eq!((step.requests, step.failures), (30, 0), "{step:?}");
         assert_eq!(step.service.min_us(), 7_000.0);
     }
-    let longest = told.outcomes.recorder.counts.steps.iter();
+    let longest = run.outcomes.recorder.counts.steps.iter();
     let longest = longest.map(|step| step.service.max_us());
     assert_eq!(longest.fold(0.0, f64::max), 17_000.0);
 }
@@ -287,7 +288,7 @@ fn three_answers_are_the_same_wherever_they_are_cut() {
     for at in 1..stream.len() {
         for both in [false, true] {
             let stream = stream.clone();
-            let told = Told::new(&plan("GET", 3, 3), move |_, _| {
+            let run = ScriptedRun::new(&plan("GET", 3, 3), move |_, _| {
                 let (first, rest) = stream.split_at(at);
                 let (second, third) = rest.split_at(if both { rest.len() / 2 } else { 0 });
                 let pieces = [first, second, third].into_iter();
@@ -297,8 +298,8 @@ fn three_answers_are_the_same_wherever_they_are_cut() {
                     .map(|(piece, nth)| Reply::Bytes(nth * MS, piece.to_vec()))
                     .collect()
             });
-            told.check(&["2 200", "1 204"], 0, &[(1, GETS)]);
-            let step = &told.outcomes.recorder.counts.steps[0];
+            run.check(&["2 200", "1 204"], 0, &[(1, GETS)]);
+            let step = &run.outcomes.recorder.counts.steps[0];
             assert_eq!(step.bytes_received as usize, stream_len(), "cut at {at}");
         }
     }
@@ -307,8 +308,8 @@ fn three_answers_are_the_same_wherever_they_are_cut() {
     }
 }
 
-/// Runs three users' requests on one connection, whose first piece is answered with `replies`; what comes later is
-/// answered as it should be.
+/// Runs three users' requests on one connection. Its first piece is answered with `replies`, later ones correctly. Checks
+/// how the requests ended, how many were sent again, and the further pieces.
 fn check_broken(
     method: &str,
     replies: Vec<Reply>,
@@ -317,17 +318,17 @@ fn check_broken(
     more: &[(u32, &[&str])],
 ) {
     let mut replies = Some(replies);
-    let told = Told::new(&plan(method, 3, 3), move |lines, _| {
+    let run = ScriptedRun::new(&plan(method, 3, 3), move |lines, _| {
         let otherwise = || vec![Reply::Bytes(0, answers(lines))];
         replies.take().unwrap_or_else(otherwise)
     });
     let first = if method == "GET" { GETS } else { POSTS };
     let pieces = [&[(1, first)], more].concat();
-    told.check(ends, retried, &pieces);
+    run.check(ends, retried, &pieces);
 }
 
 #[test]
-fn what_is_not_idempotent_fails_with_its_connection_and_is_never_sent_again() {
+fn a_request_that_is_not_idempotent_fails_with_its_connection_and_is_never_sent_again() {
     let reset = vec![Reply::Bytes(0, ok()), Reply::Reset(0)];
     let ends = ["1 200", "1 pipeline-broken", "1 reset-before-head"];
     check_broken("POST", reset, &ends, 0, &[]);
@@ -351,18 +352,18 @@ fn an_invalid_answer_fails_its_request_and_those_behind_it() {
 }
 
 #[test]
-fn what_follows_the_last_answer_is_nobodys_and_ends_the_connection() {
+fn bytes_after_the_last_answer_end_the_connection() {
     let surplus = [&ok()[..], &ok()[..], &ok()[..], &ok()[..]].concat();
     let mut plan = plan("GET", 6, 3);
     plan.load = plan.load.users().clone().with_iterations(Some(6)).into();
     let mut first = Some(surplus);
-    let told = Told::new(&plan, move |lines, _| {
+    let run = ScriptedRun::new(&plan, move |lines, _| {
         vec![Reply::Bytes(
             0,
             first.take().unwrap_or_else(|| answers(lines)),
         )]
     });
-    told.check(
+    run.check(
         &["6 200"],
         0,
         &[(1, GETS), (2, &["GET /3", "GET /4", "GET /5"])],
@@ -376,7 +377,7 @@ fn after_a_race_the_first_idempotent_request_goes_alone_and_then_the_others() {
         let replies = vec![Reply::Bytes(0, ok()), end];
         check_broken("GET", replies, &["3 200"], 2, &more);
     }
-    // Announced in an answer: those behind it were not looked at.
+    // The close is announced in an answer: the server did not handle the requests behind it.
     let last = b"HTTP/1.1 200 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec();
     for replies in [
         vec![Reply::Bytes(0, last.clone())],
@@ -397,7 +398,7 @@ fn a_connection_that_never_worked_is_no_race() {
 #[test]
 fn nothing_is_sent_a_third_time() {
     // Each connection answers one request, and closes before another answer.
-    let told = Told::new(&plan("GET", 4, 4), |_, _| {
+    let run = ScriptedRun::new(&plan("GET", 4, 4), |_, _| {
         vec![Reply::Bytes(0, ok()), Reply::Close(5 * MS)]
     });
     let pieces: [(u32, &[&str]); 3] = [
@@ -405,8 +406,8 @@ fn nothing_is_sent_a_third_time() {
         (2, &["GET /1"]),
         (2, &["GET /2", "GET /3"]),
     ];
-    // The third was out for the second time when the second connection closed behind its answer.
-    told.check(
+    // The third request was sent for the second time when the second connection closed behind its answer.
+    run.check(
         &["2 200", "1 closed-before-head", "1 pipeline-broken"],
         3,
         &pieces,
@@ -417,16 +418,16 @@ fn nothing_is_sent_a_third_time() {
 fn a_time_limit_is_each_requests_own_and_ends_the_connection() {
     let silent_after = |answered: usize| {
         let replies = vec![Reply::Bytes(0, ok()); answered];
-        Told::new(&plan("GET", 3, 3), move |_, _| replies.clone())
+        ScriptedRun::new(&plan("GET", 3, 3), move |_, _| replies.clone())
     };
-    let told = silent_after(1);
-    // They were begun a nanosecond apart: the time of the last was not over.
-    told.check(
+    let run = silent_after(1);
+    // They were begun a nanosecond apart: the last one had not reached its time limit.
+    run.check(
         &["1 200", "1 pipeline-broken", "1 timeout"],
         0,
         &[(1, GETS)],
     );
-    assert_eq!(told.outcomes.last_done_ns, 2 * SECOND_NS + 1);
+    assert_eq!(run.outcomes.last_done_ns, 2 * SECOND_NS + 1);
 
     let mut plan = plan("GET", 2, 3);
     let text = r#"
@@ -447,17 +448,17 @@ fn a_time_limit_is_each_requests_own_and_ends_the_connection() {
     plan.load = Closed::at_rate(2, 1.0).with_iterations(Some(2)).into();
     plan.timeout_ns = 10 * SECOND_NS;
     // The first user's second step and the second user's first are on the way together.
-    let told = Told::new(&plan, |lines, _| match lines {
+    let run = ScriptedRun::new(&plan, |lines, _| match lines {
         [one] if one == "GET /patient" => vec![Reply::Bytes(998 * MS, ok())],
         _ => Vec::new(),
     });
-    let steps = &told.outcomes.recorder.counts.steps;
+    let steps = &run.outcomes.recorder.counts.steps;
     let kinds: Vec<Vec<&str>> = steps
         .iter()
         .map(|step| step.errors.iter().map(|e| e.failure.name()).collect())
         .collect();
-    let both_ways = told.pieces.iter().any(|(_, lines)| lines.len() == 2);
-    assert!(both_ways, "{:?}", told.pieces);
+    let both_ways = run.pieces.iter().any(|(_, lines)| lines.len() == 2);
+    assert!(both_ways, "{:?}", run.pieces);
     assert_eq!(kinds, [vec!["pipeline-broken"], vec!["timeout"]]);
     // It was due 2 ms before it was begun: the connection was not open when its user came.
     assert_eq!(steps[1].failed.max_us(), 302_000.0);
@@ -500,21 +501,21 @@ fn both_drivers_agree_with_the_stand_in() {
             io,
         ]
     };
-    let (uring, said) = record_of(&arguments("auto"), 0);
+    let (uring, output) = record_of(&arguments("auto"), 0);
     let (epoll, _) = record_of(&arguments("epoll"), 0);
     for record in [&uring, &epoll] {
         check_record(record);
-        assert!(record.stand_in.as_ref().expect("it had one").agrees);
+        assert!(record.stand_in.as_ref().expect("a stand-in").agrees);
         assert_eq!(statuses(record), statuses(&uring));
         assert_eq!((record.run.pipeline, &record.run.connections[..]), (8, "5"));
         assert_eq!(record.totals.failures, 0);
         assert!(record.totals.connections_opened <= 5);
     }
-    assert!(said.contains("connections 5, pipeline 8,"), "{said}");
+    assert!(output.contains("connections 5, pipeline 8,"), "{output}");
 }
 
 #[test]
-fn a_batch_comes_in_one_piece_and_answers_may_dribble() {
+fn a_batch_comes_in_one_piece_and_answers_may_come_in_many() {
     for io in ["auto", "epoll"] {
         let pieces: Arc<Mutex<Vec<usize>>> = Arc::default();
         let seen = pieces.clone();
@@ -559,23 +560,23 @@ fn a_batch_comes_in_one_piece_and_answers_may_dribble() {
 }
 
 #[test]
-fn a_wrong_pipeline_is_refused_with_its_cure() {
-    let check = |arguments: &[&str], said: &str| {
+fn a_wrong_pipeline_is_refused_with_a_remedy() {
+    let check = |arguments: &[&str], error: &str| {
         let all = [&["run", "--mock"], arguments].concat();
         let output = run_binary(&all);
         assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output).contains(said), "{}", text(&output));
+        assert!(text(&output).contains(error), "{}", text(&output));
     };
     for wrong in ["0", "65", "x", "-3"] {
-        let said = format!("--pipeline {wrong}: give a whole number from 1 to 64");
-        check(&["--pipeline", wrong], &said);
+        let error = format!("--pipeline {wrong}: give a whole number from 1 to 64");
+        check(&["--pipeline", wrong], &error);
     }
     check(
         &["--pipeline", "4", "--connections", "per-user"],
         "leave that out, or give a number",
     );
     let url = ["run", "--url", "http://127.0.0.1:1/", "--pipeline", "64"];
-    // Not long enough to be sent from where it lies.
+    // Too short to be shared between requests.
     let body = ["--body", &"x".repeat(30_000)];
     let output = run_binary(&[&url[..], &body].concat());
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));

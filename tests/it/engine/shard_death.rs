@@ -1,5 +1,5 @@
-//! A shard whose thread panics ends the run of all shards: before the start with an error, later with all figures that
-//! were counted until then.
+//! A shard whose thread panics ends the run of all shards: before the start with an error, later with all counts until
+//! then.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
 const SHARDS: usize = 3;
 const USERS: u64 = 30;
-/// The plan's time: a run that is not stopped takes far longer than the limit below.
+/// Length of the load: a run that is not stopped takes far longer than the limit below.
 const RUN_NS: u64 = 60_000_000_000;
-/// A shard looks at its orders every 100 ms, and a driver takes a second at most to end.
+/// A shard notices orders within 100 ms, and a driver ends within a second.
 const ENDED_BY: Duration = Duration::from_secs(20);
 
 /// Makes a driver panic in one of its waits.
@@ -34,7 +34,7 @@ impl<D: Driver> Hooks<D> for Panics {
     }
 }
 
-/// The number of the shard that this thread is.
+/// The number of this thread's shard.
 fn this_shard() -> usize {
     let thread = std::thread::current();
     let number = thread.name().and_then(|name| name.strip_prefix("shard-"));
@@ -59,8 +59,8 @@ fn setup() -> Setup {
     }
 }
 
-/// Runs over drivers that are made by `build`, and checks that the run ends long before its time. With it come the
-/// requests that its seconds have, and how many its last one has open.
+/// Runs over drivers made by `build`, and checks that the run ends long before its time. Returns it with the requests in
+/// all its seconds, and the requests that are open in its last one.
 fn run<D: Driver>(
     plan: &Plan,
     build: impl Fn(&DriverConfig, Clock) -> std::io::Result<D> + Sync,
@@ -77,7 +77,7 @@ fn run<D: Driver>(
     (ran, requests, open)
 }
 
-/// The shard 1 of three dies in mid-run.
+/// Shard 1 of three panics in the middle of the run.
 fn check_death<D: Driver>(build: impl Fn(&DriverConfig, Clock) -> std::io::Result<D> + Sync) {
     let stand_in = Mock::start(&MockConfig::default()).expect("a free port");
     let plan = plan(stand_in.address());
@@ -88,13 +88,13 @@ fn check_death<D: Driver>(build: impl Fn(&DriverConfig, Clock) -> std::io::Resul
             hooks: Panics { waits_left },
         })
     });
-    let ran = ran.expect("what was measured is kept");
+    let ran = ran.expect("a run with a death");
     let [death] = &ran.deaths[..] else {
         panic!("one death: {:?}", ran.deaths);
     };
     assert_eq!((death.shard, death.has_figures), (1, true));
     assert_eq!(death.reason, "killed by the test");
-    assert_eq!(ran.shards.len(), SHARDS, "the dead shard's figures count");
+    assert_eq!(ran.shards.len(), SHARDS, "the dead shard's counts are kept");
     let (mut sent, mut done, mut cut_off) = (0, 0, 0);
     for step in &ran.summary.counts.steps {
         assert_eq!(step.sent, step.requests + step.cut_off);
@@ -104,7 +104,10 @@ fn check_death<D: Driver>(build: impl Fn(&DriverConfig, Clock) -> std::io::Resul
     }
     assert!(done > 300, "{done} of {sent}, {cut_off} cut off");
     assert_eq!(requests_by_second, done, "each request is in one second");
-    assert_eq!(open_at_end, 0, "what was cut off is not open as well");
+    assert_eq!(
+        open_at_end, 0,
+        "a request that was cut off is not open as well"
+    );
     let answered: u64 = stand_in.stop().answers.values().sum();
     assert!(answered >= done, "{answered} answers, {done} counted");
 }
@@ -121,32 +124,32 @@ fn a_shard_that_dies_stops_the_others_and_every_figure_is_kept() {
 }
 
 #[test]
-fn a_shard_that_panics_before_the_start_calls_the_run_off_with_its_reason() {
+fn a_shard_that_panics_before_the_start_cancels_the_run_with_its_reason() {
     let plan = plan(SocketAddr::from(([127, 0, 0, 1], 1)));
     let (ran, requests, _) = run(&plan, |config, clock| {
         assert!(this_shard() != 2, "killed by the test");
         Epoll::new(config, clock)
     });
-    let error = format!("{:#}", ran.err().expect("it cannot be carried out"));
+    let error = format!("{:#}", ran.err().expect("an error"));
     assert!(error.contains("shard 2 could not be set up"), "{error}");
     assert!(error.contains("killed by the test"), "{error}");
     assert_eq!(requests, 0, "nothing was sent");
 }
 
 #[test]
-fn a_shard_without_a_driver_says_why_whichever_it_is() {
+fn a_shard_without_a_driver_cancels_the_run_with_its_reason() {
     let plan = plan(SocketAddr::from(([127, 0, 0, 1], 1)));
     let (ran, ..) = run(&plan, |config, clock| match this_shard() {
         2 => Err(std::io::Error::from_raw_os_error(24)),
         _ => Epoll::new(config, clock),
     });
-    let error = format!("{:#}", ran.err().expect("it cannot be carried out"));
+    let error = format!("{:#}", ran.err().expect("an error"));
     assert!(error.contains("shard 2 could not be set up"), "{error}");
     assert!(error.contains("Too many open files"), "{error}");
 }
 
 #[test]
-fn a_panic_of_the_one_who_watches_ends_the_run_too() {
+fn a_panic_of_the_observer_ends_the_run_too() {
     let stand_in = Mock::start(&MockConfig::default()).expect("a free port");
     let plan = plan(stand_in.address());
     let began = Instant::now();

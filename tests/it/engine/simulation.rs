@@ -1,4 +1,4 @@
-//! Whole runs over the simulated network: exact counts where nothing goes wrong, invariants where much does.
+//! Whole runs over the simulated network: exact counts without faults, invariants with many.
 
 use crate::support::background::in_background;
 use crate::support::ops_core::OpsCore;
@@ -96,7 +96,7 @@ fn poll_is_retried_until_the_agent_answers_200() {
 }
 
 #[test]
-fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
+fn a_poll_gives_up_after_exactly_fifteen_seconds_and_the_user_goes_on() {
     let plan = plan(1, "1000s", 60);
     let (outcomes, sim) = run(&plan, OpsCore::new(u32::MAX, 0), Network::calm(0), 1);
     let poll = &outcomes.recorder.counts.steps[1];
@@ -110,7 +110,7 @@ fn patience_ends_after_exactly_fifteen_seconds_and_the_user_goes_on() {
 }
 
 #[test]
-fn a_shared_pool_makes_users_wait_and_says_so() {
+fn a_shared_pool_makes_users_wait_and_counts_them() {
     let mut plan = plan(50, "0", 10);
     plan.connections = Connections::Shared { count: 5, depth: 1 };
     let (outcomes, _) = run(&plan, OpsCore::new(0, 1_000_000), Network::calm(0), 1);
@@ -129,7 +129,7 @@ fn the_time_limit_covers_the_waiting_line_too() {
     let mut plan = plan(4, "0", 30);
     plan.connections = Connections::Shared { count: 1, depth: 1 };
     plan.timeout_ns = 2 * SECOND_NS;
-    // One connection, 1.5 s a request: whoever waits for it has half a second left when it comes.
+    // One connection, 1.5 s a request: a user that waited for it has half a second left.
     let (outcomes, _) = run(
         &plan,
         OpsCore::new(0, 3 * SECOND_NS / 2),
@@ -169,7 +169,7 @@ fn iterations_bound_a_run_and_share_out_evenly() {
 }
 
 #[test]
-fn requests_that_nobody_answers_end_at_their_time_limit() {
+fn requests_without_an_answer_end_at_their_time_limit() {
     let mut plan = plan(10, "0", 20);
     plan.timeout_ns = 2 * SECOND_NS;
     let lossy = Network {
@@ -209,13 +209,13 @@ fn a_late_answer_is_never_matched_to_the_next_request() {
     for step in steps {
         assert_eq!(
             step.requests, step.failures,
-            "an answer was taken that belonged to another request"
+            "an answer was matched to another request"
         );
     }
 }
 
 #[test]
-fn refused_connections_are_counted_and_never_hammered() {
+fn refused_connections_are_counted_and_opened_again_with_pauses() {
     let plan = plan(20, "0", 30);
     let refusing = Network {
         refuse: 1.0,
@@ -240,7 +240,7 @@ fn refused_connections_are_counted_and_never_hammered() {
 
 /// All users come at once to one connection whose server never answers; their steps have time limits of 1, 2 and 5 s.
 #[test]
-fn eighty_thousand_in_the_line_are_each_given_up_at_their_own_time_limit() {
+fn eighty_thousand_users_in_the_line_each_leave_it_at_their_own_time_limit() {
     let limits_s = [1, 5, 2];
     let task = |limit_s| {
         format!("[[task]]\nmethod = \"GET\"\npath = \"/{limit_s}\"\ntimeout = \"{limit_s}s\"\n")
@@ -275,16 +275,16 @@ fn eighty_thousand_in_the_line_are_each_given_up_at_their_own_time_limit() {
         let in_line = in_line.filter(|error| error.failure.name() == "wait-timeout");
         waited += in_line.map(|error| error.count).sum::<u64>();
     }
-    // Each user but those who had the connection when their time was over.
+    // Every user except those that had the connection at their time limit.
     assert!(users - waited <= 3, "{waited}");
     assert_eq!(outcomes.waited_in_line, users - 1);
 }
 
-/// 161 requests a second are 161 a second, whatever the two that hang do.
+/// Two requests that hang do not change the rate of the others.
 #[test]
-fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
+fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_documented() {
     let text = "name = \"x\"\nwait = \"100ms\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
-    // The slowest answer, the drain that is asked for, and the one that there is.
+    // The slowest answer, the drain that is given, and the actual drain.
     for (slowest_s, given_s, drain_s) in
         [(0, None, 5), (2, None, 6), (0, Some(1), 1), (12, None, 36)]
     {
@@ -298,7 +298,7 @@ fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
             Answer {
                 after_ns: match answered {
                     1 => slowest_s * SECOND_NS,
-                    // Two of the last second's.
+                    // Some of the last second's requests hang.
                     _ if seen.at_ns > 19 * SECOND_NS && answered % 40 == 0 => 1_000 * SECOND_NS,
                     _ => 0,
                 },
@@ -323,9 +323,9 @@ fn requests_that_hang_change_no_rate_and_are_waited_for_as_long_as_is_said() {
     }
 }
 
-/// A request that went unanswered has ended: in the last interval it is a failure, and not open beside it.
+/// A request without an answer has ended: in the last interval it is a failure, and not open as well.
 #[test]
-fn what_went_unanswered_is_not_open_as_well() {
+fn an_unanswered_request_is_not_open_as_well() {
     let plan = plan(10, "0", 5);
     let lossy = Network {
         lose: 1.0,

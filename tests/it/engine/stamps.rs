@@ -1,5 +1,5 @@
-//! When a request counts as submitted: when its bytes went to the kernel, also when the driver's queue was full in the
-//! middle of a turn; and its time limit does not run while the generator is stopped.
+//! A request counts as submitted when its bytes go to the kernel, also if the driver's queue fills up in the middle of a
+//! turn. Its time limit does not run while the generator is stopped.
 
 use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::engine::Control;
@@ -14,9 +14,9 @@ use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
 
 const USERS: u64 = 10;
-/// The queue of this driver.
+/// Length of the driver's queue.
 const FULL: u64 = 8;
-/// What the turn takes after it was full: far more than the turns of this test do by themselves.
+/// Length of the turn after the queue was full: far more than the turns of this test take by themselves.
 const REST_NS: u64 = 50_000_000;
 
 /// The hooks of a driver with a short queue.
@@ -48,7 +48,7 @@ impl<D: Driver> Hooks<D> for ShortQueue {
 }
 
 #[test]
-fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_later() {
+fn requests_sent_when_the_queue_was_full_are_stamped_then_and_the_others_later() {
     let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
     let scenario = plans::scenario(text);
     let plan = Plan {
@@ -65,10 +65,13 @@ fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_la
     let shard = Shard::new(&plan, 0, driver);
     let control = Control::default();
     let (outcomes, driver) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
-    assert_eq!(driver.hooks.sent, USERS, "one each, all in one turn");
+    assert_eq!(
+        driver.hooks.sent, USERS,
+        "one request each, all in one turn"
+    );
     let service = &outcomes.recorder.counts.steps[0].service;
     assert_eq!(service.count(), USERS);
-    // All answers come when the turn is over, so that those which left first have waited for the rest of it.
+    // All answers come when the turn is over, so the requests that were sent first waited for the rest of it.
     let rest_us = REST_NS as f64 / 1e3;
     let percent_late = (USERS - FULL) as f64 * 100.0 / USERS as f64;
     let quick = service.percentile_us(percent_late);
@@ -77,7 +80,7 @@ fn requests_that_left_when_the_queue_was_full_are_stamped_then_and_the_others_la
     assert!(slow >= rest_us * 0.9, "{slow} us for the first eight");
 }
 
-/// Stopped while it writes the first requests of the run.
+/// The generator is stopped while it writes the first request of the run.
 struct Stopped {
     for_ns: u64,
 }

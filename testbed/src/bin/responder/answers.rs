@@ -2,7 +2,7 @@
 
 use opsurge_testbed::requests::Kind;
 
-/// An answer repeated so often that what is sent at once is at most this long, or once if it is longer.
+/// Most bytes of a repeated answer; a longer one is there once.
 const REPEATED_BYTES_MAX: usize = 32 * 1024;
 
 const REGISTERED: &str = r#"{"status":"success","message":"Agent workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77 registered successfully."}"#;
@@ -10,18 +10,18 @@ const STATE: &str = r#"{"agentId":"workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c
 const STARTED: &str = r#"{"sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}"#;
 const HEALTHY: &str = r#"{"status":"ok"}"#;
 
-/// One answer, several times in a row.
+/// An answer, repeated.
 #[derive(Debug)]
 pub struct Answer {
-    /// The bytes of all repeats.
+    /// The bytes of all repetitions.
     pub repeated: Vec<u8>,
-    /// Of one.
+    /// Length of one in bytes.
     pub answer_bytes: usize,
-    /// How many there are.
+    /// Number of repetitions.
     pub repeats: usize,
 }
 
-/// All that can be answered.
+/// All answers.
 #[derive(Debug)]
 pub struct Answers {
     plain: Answer,
@@ -31,7 +31,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// `plain_bytes`: length of the body for requests that are not Ops-Core's.
+    /// All answers; `plain_bytes` is the length of the body for requests that are not Ops-Core's.
     pub fn new(plain_bytes: Option<usize>) -> Self {
         let plain = match plain_bytes {
             Some(bytes) => "x".repeat(bytes),
@@ -45,7 +45,7 @@ impl Answers {
         }
     }
 
-    /// The answer to a request; `Count` has its own, since it is made anew each time.
+    /// The answer to a kind of request. That to `Count` is not among them: it is built each time.
     pub fn to(&self, kind: Kind) -> &Answer {
         match kind {
             Kind::Plain | Kind::Count => &self.plain,
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// A body with its head.
+/// An answer's head and body.
 pub fn with_head(status: &str, body: &str) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\ndate: Mon, 23 Nov 2026 21:03:44 GMT\r\nserver: uvicorn\r\ncontent-length: {}\r\n\

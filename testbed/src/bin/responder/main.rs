@@ -1,12 +1,12 @@
-//! A canned responder: the least that a server can do, so that `scripts/bench.sh` measures the clients beside it.
+//! A canned responder: a server that does the least possible, so that `scripts/bench.sh` measures the clients.
 //!
 //!     taskset -c 1 responder --listen 127.0.0.1:0 [--answer-bytes 65536] [-t SECONDS]
 //!
 //! One thread, one ring: connections are accepted into the ring's own descriptor table, received by multishot from
-//! provided buffers, and answered from bytes made at the start. Scenario 2 of Ops-Core finds all that it expects; any
-//! other request gets `{"status":"ok"}` or a body of `--answer-bytes`; `GET /answered` tells how many were answered.
-//! It leaves out whatever clients do not need to be measured: checking requests, limits, time limits, `Connection: close`,
-//! chunked bodies, HEAD.
+//! provided buffers, and answered from bytes made at the start. Scenario 2 of Ops-Core gets every answer that it expects;
+//! any other request gets `{"status":"ok"}` or a body of `--answer-bytes`; `GET /answered` returns the number of answers.
+//! It leaves out everything that measuring clients does not need: checking requests, limits, time limits,
+//! `Connection: close`, chunked bodies, HEAD.
 #![allow(
     unsafe_code,
     reason = "entries of a ring name memory and descriptors by hand"
@@ -41,13 +41,13 @@ const BUFFER_GROUP: u16 = 0;
 
 #[derive(Parser)]
 struct Args {
-    /// Address to listen on; port 0 takes a free one, and the URL is printed.
+    /// Address to listen on. Port 0 takes a free one. The URL is printed.
     #[arg(long)]
     listen: SocketAddr,
     /// Length of the body for requests that are not Ops-Core's.
     #[arg(long)]
     answer_bytes: Option<usize>,
-    /// Seconds after which it ends by itself.
+    /// Seconds until it ends by itself.
     #[arg(short = 't', default_value_t = 3600)]
     seconds: u64,
 }
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
         std::thread::sleep(Duration::from_secs(args.seconds));
         std::process::exit(0);
     });
-    // The kernel grants a table of accepted connections as long as the limit of descriptors, no longer.
+    // The kernel refuses a table of accepted connections that is longer than the limit of descriptors.
     let limit = raise_descriptor_limit(u64::from(CONNECTIONS_MAX))?;
     let connections_max = limit.min(u64::from(CONNECTIONS_MAX)) as u32;
     let listener = listen(args.listen)?;
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
     serve(&listener, connections_max, &Answers::new(args.answer_bytes))
 }
 
-/// Shells start background jobs with SIGINT ignored, which a program inherits.
+/// Restores the default action of SIGINT: shells start background jobs with SIGINT ignored, and programs inherit that.
 fn end_on_interrupt() {
     // SAFETY: the default action, no handler of ours.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
@@ -94,7 +94,7 @@ fn serve(listener: &TcpListener, connections_max: u32, answers: &Answers) -> Res
         .setup_clamp()
         .setup_cqsize(COMPLETIONS_MAX)
         .build(SUBMISSIONS_MAX)
-        .context("no io_uring with DEFER_TASKRUN here (needs Linux 6.1)")?;
+        .context("io_uring with DEFER_TASKRUN is not available (it needs Linux 6.1)")?;
     let (mut submitter, queue, mut completions) = ring.split();
     submitter.register_ring_fd()?;
     submitter.register_files_sparse(connections_max)?;
@@ -130,18 +130,19 @@ struct Server<'a> {
     queue: SubmissionQueue<'a>,
     buffers: Buffers,
     finder: Finder,
-    /// By their place in the ring's descriptor table.
+    /// By index in the ring's descriptor table.
     connections: Vec<Connection>,
     answered: u64,
 }
 
 #[derive(Default)]
 struct Connection {
-    /// Tells apart those that have had the same place, modulo 2^16: what was under way when one ended is not the next's.
+    /// Number of the connection at this index, modulo 2^16: a completion of an earlier one is recognised by it.
     generation: u16,
     is_sending: bool,
     partial: Partial,
-    /// Answers that wait for the one being sent: the ring may carry out two sends of a connection in either order.
+    /// Answers that wait for the one being sent, with their numbers: the ring may carry out two sends of a connection in
+    /// either order.
     owed: VecDeque<(Kind, usize)>,
 }
 
@@ -207,7 +208,7 @@ impl Server<'_> {
         if cqueue::more(completion.flags()) || !is_current {
             return;
         }
-        // Buffers that are all out come back in this turn; any other end is the connection's.
+        // With ENOBUFS all buffers are in use, and come back in this turn. Any other end is the connection's.
         match bytes {
             1.. => self.receive(slot),
             _ if bytes == -libc::ENOBUFS => self.receive(slot),
@@ -216,7 +217,7 @@ impl Server<'_> {
     }
 
     fn on_sent(&mut self, slot: u32, completion: &cqueue::Entry) {
-        // A failed send needs no more than the receive, which fails as well.
+        // After a failed send, the receive fails as well and closes the connection.
         if completion.result() >= 0 {
             self.connections[slot as usize].is_sending = false;
             self.send_owed(slot);
@@ -233,7 +234,7 @@ impl Server<'_> {
         };
         let (bytes, sent) = match kind {
             Kind::Count => {
-                // Asked a few times in a run: a leak of some hundred bytes each keeps all sends alike.
+                // Asked a few times in a run: leaking some hundred bytes each time lets all sends be alike.
                 let body = self.answered.to_string();
                 (&*with_head("200 OK", &body).leak(), 1)
             }
@@ -288,7 +289,7 @@ impl Server<'_> {
         self.queue.sync();
         match self.submitter.submit_and_wait(want) {
             Ok(_) => {}
-            // A signal, a full completion queue, short memory: what was not taken goes with the next call.
+            // A signal, a full completion queue, too little memory: the rest is submitted with the next call.
             Err(e)
                 if matches!(
                     e.raw_os_error(),

@@ -1,0 +1,79 @@
+//! What a user is told, and what it wants.
+
+use crate::scenario::model::StepIndex;
+
+/// What a user is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The time it asked for has come.
+    Woken,
+    /// Its request has ended.
+    Answered {
+        /// How it ended.
+        answer: Answer,
+        /// Nanoseconds from submission to outcome.
+        service_ns: u64,
+        /// When the outcome came, on the driver's clock.
+        done_ns: u64,
+    },
+}
+
+/// How a request ended, as far as it matters to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// As the step expects.
+    Success,
+    /// A poll's answer that means "ask again".
+    NotYet,
+    /// A poll's answer that ends the poll as a failure.
+    PollFailed,
+    /// The time limit of the task has passed.
+    TaskOver,
+    /// Any other failure.
+    Failed,
+}
+
+/// What a user wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this step's request now; it was due at [`User::intended_ns`](super::User::intended_ns).
+    Send(StepIndex),
+    /// Wake me at this time of the driver's clock.
+    SleepUntil(u64),
+    /// Wait for the next arrival of an open load.
+    Rest,
+    /// Leave for good.
+    Finish,
+}
+
+/// How a poll ended, for the statistics of readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollEnd {
+    /// The expected answer came.
+    Ready {
+        /// The poll.
+        step: StepIndex,
+        /// Nanoseconds from the due time of the first attempt to the answer.
+        after_ns: u64,
+    },
+    /// Its time to give up came first.
+    GaveUp {
+        /// The poll.
+        step: StepIndex,
+    },
+}
+
+/// A user's answer to a happening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// What it wants.
+    pub action: Action,
+    /// Set when a poll has just ended.
+    pub poll: Option<PollEnd>,
+}
+
+impl From<Action> for Move {
+    fn from(action: Action) -> Self {
+        Self { action, poll: None }
+    }
+}
