@@ -9,7 +9,7 @@
 //! No state is kept between calls: each call replays the whole path over the measurements. So a search can continue from
 //! its record, and one with a finer resolution uses the measurements of a coarser one.
 
-use super::student::t_95;
+use super::confidence::student;
 
 /// Measurements in one search; at a minute each this is more than three hours.
 pub const MEASUREMENTS_MAX: usize = 200;
@@ -384,7 +384,7 @@ pub fn sustainable(per_second_good: &[f64], rps_first_bad: Option<f64>) -> Optio
     }
     let squares: f64 = per_second_good.iter().map(|one| (one - rps).powi(2)).sum();
     let standard_error = (squares / (count - 1.0) / count).sqrt();
-    let half_width = t_95(per_second_good.len() - 1) * standard_error;
+    let half_width = student(count - 1.0) * standard_error;
     Some(Rate {
         rps,
         low: Some((rps - half_width).max(0.0)),

@@ -227,6 +227,17 @@ impl Latencies {
         0.0
     }
 
+    /// Number of times that are longer than a time in microseconds, as far as three digits tell them apart.
+    pub fn count_above(&self, us: f64) -> u64 {
+        let index = index_of(us as u64);
+        let blocks = self.blocks();
+        let above = blocks.map(|(block, counts)| {
+            let first = (index + 1).saturating_sub(block * BLOCK).min(counts.len());
+            counts[first..].iter().sum::<u64>()
+        });
+        above.sum()
+    }
+
     /// Expected number of times above a percentile (0 to 100): with few of them the percentile is weak.
     pub fn above(&self, percent: f64) -> f64 {
         self.count as f64 * (1.0 - percent / 100.0)

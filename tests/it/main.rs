@@ -6,6 +6,7 @@ mod support;
 
 mod house;
 
+mod analysis;
 mod cli;
 mod engine;
 mod http;

@@ -1,0 +1,154 @@
+use super::*;
+use crate::metrics::latencies::Latencies;
+
+/// splitmix64 (Steele, Lea and Flood 2014), as `ci_ground_truth.README.md` gives it.
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Exponentially distributed with mean 1.
+    fn exponential(&mut self) -> f64 {
+        let uniform = (self.next() >> 11) as f64 * (0.5f64).powi(53);
+        -(1.0 - uniform).ln()
+    }
+}
+
+/// The times of each second of a queue with one server, at `per_s` arrivals and a load of `rho`, in microseconds.
+/// `waits_us`: what the first one waits.
+fn queue(seed: u64, seconds: usize, per_s: f64, rho: f64, mut wait_us: f64) -> Vec<Latencies> {
+    let mut draws = Draws(seed);
+    let mut all = vec![Latencies::default(); seconds];
+    let (mut at_us, mut before_us) = (0.0, None::<f64>);
+    loop {
+        let gap_us = draws.exponential() * 1e6 / per_s;
+        let service_us = draws.exponential() * 1e6 / per_s * rho;
+        at_us += gap_us;
+        if at_us >= seconds as f64 * 1e6 {
+            return all;
+        }
+        if let Some(before_us) = before_us {
+            wait_us = (wait_us + before_us - gap_us).max(0.0);
+        }
+        before_us = Some(service_us);
+        let time_us = (wait_us + service_us).floor().max(1.0);
+        all[(at_us / 1e6) as usize].record(time_us as u64 * 1_000);
+    }
+}
+
+fn sum(seconds: &[Latencies]) -> Latencies {
+    let mut all = Latencies::default();
+    seconds.iter().for_each(|second| all += second);
+    all
+}
+
+#[test]
+fn students_factor_and_the_binomial_limits_are_the_tables() {
+    for (freedom, expected) in [(2.0, 4.302_653), (8.0, 2.306_004), (59.0, 2.000_995)] {
+        assert!((student(freedom) - expected).abs() < 1e-6, "{freedom}");
+    }
+    // 5 of 50 (Clopper and Pearson 1934).
+    let (low, high) = clopper_pearson(0.1, 50.0);
+    assert!(
+        (low - 0.033_275).abs() < 1e-6 && (high - 0.218_135).abs() < 1e-6,
+        "{low} {high}"
+    );
+}
+
+#[test]
+fn nothing_bounds_a_percentile_of_one_second_or_of_equal_times() {
+    let mut second = Latencies::default();
+    (0..1_000).for_each(|_| second.record(5_000_000));
+    assert_eq!(Percentile::of(99.0, &second, [&second]), None);
+    let seconds = [second.clone(), second.clone()];
+    assert_eq!(Percentile::of(99.0, &sum(&seconds), &seconds), None);
+    assert_eq!(Share::of(&[]), None);
+}
+
+/// Percentiles that are looked at in each simulated run.
+const PERCENTS: [f64; 2] = [50.0, 99.0];
+
+/// How many of so many runs of a stationary queue say something false of each of [`PERCENTS`], as shares.
+fn false_statements(rho: f64, runs: u64) -> [f64; 2] {
+    let (per_s, seconds) = (500.0, 60);
+    // Waiting time plus service of a stationary M/M/1 queue is exponential with rate mu - lambda.
+    let mu = per_s / rho;
+    let mut false_ones = [0.0; 2];
+    for run in 0..runs {
+        let mut draws = Draws(run ^ 0x5eed_0000);
+        // An arrival finds the queue empty with probability 1 - rho; else it waits an exponential time.
+        let waits = (draws.next() >> 11) as f64 * (0.5f64).powi(53) < rho;
+        let wait_us = match waits {
+            true => draws.exponential() / (mu - per_s) * 1e6,
+            false => 0.0,
+        };
+        let seconds = queue(run * 7_919 + 1, seconds, per_s, rho, wait_us);
+        let all = sum(&seconds);
+        for (percent, count) in PERCENTS.into_iter().zip(&mut false_ones) {
+            let truth_us = -(1.0 - percent / 100.0f64).ln() / (mu - per_s) * 1e6;
+            let found = Percentile::of(percent, &all, &seconds).expect("60 s of times");
+            // Values are kept to three digits.
+            let is_below = truth_us < found.low_us * 0.999;
+            let is_above = found.high_us.is_some_and(|high| truth_us > high * 1.001);
+            *count += f64::from(is_below || is_above) / runs as f64;
+        }
+    }
+    false_ones
+}
+
+#[test]
+fn statements_about_a_queue_are_false_in_at_most_nine_of_a_hundred_runs() {
+    for rho in [0.5, 0.8] {
+        let shares = false_statements(rho, 400);
+        println!("M/M/1 at {rho}: false statements about p50 and p99: {shares:.3?}");
+        assert!(
+            shares.iter().all(|share| *share <= 0.09),
+            "{rho}: {shares:?}"
+        );
+    }
+}
+
+#[test]
+fn a_mean_of_independent_values_is_covered_in_95_of_100_runs() {
+    let mut draws = Draws(7);
+    for count in [5, 30] {
+        let covered = (0..2_000).filter(|_| {
+            let values: Vec<f64> = (0..count).map(|_| draws.exponential()).collect();
+            let mean = Mean::of(&values).expect("several values");
+            (mean.low..=mean.high).contains(&1.0)
+        });
+        let share = covered.count() as f64 / 2_000.0;
+        // Five exponential values are far from normal: the interval is short on the right.
+        assert!((0.86..0.97).contains(&share), "{count} values: {share}");
+    }
+    assert_eq!(Mean::of(&[1.0]), None);
+    let flat = Mean::of(&[2.0, 2.0, 2.0]).expect("several values");
+    assert_eq!((flat.low, flat.value, flat.high), (2.0, 2.0, 2.0));
+}
+
+#[test]
+fn adding_shards_first_or_last_gives_the_same_interval() {
+    for seed in 1..20 {
+        let shards: Vec<Vec<Latencies>> = (0..3)
+            .map(|shard| queue(seed * 31 + shard, 30, 200.0, 0.7, 0.0))
+            .collect();
+        let added: Vec<Latencies> = (0..30)
+            .map(|second| {
+                let of_second: Vec<_> = shards.iter().map(|shard| shard[second].clone()).collect();
+                sum(&of_second)
+            })
+            .collect();
+        let of_shards: Vec<Latencies> = shards.iter().map(|shard| sum(shard)).collect();
+        for percent in [50.0, 90.0, 99.0] {
+            let first = Percentile::of(percent, &sum(&added), &added);
+            let last = Percentile::of(percent, &sum(&of_shards), &added);
+            assert_eq!(first, last);
+        }
+    }
+}

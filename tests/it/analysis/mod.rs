@@ -1,0 +1,3 @@
+//! Judgements on measurements, against outside truths.
+
+mod confidence;
