@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn characters_that_a_terminal_would_obey_are_escaped() {
         let wild = "a\x1b[2J\u{9b}31m\x7f\u{202e}\r\n\tb";
         let line = in_one_line(wild);
         assert_eq!(line, r"a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\r\n\tb");

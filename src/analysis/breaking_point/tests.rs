@@ -359,7 +359,7 @@ fn any_history_leads_to_an_end() {
         let doubt = draw(0.5);
         let mut measured: Vec<Measured> = Vec::new();
         let mut ends = None;
-        // Now and then a measurement that nobody asked for, and levels that come back one bit off.
+        // Sometimes a measurement off the path, and levels that come back one bit off.
         while ends.is_none() && measured.len() <= MEASUREMENTS_MAX {
             let level = match search.next(&measured) {
                 Next::Done(end) => {

@@ -95,7 +95,7 @@ fn late_requests_are_the_generators_fault_only_beside_long_turns_of_its_own() {
     assert_eq!(late(500, MS, |_| {}), [], "no turn was long");
     assert_eq!(late(9, 2 * MS, |s| s.requests = 20), [], "by chance");
     assert_eq!(late(11, 2 * MS, |s| s.lines_are_long = true), []);
-    // Of a slow service, it is a small part.
+    // For a slow service it is a small part.
     assert_eq!(late(11, 2 * MS, |s| s.response_p99_ns = 21 * MS), []);
     // What the quota or the hypervisor took may have been taken in the middle of the turn.
     let throttled = late(11, 2 * MS, |s| s.throttled_us = 1_500);

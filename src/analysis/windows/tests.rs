@@ -41,7 +41,7 @@ fn drained(interval: Interval) -> Interval {
     }
 }
 
-/// Shows the referee a run of so many seconds; the second at whose end it wanted it to end.
+/// Shows the referee a run of so many seconds; returns the second at whose end a rule ended the run.
 fn watch(referee: &mut Referee, seconds: u64, of: impl Fn(u64) -> Interval) -> Option<u64> {
     (1..=seconds).find(|&end| referee.on_second((end - 1) * S, end * S, &of(end)))
 }
@@ -110,7 +110,7 @@ fn rules_that_fail_a_run_judge_each_level_with_the_answers_that_came_in_the_drai
     let fail = rules(Purpose::Fail, &["errors>5%", "max>3s"]);
     let stretches = vec![stretch(2, 10), stretch(12, 20)];
     let mut referee = Referee::new(stretches, 10 * S, fail, 1);
-    // 10 % of the second level fail, which is 4 % of all; seconds between the levels judge nobody.
+    // 10 % of the second level fail, which is 4 % of all; seconds between the levels are judged by no rule.
     let of = |end: u64| match end {
         11 | 12 => second(9_000, 20),
         13.. => second(10, 2),

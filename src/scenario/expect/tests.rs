@@ -44,58 +44,58 @@ fn reply(body: &[u8]) -> Reply<'_> {
     Reply { head: HEAD, body }
 }
 
-fn said(unmet: Unmet<'_>) -> String {
+fn shown_text(unmet: Unmet<'_>) -> String {
     let mut secrets = Secrets::default();
     secrets.add("s3cret-canary");
     unmet.said(&secrets)
 }
 
-/// What is said of an answer with status 200 and this body.
-fn check_said(rule: Rule, body: &[u8], expected: &str) {
+/// Checks the text for an answer with status 200 and this body.
+fn check_shown(rule: Rule, body: &[u8], expected: &str) {
     let expect = Expect {
         statuses: StatusSet::success(),
         rules: vec![rule],
     };
     let unmet = expect.unmet(200, reply(body));
-    assert_eq!(said(unmet.expect("it does not hold")), expected);
+    assert_eq!(shown_text(unmet.expect("it does not hold")), expected);
 }
 
 #[test]
-fn what_was_expected_is_said_with_what_was_found() {
+fn an_unmet_expectation_is_shown_with_what_was_found() {
     let idle = || Rule::Equals(pointer("/state"), "idle".into());
     let there = || Rule::Exists(pointer("/a/b"));
-    let said = |rule, body: &str, expected| check_said(rule, body.as_bytes(), expected);
-    said(
+    let check = |rule, body: &str, expected| check_shown(rule, body.as_bytes(), expected);
+    check(
         idle(),
         r#"{"state":"busy"}"#,
         "expected \"idle\" at /state, found \"busy\"",
     );
-    said(
+    check(
         idle(),
         "{}",
         "expected \"idle\" at /state, which is not there",
     );
-    said(
+    check(
         there(),
         r#"{"a":{"b":null}}"#,
         "expected a value at /a/b, found null",
     );
-    said(
+    check(
         there(),
         "[]",
         "expected a value at /a/b, which is not there",
     );
-    said(
+    check(
         Rule::NotNull,
         "null",
         "expected a body that is not null, found null",
     );
-    said(
+    check(
         Rule::NotNull,
         " ",
         "expected a body that is not null, but the body is empty",
     );
-    said(
+    check(
         Rule::Header("X-Cart".into()),
         "",
         "expected the header X-Cart, which is not there",
@@ -105,18 +105,18 @@ fn what_was_expected_is_said_with_what_was_found() {
         "expected \"idle\" at /state, found \"{}...",
         "x".repeat(SHOWN_CHARACTERS - 1)
     );
-    said(idle(), &long, &shown);
+    check(idle(), &long, &shown);
     // It is masked before it is cut.
     let secret = format!("{{\"state\":\"{}s3cret-canary\"}}", "x".repeat(54));
     let shown = format!(
         "expected \"idle\" at /state, found \"{}***\"",
         "x".repeat(54)
     );
-    said(idle(), &secret, &shown);
+    check(idle(), &secret, &shown);
 }
 
 #[test]
-fn a_body_that_is_no_json_is_said_for_what_it_is() {
+fn a_body_that_is_not_json_is_described() {
     let rule = || Rule::Exists(pointer("/a"));
     for (body, what) in [
         (&b""[..], "the body is empty"),
@@ -143,10 +143,10 @@ fn a_body_that_is_no_json_is_said_for_what_it_is() {
         ),
     ] {
         let expected = format!("expected a value at /a, but {what}");
-        check_said(rule(), body, &expected);
+        check_shown(rule(), body, &expected);
     }
     let long = format!("{{\"b\":\"{}", "x".repeat(BODY_BYTES_KEPT));
-    check_said(
+    check_shown(
         rule(),
         &long.as_bytes()[..BODY_BYTES_KEPT],
         "expected a value at /a, but it is not in the first 64 KiB of the body, and no more is kept",
@@ -161,7 +161,7 @@ fn a_body_that_is_no_json_is_said_for_what_it_is() {
     };
     let unmet = expect.unmet(200, encoded).expect("it is no JSON");
     assert!(
-        said(unmet).contains("compressed (Content-Encoding: br), and opsurge does not"),
+        shown_text(unmet).contains("compressed (Content-Encoding: br), and opsurge does not"),
         "{unmet:?}"
     );
 }
@@ -188,12 +188,12 @@ fn another_status_is_told_which_one_was_expected() {
             rules: Vec::new(),
         };
         let unmet = expect.unmet(503, reply(b""));
-        assert_eq!(said(unmet.expect("another status")), expected);
+        assert_eq!(shown_text(unmet.expect("another status")), expected);
     }
 }
 
 #[test]
-fn what_ends_a_poll_is_a_status_or_any_of_its_rules() {
+fn a_status_or_any_rule_of_failed_ends_a_poll() {
     let failed = PollFailure {
         statuses: [500].into_iter().collect(),
         rules: vec![
@@ -216,7 +216,7 @@ fn what_ends_a_poll_is_a_status_or_any_of_its_rules() {
         (200, r#"{"state":"busy","error":null}"#, None),
         (404, "", None),
     ] {
-        let met = failed.met(status, reply(body.as_bytes())).map(said);
+        let met = failed.met(status, reply(body.as_bytes())).map(shown_text);
         assert_eq!(met.as_deref(), expected, "{status} {body}");
     }
 }
@@ -242,11 +242,11 @@ fn extracted(
     let mut values = vec![0; slot.stride()];
     let stored = extract.store(reply(body.as_bytes()), &mut values);
     let text = String::from_utf8(slot.text(&values).to_vec()).expect("text");
-    stored.map(|()| text).map_err(said)
+    stored.map(|()| text).map_err(shown_text)
 }
 
 #[test]
-fn values_are_taken_out_of_head_and_body_or_said_why_not() {
+fn values_are_extracted_from_head_and_body_or_refused_with_a_reason() {
     let json = |text| FoundIn::Json(pointer(text));
     let header = |text: &str| FoundIn::Header(text.into());
     let any = Demands::default();

@@ -27,7 +27,7 @@ fn fields(text: &str, delimiter: u8) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn what_is_no_table_is_refused_with_its_line() {
+fn a_file_that_is_not_a_table_is_refused_with_its_line() {
     let check = |text: &str, reason: &str| {
         let error = fields(text, DELIMITER).expect_err(text);
         assert!(error.starts_with(reason), "{error}");

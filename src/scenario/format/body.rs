@@ -3,9 +3,11 @@
 use crate::http::request::{Encoding, Part};
 
 use super::context::Context;
-use super::holes::{Site, Texts, check_holes, check_json};
+use super::holes::Texts;
+use super::pieces::{check_holes, check_json};
 use super::place::ScenarioError;
 use super::read::read_file;
+use super::site::Site;
 use super::toml::{Item, Table};
 
 /// Longest body from a file.

@@ -6,8 +6,9 @@ use crate::http::request::Part;
 use crate::text::suggest::did_you_mean;
 
 use super::context::Context;
-use super::holes::{Site, Texts, is_header_character};
+use super::holes::Texts;
 use super::place::{ScenarioError, Source};
+use super::site::{Site, is_header_character};
 use super::toml::{Item, Table};
 
 /// Fields whose value the program decides, and why a user cannot give them.

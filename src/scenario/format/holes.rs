@@ -13,7 +13,9 @@ use crate::scenario::variables;
 use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
+use super::pieces::{Piece, cut, ends_other_side};
 use super::place::ScenarioError;
+use super::site::{Site, check_characters, encoding_of_own, foreign, is_header_character};
 use super::toml::Item;
 
 /// First words of holes; a variable cannot have such a name.
@@ -22,14 +24,6 @@ pub(super) const WORDS: [&str; 9] = [
 ];
 /// Most fresh values of one request.
 const FRESH_MAX: usize = 200;
-
-/// A piece of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece<'t> {
-    Literal(&'t str),
-    /// A hole with its braces, and the text between them.
-    Hole(&'t str, &'t str),
-}
 
 /// The values of holes that are known before the run.
 pub(super) struct Holes<'c> {
@@ -57,39 +51,6 @@ pub(super) struct Texts<'c> {
     pub has_api_key: bool,
     /// The variables that contain the API key.
     pub with_api_key: Vec<usize>,
-}
-
-/// The place where a text is used: it decides which characters the text may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Site {
-    Path,
-    /// A value of a query or a form: every character that is not unreserved is percent-encoded.
-    Form,
-    Header,
-    Json,
-    Text,
-}
-
-/// Cuts a text at its holes. The error is the reason.
-fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(open) = rest.find("{{") {
-        let after = &rest[open + 2..];
-        let Some(close) = after.find("}}") else {
-            return Err("a hole is opened with {{ and not closed with }}".into());
-        };
-        if open > 0 {
-            pieces.push(Piece::Literal(&rest[..open]));
-        }
-        let whole = &rest[open..open + close + 4];
-        pieces.push(Piece::Hole(whole, after[..close].trim()));
-        rest = &after[close + 2..];
-    }
-    if !rest.is_empty() {
-        pieces.push(Piece::Literal(rest));
-    }
-    Ok(pieces)
 }
 
 impl Texts<'_> {
@@ -389,151 +350,10 @@ impl Texts<'_> {
     }
 }
 
-/// The encoding of a text of the scenario's author. In a path its characters may have a meaning (`/`), and stay.
-fn encoding_of_own(site: Site) -> Encoding {
-    match site {
-        Site::Form => Encoding::Percent,
-        Site::Json => Encoding::Json,
-        Site::Path | Site::Header | Site::Text => Encoding::AsIs,
-    }
-}
-
-/// The encoding of a text that is known only during the run.
-fn foreign(site: Site, bare: bool) -> Encoding {
-    match site {
-        Site::Path | Site::Form => Encoding::Percent,
-        Site::Json if !bare => Encoding::Json,
-        Site::Json | Site::Header | Site::Text => Encoding::AsIs,
-    }
-}
-
 fn integers(text: &str) -> Option<RangeInclusive<i64>> {
     let (from, to) = text.split_once("..")?;
     let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
     (from <= to).then_some(from..=to)
-}
-
-/// Whether a piece of JSON that begins inside or outside a string ends on the other side.
-fn ends_other_side(text: &str, began_inside: bool) -> bool {
-    let mut inside = began_inside;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if inside => _ = characters.next(),
-            '"' => inside = !inside,
-            _ => {}
-        }
-    }
-    inside != began_inside
-}
-
-/// Checks that each text in a table or list closes the holes that it opens. Joined as JSON, the braces of another text
-/// could close them.
-///
-/// # Errors
-/// The place of the first text that does not.
-pub(super) fn check_holes(item: &Item<'_>) -> Result<(), ScenarioError> {
-    if let Ok(text) = item.text() {
-        cut(text).map_err(|reason| item.error(reason))?;
-    } else if let Ok(items) = item.list() {
-        items.iter().try_for_each(check_holes)?;
-    } else if let Ok(table) = item.table() {
-        for (name, span, item) in table.entries() {
-            cut(name).map_err(|reason| item.source.error(span, reason))?;
-            check_holes(&item)?;
-        }
-    }
-    Ok(())
-}
-
-/// Checks that a JSON text with holes is valid whatever value they get.
-///
-/// A hole in a string is tried with letters that are not hexadecimal digits (it must not end an escape), a hole outside a
-/// string with `null`, which is valid only where a whole value stands (`-{{n}}` may become `--1`).
-///
-/// # Errors
-/// The parser's reason, and its place where the text stands in the file without escapes.
-pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
-    let mut sample = String::new();
-    let mut in_string = false;
-    for piece in cut(text).map_err(|reason| item.error(reason))? {
-        match piece {
-            Piece::Literal(text) => {
-                in_string ^= ends_other_side(text, in_string);
-                sample += text;
-            }
-            // As long as the hole, so that places do not move.
-            Piece::Hole(whole, _) => {
-                let probe = if in_string { "x" } else { "null" };
-                let fill = if in_string { 'x' } else { ' ' };
-                sample += probe;
-                sample.extend(std::iter::repeat_n(fill, whole.len() - probe.len()));
-            }
-        }
-    }
-    let Err(error) = serde_json::from_str::<Json>(&sample) else {
-        return Ok(());
-    };
-    let reason = error.to_string();
-    let mut place = item.part(text);
-    if place.span.len() != text.len() {
-        return Err(item.error(format!("not JSON: {reason}")));
-    }
-    let lines_before = sample.split_inclusive('\n').take(error.line() - 1);
-    let line_start: usize = lines_before.map(str::len).sum();
-    place.span.start += line_start + error.column().saturating_sub(1);
-    let reason = reason.split(" at line ").next().unwrap_or_default();
-    Err(place.error(format!("not JSON: {reason}")))
-}
-
-/// Checks that a value does not break the text around its hole. The error does not repeat the value, which may be a
-/// secret.
-fn check_characters(
-    item: &Item<'_>,
-    name: &str,
-    value: &str,
-    site: Site,
-) -> Result<(), ScenarioError> {
-    let (wrong, cure) = match site {
-        Site::Path => match not_for_a_path(value) {
-            Some((wrong, encoded)) => {
-                (wrong, format!("a path cannot have; write {encoded} for it"))
-            }
-            None => return Ok(()),
-        },
-        Site::Header => match value.chars().find(|&c| !is_header_character(c)) {
-            Some(wrong) => (wrong, "a header cannot have".to_owned()),
-            None => return Ok(()),
-        },
-        Site::Json | Site::Text | Site::Form => return Ok(()),
-    };
-    Err(item.error(format!(
-        "{{{{{name}}}}} brings the character {wrong:?}, which {cure}"
-    )))
-}
-
-/// The first character that a path cannot have, and its percent-encoding.
-pub(super) fn not_for_a_path(text: &str) -> Option<(char, String)> {
-    let is_hex = |at: usize| {
-        let byte = text.as_bytes().get(at);
-        byte.is_some_and(u8::is_ascii_hexdigit)
-    };
-    let mut characters = text.char_indices();
-    let (_, wrong) = characters.find(|&(at, character)| match character {
-        '%' => !is_hex(at + 1) || !is_hex(at + 2),
-        _ => !is_path_character(character),
-    })?;
-    Some((wrong, Encoding::Percent.text(&wrong.to_string())))
-}
-
-/// A character of a request target (RFC 3986 sections 3.3 and 3.4).
-fn is_path_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%[]".contains(character)
-}
-
-/// A character of a field value (RFC 9110 section 5.5).
-pub(super) fn is_header_character(character: char) -> bool {
-    character == '\t' || (character >= ' ' && character != '\x7f')
 }
 
 /// Checks that a variable can have this name. The error is the reason.

@@ -1,8 +1,8 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
 //! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`.
-//! Below them: `load_table`, `holes` (texts with holes), `read` (durations, waits, files), `toml` (values with their
-//! places), [`place`] (errors), `context` (what is given beside the text).
+//! Below them: `load_table`, `holes` (texts with holes, on `pieces` and `site`), `read` (durations, waits, files), `toml`
+//! (values with their places), [`place`] (errors), `context` (what is given beside the text).
 
 mod answer;
 mod body;
@@ -11,9 +11,11 @@ mod context;
 mod fields;
 mod holes;
 mod load_table;
+mod pieces;
 pub mod place;
 mod read;
 mod request;
+mod site;
 mod spans;
 mod step;
 mod toml;

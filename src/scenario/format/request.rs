@@ -10,8 +10,9 @@ use crate::scenario::secrets::SEARCHED_BYTES_MAX;
 use super::body::{FILE_BYTES_MAX, compile_body, compile_pairs};
 use super::context::Context;
 use super::fields::{Field, Headers, compile_fields};
-use super::holes::{Site, Texts, not_for_a_path};
+use super::holes::Texts;
 use super::place::ScenarioError;
+use super::site::{Site, not_for_a_path};
 use super::toml::{Item, Table};
 
 /// Longest request without its shared stretches, with the longest values, and before it is bound to a target. There is a

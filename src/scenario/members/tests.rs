@@ -94,7 +94,7 @@ fn values_are_masked_by_their_names_in_every_form_of_text() {
 }
 
 #[test]
-fn what_is_no_member_stays() {
+fn text_that_is_not_a_secret_member_stays() {
     for text in [
         r#"{"detail":"Invalid token: expired"}"#,
         r#"{"author":"Ann","keyboard":"de","tokenize":true}"#,

@@ -77,7 +77,7 @@ fn numbers_are_compared_exactly_and_strings_are_text() {
 }
 
 #[test]
-fn what_is_no_json_is_said_so_even_behind_the_value() {
+fn a_text_that_is_not_json_is_an_error_even_after_the_value() {
     let pointer = Pointer::parse("/a").expect("valid");
     for text in ["", "{\"a\":1", "{\"a\":1}x", "nope", "{\"a\":1,}"] {
         assert!(pointer.find(text.as_bytes()).is_err(), "{text}");

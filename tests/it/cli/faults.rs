@@ -1143,8 +1143,8 @@ fn check_descriptors_run_out(ends_again: bool) {
         assert_eq!(totals.requests, failures + server.answers());
         let verdict = &ran.record.generator.verdict;
         assert_eq!(verdict.status, "GENERATOR-LIMITED", "{}", ran.said);
-        let reason =
-            format!("{failures} requests failed by this machine's own limits (descriptors");
+        let failures = opsurge::text::units::counted(failures, "request");
+        let reason = format!("{failures} failed by this machine's own limits (descriptors");
         assert!(
             verdict.reasons.iter().any(|r| r.starts_with(&reason)),
             "{}",

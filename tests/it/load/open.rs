@@ -1,4 +1,5 @@
-//! Open loads on the virtual clock: the plan is kept to the nanosecond, and response times tell what users would have waited.
+//! Open loads on the virtual clock: the schedule is kept to the nanosecond, and response times contain what users would
+//! have waited.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -34,7 +35,7 @@ fn constant(rate: f64, users: u64) -> Open {
     Open::new(rate, &[], Arrivals::Constant, users, users)
 }
 
-/// Runs all shards one after the other; their outcomes, and what the server saw.
+/// Runs all shards one after the other; returns their outcomes, and what the server saw.
 fn run_on(
     plan: &Plan,
     network: Network,
@@ -43,7 +44,7 @@ fn run_on(
     let mut all = Vec::new();
     let mut journal = Vec::new();
     for shard in 0..plan.shards {
-        // Each shard is alone in its world, so that it need not wait for the others to be ready.
+        // Each shard is alone in its simulation, so that it does not wait for the others to be ready.
         let server = Server::with_journal(&mut answer);
         let (outcomes, sim) = sim_server::run(plan, shard, server, network, 1);
         check_sums(&outcomes.recorder.counts.steps, 1);
@@ -58,8 +59,8 @@ fn run(plan: &Plan, answer: impl FnMut(&Seen) -> Answer) -> (Outcomes, Vec<Seen>
     (outcomes.remove(0), journal)
 }
 
-/// A server that takes `service_ns` for each request, `parallel` of them at once, and does nothing in the first
-/// `stall_ns` of every `every_ns`, counted from the first request.
+/// A server that takes `service_ns` for each request, `parallel` of them at once, and stalls for the first `stall_ns` of
+/// every `every_ns`, counted from the first request.
 fn stalling(
     service_ns: u64,
     stall_ns: u64,
@@ -104,7 +105,7 @@ fn check_stalls() {
         let (rate, users) = (number("R"), number("C") as u64);
         let answers = case["intended"]["n"].as_f64().expect("n");
         let plan = plan(ONE_STEP, constant(rate, users), (answers / rate) as u64);
-        // A few thousand parallel workers are as good as none: one per request that can be under way.
+        // A few thousand parallel workers are as good as unlimited: one per request that can be under way.
         let parallel = (number("server_parallel") as usize).min(users as usize);
         let server = stalling(ns("s"), ns("T"), ns("P"), parallel);
         let (outcomes, _) = run(&plan, server);
@@ -141,7 +142,7 @@ fn check_stalls() {
             step.response.mean_us(),
             case["intended"]["mean"].as_f64().expect("mean"),
         );
-        // With few connections a stall hides from the service time: only those who are under way see it.
+        // With few connections a stall hardly shows in the service time: only requests under way see it.
         if name != "E2" {
             let uncorrected = case["formula_uncorrected"]["p95"].as_f64().expect("p95");
             if name != "E3" {
@@ -193,7 +194,7 @@ fn requests_leave_at_their_times_and_blocked_turns_move_none() {
                 assert_eq!(step.response.max_us(), 0.0);
                 due_ns = journal.iter().map(|seen| seen.at_ns - from_ns).collect();
             } else {
-                // As many as before, and each as late as the turns were that were blocked: response times say so.
+                // As many requests as before, each as late as its blocked turn: response times contain that.
                 assert_eq!(counts.due as usize, due_ns.len());
                 assert!(
                     step.response.max_us() >= 140_000.0,
@@ -296,7 +297,7 @@ fn users_are_registered_before_the_first_arrival_and_take_turns() {
             .count(),
         10
     );
-    // The second step of a pass is due when the first was over.
+    // The second step of an iteration is due when the first is over.
     let second = &outcomes.recorder.counts.steps[3];
     assert_eq!(
         (second.client.max_us(), second.response.max_us()),
@@ -305,7 +306,7 @@ fn users_are_registered_before_the_first_arrival_and_take_turns() {
 }
 
 #[test]
-fn when_nobody_rests_more_users_are_got_ready_up_to_the_bound_and_waiting_counts() {
+fn without_a_free_user_more_users_are_prepared_up_to_the_bound_and_waiting_counts() {
     // 100 a second that take 100 ms each need ten users; two are ready, five are allowed.
     let open = Open::new(100.0, &[], Arrivals::Constant, 2, 5);
     let plan = plan(ONE_STEP, open, 10);
@@ -328,7 +329,7 @@ fn when_nobody_rests_more_users_are_got_ready_up_to_the_bound_and_waiting_counts
         step.service.percentile_us(99.0).round(),
         step.service.percentile_us(1.0).round()
     );
-    // Half of what is due is done: the wait grows by half a second each second.
+    // Half of the due iterations are done: the wait grows by half a second each second.
     assert!(
         (4_700_000.0..5_200_000.0).contains(&step.response.max_us()),
         "{}",
@@ -338,7 +339,7 @@ fn when_nobody_rests_more_users_are_got_ready_up_to_the_bound_and_waiting_counts
 }
 
 #[test]
-fn what_the_line_cannot_hold_is_dropped_and_counted() {
+fn arrivals_that_the_line_cannot_hold_are_dropped_and_counted() {
     let open = Open::new(10_000.0, &[], Arrivals::Constant, 1, 1);
     let mut plan = plan(ONE_STEP, open, 40);
     plan.timeout_ns = SECOND_NS;
@@ -352,7 +353,7 @@ fn what_the_line_cannot_hold_is_dropped_and_counted() {
         counts.due,
         counts.started + counts.never_begun + counts.dropped
     );
-    // Thirty seconds' worth of arrivals wait, the rest is dropped.
+    // The arrivals of thirty seconds wait, the rest is dropped.
     assert!((299_999..=300_000).contains(&counts.never_begun));
 }
 
@@ -380,7 +381,7 @@ fn a_rate_of_stages_is_followed() {
 }
 
 #[test]
-fn whatever_the_network_does_every_arrival_is_accounted_for() {
+fn every_arrival_is_accounted_for_under_any_network_fault() {
     for seed in 0..40u64 {
         let arrivals = [Arrivals::Constant, Arrivals::Poisson][seed as usize % 2];
         let open = Open::new(200.0, &[], arrivals, 5, 20);
@@ -424,7 +425,7 @@ fn whatever_the_network_does_every_arrival_is_accounted_for() {
     }
 }
 
-/// The slowest answers of all shards together, in ms.
+/// The 99th percentile of the response times of all shards, in ms.
 fn p99_ms(all: &[Outcomes]) -> f64 {
     let mut response = Latencies::default();
     for outcomes in all {
@@ -435,7 +436,7 @@ fn p99_ms(all: &[Outcomes]) -> f64 {
 
 #[test]
 fn users_connections_and_arrivals_that_do_not_divide_by_the_shards_starve_no_shard() {
-    // (rate, users, connections): what one shard carries easily, two shards have to carry as well.
+    // (rate, users, connections): two shards have to carry what one shard carries easily.
     for (rate, users, connections) in [
         (110.0, 3, Connections::PerUser),
         (110.0, 30, Connections::Shared { count: 3, depth: 1 }),
@@ -463,7 +464,7 @@ fn users_connections_and_arrivals_that_do_not_divide_by_the_shards_starve_no_sha
 }
 
 #[test]
-fn seats_of_users_that_leave_on_failure_are_taken_again_and_the_rate_holds() {
+fn users_that_leave_on_failure_are_replaced_and_the_rate_holds() {
     let text = "name = \"x\"\n[variables]\nid = \"{{uuid}}\"\n[[start]]\nmethod = \"POST\"\npath = \"/in\"\non_failure = \"stop\"\n\
         [[task]]\nmethod = \"GET\"\npath = \"/{{id}}\"\non_failure = \"stop\"\n";
     let plan = plan(text, constant(100.0, 10), 20);

@@ -1,5 +1,5 @@
-//! What the five built-in scenarios put on the wire: between the real binary and the stand-in sits a relay that keeps
-//! every byte, one connection per agent, and the bytes are held to `../shared/opscore`.
+//! The traffic of the five built-in scenarios: a relay between the real binary and the stand-in keeps every byte, one
+//! connection per agent, and the bytes are compared with `../shared/opscore`.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,10 +15,10 @@ const USERS: usize = 12;
 /// The agent of the recorded exchanges.
 const RECORDED_AGENT: &str = "workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77";
 
-/// What each connection sent.
+/// The bytes that each connection sent.
 type Journal = Arc<Mutex<Vec<Arc<Mutex<Vec<u8>>>>>>;
 
-/// Listens, and hands everything on to `target` and back.
+/// Listens, and passes every byte on to `target` and back.
 fn relay(target: SocketAddr) -> (SocketAddr, Journal) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("it is bound");
@@ -51,7 +51,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, kept: &Mutex<Vec<u8>>) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// A request, taken out of the bytes by the test's own means.
+/// A request, parsed by the test itself.
 #[derive(Clone, Debug)]
 struct Request {
     line: String,
@@ -66,7 +66,7 @@ impl Request {
         Some(&field[name.len() + 2..])
     }
 
-    /// Body with what differs from time to time, and from scenario to scenario, made equal.
+    /// The body without the values that differ between moments and scenarios.
     fn comparable(&self) -> Value {
         let mut body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         for pointer in ["/timestamp", "/state", "/agent_details/capabilities"] {
@@ -104,7 +104,7 @@ fn requests(bytes: &[u8]) -> Vec<Request> {
     requests
 }
 
-/// What a request is, told by its line.
+/// The kind of a request, by its line.
 fn kind_of(request: &Request, id: &str) -> &'static str {
     let known = [
         (
@@ -125,7 +125,7 @@ fn kind_of(request: &Request, id: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("{}", request.line)).1
 }
 
-/// The recorded request of this name, with another agent's id.
+/// A recorded request with another agent's id; `None` without the records.
 fn recorded(name: &str, id: &str) -> Option<Request> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/opscore/recorded");
     let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.request"))) else {
@@ -141,8 +141,8 @@ fn recorded(name: &str, id: &str) -> Option<Request> {
     })
 }
 
-/// Runs a scenario with a fixed seed and number of passes, against agents that are ready after `polls`; what each agent
-/// sent, in order.
+/// Runs a scenario with a fixed seed and number of iterations, against agents that are ready after `polls`; returns what
+/// each agent sent, in order.
 fn run(number: &str, iterations: usize, polls: u32) -> Vec<(String, Vec<Request>)> {
     let config = MockConfig {
         ready: Ready::AfterPolls(polls),
@@ -174,7 +174,7 @@ fn run(number: &str, iterations: usize, polls: u32) -> Vec<(String, Vec<Request>
     let agents = journal
         .iter()
         .map(|sent| requests(&sent.lock().expect("whole")));
-    // The look at the target before the run sends nothing.
+    // The trial connection before the run sends nothing.
     let agents = agents
         .filter(|requests| !requests.is_empty())
         .map(|requests| {

@@ -1,4 +1,4 @@
-//! Scenario files: what a wrong one is told, and what the built-in one sends.
+//! Scenario files: the errors of wrong ones, and the requests of right ones.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ fn check_error(text: &str, place: (usize, usize), reason: &str) {
 }
 
 #[test]
-fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
+fn a_wrong_scenario_is_refused_with_its_place_and_what_would_be_right() {
     let with = |line: &str| format!("{STEP}{line}\n");
     for key in ["40", "4o4", "1000"] {
         let hints = format!("hints = {{ {key} = \"x\" }}");
@@ -144,14 +144,14 @@ fn a_wrong_scenario_is_told_where_and_what_would_be_right() {
     );
 }
 
-/// A scenario with a start step that takes a value out of its answer, followed by this.
+/// A scenario with a start step that extracts a value from its answer, followed by `rest`.
 fn after_login(rest: &str) -> String {
     let login = "[[start]]\nmethod = \"POST\"\npath = \"/login\"\nextract = { token = { json = \"/t\" } }\n";
     format!("name = \"x\"\n{login}{rest}")
 }
 
 #[test]
-fn values_that_may_not_be_there_are_refused_where_they_are_used() {
+fn values_that_may_be_missing_are_refused_where_they_are_used() {
     let work = "[[task]]\nmethod = \"GET\"\npath = \"/{{token}}\"\n";
     assert!(compiled(&after_login(work)).is_ok());
     check_error(
@@ -250,7 +250,7 @@ fn holes_that_cannot_be_filled_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn wrong_steps_loads_and_spans_are_told_where_and_why() {
+fn wrong_steps_loads_and_spans_are_refused_with_place_and_reason() {
     let with = |line: &str| format!("{STEP}{line}\n");
     check_error(&with("begins = \"a\""), (5, 10), "no step has ends = \"a\"");
     check_error(&with("ends = \"a\""), (5, 8), "no step has begins = \"a\"");
@@ -352,7 +352,7 @@ fn wrong_steps_loads_and_spans_are_told_where_and_why() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_and_long_lines_are_shown_around_the_place() {
+fn a_text_that_is_too_long_is_refused_and_long_lines_are_shown_around_the_place() {
     let long = |text: &str| format!("{STEP}text = \"{text}\"\n");
     assert!(compiled(&long(&"y".repeat(2_000_000))).is_ok());
     assert!(compiled(&long(&"y".repeat(2_100_000))).is_ok());
@@ -381,7 +381,7 @@ fn what_is_too_long_is_refused_and_long_lines_are_shown_around_the_place() {
 }
 
 #[test]
-fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
+fn an_error_in_a_body_has_its_own_line() {
     let body = |lines: &str| format!("{STEP}json = '''\n{lines}'''\n");
     check_error(
         &body("{\n  \"a\": \"{{user}}\",\n  \"b\": \"{{usr}}\"\n}\n"),
@@ -403,7 +403,7 @@ fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
         (8, 12),
         "did you mean \"user\"?",
     );
-    // As JSON, the braces behind it would close the hole.
+    // As JSON, the braces after it would close the hole.
     check_error(
         &format!("{STEP}json = {{ a = \"{{{{choice x|y\", b = {{ c = {{ d = 1 }} }} }}\n"),
         (5, 14),
@@ -414,7 +414,7 @@ fn what_is_wrong_in_a_body_is_told_with_its_own_line() {
         (5, 10),
         "not closed",
     );
-    // Whatever a hole brings, it must not change what is around it.
+    // No value of a hole may change the text around it.
     let json = |json: &str| format!("{STEP}json = '{json}'\n");
     check_error(&json("{\"a\": -{{random -5..5}}}"), (5, 16), "not JSON");
     check_error(&json("{\"a\": 1{{user}}}"), (5, 16), "not JSON");
@@ -459,7 +459,7 @@ fn a_step_has_the_headers_that_it_does_not_drop_and_then_its_own() {
 }
 
 #[test]
-fn bodies_and_queries_are_encoded_for_where_they_stand() {
+fn values_in_bodies_and_queries_are_encoded_for_their_place() {
     let text = "name = \"x\"\ncsv = { file = \"users.csv\" }\n[variables]\nwho = \"<{{csv.mail}}>\"\n\
         [[task]]\nmethod = \"GET\"\npath = \"/u/{{csv.mail}}?a=1\"\nquery = { \"q q\" = \"a b&{{who}}\", n = 5 }\n\
         [[task]]\nmethod = \"POST\"\npath = \"/f\"\nform = { mail = \"{{who}}\", c = \"{{choice a+b|a+b}}\" }\n\
@@ -485,7 +485,7 @@ fn bodies_and_queries_are_encoded_for_where_they_stand() {
     assert!(requests[4].contains("\r\nContent-Type: application/json\r\n"));
 }
 
-/// Every request of a scenario, for one user.
+/// The first request of every step, for one user.
 fn rendered(scenario: &Scenario, user: u64) -> Vec<String> {
     let requests = (0..scenario.steps.len()).map(|index| {
         let request = scenario.first_request(index as u16, user, 7, 0);
@@ -504,7 +504,7 @@ fn body_of(request: &str) -> &str {
     body
 }
 
-/// A recorded request with another agent's id, or `None` when the records are not there.
+/// A recorded request with another agent's id; `None` without the records.
 fn recorded(name: &str, id: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/opscore/recorded");
     let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.request"))) else {
@@ -514,7 +514,7 @@ fn recorded(name: &str, id: &str) -> Option<String> {
     Some(text.replace("workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77", id))
 }
 
-/// A body with what differs from time to time, and from scenario to scenario, made equal.
+/// A body without the values that differ between moments and scenarios.
 fn comparable(text: &str) -> Value {
     let mut body: Value = serde_json::from_str(body_of(text)).unwrap_or_default();
     for (pointer, value) in [
@@ -599,7 +599,7 @@ fn the_built_in_scenarios_send_what_was_recorded() {
 #[test]
 fn the_built_in_scenarios_have_the_load_of_ops_cores_plan() {
     let load = |number: &str| compiled(builtin(number).expect(number).text).expect(number);
-    // In all: the ramp, then 15, 15 and 30 minutes at the peak; 5 minutes with the ramp in scenario 0.
+    // Run times: the ramp, then 15, 15 and 30 minutes at the peak; 5 minutes with the ramp in scenario 0.
     for (number, from, to, ramp_s, run_time_s, wait) in [
         ("0", 1, 5, 60, 300, "1s..2s"),
         ("1", 10, 500, 300, 1_200, "5s..10s"),
@@ -649,7 +649,7 @@ fn headers_are_those_of_the_scenario_then_the_steps() {
 }
 
 #[test]
-fn how_a_poll_or_a_task_ends_is_said_without_contradiction() {
+fn contradictory_endings_of_polls_and_tasks_are_refused() {
     let with = |lines: &str| format!("{STEP}{lines}\n");
     let polled = |lines: &str| with(&format!("retry_every = 1\ngive_up_after = 5\n{lines}"));
     let check_poll = |line: &str, column, reason| check_error(&polled(line), (7, column), reason);
@@ -720,7 +720,7 @@ fn how_a_poll_or_a_task_ends_is_said_without_contradiction() {
 }
 
 #[test]
-fn a_default_has_to_fit_where_its_value_is_put() {
+fn a_default_has_to_fit_the_places_of_its_value() {
     let check = |extract: &str, use_: &str, column, reason| {
         let text = format!(
             "name = \"x\"\n[[start]]\nmethod = \"GET\"\npath = \"/\"\nextract = {{ a = {{ json = \"/a\", {extract} }} }}\n[[start]]\nmethod = \"POST\"\npath = \"/\"\n{use_}\n"

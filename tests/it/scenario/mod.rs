@@ -1,4 +1,5 @@
-//! Scenarios: the file format, what arbitrary valid files send, whole runs, and the bytes of the built-in ones.
+//! Scenarios: the file format, binding, the requests of arbitrary valid files, whole runs, and the bytes of the built-in
+//! ones.
 
 mod binding;
 mod builtin_traffic;

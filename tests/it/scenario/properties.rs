@@ -1,5 +1,5 @@
-//! Any scenario that is accepted sends valid HTTP for any user and any answer; any text that is not accepted is told a
-//! place. Scenarios are made of seeded parts that are likely to break what is around them.
+//! Any scenario that is accepted sends valid HTTP for any user and any answer; any text that is refused gets a place.
+//! Scenarios are made of seeded parts that are likely to break the text around them.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use opsurge::scenario::model::Scenario;
 use opsurge::scenario::value::Origin;
 use serde_json::Value as Json;
 
-/// Texts that mean something in TOML, JSON, URLs, headers or holes.
+/// Texts with a meaning in TOML, JSON, URLs, headers or holes.
 const TEXTS: [&str; 16] = [
     "plain",
     "a b",
@@ -77,7 +77,7 @@ impl Dice {
         format!("{{{{{}}}}}", self.pick(&HOLES))
     }
 
-    /// Mostly holes and harmless texts, so that enough is accepted.
+    /// Mostly holes and harmless texts, so that enough scenarios are accepted.
     fn text(&self) -> String {
         let parts = 1 + self.below(3);
         let part = |_| match self.below(4) {
@@ -159,7 +159,7 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
         env: &|name| (name == "KEY").then(|| "s3cret/\"+".to_owned()),
         read: &|name| match name {
             "csv" => Ok(CSV.as_bytes().to_vec().into()),
-            // The one that the format's own scenario names.
+            // The file that the format's example names.
             "users.csv" => Ok(CSV.replace("text,", "mail,").into_bytes().into()),
             "body" => Ok(vec![0, 13, 10, 13, 10, 255].into()),
             _ => Err("No such file".into()),
@@ -169,7 +169,7 @@ fn compiled(text: &str) -> Result<Scenario, ScenarioError> {
     Ok(compile("my.toml", text, &context)?.bind("localhost:8000", ""))
 }
 
-/// A request, taken apart by the letter of RFC 9112: no other parser is asked.
+/// Checks a request by the grammar of RFC 9112, without the program's own parser.
 fn check_request(request: &[u8], text: &str) {
     let end = request.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.expect("an end of the head");
@@ -234,7 +234,7 @@ fn check_request(request: &[u8], text: &str) {
     }
 }
 
-/// Every request of a scenario, for users far apart and whatever a server answers.
+/// Checks every request of a scenario, for users far apart and any answer of a server.
 fn check_requests(scenario: &Scenario, text: &str) {
     for (user, answer) in [
         (0, "{\"t\":\"plain\"}"),
@@ -273,7 +273,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
                 .iter()
                 .map(|it| it.store(reply, &mut values).is_ok())
                 .collect();
-            // Its user goes no further.
+            // The user ends here.
             if stored.contains(&false) {
                 break;
             }
@@ -281,7 +281,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
     }
 }
 
-/// Checks a text; whether it was accepted.
+/// Checks a text; returns whether it was accepted.
 fn check(text: &str) -> bool {
     match compiled(text) {
         Ok(scenario) => {
@@ -308,7 +308,7 @@ fn check(text: &str) -> bool {
 }
 
 #[test]
-fn whatever_is_accepted_sends_valid_http_for_any_user_and_any_answer() {
+fn accepted_scenarios_send_valid_http_for_any_user_and_any_answer() {
     in_background(check_accepted);
 }
 
@@ -366,7 +366,7 @@ fn check_damaged() {
 }
 
 #[test]
-fn every_beginning_of_a_scenario_is_accepted_or_told_a_place() {
+fn every_beginning_of_a_scenario_is_accepted_or_refused_with_a_place() {
     for text in [BUILTIN[4].text, FORMAT] {
         for end in (0..text.len())
             .step_by(3)

@@ -1,4 +1,4 @@
-//! Scenarios as they are carried out, on the virtual clock: what the server saw is what the file says.
+//! Runs of scenarios on the virtual clock: the server sees what the file says.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -75,7 +75,7 @@ fn run(plan: &Plan, answer: impl FnMut(&Seen) -> Answer) -> (Outcomes, Vec<Seen>
     (outcomes, journal)
 }
 
-/// The agent that a request is about.
+/// The agent of a request.
 fn agent_of(seen: &Seen) -> String {
     match seen.path.strip_prefix("/v1/opscore/agent/") {
         Some(rest) => rest.split('/').next().unwrap_or_default().to_owned(),
@@ -87,7 +87,8 @@ fn agent_of(seen: &Seen) -> String {
     }
 }
 
-/// Runs a built-in scenario against an Ops-Core whose agents are ready after `polls`; what each agent did, in order.
+/// Runs a built-in scenario against an Ops-Core whose agents are ready after `polls`; returns what each agent did, in
+/// order.
 fn run_builtin(
     name: &str,
     wait: &str,
@@ -124,7 +125,8 @@ fn run_builtin(
     (outcomes, agents)
 }
 
-/// What holds in all five: registered first and without a key, everything else with it, and about itself.
+/// Checks what holds in all five: each agent registers first and without a key, and sends everything else with it and about
+/// itself.
 fn check_agent(id: &str, prefix: &str, seen: &[Seen]) {
     assert!(
         id.starts_with(prefix) && id.len() == prefix.len() + 36,
@@ -191,7 +193,7 @@ fn scenarios_1_and_2_poll_at_their_own_times_and_then_work() {
             let polls = seen.iter().filter(|seen| seen.method == "GET").count();
             assert_eq!(polls, 4);
             let gaps = gaps_ms(seen);
-            // One second after the registration the first poll, and the work right after the last.
+            // The first poll comes one second after the registration, and the work right after the last poll.
             assert_eq!(gaps[..5], [1_000, every_ms, every_ms, every_ms, 0], "{id}");
             assert!(gaps[5..].iter().all(|&gap| gap == 2_000), "{gaps:?}");
             assert!(
@@ -210,7 +212,7 @@ fn scenarios_1_and_2_poll_at_their_own_times_and_then_work() {
 }
 
 #[test]
-fn scenario_1_is_patient_for_ten_seconds() {
+fn scenario_1_polls_for_ten_seconds() {
     let (outcomes, agents) = run_builtin("1", "1000s", 1, 30, u32::MAX);
     let poll = &outcomes.recorder.counts.steps[1];
     assert_eq!((poll.requests, poll.gave_up), (20, 1));
@@ -245,7 +247,7 @@ fn scenarios_3_and_4_mix_their_tasks_by_weight() {
     }
 }
 
-/// Login that gives a token, work that needs it, logout; each user has its row of the CSV file.
+/// A login that gives a token, work that needs it, a logout; each user has its row of the CSV file.
 const SHOP: &str = r#"
     name = "shop"
     wait = "1s"
@@ -343,7 +345,7 @@ fn count(journal: &[Seen], method: &str) -> usize {
     journal.iter().filter(|seen| seen.method == method).count()
 }
 
-/// Who has been through the start does the stop steps, whenever the last start step was answered.
+/// A user that has finished its start steps runs the stop steps, whenever the last start step was answered.
 #[test]
 fn users_whose_last_start_step_is_answered_in_the_drain_do_their_stop_steps() {
     let text = r#"
@@ -374,13 +376,13 @@ fn users_whose_last_start_step_is_answered_in_the_drain_do_their_stop_steps() {
 }
 
 #[test]
-fn values_out_of_answers_stay_with_their_user_and_reach_path_head_and_body() {
+fn extracted_values_stay_with_their_user_and_reach_path_head_and_body() {
     let plan = plan(SHOP, None, Closed::at_rate(6, 1.0), 20);
     let (outcomes, journal) = run(&plan, shop(false));
     let counts = &outcomes.recorder.counts;
     assert!(counts.steps.iter().all(|step| step.failures == 0));
     assert_eq!((count(&journal, "DELETE"), outcomes.users_at_end), (6, 0));
-    // Due to answered: login 10 ms, cart 10 ms, pause 200 ms, order 10 ms.
+    // From due to answered: login 10 ms, cart 10 ms, pause 200 ms, order 10 ms.
     let [first_order, order] = &counts.spans[..] else {
         panic!("two spans");
     };
@@ -408,7 +410,7 @@ fn values_out_of_answers_stay_with_their_user_and_reach_path_head_and_body() {
 }
 
 #[test]
-fn the_shop_of_the_examples_works_as_it_stands_there() {
+fn the_shop_of_the_examples_works_unchanged() {
     let text = include_str!("../../../docs/examples/shop.toml");
     let mut plan = plan(
         &text.replace("csv.password", "csv.n"),
@@ -461,7 +463,7 @@ fn the_shop_of_the_examples_works_as_it_stands_there() {
 }
 
 #[test]
-fn who_cannot_log_in_leaves_and_the_others_stay() {
+fn a_user_that_cannot_log_in_leaves_and_the_others_stay() {
     let plan = plan(SHOP, None, Closed::at_rate(9, 9.0), 20);
     let (outcomes, journal) = run(&plan, shop(true));
     let login = &outcomes.recorder.counts.steps[0];
@@ -476,7 +478,7 @@ fn who_cannot_log_in_leaves_and_the_others_stay() {
 }
 
 #[test]
-fn an_answer_without_the_value_is_a_failure_that_says_so() {
+fn an_answer_without_the_value_is_a_failure_with_that_reason() {
     let plan = plan(SHOP, None, Closed::at_rate(1, 1.0), 5);
     let (outcomes, journal) = run(&plan, |_| Answer::new(200, "{\"session\":{}}"));
     assert_eq!(journal.len(), 1);
@@ -490,7 +492,7 @@ fn an_answer_without_the_value_is_a_failure_that_says_so() {
     );
 }
 
-/// Users that have to become ready; then a task whose second step needs the first to be as it should be.
+/// Users that have to become ready; then a task whose second step needs the first to succeed.
 const CHECKED: &str = r#"
     name = "checked"
     wait = "1s"
@@ -519,14 +521,15 @@ const CHECKED: &str = r#"
 "#;
 
 #[test]
-fn who_does_not_become_ready_leaves_and_a_failed_step_ends_its_task_when_the_scenario_says_so() {
+fn a_user_that_does_not_become_ready_leaves_and_a_failed_step_ends_its_task_when_the_scenario_says_so()
+ {
     let plan = plan(CHECKED, None, Closed::at_rate(4, 4.0), 60);
     let good = r#"{"ok":true,"n":2.0,"id":0}"#;
     let mut firsts = 0;
     let mut fine = 0;
     let mut polls: HashMap<String, u64> = HashMap::new();
     let (outcomes, journal) = run(&plan, |seen| match seen.path.as_str() {
-        // Users 1 and 3 are never ready; the others when they are asked the third time.
+        // Users 1 and 3 are never ready; the others are at the third poll.
         path if path.starts_with("/ready/") => {
             let asked = polls.entry(path.to_owned()).or_default();
             *asked += 1;
@@ -564,7 +567,7 @@ fn who_does_not_become_ready_leaves_and_a_failed_step_ends_its_task_when_the_sce
         (ready.ready.count(), ready.gave_up, ready.failures),
         (2, 2, 0)
     );
-    // Asked at 0, 0.5, ... 2.5 s: the attempt at 3 s would be due when the patience is over.
+    // Polled at 0, 0.5, ... 2.5 s: the attempt at 3 s would be due when give_up_after is over.
     assert_eq!((polls["/ready/1"], polls["/ready/3"]), (6, 6));
     assert!(fine > 10 && second.requests == fine, "{fine}");
     assert_eq!(first.requests - first.failures, fine);
@@ -591,7 +594,7 @@ fn who_does_not_become_ready_leaves_and_a_failed_step_ends_its_task_when_the_sce
 }
 
 #[test]
-fn a_task_polls_for_what_it_has_begun_itself() {
+fn a_task_polls_for_the_work_that_it_began() {
     let text = r#"
         name = "jobs"
         wait = "1s"
@@ -645,16 +648,16 @@ fn a_task_polls_for_what_it_has_begun_itself() {
 }
 
 #[test]
-fn users_come_and_go_with_the_line_and_only_between_passes() {
+fn users_come_and_leave_with_the_line_and_only_between_iterations() {
     let load = stages(&["20:0s", "20:10s", "5:10s", "5:10s", "10:5s", "10:5s"]);
     let plan = plan(SHOP, None, load, 40);
     let (outcomes, journal) = run(&plan, shop(false));
-    // Twenty, fifteen of them left, five new ones came; at the end everybody leaves properly.
+    // Twenty users, fifteen of them leave, five new ones come; at the end all run their stop steps.
     let logins = journal.iter().filter(|seen| seen.path == "/login");
     assert_eq!(logins.clone().count(), 25);
     assert_eq!(count(&journal, "DELETE"), 25);
     let serials: HashSet<&str> = logins.map(|seen| seen.body.as_str()).collect();
-    assert_eq!(serials.len(), 25, "each was somebody new");
+    assert_eq!(serials.len(), 25, "each was a new user");
     let until = |path: &str, ms: u64| {
         let within = |seen: &&Seen| seen.path.starts_with(path) && seen.at_ns < ms * MS;
         journal.iter().filter(within).count()
@@ -679,7 +682,7 @@ fn users_come_and_go_with_the_line_and_only_between_passes() {
         ),
         (0, 15, 0, 10)
     );
-    // Evenly: one every two thirds of a second, give or take the pass that is under way.
+    // Evenly: one every two thirds of a second, give or take the iteration under way.
     assert!((6..=9).contains(&leaving(10, 15)), "{}", leaving(10, 15));
     assert_eq!(
         outcomes
@@ -721,7 +724,7 @@ fn a_steps_own_time_limit_holds_on_its_connection_and_in_the_line() {
         assert!(slow.requests > 10 && hasty.requests > 10);
         assert_eq!((slow.failures, hasty.failures), (0, hasty.requests));
         let (shortest, longest) = (hasty.failed.min_us(), hasty.failed.max_us());
-        // In the line it is looked after every 10 ms.
+        // Time limits in the line are checked every 10 ms.
         assert!(
             (1e6..=1.02e6).contains(&shortest) && longest <= 1.02e6,
             "{shortest} {longest}"
@@ -730,13 +733,13 @@ fn a_steps_own_time_limit_holds_on_its_connection_and_in_the_line() {
 }
 
 #[test]
-fn pacing_keeps_its_beat_whatever_the_answers_take() {
+fn pacing_does_not_depend_on_response_times() {
     let text = "name = \"x\"\nwait = \"pacing 500ms\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
     let plan = plan(text, None, Closed::at_rate(1, 1.0), 10);
     let mut asked = 0;
     let (_, journal) = run(&plan, |_| {
         asked += 1;
-        // Every fifth one is slower than the beat: the next goes out at once, and counts from there.
+        // Every fifth answer is slower than the pacing: the next iteration begins at once, and counts from there.
         Answer {
             after_ns: if asked % 5 == 0 { 700 * MS } else { 100 * MS },
             ..Answer::new(200, "")
@@ -783,7 +786,7 @@ fn sequence_numbers_and_identities_are_unique_over_shards_and_the_same_for_any_n
 }
 
 #[test]
-fn whatever_the_network_does_users_keep_to_themselves_and_nothing_is_lost() {
+fn no_network_fault_mixes_users_up_or_loses_a_request() {
     for seed in 0..60 {
         let load = stages(&["10:0s", "10:5s", "2:5s", "8:5s"]);
         let mut plan = plan(SHOP, None, load, 15);
@@ -819,7 +822,7 @@ fn whatever_the_network_does_users_keep_to_themselves_and_nothing_is_lost() {
     }
 }
 
-/// By kind and status: how many, and what one of them said.
+/// By kind and status: the number of failures and the text of one of them.
 fn errors_of(step: &StepCounts) -> BTreeMap<(&'static str, u16), (u64, &str)> {
     let errors = step.errors.iter();
     errors
@@ -830,7 +833,7 @@ fn errors_of(step: &StepCounts) -> BTreeMap<(&'static str, u16), (u64, &str)> {
         .collect()
 }
 
-/// A poll of one second with an attempt every 300 ms, and then work once a second; `keys` say how the poll ends.
+/// A poll of one second with an attempt every 300 ms, then work once a second; `keys` say how the poll ends.
 fn polled(keys: &str) -> String {
     format!(
         r#"
@@ -854,7 +857,7 @@ fn polled(keys: &str) -> String {
     )
 }
 
-/// One user that polls a state like this: the times of its polls, and of the first request after them, in ms.
+/// Runs one user that polls such a state; returns the times of its polls and of the first request after them, in ms.
 fn poll(keys: &str, state: (u16, &str)) -> (Outcomes, Vec<u64>, Option<(String, u64)>) {
     let plan = plan(&polled(keys), None, Closed::at_rate(1, 1.0), 5);
     let (outcomes, journal) = run(&plan, |seen| match seen.path.as_str() {
@@ -883,7 +886,7 @@ fn a_poll_that_gives_up_fails_once_where_the_scenario_says_so() {
         ("on_give_up = [\"fail\", \"stop\"]", 1, None),
         ("on_give_up = \"stop\"", 0, None),
     ] {
-        for (state, said) in [
+        for (state, shown) in [
             ((404, "none"), "404 expected status 2xx: none"),
             (
                 (200, "{\"state\":\"busy\"}"),
@@ -894,7 +897,7 @@ fn a_poll_that_gives_up_fails_once_where_the_scenario_says_so() {
             let step = &outcomes.recorder.counts.steps[0];
             assert_eq!(asked, [0, 300, 600, 900], "{keys}");
             assert_eq!(after, then, "{keys}");
-            // The last attempt is the failure: it was sent and answered, and is counted once.
+            // The last attempt is the failure: it was sent and answered, and counts once.
             assert_eq!(
                 (step.requests, step.gave_up, step.failures),
                 (4, 1, failures)
@@ -902,7 +905,7 @@ fn a_poll_that_gives_up_fails_once_where_the_scenario_says_so() {
             assert_eq!(step.statuses[usize::from(state.0)], 4);
             let expected = match failures {
                 0 => BTreeMap::new(),
-                _ => BTreeMap::from([(("gave-up", state.0), (1, said))]),
+                _ => BTreeMap::from([(("gave-up", state.0), (1, shown))]),
             };
             assert_eq!(errors_of(step), expected, "{keys}");
         }
@@ -919,7 +922,7 @@ fn an_attempt_that_fails_by_itself_keeps_its_kind_and_counts_once() {
 }
 
 #[test]
-fn a_poll_ends_at_once_with_an_answer_that_says_it_has_failed() {
+fn a_poll_ends_at_once_with_an_answer_of_failed() {
     let failed = "failed = { status = [410], json = { \"/state\" = \"failed\" } }";
     let stops = format!("{failed}\non_give_up = \"stop\"");
     for (state, error) in [
@@ -947,7 +950,7 @@ fn a_poll_ends_at_once_with_an_answer_that_says_it_has_failed() {
             assert_eq!(errors_of(step), expected);
         }
     }
-    // What is neither goes on meaning "not yet".
+    // An answer that is neither still means "not yet".
     let (outcomes, asked, _) = poll(failed, (200, "{\"state\":\"busy\"}"));
     let step = &outcomes.recorder.counts.steps[0];
     assert_eq!((asked.len(), step.gave_up, step.failures), (4, 1, 0));
@@ -976,7 +979,7 @@ const TIMED: &str = r#"
     path = "/last"
 "#;
 
-/// One user that does the task for so long, with answers after so many ms; `polls` is when the poll succeeds.
+/// Runs one user with the task, whose answers take so many ms; `polls` is the poll that succeeds.
 fn timed(first: u64, polls: u64, last: u64) -> (Outcomes, Vec<(String, u64)>) {
     let plan = plan(TIMED, None, Closed::at_rate(1, 1.0), 6);
     let mut asked = 0;
@@ -1022,7 +1025,7 @@ fn a_task_that_is_not_done_within_its_time_fails_once_and_the_user_goes_on() {
             .map(|step| (step.failures, step.failed.max_us() / 1e3))
             .collect()
     };
-    // In time: three passes at 0, 2 and 4 s.
+    // In time: three iterations at 0, 2 and 4 s.
     let (outcomes, journal) = timed(100, 2, 200);
     assert_eq!(failures(&outcomes), [(0, 0.0), (0, 0.0), (0, 0.0)]);
     assert_eq!(times(&journal, "/last"), [610, 2_610, 4_610]);
@@ -1036,21 +1039,21 @@ fn a_task_that_is_not_done_within_its_time_fails_once_and_the_user_goes_on() {
     };
     assert_eq!(count, 3);
     assert!((age_ms - expected_ms).abs() < 1.0, "{age_ms}");
-    // The first step takes longer: its own time limit of 30 s has nothing to say.
+    // The first step takes longer: its own time limit of 30 s does not matter.
     let (outcomes, journal) = timed(5_000, 1, 0);
     assert_eq!(times(&journal, "/first"), [0, 2_000, 4_000]);
     assert_eq!(
         (times(&journal, "/poll").len(), failures(&outcomes)[0].0),
         (0, 3)
     );
-    // It is over in the pause after the first step: the step that would have been next fails then, unsent.
+    // The time is over in the pause after the first step: the next step fails then, unsent.
     let (outcomes, journal) = timed(900, 1, 0);
     assert_eq!(times(&journal, "/first"), [0, 2_000, 4_000]);
     assert!(times(&journal, "/poll").is_empty());
     assert_eq!(failures(&outcomes)[1].0, 3);
     let poll = &outcomes.recorder.counts.steps[1];
     assert_eq!((poll.sent, poll.requests, poll.bytes_sent), (3, 3, 0));
-    // It is over while a poll waits to ask again: asked at 300, 600 and 900, and the attempt at 1,200 is not made.
+    // The time is over while a poll waits: attempts at 300, 600 and 900 ms, and the one at 1,200 ms is not made.
     let (outcomes, journal) = timed(100, 99, 0);
     assert_eq!(times(&journal, "/first"), [0, 2_000, 4_000]);
     assert_eq!(times(&journal, "/poll")[..4], [300, 600, 900, 2_300]);
@@ -1063,8 +1066,7 @@ fn a_task_that_is_not_done_within_its_time_fails_once_and_the_user_goes_on() {
 
 #[test]
 fn a_tasks_time_counts_from_when_its_user_begins_it() {
-    // One user, ten arrivals a second, each of which takes it 400 ms (that is late, and skips the pause): the line gets
-    // ever longer.
+    // One user, ten arrivals a second, each of which takes it 400 ms (it is late, and skips the pause): the line grows.
     let arrivals = Open::new(10.0, &[], Arrivals::Constant, 1, 1);
     let load = Load::new(Closed::at_rate(1, 1.0), Some(arrivals));
     let plan = plan(TIMED, None, load, 6);
@@ -1076,7 +1078,7 @@ fn a_tasks_time_counts_from_when_its_user_begins_it() {
     assert!(steps.iter().all(|step| step.failures == 0));
     let lasts = journal.iter().filter(|seen| seen.path == "/last").count();
     assert!((14..=15).contains(&lasts), "{lasts}");
-    // Where it is not done in time, the next arrival is served all the same.
+    // When the task is not done in time, the next arrival is begun all the same.
     let (outcomes, journal) = run(&plan, |_| Answer {
         after_ns: 10 * SECOND_NS,
         ..Answer::new(200, "")
@@ -1097,7 +1099,7 @@ fn tasks_of_many_users_are_over_in_time_while_they_wait_for_connections() {
         });
         let steps = &outcomes.recorder.counts.steps;
         let errors = || steps.iter().flat_map(|step| &step.errors);
-        // Who is behind a request whose task is over loses the connection with it.
+        // A user behind a request whose task is over loses the connection with it.
         let is_right = |failure| match failure {
             Failure::PipelineBroken => depth > 1,
             failure => failure == Failure::TaskTimeout,
@@ -1105,13 +1107,13 @@ fn tasks_of_many_users_are_over_in_time_while_they_wait_for_connections() {
         assert!(errors().all(|error| is_right(error.failure)));
         let count: u64 = errors().map(|error| error.count).sum();
         assert!(count > 500, "{count}");
-        // None is older than its task can be.
+        // No request is older than its task can be.
         assert!(steps.iter().all(|step| step.failed.max_us() < 1_020_000.0));
     }
 }
 
 #[test]
-fn what_may_be_missing_has_a_default() {
+fn a_value_that_may_be_missing_has_a_default() {
     let text = r#"
         name = "defaults"
         [[start]]
@@ -1140,7 +1142,7 @@ fn what_may_be_missing_has_a_default() {
         .collect();
     let none = ("/cart/none", "{\"n\": 0}");
     assert_eq!(sent, [none, none, ("/cart/7", "{\"n\": 5}")]);
-    // What is no JSON has no value that may be missing.
+    // A body that is not JSON is a failure, default or not.
     let expected = BTreeMap::from([(
         ("expectation", 200),
         (

@@ -281,7 +281,7 @@ fn a_window_throughout_which_requests_were_open_and_nothing_came_breaks_rules_on
         let finding = rule(text).judge(&with_open(0, &[11, 10]));
         assert!(finding.broken, "{text}");
         assert_eq!(finding.basis, Basis::Silence { length_ns }, "{text}");
-        // One that came only in the course of the window says nothing of the time before it.
+        // A request that came during the window says nothing about the time before it.
         assert!(!rule(text).judge(&with_open(0, &[9])).broken, "{text}");
     }
     let one = rule("p95>2s").judge(&with_open(0, &[10]));
