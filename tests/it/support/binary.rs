@@ -2,7 +2,7 @@
 //!
 //! Every process has a deadline: the time that its arguments give the run, the drain, 2 s, and slack for a busy machine.
 //! One that is still there then is killed, and its test fails with what it said. A run that ended by itself and was asked
-//! for a record has left one.
+//! for a record has left one, as `docs/record.schema.json` has it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,6 +14,12 @@ use std::time::Duration;
 
 use opsurge::record::schema::Record;
 use opsurge::text::duration;
+
+// By its path, for test crates that share this file alone.
+#[path = "record_schema.rs"]
+pub mod record_schema;
+
+use record_schema::check_record;
 
 /// For a run whose arguments name no time: it is bounded by something else.
 const TIME_UNKNOWN: Duration = Duration::from_secs(60);
@@ -172,6 +178,7 @@ impl Process {
         {
             let record = std::fs::read_to_string(json).expect("a run leaves a record");
             Record::parse(&record).expect("it is a record");
+            check_record(&record);
         }
     }
 }
