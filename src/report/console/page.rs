@@ -1,7 +1,6 @@
 //! The page that a report is written on: lines of at most its width, safe to show on a terminal.
 //!
-//! All text goes through [`Page`]: what a terminal would obey is escaped, whoever wrote it, and colours are added after
-//! that.
+//! All text goes through [`Page`]: what a terminal would obey is escaped, and colours are added after that.
 
 use super::columns::{begin, columns};
 use crate::text::printable::in_one_line;
@@ -85,6 +84,11 @@ impl Page {
     /// A text in lines that are not indented.
     pub fn plain(&mut self, paint: Paint<'_>, text: &str) {
         self.wrapped(paint, text, "", "");
+    }
+
+    /// A text in one piece, even where it is wider than the page: a path that can be copied.
+    pub fn unbroken(&mut self, text: &str) {
+        self.line(Paint::Nothing, &in_one_line(text));
     }
 
     /// A line of a table, which has been laid out for the page's width.

@@ -344,7 +344,7 @@ fn nothing_is_wider_than_the_page_and_no_number_is_torn() {
 }
 
 #[test]
-fn the_worst_run_of_three_endpoints_is_told_in_thirty_lines() {
+fn the_worst_run_of_three_endpoints_takes_thirty_lines() {
     let text = short(&disaster());
     assert!(text.lines().count() <= 30, "{text}");
     for part in [
