@@ -34,8 +34,6 @@ use crate::session::rules;
 
 /// Users that come within this are those that a run begins with.
 const FIRST_NS: u64 = 1_000_000_000;
-/// Width of the live line.
-const LIVE_WIDTH: usize = 100;
 
 /// Carries out the command.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -217,7 +215,9 @@ impl Progress {
         if self.is_shown {
             let length_s = (second.end_ns - second.begin_ns) as f64 / 1e9;
             let end_s = second.end_ns as f64 / 1e9;
-            let line = line::line(end_s, length_s, second.interval, self.failures, LIVE_WIDTH);
+            // In the last column the cursor would stand on the next line.
+            let width = columns(std::io::stderr()) - 1;
+            let line = line::line(end_s, length_s, second.interval, self.failures, width);
             self.redraw(&line);
         }
     }
@@ -295,7 +295,7 @@ pub(super) fn report(args: &RunArgs, mut record: Record, log: Option<IntervalLog
     });
     let console = Console {
         form: args.report.into(),
-        width: columns(),
+        width: columns(std::io::stdout()),
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         quiet: args.quiet,
         files,

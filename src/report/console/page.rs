@@ -9,6 +9,8 @@ use crate::text::printable::in_one_line;
 const WIDTH_MIN: usize = 20;
 /// Columns by which the lines of a paragraph after its first are indented.
 const INDENT: &str = "  ";
+/// A blank at which no line breaks.
+pub(super) const NO_BREAK: char = '\u{a0}';
 /// A number and its unit stand on one line.
 const UNITS: [&str; 9] = ["%", "us", "ms", "s", "B", "kB", "MB", "GB", "req/s"];
 
@@ -98,7 +100,7 @@ impl Page {
 
     fn wrapped(&mut self, paint: Paint<'_>, text: &str, first_indent: &str, indent: &str) {
         for line in wrap(&in_one_line(text), self.width, first_indent, indent) {
-            self.line(paint, line.trim_end());
+            self.line(paint, line.replace(NO_BREAK, " ").trim_end());
         }
     }
 
@@ -164,7 +166,7 @@ fn words(text: &str) -> Vec<String> {
         let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
         let is_number = |last: &String| last.ends_with(|c: char| c.is_ascii_digit());
         match words.last_mut() {
-            Some(last) if last == ">=" || (UNITS.contains(&bare) && is_number(last)) => {
+            Some(last) if last.ends_with(">=") || (UNITS.contains(&bare) && is_number(last)) => {
                 last.push(' ');
                 last.push_str(word);
             }
