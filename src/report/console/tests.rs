@@ -339,12 +339,18 @@ fn nothing_is_wider_than_the_page_and_no_number_is_torn() {
             for line in text.lines() {
                 assert!(columns(line) <= width, "{width}: {line}\n{text}");
             }
+            for (line, next) in text.lines().zip(text.lines().skip(1)) {
+                let is_unit = |word: &str| ["%", "us", "ms", "s"].contains(&word);
+                let unit = next.split_whitespace().next().filter(|word| is_unit(word));
+                let is_torn = unit.is_some() && line.ends_with(|c: char| c.is_ascii_digit());
+                assert!(!is_torn, "{width}: {line} {next}");
+            }
         }
     }
 }
 
 #[test]
-fn the_worst_run_of_three_endpoints_is_told_in_thirty_lines() {
+fn the_worst_run_of_three_endpoints_takes_thirty_lines() {
     let text = short(&disaster());
     assert!(text.lines().count() <= 30, "{text}");
     for part in [

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figures, Which};
 use super::load;
-use super::page::{Colour, Page, Paint};
+use super::page::{Colour, NO_BREAK, Page, Paint};
 use crate::record::schema::{Record, RunInfo, Totals};
 use crate::text::units::{bytes, counted, grouped, three_digits, time};
 
@@ -47,7 +47,7 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         ("max", Which::Max),
     ] {
         if let Some(time) = figures.show(which) {
-            let _ = write!(text, ", {name} {time}");
+            let _ = write!(text, ", {name}{NO_BREAK}{time}");
         }
     }
     page.plain(Paint::Words(colour, &failed), &text);
