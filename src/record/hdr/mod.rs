@@ -8,7 +8,7 @@
 //! base64. Values are whole microseconds. The column `Interval_Max` is in milliseconds, for people who read the file, as
 //! in the logs of jHiccup, so the divisor is 1,000; programs take the maximum from the histogram.
 //!
-//! Reading order: [`write`], [`read`], [`payload`] (histograms in older formats).
+//! Reading order: `write`, `read`, `payload` (histograms in older formats).
 
 mod payload;
 mod read;

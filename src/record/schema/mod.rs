@@ -4,8 +4,8 @@
 //! "since the start" count from the start of the run. `None` is `null`: not known, or not asked for.
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
-//! Reading order: [`record`] (the whole), [`run`] (what was done), [`figures`] (what was counted and measured),
-//! [`distribution`] (times), [`judged`] (rules and search), [`generator`], [`series`] (the run second by second).
+//! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
+//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
 
 mod distribution;
 mod figures;

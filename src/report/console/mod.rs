@@ -1,8 +1,8 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
-//! Reading order: [`short`] and [`full`], the two forms; their parts in the order of the page: [`failures`],
-//! [`verdict`], [`totals`], [`load`], [`levels`] (of a search), [`endpoints`], [`details`], [`waits`], [`rules`],
-//! [`stand_in`]. Under them: [`page`] (lines), [`table`], [`figures`] (times), [`names`], [`columns`].
+//! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
+//! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
+//! `stand_in`. Under them: `page` (lines), `table`, `figures` (times), `names`, `columns`.
 
 mod columns;
 mod details;
