@@ -12,6 +12,7 @@ use crate::metrics::seconds::{Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
+use super::bounds;
 use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
@@ -44,7 +45,8 @@ pub fn record(
         labels.iter().zip(&summary.counts.steps).collect();
     let mut errors: Vec<ErrorRecord> = steps.iter().flat_map(|step| errors_of(*step)).collect();
     errors.sort_by_key(|error| std::cmp::Reverse(error.count));
-    Record {
+    let samples = summary.series.samples();
+    let mut record = Record {
         schema: SCHEMA.into(),
         run,
         passed: true,
@@ -87,8 +89,12 @@ pub fn record(
         rules: Vec::new(),
         search: None,
         stand_in: None,
-        series: summary.series.samples().iter().map(sample_record).collect(),
-    }
+        series: samples.iter().map(sample_record).collect(),
+    };
+    let all = summary.counts.steps.iter();
+    let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
+    bounds::put_into(&mut record, &samples, &all);
+    record
 }
 
 /// Adds the stand-in's own counts to a record, and whether they equal the record's. `answers` are by method, name and
@@ -208,6 +214,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
         client_us: times(&counts.client),
         failures_us: times(&counts.failed),
         all_us: times(&counts.response_with_failures()),
+        confidence: Vec::new(),
         histograms: Histograms {
             service: packed(&counts.service),
             response: packed(&counts.response),

@@ -1,8 +1,9 @@
 //! The record: what a run leaves behind.
 //!
-//! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with [`distribution`] and [`hints`]),
+//! Reading order: [`schema`] (its fields), [`build`] (with `bounds`: intervals; made from what was measured, with [`distribution`] and [`hints`]),
 //! [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
 
+mod bounds;
 pub mod build;
 pub mod distribution;
 pub mod files;

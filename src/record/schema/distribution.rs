@@ -24,6 +24,50 @@ pub struct Times {
     pub p99_99: Option<f64>,
     /// The greatest time, to the nanosecond.
     pub max: Option<f64>,
+    /// The 95 % intervals of the percentiles; the mean's too.
+    #[serde(flatten)]
+    pub bounds: Bounds,
+}
+
+/// Both ends of the 95 % intervals of [`Times`], in microseconds; `None` where the run does not bound it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "percentiles, named by their percent")]
+pub struct Bounds {
+    pub mean_low: Option<f64>,
+    pub mean_high: Option<f64>,
+    pub p50_low: Option<f64>,
+    pub p50_high: Option<f64>,
+    pub p66_low: Option<f64>,
+    pub p66_high: Option<f64>,
+    pub p75_low: Option<f64>,
+    pub p75_high: Option<f64>,
+    pub p80_low: Option<f64>,
+    pub p80_high: Option<f64>,
+    pub p90_low: Option<f64>,
+    pub p90_high: Option<f64>,
+    pub p95_low: Option<f64>,
+    pub p95_high: Option<f64>,
+    pub p98_low: Option<f64>,
+    pub p98_high: Option<f64>,
+    pub p99_low: Option<f64>,
+    pub p99_high: Option<f64>,
+    pub p99_9_low: Option<f64>,
+    pub p99_9_high: Option<f64>,
+    pub p99_99_low: Option<f64>,
+    pub p99_99_high: Option<f64>,
+}
+
+/// What an interval of a percentile of `all_us` rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceRecord {
+    /// The percentile: 99 is p99.
+    pub percent: f64,
+    /// Length of a batch of seconds, in seconds.
+    pub batch_s: f64,
+    /// Independent samples that would know the percentile equally well.
+    pub effective_samples: f64,
+    /// Degrees of freedom of the variance between batches.
+    pub degrees_of_freedom: f64,
 }
 
 /// The percentiles of [`Times`], in order.
@@ -43,6 +87,40 @@ impl Times {
             self.p99,
             self.p99_9,
             self.p99_99,
+        ]
+    }
+}
+
+impl Bounds {
+    /// Both ends at each of [`PERCENTS`].
+    pub fn percentiles(&self) -> [(Option<f64>, Option<f64>); 10] {
+        [
+            (self.p50_low, self.p50_high),
+            (self.p66_low, self.p66_high),
+            (self.p75_low, self.p75_high),
+            (self.p80_low, self.p80_high),
+            (self.p90_low, self.p90_high),
+            (self.p95_low, self.p95_high),
+            (self.p98_low, self.p98_high),
+            (self.p99_low, self.p99_high),
+            (self.p99_9_low, self.p99_9_high),
+            (self.p99_99_low, self.p99_99_high),
+        ]
+    }
+
+    /// Both ends at each of [`PERCENTS`], to be filled in.
+    pub fn percentiles_mut(&mut self) -> [(&mut Option<f64>, &mut Option<f64>); 10] {
+        [
+            (&mut self.p50_low, &mut self.p50_high),
+            (&mut self.p66_low, &mut self.p66_high),
+            (&mut self.p75_low, &mut self.p75_high),
+            (&mut self.p80_low, &mut self.p80_high),
+            (&mut self.p90_low, &mut self.p90_high),
+            (&mut self.p95_low, &mut self.p95_high),
+            (&mut self.p98_low, &mut self.p98_high),
+            (&mut self.p99_low, &mut self.p99_high),
+            (&mut self.p99_9_low, &mut self.p99_9_high),
+            (&mut self.p99_99_low, &mut self.p99_99_high),
         ]
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::distribution::{Histograms, Times};
+use super::distribution::{ConfidenceRecord, Histograms, Times};
 
 /// The sums over all steps. `sent = requests + cut_off`; `requests` includes failures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,12 @@ pub struct Totals {
     pub failure_ratio: f64,
     /// Requests with an outcome within the load time, per second of it.
     pub rps: f64,
+    /// Lower end of the 95 % interval of `rps`, from the seconds of the load; `None` with fewer than two.
+    #[serde(default)]
+    pub rps_low: Option<f64>,
+    /// Upper end of the same interval.
+    #[serde(default)]
+    pub rps_high: Option<f64>,
     /// Failures within the load time, per second of it.
     pub failures_per_s: f64,
     /// The load time in seconds: from the start (open load: from the first arrival) until nothing more was begun.
@@ -55,6 +61,9 @@ pub struct Totals {
     pub failures_us: Times,
     /// `response_us` and `failures_us` in one distribution.
     pub all_us: Times,
+    /// What the intervals of `all_us` rest on, by percentile.
+    #[serde(default)]
+    pub confidence: Vec<ConfidenceRecord>,
     /// These distributions as a whole.
     pub histograms: Histograms,
 }
@@ -99,6 +108,9 @@ pub struct StepRecord {
     pub failures_us: Times,
     /// `response_us` and `failures_us` in one distribution, as Locust has them.
     pub all_us: Times,
+    /// What the intervals of `all_us` rest on, by percentile.
+    #[serde(default)]
+    pub confidence: Vec<ConfidenceRecord>,
     /// These distributions as a whole.
     pub histograms: Histograms,
 }

@@ -15,7 +15,7 @@ mod record;
 mod run;
 mod series;
 
-pub use distribution::{Histograms, PERCENTS, Times};
+pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{LevelRecord, RuleRecord, SearchRecord};
