@@ -71,8 +71,8 @@ pub enum Command {
     /// 0.2 s), wall clock, io_uring, locked memory, descriptors, memory, local ports, listen backlog, with --host the path
     /// to it, proxy variables.
     ///
-    /// No request is sent. Exit code 0 whatever it finds; 3 when it could not be carried out. Before each run the same
-    /// checks, but for the measurement, run silently and become notes where they limit it.
+    /// No request is sent. Exit code 0 whatever it finds; 3 when it could not be carried out. The same
+    /// checks, without the sleeps, run silently before each run; what limits it is printed as a note.
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
 }
@@ -559,7 +559,7 @@ pub struct DoctorArgs {
     /// Service that is to be tested: one connection to it is tried, e.g. --host http://localhost:8000
     #[arg(short = 'H', long, value_name = "URL")]
     pub host: Option<String>,
-    /// Connections of the planned run, e.g. --connections 20000; without --connections a run has one for each user
+    /// Connections of the planned run, e.g. -u 20000; a run has one for each user unless it is given --connections
     #[arg(
         short = 'u',
         long,

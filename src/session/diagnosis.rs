@@ -14,12 +14,12 @@ use crate::analysis::diagnosis::finding::{Check, Finding, State};
 use crate::analysis::diagnosis::judge;
 use crate::engine::plan::{Connections, Plan};
 use crate::engine::{Footprint, driver_config};
-use crate::io::uring;
-use crate::io::{Backend, Dialer, Sockets, probe, socket};
+use crate::io::uring::Uring as Ring;
+use crate::io::{Backend, Dialer, Sockets, probe, socket, wall_clock};
 use crate::load::Load;
 use crate::load::closed::Closed;
+use crate::machine;
 use crate::machine::{Machine, cpu, network, sleeping};
-use crate::{io, machine};
 
 use super::cores::share_out;
 use super::limits::descriptors_needed;
@@ -129,7 +129,7 @@ fn facts(plan: &Plan, sockets: &Sockets, backend: Backend, has_stand_in: bool) -
         }),
         timer_slack_ns: sleeping::timer_slack_ns(),
         late_ns: Vec::new(),
-        wall_clock: io::wall_clock().map(|clock| WallClock {
+        wall_clock: wall_clock().map(|clock| WallClock {
             is_synchronised: clock.is_synchronised,
             error_us_max: clock.error_us_max,
         }),
@@ -153,8 +153,8 @@ fn facts(plan: &Plan, sockets: &Sockets, backend: Backend, has_stand_in: bool) -
 
 fn locked_memory(plan: &Plan, sockets: &Sockets, backend: Backend) -> Option<LockedMemory> {
     let limit = machine::locked_bytes_max().filter(|_| backend == Backend::Uring)?;
-    let rings = (0..plan.shards)
-        .map(|shard| uring::Uring::queue_bytes(&driver_config(plan, sockets, shard)));
+    let rings =
+        (0..plan.shards).map(|shard| Ring::queue_bytes(&driver_config(plan, sockets, shard)));
     Some(LockedMemory {
         limit,
         needed: rings.sum::<usize>() as u64,
@@ -222,7 +222,8 @@ fn reach(target: &Target) -> (Path, Vec<SockAddr>) {
         Ok((reached, addresses))
     });
     let (reached, addresses) = reached.unwrap_or_else(|error| {
-        let reason = format!("{error:#}");
+        // The contexts around it are written for a run that ends there.
+        let reason = format!("{}: {}", target.url, error.root_cause());
         (Reached::Not { reason }, Vec::new())
     });
     let target = target.url.clone();

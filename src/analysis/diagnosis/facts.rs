@@ -124,6 +124,6 @@ pub enum Reached {
     Local { connect_us: u64 },
     /// Over a network; microseconds that a connection took, about one round trip.
     Network { connect_us: u64 },
-    /// With the reason and the cure.
+    /// With target and reason.
     Not { reason: String },
 }
