@@ -146,13 +146,48 @@ impl Percentile {
             .into_iter()
             .map(|second| (second.count(), second.count_above(value_us)))
             .collect();
-        let share = Share::of(&counts)?;
+        let Some(share) = Share::of(&counts) else {
+            return Self::of_the_greatest(percent, value_us, all, &counts);
+        };
         let high_us = all.percentile_us(100.0 * (1.0 - share.low));
         Some(Self {
             value_us,
             low_us: all.percentile_us(100.0 * (1.0 - share.high)),
             high_us: share.is_two_sided().then_some(high_us),
             share,
+        })
+    }
+
+    /// No time lies above the percentile: it is the greatest one, to three digits. The share beyond it is 0 of so many,
+    /// and where even its upper limit is less than the percentile leaves above, the percentile is known: equal times.
+    fn of_the_greatest(
+        percent: f64,
+        value_us: f64,
+        all: &Latencies,
+        counts: &[(u64, u64)],
+    ) -> Option<Self> {
+        if counts.len() < BATCHES_MIN || all.is_empty() {
+            return None;
+        }
+        let samples = all.count() as f64;
+        let high = 1.0 - TAIL.powf(1.0 / samples);
+        let freedom = counts.len() as f64 - 1.0;
+        Some(Self {
+            value_us,
+            low_us: all.percentile_us(100.0 * (1.0 - high).min(percent / 100.0)),
+            high_us: (high < 1.0 - percent / 100.0).then_some(value_us),
+            share: Share {
+                above: 0.0,
+                low: 0.0,
+                high,
+                batch: 1,
+                batches: counts.len(),
+                correlation: 0.0,
+                variance: 0.0,
+                freedom,
+                t: student(freedom),
+                effective: samples,
+            },
         })
     }
 
@@ -175,14 +210,24 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// Batch means with Student's t: neighbours are joined like those of a percentile. `None` with fewer than two values.
+    /// The mean of values of equal weight. `None` with fewer than two.
     pub fn of(values: &[f64]) -> Option<Self> {
-        if values.len() < 2 {
+        let sums: Vec<(u64, f64)> = values.iter().map(|value| (1, *value)).collect();
+        Self::of_sums(&sums)
+    }
+
+    /// The mean of all samples, from the number and the sum of those of each stretch: batch means with Student's t, where
+    /// neighbouring stretches are joined as for a percentile. `None` with fewer than two stretches, or without samples.
+    pub fn of_sums(stretches: &[(u64, f64)]) -> Option<Self> {
+        let count = stretches.iter().map(|(count, _)| count).sum::<u64>() as f64;
+        if stretches.len() < 2 || count == 0.0 {
             return None;
         }
-        let count = values.len() as f64;
-        let value = values.iter().sum::<f64>() / count;
-        let excess: Vec<f64> = values.iter().map(|one| one - value).collect();
+        let value = stretches.iter().map(|(_, sum)| sum).sum::<f64>() / count;
+        let excess: Vec<f64> = stretches
+            .iter()
+            .map(|&(count, sum)| sum - value * count as f64)
+            .collect();
         let (_, sums, left) = batches(&excess);
         let b = sums.len() as f64;
         let squares: f64 = sums.iter().map(|sum| sum * sum).sum();

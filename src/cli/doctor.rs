@@ -49,7 +49,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
     let findings = cannot(diagnosis::examine(target.as_ref(), connections))?;
     match args.json {
         true => say(serde_json::to_string(&report(&findings))?),
-        false => print(text(&findings, columns())),
+        false => print(text(&findings, columns(std::io::stdout()))),
     }
     Ok(Exit::OK)
 }

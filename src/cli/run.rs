@@ -39,7 +39,7 @@ fn carry_out(job: Job) -> Result<Exit> {
     }
     let ticks = std::sync::Arc::new(Ticks::default());
     let has_line = !is_headless && !is_quiet && std::io::stderr().is_terminal();
-    let line = has_line.then(|| Line::start(ticks.clone(), columns() - 1));
+    let line = has_line.then(|| Line::start(ticks.clone(), columns(std::io::stderr()) - 1));
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
     ticks.close();
     if let Some(line) = line {
@@ -90,7 +90,7 @@ fn write_out(finished: Finished) -> Result<()> {
             true => Form::Full,
             false => Form::Short,
         },
-        width: columns(),
+        width: columns(std::io::stdout()),
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         quiet: outputs.quiet,
         files,

@@ -1,4 +1,4 @@
-//! What was measured -> the record.
+//! Makes the record from what was measured.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use crate::metrics::seconds::{Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
+use super::bounds;
 use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
@@ -19,14 +20,14 @@ use super::schema::{
     SpanRecord, StandIn, StepRecord, StepSampleRecord, Totals,
 };
 
-/// How long a run lasted.
+/// How long a run lasted, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTime {
-    /// The load time, over which rates are.
+    /// The load time: rates are counts within it, divided by it.
     pub load_ns: u64,
-    /// How long requests that were open then were waited for.
+    /// The drain: how long requests that were open at the load's end were waited for.
     pub drain_ns: u64,
-    /// How many those were.
+    /// Requests that were open at the load's end.
     pub open_at_load_end: u64,
 }
 
@@ -44,7 +45,8 @@ pub fn record(
         labels.iter().zip(&summary.counts.steps).collect();
     let mut errors: Vec<ErrorRecord> = steps.iter().flat_map(|step| errors_of(*step)).collect();
     errors.sort_by_key(|error| std::cmp::Reverse(error.count));
-    Record {
+    let samples = summary.series.samples();
+    let mut record = Record {
         schema: SCHEMA.into(),
         run,
         passed: true,
@@ -87,12 +89,16 @@ pub fn record(
         rules: Vec::new(),
         search: None,
         stand_in: None,
-        series: summary.series.samples().iter().map(sample_record).collect(),
-    }
+        series: samples.iter().map(sample_record).collect(),
+    };
+    let all = summary.counts.steps.iter();
+    let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
+    bounds::put_into(&mut record, &samples, &all);
+    record
 }
 
-/// Puts the stand-in's own counts into a record, and whether they are the record's. `answers` are by method, name and
-/// status; only routes that the record knows are compared, and no other may occur. `faults` are by name.
+/// Adds the stand-in's own counts to a record, and whether they equal the record's. `answers` are by method, name and
+/// status; a route that the record does not know makes them differ. `faults` are by name.
 pub fn with_stand_in(
     mut record: Record,
     answers: &BTreeMap<(&str, &str, u16), u64>,
@@ -208,6 +214,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
         client_us: times(&counts.client),
         failures_us: times(&counts.failed),
         all_us: times(&counts.response_with_failures()),
+        confidence: Vec::new(),
         histograms: Histograms {
             service: packed(&counts.service),
             response: packed(&counts.response),
@@ -268,7 +275,7 @@ fn sample_record(sample: &Sample) -> SampleRecord {
                     failures: step.failures,
                     body_bytes: step.body_bytes,
                     sum_us: sum_ns as f64 / 1e3,
-                    // `u64::MAX` is that of none.
+                    // Without a request it is `u64::MAX`, and `max_ns` 0.
                     min_us: min_ns.min(max_ns) as f64 / 1e3,
                     max_us: max_ns as f64 / 1e3,
                     response: STANDARD.encode(&step.response_v2),

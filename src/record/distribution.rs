@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::metrics::latencies::Latencies;
 
-use super::schema::{PERCENTS, StepSampleRecord, Times};
+use super::schema::{Bounds, PERCENTS, StepSampleRecord, Times};
 
 /// The figures of a distribution.
 pub fn times(latencies: &Latencies) -> Times {
@@ -29,6 +29,7 @@ pub fn times(latencies: &Latencies) -> Times {
         p99_9,
         p99_99,
         max: Some(latencies.max_us()),
+        bounds: Bounds::default(),
     }
 }
 

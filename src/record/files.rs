@@ -1,4 +1,5 @@
-//! Reports on the disk: the place is checked before the run, and an older report stays whole until the new one is.
+//! Reports on the disk. Their places are checked before the run; an older report stays whole until the new one is
+//! complete.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -7,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Names that are tried for a temporary file, before a folder is taken for one in which somebody plants them.
+/// Names that are tried for a temporary file. When all are taken, someone plants them in this folder.
 const NAMES_MAX: u32 = 100;
 
-/// Makes sure, before anything is sent, that a report can be written there.
+/// Checks, before anything is sent, that a report can be written at a path.
 ///
 /// # Errors
-/// With the place, the reason and the remedy.
+/// With the path, the reason and the remedy.
 pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
     let shown = path.display();
     if path.is_dir() {
@@ -39,8 +40,8 @@ pub fn check_writable(path: &Path, flag: &str) -> Result<()> {
     fs::remove_file(&beside).with_context(|| format!("{flag} {shown} cannot be written"))
 }
 
-/// Makes sure, before anything is sent, that no two outputs go to the same file, by whatever names and links: one of
-/// them would be lost. Each place comes with the flag that names it.
+/// Checks, before anything is sent, that no two outputs go to the same file, under different names or links: one of
+/// them would be lost. Each path comes with the flag that names it.
 ///
 /// # Errors
 /// With both flags.
@@ -68,14 +69,14 @@ pub fn check_apart(places: &[(PathBuf, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// What a path leads to.
+/// Where a path leads.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// A file or a pipe that is there, by its numbers.
+    /// An existing file or pipe, by device and inode.
     File { device: u64, inode: u64 },
-    /// A file that is still to be made.
+    /// A file that does not exist yet.
     New(PathBuf),
-    /// A terminal, `/dev/null`: takes any number of outputs.
+    /// A terminal or `/dev/null`: it takes any number of outputs.
     Device,
 }
 
@@ -92,7 +93,7 @@ impl Place {
     }
 }
 
-/// The one name of a file that is not there yet: its folder is, perhaps by way of links.
+/// The one name of a file that does not exist yet. Its folder does, and may be reached through links.
 fn new_place(path: &Path) -> PathBuf {
     let folder = path
         .parent()
@@ -104,11 +105,11 @@ fn new_place(path: &Path) -> PathBuf {
     }
 }
 
-/// Writes a report beside its place and moves it there when it is complete. The new file has the mode of the one that it
-/// replaces, and its owner where this process may give that.
+/// Writes a report to a temporary file beside its path and renames it when it is complete. The new file has the mode of
+/// the one that it replaces, and its owner where this process may set that.
 ///
 /// # Errors
-/// When the disk does not take it; what stood there before is unharmed.
+/// When the disk does not take it; an older file is then unharmed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if is_special(path) {
         let opened = OpenOptions::new().append(true).open(path);
@@ -124,7 +125,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             fs::rename(&beside, path)
         })();
         if moved.is_err() {
-            // The half of a report is of no use to anybody.
+            // Half a report is useless.
             let _ = fs::remove_file(&beside);
         }
         moved
@@ -139,10 +140,10 @@ pub fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// Opens a report that is written piece by piece while the run lasts; an older one is gone then.
+/// Opens a report that is written piece by piece while the run lasts. An older one is lost.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When the file cannot be opened.
 pub fn create(path: &Path) -> Result<File> {
     let opened = match is_special(path) {
         true => OpenOptions::new().append(true).open(path),
@@ -151,15 +152,15 @@ pub fn create(path: &Path) -> Result<File> {
     opened.with_context(|| format!("{} could not be opened", path.display()))
 }
 
-/// Devices, pipes, and names for what is open already: these are written to, where they stand. A file that is moved
-/// there would take the place of the device itself.
+/// Devices, pipes, and names of open files: these are written to directly. A file renamed to that path would replace the
+/// device itself.
 fn is_special(path: &Path) -> bool {
     let is_open = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
     let is_no_file = fs::metadata(path).is_ok_and(|what| !what.is_file() && !what.is_dir());
     is_no_file || is_open.iter().any(|open| path.starts_with(open))
 }
 
-/// Where a link leads: it stays, and what it names is replaced, or made.
+/// Where a link leads: the link stays, and the file that it names is replaced or created.
 fn followed(path: &Path) -> PathBuf {
     let is_link = fs::symlink_metadata(path).is_ok_and(|what| what.is_symlink());
     match (fs::canonicalize(path), is_link) {
@@ -172,10 +173,10 @@ fn followed(path: &Path) -> PathBuf {
     }
 }
 
-/// A new file beside a path, with the access that the old one there grants. A file or link that has its name already was
+/// A new file beside a path, with the access that the old file there grants. An existing file or link with that name was
 /// not made by this process: it is neither written to nor followed.
 fn open_beside(path: &Path, old: Option<&Metadata>) -> io::Result<(File, PathBuf)> {
-    // What replaces a file with less access than usual never has more, not even while it is written.
+    // A file that replaces one with less access than usual never has more, not even while it is written.
     let mode = if old.is_some() { 0o600 } else { 0o666 };
     for number in 0..NAMES_MAX {
         let mut name = path.as_os_str().to_owned();
@@ -200,12 +201,12 @@ fn open_beside(path: &Path, old: Option<&Metadata>) -> io::Result<(File, PathBuf
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// Owner, group and mode of an older file. On a file system without them, the new one stays its owner's alone.
+/// Sets owner, group and mode of an older file. On a file system without them, the new file stays private to its owner.
 fn grant_as(old: &Metadata, file: &File) {
     let mut mode = old.mode() & 0o777;
     let is_owners = fchown(file, Some(old.uid()), Some(old.gid())).is_ok();
     if !is_owners && fchown(file, None, Some(old.gid())).is_err() {
-        // Our group is not the one that the old file granted something to: it gets what everybody has.
+        // The group of this process is not the one that the old file granted access to: it gets what others get.
         mode = mode & !0o070 | (mode & 0o007) << 3;
     }
     let _ = file.set_permissions(Permissions::from_mode(mode));

@@ -1,12 +1,12 @@
-//! What a run leaves behind.
+//! The record: what a run leaves behind.
 //!
-//! Reading order: [`schema`], [`build`] (what was measured -> record), [`distribution`], [`hints`] (what failures mean), [`files`] (on the disk), [`hdr`] (the interval log, with
-//! `hdr_payload`), which is written while the run lasts.
+//! Reading order: [`schema`] (its fields), [`build`] (with `bounds`: intervals; made from what was measured, with [`distribution`] and [`hints`]),
+//! [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
 
+mod bounds;
 pub mod build;
 pub mod distribution;
 pub mod files;
 pub mod hdr;
-mod hdr_payload;
 pub mod hints;
 pub mod schema;

@@ -2,6 +2,7 @@
 //! failure of standard output is one, and the command says so at its end.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
@@ -31,14 +32,11 @@ pub(crate) fn print(text: impl std::fmt::Display) {
     }
 }
 
-/// Columns of a line on standard output: COLUMNS, the terminal's width, or 80 where there is neither.
-pub(crate) fn columns() -> usize {
+/// Columns of a line on standard output or standard error: COLUMNS, the terminal's width, or 80 where there is neither.
+pub(crate) fn columns(stream: impl AsFd) -> usize {
     let given = std::env::var("COLUMNS").ok();
     let given = given.and_then(|columns| columns.trim().parse().ok());
-    // The live line goes to standard error, which may be a terminal where standard output is none.
-    let of_stderr = || terminal_size_of(io::stderr());
-    let terminal = || terminal_size_of(io::stdout()).or_else(of_stderr);
-    let terminal = || terminal().map(|(Width(columns), _)| columns.into());
+    let terminal = || terminal_size_of(stream).map(|(Width(columns), _)| columns.into());
     let known = given.or_else(terminal);
     known.filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }

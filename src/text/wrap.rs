@@ -43,7 +43,7 @@ fn words(text: &str) -> Vec<String> {
         let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
         let is_number = |last: &String| last.ends_with(|c: char| c.is_ascii_digit());
         match words.last_mut() {
-            Some(last) if last == ">=" || (UNITS.contains(&bare) && is_number(last)) => {
+            Some(last) if last.ends_with(">=") || (UNITS.contains(&bare) && is_number(last)) => {
                 last.push(' ');
                 last.push_str(word);
             }

@@ -62,12 +62,21 @@ fn students_factor_and_the_binomial_limits_are_the_tables() {
 }
 
 #[test]
-fn nothing_bounds_a_percentile_of_one_second_or_of_equal_times() {
+fn nothing_bounds_a_percentile_of_one_second_and_equal_times_bound_theirs() {
     let mut second = Latencies::default();
     (0..1_000).for_each(|_| second.record(5_000_000));
     assert_eq!(Percentile::of(99.0, &second, [&second]), None);
     let seconds = [second.clone(), second.clone()];
     assert_eq!(Percentile::of(99.0, &sum(&seconds), &seconds), None);
+    // Ten thousand equal times in ten seconds bound their p99, and not their p99.99.
+    let seconds = vec![second; 10];
+    let found = Percentile::of(99.0, &sum(&seconds), &seconds).expect("ten seconds");
+    assert_eq!(
+        (found.low_us, found.high_us),
+        (found.value_us, Some(found.value_us))
+    );
+    let found = Percentile::of(99.99, &sum(&seconds), &seconds).expect("ten seconds");
+    assert_eq!(found.high_us, None);
     assert_eq!(Share::of(&[]), None);
 }
 

@@ -1,14 +1,16 @@
 //! Times as tables show them: in the unit of their column, with a mark where they say less than they seem to.
 
+use super::page::NO_BREAK;
 use super::table::{Align, Column};
 use crate::record::schema::{PERCENTS, StepRecord, Times, Totals};
 use crate::text::units::{three_digits, time};
 
-/// With fewer samples above a percentile it is marked as weak.
+/// A percentile is marked as weak when the run does not bound it from above; where the distribution has no seconds, when
+/// fewer samples than this lie above it.
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 /// What the marks mean, below a table that has them.
 const LEGEND: [(&str, &str); 2] = [
-    ("~", "~: fewer than ten samples above"),
+    ("~", "~: too few independent samples to bound it"),
     (">=", ">=: a lower bound (no answer)"),
 ];
 
@@ -58,6 +60,8 @@ impl Unit {
 pub(super) struct Figures<'r> {
     times: &'r Times,
     bound_from_us: Option<f64>,
+    /// Its seconds are known, so that its percentiles have intervals where the run bounds them.
+    has_seconds: bool,
 }
 
 /// A figure of a distribution.
@@ -76,6 +80,7 @@ impl<'r> Figures<'r> {
         Self {
             times,
             bound_from_us: None,
+            has_seconds: false,
         }
     }
 
@@ -84,6 +89,7 @@ impl<'r> Figures<'r> {
         Self {
             times: &step.all_us,
             bound_from_us: step.bound_from_us,
+            has_seconds: true,
         }
     }
 
@@ -92,6 +98,7 @@ impl<'r> Figures<'r> {
         Self {
             times: &step.failures_us,
             bound_from_us: step.bound_from_us,
+            has_seconds: false,
         }
     }
 
@@ -100,6 +107,7 @@ impl<'r> Figures<'r> {
         Self {
             times: &totals.all_us,
             bound_from_us: totals.bound_from_us,
+            has_seconds: true,
         }
     }
 
@@ -112,8 +120,13 @@ impl<'r> Figures<'r> {
             Which::Max => (times.max, false),
             Which::Percentile(percent) => {
                 let at = PERCENTS.iter().position(|known| *known == percent)?;
+                let is_bounded = times.bounds.percentiles()[at].1.is_some();
                 let above = times.count as f64 * (1.0 - percent / 100.0);
-                (times.percentiles()[at], above < SAMPLES_ABOVE_MIN)
+                let is_weak = match self.has_seconds {
+                    true => !is_bounded,
+                    false => above < SAMPLES_ABOVE_MIN,
+                };
+                (times.percentiles()[at], is_weak)
             }
         };
         let us = us?;
@@ -136,6 +149,35 @@ impl<'r> Figures<'r> {
         let (us, mark) = self.marked(which)?;
         let blank = if mark == ">=" { " " } else { "" };
         Some(format!("{mark}{blank}{}", time(us)))
+    }
+
+    /// The same with the 95 % interval of a percentile: `12.4 ms (11.8 to 13.1)`, or `12.4 ms (at least 11.8)`.
+    pub fn show_with_interval(&self, percent: f64) -> Option<String> {
+        let (us, mark) = self.marked(Which::Percentile(percent))?;
+        let at = PERCENTS.iter().position(|known| *known == percent)?;
+        let (low, high) = self.times.bounds.percentiles()[at];
+        match (mark, low, high) {
+            (">=", ..) | (_, None, _) => self.show(Which::Percentile(percent)),
+            (_, Some(low), Some(high)) => {
+                let unit = Unit::of([us, low, high]);
+                Some(format!(
+                    "{}{NO_BREAK}{}{NO_BREAK}({}{NO_BREAK}to{NO_BREAK}{})",
+                    unit.show(us),
+                    unit.name(),
+                    unit.show(low),
+                    unit.show(high)
+                ))
+            }
+            (_, Some(low), None) => {
+                let unit = Unit::of([us, low]);
+                Some(format!(
+                    "{}{NO_BREAK}{}{NO_BREAK}(at{NO_BREAK}least{NO_BREAK}{})",
+                    unit.show(us),
+                    unit.name(),
+                    unit.show(low)
+                ))
+            }
+        }
     }
 
     fn cell(&self, which: Which, unit: Unit) -> String {

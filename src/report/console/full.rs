@@ -1,7 +1,7 @@
 //! The full form: all figures of the record, in tables that go on below where they are wider than the page.
 
 use super::failures::{self, Examples};
-use super::page::{Page, Paint};
+use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{details, levels, load, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
@@ -43,8 +43,6 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     details::errors(&mut page, record);
     page.blank();
     stand_in::full(&mut page, record);
-    files
-        .iter()
-        .for_each(|file| page.plain(Paint::Nothing, file));
+    files.iter().for_each(|file| page.unbroken(file));
     page.finish()
 }

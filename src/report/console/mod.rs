@@ -1,8 +1,8 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
-//! Reading order: [`short`] and [`full`], the two forms; their parts in the order of the page: [`failures`],
-//! [`verdict`], [`totals`], [`load`], [`levels`] (of a search), [`endpoints`], [`details`], [`waits`], [`rules`],
-//! [`stand_in`]. Under them: [`page`] (lines), [`table`], [`figures`] (times), [`names`].
+//! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
+//! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
+//! `stand_in`. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 mod details;
 mod endpoints;
@@ -29,7 +29,7 @@ use crate::record::schema::Record;
 /// Width of a report that does not go to a terminal, in columns.
 pub const WIDTH: usize = 80;
 
-/// How much is told.
+/// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// What went wrong and one table: a screen.
@@ -42,9 +42,9 @@ pub enum Form {
 /// The report for a person at a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Console {
-    /// How much is told.
+    /// How much is shown.
     pub form: Form,
-    /// Columns; no line is longer.
+    /// Columns. No line is longer, but for those of `files`.
     pub width: usize,
     /// With ANSI colours, which never say anything that the words do not.
     pub colour: bool,

@@ -1,7 +1,6 @@
 //! The page that a report is written on: lines of at most its width, safe to show on a terminal.
 //!
-//! All text goes through [`Page`]: what a terminal would obey is escaped, whoever wrote it, and colours are added after
-//! that.
+//! All text goes through [`Page`]: what a terminal would obey is escaped, and colours are added after that.
 
 use crate::text::printable::in_one_line;
 use crate::text::wrap::wrap;
@@ -10,6 +9,9 @@ use crate::text::wrap::wrap;
 const WIDTH_MIN: usize = 20;
 /// Columns by which the lines of a paragraph after its first are indented.
 const INDENT: &str = "  ";
+/// A blank at which no line breaks.
+pub(super) const NO_BREAK: char = '\u{a0}';
+
 /// Colours repeat what the words say.
 #[derive(Clone, Copy)]
 pub(super) enum Colour {
@@ -84,6 +86,11 @@ impl Page {
         self.wrapped(paint, text, "", "");
     }
 
+    /// A text in one piece, even where it is wider than the page: a path that can be copied.
+    pub fn unbroken(&mut self, text: &str) {
+        self.line(Paint::Nothing, &in_one_line(text));
+    }
+
     /// A line of a table, which has been laid out for the page's width.
     pub fn row(&mut self, text: &str) {
         self.line(Paint::Nothing, text.trim_end());
@@ -91,7 +98,7 @@ impl Page {
 
     fn wrapped(&mut self, paint: Paint<'_>, text: &str, first_indent: &str, indent: &str) {
         for line in wrap(&in_one_line(text), self.width, first_indent, indent) {
-            self.line(paint, line.trim_end());
+            self.line(paint, line.replace(NO_BREAK, " ").trim_end());
         }
     }
 

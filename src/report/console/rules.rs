@@ -1,4 +1,4 @@
-//! What rules said of the run.
+//! The rules of the run, and whether they held.
 
 use super::page::{Colour, Page, Paint};
 use crate::record::schema::{Record, RuleRecord};

@@ -1,7 +1,7 @@
 //! The short form: everything that went wrong, and one table; 30 lines of 80 columns for three endpoints.
 
 use super::failures::{self, Examples};
-use super::page::{Page, Paint};
+use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{endpoints, levels, load, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
@@ -66,9 +66,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         load::arrivals(page, record);
         rules::lines(page, record, listed);
         stand_in::short(page, record);
-        return files
-            .iter()
-            .for_each(|file| page.plain(Paint::Nothing, file));
+        return files.iter().for_each(|file| page.unbroken(file));
     }
     page.blank();
     levels::result(page, record);
@@ -87,7 +85,5 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     waits::spans(page, record, listed);
     rules::lines(page, record, listed);
     stand_in::short(page, record);
-    for file in files {
-        page.paragraph(Paint::Nothing, file);
-    }
+    files.iter().for_each(|file| page.unbroken(file));
 }

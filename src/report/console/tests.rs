@@ -203,15 +203,16 @@ fn a_healthy_run_is_a_line_and_a_table() {
     assert_eq!(
         text,
         "\
-6,000 requests, 6,000/s, 0 failed, p50 1.25 ms, p99 1.25 ms, max >= 2.00 s
+6,000 requests, 6,000/s, 0 failed, p50 ~1.25 ms, p99 ~1.25 ms, max >= 2.00 s
 workflow on http://localhost:8000: 4 of 5 users came, 5.00 per second, wait 0s;
 1.00 s of load, 2.00 s of waiting for 1 open request
 
 endpoint        requests failed status req/s p50 ms p95 ms p99 ms  max ms
-POST …/notify      2,000      0 202    2,000   1.25   1.25   1.25    1.25
-GET …/state        2,000      0 202    2,000   1.25   1.25   1.25    1.25
-POST …/workflow    2,000      0 202    2,000   1.25   1.25   1.25 >=2,000
-Times: due to answered, failures included; >=: a lower bound (no answer)
+POST …/notify      2,000      0 202    2,000  ~1.25  ~1.25  ~1.25    1.25
+GET …/state        2,000      0 202    2,000  ~1.25  ~1.25  ~1.25    1.25
+POST …/workflow    2,000      0 202    2,000  ~1.25  ~1.25  ~1.25 >=2,000
+Times: due to answered, failures included; ~: too few independent samples to
+bound it; >=: a lower bound (no answer)
 
 POLLS: /v1/opscore/agent/[id]/state: 0 users ready, 0 gave up, 2,000 requests
 Record: run.json
@@ -339,12 +340,18 @@ fn nothing_is_wider_than_the_page_and_no_number_is_torn() {
             for line in text.lines() {
                 assert!(columns(line) <= width, "{width}: {line}\n{text}");
             }
+            for (line, next) in text.lines().zip(text.lines().skip(1)) {
+                let is_unit = |word: &str| ["%", "us", "ms", "s"].contains(&word);
+                let unit = next.split_whitespace().next().filter(|word| is_unit(word));
+                let is_torn = unit.is_some() && line.ends_with(|c: char| c.is_ascii_digit());
+                assert!(!is_torn, "{width}: {line} {next}");
+            }
         }
     }
 }
 
 #[test]
-fn the_worst_run_of_three_endpoints_is_told_in_thirty_lines() {
+fn the_worst_run_of_three_endpoints_takes_thirty_lines() {
     let text = short(&disaster());
     assert!(text.lines().count() <= 30, "{text}");
     for part in [
@@ -386,14 +393,28 @@ fn a_wider_terminal_shows_more_columns() {
 }
 
 #[test]
-fn weak_percentiles_are_marked_and_others_are_not() {
-    let row = |answered| {
-        let text = short(&record(answered, 0));
+fn percentiles_that_the_run_does_not_bound_are_marked() {
+    let mut record = record(2_000, 0);
+    let row = |record: &Record| {
+        let text = short(record);
         let line = text.lines().find(|line| line.starts_with("GET …/state"));
         line.expect("a row").to_owned()
     };
-    assert_eq!(row(100).matches('~').count(), 2, "{}", row(100));
-    assert_eq!(row(2_000).matches('~').count(), 0, "{}", row(2_000));
+    assert_eq!(
+        row(&record).matches('~').count(),
+        3,
+        "one second bounds nothing"
+    );
+    let bounds = &mut record.steps[1].all_us.bounds;
+    (bounds.p50_high, bounds.p95_high) = (Some(1_300.0), Some(1_300.0));
+    assert_eq!(row(&record).matches('~').count(), 1, "{}", row(&record));
+    let totals = &mut record.totals.all_us;
+    (totals.bounds.p99_low, totals.bounds.p99_high) = (Some(1_180.0), Some(1_310.0));
+    let text = short(&record);
+    assert!(text.contains("p99 1.25 ms (1.18 to 1.31)"), "{text}");
+    record.totals.all_us.bounds.p99_high = None;
+    let text = short(&record);
+    assert!(text.contains("p99 1.25 ms (at least 1.18)"), "{text}");
 }
 
 #[test]

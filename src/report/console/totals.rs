@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::figures::{Figures, Which};
 use super::load;
-use super::page::{Colour, Page, Paint};
+use super::page::{Colour, NO_BREAK, Page, Paint};
 use crate::record::schema::{Record, RunInfo, Totals};
 use crate::text::units::{bytes, counted, grouped, three_digits, time};
 
-/// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms, max 88.0 ms`, failures included.
+/// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms (11.8 to 13.1), max 88.0 ms`, failures included.
 pub(super) fn line(page: &mut Page, record: &Record) {
     let totals = &record.totals;
     if totals.requests == 0 {
@@ -41,13 +41,13 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         }
     }
     let figures = Figures::total(totals);
-    for (name, which) in [
-        ("p50", Which::Percentile(50.0)),
-        ("p99", Which::Percentile(99.0)),
-        ("max", Which::Max),
+    for (name, time) in [
+        ("p50", figures.show(Which::Percentile(50.0))),
+        ("p99", figures.show_with_interval(99.0)),
+        ("max", figures.show(Which::Max)),
     ] {
-        if let Some(time) = figures.show(which) {
-            let _ = write!(text, ", {name} {time}");
+        if let Some(time) = time {
+            let _ = write!(text, ", {name}{NO_BREAK}{time}");
         }
     }
     page.plain(Paint::Words(colour, &failed), &text);

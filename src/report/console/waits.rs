@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{Figures, Which, legend, time_columns, unit_of};
-use super::page::{Colour, Page, Paint};
+use super::page::{Colour, NO_BREAK, Page, Paint};
 use super::table::{Align, Column, Table};
 use crate::record::schema::Record;
 use crate::text::units::{counted, grouped};
@@ -93,7 +93,7 @@ pub(super) fn spans_table(page: &mut Page, record: &Record) {
 fn p50_and_max(figures: &Figures<'_>) -> Option<String> {
     let p50 = figures.show(Which::Percentile(50.0))?;
     let max = figures.show(Which::Max)?;
-    Some(format!("p50 {p50}, max {max}"))
+    Some(format!("p50{NO_BREAK}{p50}, max{NO_BREAK}{max}"))
 }
 
 fn more(page: &mut Page, count: u64, noun: &str) {

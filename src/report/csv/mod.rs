@@ -4,7 +4,7 @@
 //! the percentiles of the history are those of the last ten seconds, and the last row of `_stats.csv` is the aggregate
 //! with an empty type.
 //!
-//! Reading order: [`stats`], [`history`] (with [`sums`]), [`failures`], [`levels`]; [`cells`] and [`moments`] write
+//! Reading order: `stats`, `history` (with `sums`), `failures`, `levels`; `cells` and `moments` write
 //! single values.
 
 mod cells;

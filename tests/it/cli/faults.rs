@@ -1558,7 +1558,7 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
         "{said}"
     );
     assert!(
-        said.contains("VERDICT: "),
+        said.contains("endpoint "),
         "the report is shown all the same: {said}"
     );
 }

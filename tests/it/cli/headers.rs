@@ -392,7 +392,7 @@ fn a_hint_speaks_of_what_the_step_really_sends() {
         (
             UNAUTHORIZED,
             "headers = { Cookie = \"s=abcd\" }\n",
-            "look at Cookie, which the step sends",
+            "check Cookie, which the step sends",
         ),
         (
             UNAUTHORIZED,

@@ -1,5 +1,5 @@
-//! The interval log: other tools' logs are read with the values that their own tests assert (`../shared/hdr`), and ours
-//! holds what the record holds, whatever ends the run.
+//! The interval log: other tools' logs are read with the values that their own tests assert (`../shared/hdr`), and
+//! opsurge's log holds what its record holds, however the run ends.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Intervals of one log added up: their number, and their values to three digits.
+/// Sums up intervals of one log: their number, and their values to three digits.
 fn add_up<'l>(
     intervals: impl Iterator<Item = &'l opsurge::record::hdr::LoggedInterval>,
 ) -> (u64, Histogram<u64>) {
@@ -75,7 +75,7 @@ fn check_same(log: &Log, record: &Record) {
     let mut found = 0;
     let end_s = record.series.last().map_or(0.0, |last| last.t_s);
     for sample in &record.series {
-        // Times of the log are in milliseconds. What a run has left over is joined to the sample before it.
+        // Times of the log are in milliseconds. A rest of less than a second at the end is joined to the last sample.
         let from_s = sample.t_s - sample.length_s - 6e-4;
         let to_s = match sample.t_s == end_s {
             true => f64::MAX,
@@ -95,7 +95,7 @@ fn check_same(log: &Log, record: &Record) {
             assert!(sum == recorded, "{tag} until {} s", sample.t_s);
         }
     }
-    assert_eq!(found, log.intervals.len(), "every line is of some sample");
+    assert_eq!(found, log.intervals.len(), "every line belongs to a sample");
     let (_, all) = add_up(log.intervals.iter());
     let totals = &record.totals;
     assert_eq!(
@@ -128,11 +128,11 @@ fn check_round_trip(arguments: &[&str], code: i32) -> (Log, Record) {
     let record = std::fs::read_to_string(&json).expect("written");
     let record = Record::parse(&record).expect("a record");
     let drain = record.series.iter().find(|sample| sample.is_drain);
-    let told = drain.map_or(String::new(), |sample| {
+    let comment = drain.map_or(String::new(), |sample| {
         format!("#[The load ended at {:.3} s;", sample.t_s - sample.length_s)
     });
     assert_eq!(written.contains("#[The load ended"), drain.is_some());
-    assert!(written.contains(&told), "{told}");
+    assert!(written.contains(&comment), "{comment}");
     assert_eq!(log.cut_bytes, 0);
     check_same(&log, &record);
     (log, record)
@@ -181,7 +181,7 @@ fn row_18_a_killed_run_leaves_every_second_so_far() {
         .spawn()
         .expect("the binary starts");
     let looked = Instant::now();
-    // It is a log at every moment.
+    // The file can be read at every moment.
     let seconds_so_far = loop {
         let log = std::fs::read_to_string(&hdr).unwrap_or_default();
         let log = read(&log).expect("a log");
@@ -199,7 +199,7 @@ fn row_18_a_killed_run_leaves_every_second_so_far() {
     let bound = Duration::from_secs(seconds_so_far as u64) + 3_000 * MS;
     assert!(
         lasted < bound,
-        "a second is there when it is over: {lasted:?}"
+        "a second is written when it is over: {lasted:?}"
     );
     let (_, sum) = add_up(log.intervals.iter());
     assert!(sum.len() > 100, "{}", sum.len());
@@ -227,7 +227,7 @@ fn row_19_a_place_that_cannot_be_written_is_refused_before_the_load() {
     assert_eq!(server.requests(), 0, "nothing was sent");
 }
 
-/// Twenty steps: a second of them is 2 to 12 KiB.
+/// A scenario of twenty steps, whose seconds take 2 to 12 KiB of a log.
 fn twenty_steps(folder: &Path) -> String {
     let path = folder.join("twenty.toml");
     let steps =
@@ -237,7 +237,7 @@ fn twenty_steps(folder: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
 }
 
-/// The run ends as it would have, with one warning, exit code 3, and the record.
+/// The run lasts its whole time and ends with one warning, exit code 3 and the record.
 fn check_full(program: Program, json: &Path) -> String {
     let output = program.output().expect("the binary starts");
     let said = text(&output);
@@ -253,7 +253,7 @@ fn check_full(program: Program, json: &Path) -> String {
     );
     assert!(!said.contains("Interval log: "), "{said}");
     assert!(
-        said.contains("VERDICT: ") && said.contains("Record: "),
+        said.contains(" requests, ") && said.contains("Record: "),
         "{said}"
     );
     let record = std::fs::read_to_string(json).expect("written");
@@ -278,7 +278,7 @@ fn row_19_a_disk_that_becomes_full_ends_the_log_and_not_the_run() {
     let device = opsurge(&arguments).args(["--hdr", "/dev/full", "--json"]);
     check_full(device.arg(&json), &json);
 
-    // A file system of its own with room for a second and not for five, and a look at what is left in it.
+    // A file system with room for one second of the log and not for five; its file is copied out at the end.
     let script = "mount -t tmpfs -o size=12k none /mnt || exit 77; \
         copy=$1; shift; \"$@\" --hdr /mnt/r.hlog; code=$?; cp /mnt/r.hlog \"$copy\"; exit $code";
     let copy = folder.path().join("copy.hlog");
@@ -288,7 +288,7 @@ fn row_19_a_disk_that_becomes_full_ends_the_log_and_not_the_run() {
     small.arg("--json").arg(&json);
     let tried = Command::new("unshare").args(["-m", "true"]).output();
     if !tried.is_ok_and(|tried| tried.status.success()) {
-        println!("SKIPPED: no mount namespace is to be had here");
+        println!("SKIPPED: mount namespaces are not available here");
         return;
     }
     check_full(Program::from(small), &json);

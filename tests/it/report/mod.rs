@@ -1,3 +1,4 @@
 //! Report files that other tools read.
 
 mod interval_log;
+mod record_schema;

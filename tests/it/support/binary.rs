@@ -2,7 +2,8 @@
 //!
 //! The deadline of a process is the sum of the run time in its arguments, the drain, 2 s, and slack for a busy machine.
 //! A process that is still running then is killed, and its test fails with its output. A run with `--json` that ended
-//! by itself must have left a record.
+//! by itself must have left a record that
+//! `docs/record.schema.json` describes.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use opsurge::record::schema::Record;
 use opsurge::text::duration;
+
+// By its path, for test crates that share this file alone.
+#[path = "record_schema.rs"]
+pub mod record_schema;
+
+use record_schema::check_record;
 
 /// Run time of a run whose arguments give none: something else bounds it.
 const TIME_UNKNOWN: Duration = Duration::from_secs(60);
@@ -178,6 +185,7 @@ impl Process {
         {
             let record = std::fs::read_to_string(json).expect("a run leaves a record");
             Record::parse(&record).expect("it is a record");
+            check_record(&record);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A histogram out of an interval log. V2 is read by the library, which knows no older one; V0 and V1 here.
+//! Histograms of interval logs. V2 is read by the library, which knows no older version; V0 and V1 are read here.
 //!
 //! A payload is a cookie (its low byte: version, compressed or not, bytes per count), then either the length of a zlib
 //! stream that holds a payload again, or fixed fields and the counts, all big-endian (`AbstractHistogram.java`,
@@ -19,25 +19,25 @@ const V1: u32 = 0x1c84_9301;
 const V1_COMPRESSED: u32 = 0x1c84_9302;
 const V2: u32 = 0x1c84_9303;
 const V2_COMPRESSED: u32 = 0x1c84_9304;
-/// Far more than a histogram of five digits needs; a small stream can inflate to anything.
+/// Far more than a histogram of five digits needs. Without a bound, a small stream could inflate to any size.
 const INFLATED_BYTES_MAX: u64 = 64 << 20;
 
 /// The histogram of a payload of any version.
 ///
 /// # Errors
-/// What is wrong with it.
+/// With what is wrong with it.
 pub(super) fn decode(bytes: &[u8]) -> Result<Histogram<u64>, String> {
     match Fields(bytes).u32()? & !WORD_BITS {
         V2 | V2_COMPRESSED => Deserializer::new()
             .deserialize(&mut &bytes[..])
-            .map_err(|error| format!("its histogram is no V2: {error}")),
+            .map_err(|error| format!("its histogram is not V2: {error}")),
         V0_COMPRESSED | V1_COMPRESSED => {
             let mut fields = Fields(bytes);
             let (_, length) = (fields.u32()?, fields.u32()?);
             plain(&inflated(fields.take(length as usize)?)?)
         }
         V0 | V1 => plain(bytes),
-        cookie => Err(format!("its histogram is of no known kind: {cookie:#x}")),
+        cookie => Err(format!("its histogram is of an unknown kind: {cookie:#x}")),
     }
 }
 
@@ -62,7 +62,7 @@ fn plain(bytes: &[u8]) -> Result<Histogram<u64>, String> {
             }
             Some(payload_bytes as usize)
         }
-        cookie => return Err(format!("its histogram holds no V0 or V1: {cookie:#x}")),
+        cookie => return Err(format!("its histogram is neither V0 nor V1: {cookie:#x}")),
     };
     let digits = fields.u32()?;
     let (least, greatest) = (fields.u64()?, fields.u64()?);
@@ -105,7 +105,7 @@ fn value_at(index: u64, least: u64, digits: u8) -> Option<u64> {
     sub_bucket.checked_mul(1_u64.checked_shl(shift)?)
 }
 
-/// What is left to be read.
+/// The bytes that have not been read yet.
 struct Fields<'b>(&'b [u8]);
 
 impl<'b> Fields<'b> {
@@ -184,7 +184,7 @@ mod tests {
         }
         for (place, byte, part) in [
             (3, 0x31, "counts of 3 bytes"),
-            (0, 0, "no known kind"),
+            (0, 0, "unknown kind"),
             (11, 1, "shifted"),
             (15, 9, "impossible bounds"),
             (32, 0, "fractions"),

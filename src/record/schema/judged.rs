@@ -1,0 +1,96 @@
+//! What was judged: rules, and the levels of a search.
+
+use serde::{Deserialize, Serialize};
+
+/// A rule, and the window that decided it: the one that broke it, or came nearest to it last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleRecord {
+    /// `stop-when`, `fail-if` or `require`.
+    pub kind: String,
+    /// The rule as it was given.
+    pub rule: String,
+    /// A window showed what is bad; for `require`, what must hold did not, or was never shown to hold.
+    pub broken: bool,
+    /// Windows that were judged; those with too few requests are not counted.
+    pub windows: u64,
+    /// Begin of the window that decided, in seconds since the start; `None` when no window was judged.
+    pub from_s: Option<f64>,
+    /// End of that window, in seconds since the start.
+    pub to_s: Option<f64>,
+    /// Users in that window.
+    pub users: Option<u64>,
+    /// What was measured in that window: microseconds, requests per second, or a share of 0 to 1.
+    pub value: Option<f64>,
+    /// The same as a sentence.
+    pub says: String,
+    /// Steps that failed every time from their first request on, when the rule was broken and there are any.
+    pub note: Option<String>,
+}
+
+/// A search for the breaking point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SearchRecord {
+    /// What a level counts: `users` or `rate` (iterations per second).
+    pub level_is: String,
+    /// The rules that a level must not break.
+    pub rules: Vec<String>,
+    /// Each measurement, in the order in which they were made.
+    pub levels: Vec<LevelRecord>,
+    /// The highest level that held.
+    pub last_good: Option<f64>,
+    /// The lowest level that did not hold.
+    pub first_bad: Option<f64>,
+    /// Length of a level's window in seconds, as asked for.
+    pub window_s: f64,
+    /// Time between the end of a level's ramp and its window, in seconds.
+    pub settle_s: f64,
+    /// Requests per second answered without failure at `last_good`.
+    pub sustainable_rps: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub sustainable_rps_low: Option<f64>,
+    /// Upper end of its 95 % interval; `None` when no level broke, so that `sustainable_rps` is a lower bound.
+    pub sustainable_rps_high: Option<f64>,
+    /// How the search ended, as a sentence.
+    pub ended: String,
+}
+
+/// One measurement of one level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelRecord {
+    /// Users, or iterations per second.
+    pub level: f64,
+    /// Begin of the window, in seconds since the start.
+    pub from_s: f64,
+    /// Length of the window in seconds.
+    pub window_s: f64,
+    /// Requests with an outcome per second.
+    pub rps: f64,
+    /// Requests without failure per second.
+    pub good_rps: f64,
+    /// Requests without failure in each second of the window.
+    pub good_rps_by_second: Vec<f64>,
+    /// Failures over requests, 0 to 1.
+    pub failure_ratio: f64,
+    /// Mean response time of all requests with an outcome in the window, failures included, in microseconds.
+    pub mean_us: Option<f64>,
+    /// Median of these times.
+    pub p50_us: Option<f64>,
+    /// 99th percentile of these times.
+    pub p99_us: Option<f64>,
+    /// Greatest of these times.
+    pub max_us: Option<f64>,
+    /// No rule was broken, nothing piled up, and latency did not grow.
+    pub good: bool,
+    /// The window held enough requests for a rule to judge it.
+    pub judged: bool,
+    /// The result is near the limit, or the halves of the window disagree.
+    pub noisy: bool,
+    /// The generator was not the limit.
+    pub believable: bool,
+    /// The rule that was broken.
+    pub rule: Option<String>,
+    /// What was measured against the rules, as a sentence.
+    pub says: String,
+    /// The response times as a whole: HdrHistogram V2, deflated, base64; microseconds.
+    pub histogram: String,
+}

@@ -1,0 +1,24 @@
+//! The fields of the record. Their names and units are a promise, fixed by the schema's version.
+//!
+//! Names carry their unit: `_us` microseconds, `_s` seconds, `_bytes` bytes; a ratio or share is 0 to 1; times that say
+//! "since the start" count from the start of the run. `None` is `null`: not known, or not asked for.
+//! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
+//!
+//! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
+//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+
+mod distribution;
+mod figures;
+mod generator;
+mod judged;
+mod record;
+mod run;
+mod series;
+
+pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
+pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
+pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
+pub use judged::{LevelRecord, RuleRecord, SearchRecord};
+pub use record::{Record, SCHEMA};
+pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
+pub use series::{SampleRecord, StepSampleRecord};

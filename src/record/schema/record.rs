@@ -1,0 +1,74 @@
+//! The record as a whole, and its text.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
+use super::generator::{Generator, StandIn};
+use super::judged::{RuleRecord, SearchRecord};
+use super::run::RunInfo;
+use super::series::SampleRecord;
+
+/// The version of the schema that is written, and the only one that is read.
+pub const SCHEMA: &str = "opsurge.record/1";
+
+/// Everything that is known of a run after its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What was done, and on what.
+    pub run: RunInfo,
+    /// No request failed, no rule of `--fail-if` and `--require` was broken, and nothing else went wrong.
+    /// `--exit-code-on-error` does not change it.
+    pub passed: bool,
+    /// Exit code of the command, as far as it was known when the record was written.
+    pub exit_code: u8,
+    /// Why the run did not pass, and which rules could not be judged.
+    pub reasons: Vec<String>,
+    /// The sums over all steps.
+    pub totals: Totals,
+    /// By method and name, in the scenario's order.
+    pub steps: Vec<StepRecord>,
+    /// By polled step.
+    pub polls: Vec<PollRecord>,
+    /// By span of steps that the scenario measures as a whole.
+    pub spans: Vec<SpanRecord>,
+    /// By method, name, kind and status; most frequent first.
+    pub errors: Vec<ErrorRecord>,
+    /// What the generator itself did, and whether its figures can be believed.
+    pub generator: Generator,
+    /// By rule of `--stop-when`, `--fail-if` and `--require`.
+    pub rules: Vec<RuleRecord>,
+    /// The search for the breaking point; `None` for a run.
+    pub search: Option<SearchRecord>,
+    /// What the embedded stand-in counted; `None` without one.
+    pub stand_in: Option<StandIn>,
+    /// The run second by second; in a long run, several seconds are joined into one sample.
+    pub series: Vec<SampleRecord>,
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When the text is not JSON, or of a schema that this version does not read.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        match value["schema"].as_str() {
+            Some(SCHEMA) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            found => Err(format!(
+                "its schema is {}, and this version understands {SCHEMA}",
+                found.unwrap_or("missing")
+            )),
+        }
+    }
+
+    /// The record as it is written: one JSON object, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("all its keys are texts");
+        text.push('\n');
+        text
+    }
+}

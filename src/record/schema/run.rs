@@ -1,0 +1,123 @@
+//! What was done: target, load, engine, machine.
+
+use serde::{Deserialize, Serialize};
+
+/// What was done, on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Version of opsurge.
+    pub version: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// URL of the target.
+    pub host: String,
+    /// Addresses that connections went to: `127.0.0.1:8000`, or `unix:PATH`.
+    pub addresses: Vec<String>,
+    /// Addresses that connections came from; empty unless `--source-address` was given.
+    pub source_addresses: Vec<String>,
+    /// Options of the connections' sockets; empty unless `--tcp` was given.
+    pub tcp: Vec<String>,
+    /// Users at the peak, as asked for.
+    pub users: u64,
+    /// Users that were started, without those that took the seat of one that had left. Fewer than `users` when the run
+    /// ended before its ramp.
+    pub users_came: u64,
+    /// Users started per second; `None` unless asked for.
+    pub spawn_rate: Option<f64>,
+    /// Run time in seconds; `None` unless asked for.
+    pub run_time_s: Option<f64>,
+    /// How the load was shaped.
+    pub load: LoadInfo,
+    /// Seed of everything random in the run.
+    pub seed: u64,
+    /// Threads that made the load.
+    pub shards: usize,
+    /// `io_uring` or `epoll`.
+    pub backend: String,
+    /// `per-user`, or a number of connections.
+    pub connections: String,
+    /// Requests that a connection carries at once, at most; 1 without pipelining.
+    pub pipeline: usize,
+    /// Time limit of a request, in seconds.
+    pub timeout_s: f64,
+    /// Start of the run: RFC 3339, UTC.
+    pub started_at: String,
+    /// What ended the load: `time`, `iterations`, `nobody-left` (every user had left), `signal`, `criterion` (a rule, or
+    /// the search) or `error`.
+    pub ended_by: String,
+    /// The error of the generator that ended the run; `None` when none did.
+    pub error: Option<String>,
+    /// The machine that the generator ran on.
+    pub machine: MachineInfo,
+}
+
+/// How the load was shaped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoadInfo {
+    /// `closed` (users who wait for their answers) or `open` (iterations at given times).
+    pub model: String,
+    /// Points that the number of users goes through; empty when it is simply `users`.
+    pub stages: Vec<StageRecord>,
+    /// Iterations per second and what became of them; `None` for a closed load.
+    pub open: Option<OpenRecord>,
+    /// Wait between tasks, as a scenario writes it: `30s..60s`, `exponential 2s`, `pacing 10s`.
+    pub wait: String,
+    /// Passes of the work loop in all; `None` when they are not bounded.
+    pub iterations: Option<u64>,
+}
+
+/// An open load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenRecord {
+    /// Iterations per second at the start; for a search, the highest level allowed.
+    pub rate: f64,
+    /// Points that the rate goes through after the start.
+    pub stages: Vec<RateStageRecord>,
+    /// `constant` or `poisson`.
+    pub arrivals: String,
+    /// Users that were made ready before the first iteration was due.
+    pub users_ready: u64,
+    /// When the first iteration was due, in seconds since the start.
+    pub from_s: f64,
+    /// Iterations whose time had come. `due = begun + dropped + never_begun`.
+    pub due: u64,
+    /// Iterations that a user began.
+    pub begun: u64,
+    /// Iterations among `due` that waited for a user, because none was free when their time came.
+    pub waited: u64,
+    /// Iterations that were given up at once, because the line of those that wait was full.
+    pub dropped: u64,
+    /// Iterations that still waited at the end; the first request of each is counted as cut off.
+    pub never_begun: u64,
+    /// Iterations begun per second, from the first one's due time to the end of the load.
+    pub rate_begun: f64,
+}
+
+/// A point that a rate goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateStageRecord {
+    /// Iterations per second at this point.
+    pub rate: f64,
+    /// Seconds since the point before it; the rate follows a straight line between them.
+    pub after_s: f64,
+}
+
+/// A point that the number of users goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Users at this point.
+    pub users: u64,
+    /// Seconds since the point before it; the number follows a straight line between them.
+    pub after_s: f64,
+}
+
+/// The machine that the generator ran on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineInfo {
+    /// Cores that the process may use.
+    pub cores: usize,
+    /// Model of the processor.
+    pub cpu: String,
+    /// Release of the Linux kernel.
+    pub kernel: String,
+}

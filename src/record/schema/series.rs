@@ -1,0 +1,64 @@
+//! The run second by second.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A stretch of the run: a second, or in a long run several of them joined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "percentiles, named by their percent")]
+pub struct SampleRecord {
+    /// Its end, in seconds since the start.
+    pub t_s: f64,
+    /// Its length in seconds.
+    pub length_s: f64,
+    /// It lies in the drain, after the load's end.
+    pub is_drain: bool,
+    /// Users at its end that had been started and had not left.
+    pub users: u64,
+    /// Requests with an outcome per second.
+    pub rps: f64,
+    /// Failures per second.
+    pub failures_per_s: f64,
+    pub p50_us: Option<f64>,
+    pub p95_us: Option<f64>,
+    pub p99_us: Option<f64>,
+    /// Greatest response time, to the nanosecond.
+    pub max_us: Option<f64>,
+    /// Share of it in which the busiest shard worked, 0 to 1.
+    pub busy: f64,
+    /// Share of the time that a shard wanted to run in which others had its core, 0 to 1: the worst second of the worst
+    /// shard.
+    pub core_waited: f64,
+    /// Longest turn of a shard's own work, in microseconds.
+    pub turn_us_max: f64,
+    /// Longest time for which a shard that was ready did not run, in microseconds.
+    pub stopped_us_max: f64,
+    /// Requests with an outcome that left more than 1 ms after they were due.
+    pub late: u64,
+    /// Whether this stretch can be believed: the gravest verdict of `seconds` that more than 5 % of them have.
+    pub verdict: String,
+    /// Its seconds by verdict, each judged by itself. A rest of less than half a second is not judged.
+    pub seconds: BTreeMap<String, u64>,
+    /// By step, in the order of the record's `steps`.
+    pub steps: Vec<StepSampleRecord>,
+}
+
+/// One step's part of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepSampleRecord {
+    /// Requests with an outcome, failures included.
+    pub requests: u64,
+    /// Requests that failed.
+    pub failures: u64,
+    /// Bytes of the answers' bodies.
+    pub body_bytes: u64,
+    /// Sum of the response times, failures included, in microseconds, to the nanosecond.
+    pub sum_us: f64,
+    /// Least of these times, in microseconds; 0 when there is none.
+    pub min_us: f64,
+    /// Greatest of these times, in microseconds; 0 when there is none.
+    pub max_us: f64,
+    /// Response times, failures and cut-offs included: HdrHistogram V2, deflated, base64; microseconds.
+    pub response: String,
+}
