@@ -1,10 +1,11 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`.
+//! `request`, `mock`, `scenarios`, `doctor`.
 
 mod announce;
 pub mod args;
+mod doctor;
 mod mock;
 mod read;
 mod request;
@@ -47,6 +48,7 @@ fn carry_out(command: Command) -> Result<Exit> {
             mock::mock(&args)
         }
         Command::Scenarios(args) => scenarios::scenarios(args),
+        Command::Doctor(args) => doctor::doctor(&args),
     }
 }
 

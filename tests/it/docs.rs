@@ -211,7 +211,7 @@ impl Sandbox {
         let is_local = has("--mock") || words[0] == "mock";
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
-            "scenarios" => &[0],
+            "scenarios" | "doctor" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
@@ -449,7 +449,7 @@ fn lines_are_short_and_the_readme_is_read_in_minutes() {
 /// Checks the flags that pages name outside command lines.
 #[test]
 fn every_flag_named_exists() {
-    let commands = ["run", "search", "request", "mock", "scenarios"];
+    let commands = ["run", "search", "request", "mock", "scenarios", "doctor"];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
     let known: BTreeSet<&str> = helps
