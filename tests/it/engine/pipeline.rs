@@ -495,6 +495,8 @@ fn both_drivers_agree_with_the_stand_in() {
             "2000",
             "--seed",
             "7",
+            "--report",
+            "full",
             "--pipeline",
             "8",
             "--io",

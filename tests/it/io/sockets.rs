@@ -383,10 +383,10 @@ fn sources_seen(arguments: &[&str], trials: usize) -> BTreeMap<IpAddr, u64> {
         }
     });
     let url = server.url();
-    let all = [&["--get", &url, "-t", "1s"], arguments].concat();
+    let all = [&["--get", &url, "-t", "1s", "--report", "full"], arguments].concat();
     let (record, printed) = record_of(&all, 0);
     check_sums(&record);
-    assert!(printed.contains("  sockets   from "), "{printed}");
+    assert!(printed.contains("sockets: from "), "{printed}");
     std::mem::take(&mut seen.lock().expect("no panic"))
 }
 
@@ -459,10 +459,13 @@ fn a_unix_socket_that_cannot_be_used_is_refused_with_the_reason() {
         check(&nowhere, "there is no such file; is the service running");
         check(&file, "is a file, not a socket; give the path");
         check(folder, "is a folder; give the path of the socket in it");
-        check(&dead, "nobody listens on this socket (any more); is the");
+        check(
+            &dead,
+            "connection refused: no process listens on this socket; is the",
+        );
         check(&datagrams, "takes datagrams");
         check(&full, "accepts nothing: its backlog is full");
-        check("@nobody.has.this.name", "nobody listens on this socket");
+        check("@nobody.has.this.name", "no process listens on this socket");
     }
     let long = format!("/tmp/{}", "x".repeat(110));
     check_refused(
@@ -505,7 +508,7 @@ fn source_addresses_and_options_that_cannot_be_used_are_refused_before_anything_
     check(
         &["--source-address", "192.0.2.1"],
         2,
-        &["--source-address 192.0.2.1: that is no address of this machine"],
+        &["--source-address 192.0.2.1: not an address of this machine"],
     );
     check(
         &["--source-address", "127.0.0.2,::1"],
@@ -544,7 +547,7 @@ fn source_addresses_and_options_that_cannot_be_used_are_refused_before_anything_
             "192.0.2.1",
         ],
         2,
-        &["that is no address of this machine"],
+        &["not an address of this machine"],
     );
 }
 
@@ -553,7 +556,13 @@ fn options_are_in_the_record() {
     for io in ["auto", "epoll"] {
         let options = ["--tcp", "nodelay=off", "--tcp", "linger=0", "--io", io];
         let arguments = [
-            &["--mock", "--source-address", "127.0.0.3"],
+            &[
+                "--mock",
+                "--source-address",
+                "127.0.0.3",
+                "--report",
+                "full",
+            ],
             &options[..],
             &ONCE[..],
         ]
@@ -562,7 +571,7 @@ fn options_are_in_the_record() {
         assert!(record.stand_in.as_ref().is_some_and(|it| it.agrees));
         assert_eq!(record.run.tcp, ["nodelay=off", "linger=0"]);
         assert_eq!(record.run.source_addresses, ["127.0.0.3"]);
-        let shown = "  sockets   from 127.0.0.3; nodelay=off, linger=0";
+        let shown = "sockets: from 127.0.0.3; nodelay=off, linger=0";
         assert!(printed.contains(shown), "{printed}");
     }
 }
