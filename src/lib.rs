@@ -12,8 +12,8 @@
 //! ```
 //!
 //! - **Job**: everything that a command asked for, validated. Nothing below `cli` sees arguments.
-//! - **Session**: a job carried out: prepare, run, steer (a search), judge (rules, seconds), record. `run`, `search` and
-//!   `request` are callers of this one room.
+//! - **Session**: a job carried out: prepare, run, steer (a search), judge (rules, seconds), record. `run`, `search`,
+//!   `request` and `doctor` are callers of this one room.
 //! - **Tick**: one second of all shards, in a cell where the latest wins: a slow reader misses seconds, the run never waits.
 //! - **Record**: the one truth after the run. Reports are functions of it alone.
 //!
@@ -33,7 +33,7 @@
 //! | [`report`] PURE | records -> bytes: console, comparison, CSV | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario` |
-//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ | `metrics`, `text` |
+//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
 //! | [`wire`] PURE | between connection and driver: received bytes as HTTP reads them; plain text today, the seam for TLS | |
@@ -41,7 +41,7 @@
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
 //! | [`metrics`] PURE | outcomes, histograms, intervals, their sum; ticks | |
-//! | [`machine`] | what the machine is and did meanwhile: cores, quotas, steal, memory | |
+//! | [`machine`] | what the machine is, allows, and did meanwhile: cores, quotas, clocks, steal, memory | |
 //! | [`text`] PURE | numbers, times, suggestions: one way to write each | |
 //! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
 //!
@@ -86,6 +86,7 @@
 //!   **drain**: the wait after it for open requests. **unanswered**: a failure, for want of an answer by its end. **cut off**:
 //!   ended without an outcome, by a second signal or a shard's death.
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
+//! - **finding**: a fact of the machine, what it does to a measurement, and the cure (`opsurge doctor`).
 //! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
 //! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!

@@ -6,11 +6,13 @@
 //!   that never worked), [`trend`] (whether latency grows within a window).
 //! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean);
 //!   [`compare`] (whether two runs differ).
+//! - `diagnosis`: what on a machine limits or distorts a run.
 
 pub mod breaking_point;
 pub mod compare;
 pub mod confidence;
 pub mod criteria;
+pub(crate) mod diagnosis;
 pub mod failing;
 pub mod seconds;
 pub mod silence;

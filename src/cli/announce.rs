@@ -9,6 +9,7 @@ use crate::engine::plan::Plan;
 use crate::load::closed::Closed;
 use crate::load::open::Arrivals;
 use crate::record::schema::LevelRecord;
+use crate::session::diagnosis::proxies_set;
 use crate::session::job::Judging;
 use crate::session::output::note;
 use crate::session::prepare::Prepared;
@@ -161,8 +162,7 @@ fn surprises(prepared: &Prepared) {
     if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
         note(format_args!("note: {}", rows_left_shown(&left)));
     }
-    let proxies = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"];
-    if is_service && proxies.iter().any(|name| std::env::var_os(name).is_some()) {
+    if is_service && !proxies_set().is_empty() {
         note(format_args!(
             "note: proxy variables of the environment are ignored; requests go straight to the target"
         ));

@@ -25,6 +25,11 @@ const RUN_EXAMPLES: &str = "Examples:
   opsurge run mixed --stage 10:0s --stage 500:5m --stage 500:15m --stop-when 'errors>5%' --host ...
   opsurge run --get http://localhost:8000/health --rate 5000 -t 1m --fail-if 'p99>5ms'";
 
+const DOCTOR_EXAMPLES: &str = "Examples:
+  opsurge doctor
+  opsurge doctor --connections 20000 --host http://localhost:8000
+  opsurge doctor --json | jq '.findings[] | select(.state == \"limits\")'";
+
 const SEARCH_EXAMPLES: &str = "Examples:
   opsurge search stress --host http://localhost:8000
   opsurge search --rate --from 100 --grow 2x --resolution 2% --every 1m --host http://localhost:8000";
@@ -84,6 +89,18 @@ pub enum Command {
     Compare(CompareArgs),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
+    /// Find what on this machine limits or distorts a run, with the cure for each
+    ///
+    /// A finding has three parts: a state with the fact, what it does to a measurement, the cure. States: ok (it does not
+    /// affect the run), note (it may affect figures or how they are read), limits (it bounds the run or distorts its
+    /// figures). Looked at: cores, CPU quota, frequency governor, clock, timer slack, how late sleeps end (measured for
+    /// 0.2 s), wall clock, io_uring, locked memory, descriptors, memory, local ports, listen backlog, with --host the path
+    /// to it, proxy variables.
+    ///
+    /// No request is sent. Exit code 0 whatever it finds; 3 when it could not be carried out. The same
+    /// checks, without the sleeps, run silently before each run; what limits it is printed as a note.
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
 }
 
 /// `opsurge run`.
@@ -600,6 +617,27 @@ pub enum ScenariosAction {
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
     },
+}
+
+/// `opsurge doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Service that is to be tested: one connection to it is tried, e.g. --host http://localhost:8000
+    #[arg(short = 'H', long, value_name = "URL")]
+    pub host: Option<String>,
+    /// Connections of the planned run, e.g. -u 20000; a run has one for each user unless it is given --connections
+    #[arg(
+        short = 'u',
+        long,
+        visible_alias = "users",
+        value_name = "N",
+        default_value = "50",
+        allow_hyphen_values = true
+    )]
+    pub connections: String,
+    /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Diagnostics.

@@ -1,11 +1,13 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `report` and `compare` (with `stored`: records read again; `tables`: CSV files).
+//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `tables`: CSV
+//! files).
 
 mod announce;
 pub mod args;
 mod compare;
+mod doctor;
 mod mock;
 mod read;
 mod report;
@@ -53,6 +55,7 @@ fn carry_out(command: Command) -> Result<Exit> {
         Command::Report(args) => report::report(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
+        Command::Doctor(args) => doctor::doctor(&args),
     }
 }
 

@@ -6,7 +6,7 @@
 //! - `config`: what a driver is built from.
 //! - [`uring`]: the fast path. [`epoll`]: the same by readiness, where io_uring is forbidden.
 //! - `dial` and [`options`]: how a connection begins. `lingering`: how it ends. `send_buffers`: memory for requests.
-//! - `backend`, [`probe`], `descriptors`, [`socket`] and [`process`]: asked once, before the run starts.
+//! - `backend`, [`probe`], `descriptors`, [`socket`], `wall_clock` and [`process`]: asked once, before the run starts.
 //! - [`clock`]: the monotonic clock of a run.
 //!
 //! Another implementation of the trait, for tests, is [`crate::sim`].
@@ -33,6 +33,7 @@ mod send_buffers;
 pub mod socket;
 pub mod token;
 pub mod uring;
+mod wall_clock;
 
 pub use backend::{Backend, connection_bytes};
 pub use config::DriverConfig;
@@ -41,3 +42,4 @@ pub use dial::{Dialer, Sockets};
 pub use driver::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert, Io, Received, Turn};
 pub use lingering::{LINGERING_MAX, lingering_max};
 pub use token::ConnectionId;
+pub use wall_clock::{WallClock, wall_clock};

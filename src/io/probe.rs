@@ -1,5 +1,6 @@
 //! Whether io_uring is available here; if not, which rule forbids it and what would change that, in one line.
 
+use std::fmt;
 use std::io;
 
 use super::backend::Backend;
@@ -12,30 +13,48 @@ use super::uring::{Features, Uring};
 pub struct Choice {
     /// Never [`Backend::Auto`].
     pub backend: Backend,
-    /// Cause and cure, when io_uring was wanted and is not available.
-    pub note: Option<String>,
+    /// When io_uring was wanted and is not available.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why io_uring is not available.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule or limit that forbids it.
+    pub cause: String,
+    /// What would make it available, where that is known.
+    pub cure: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cure {
+            Some(cure) => write!(f, "{}; cure: {cure}", self.cause),
+            None => f.write_str(&self.cause),
+        }
+    }
 }
 
 /// Chooses a driver. Whether io_uring is available is tried by building one ring of the size that the run needs.
 ///
 /// # Errors
 /// Cause and cure, when io_uring was demanded and is not available.
-pub fn choose(wanted: Backend, config: &DriverConfig) -> Result<Choice, String> {
+pub fn choose(wanted: Backend, config: &DriverConfig) -> Result<Choice, Refusal> {
     if wanted == Backend::Epoll {
         return Ok(Choice {
             backend: Backend::Epoll,
-            note: None,
+            refusal: None,
         });
     }
     match (Uring::new(config, Clock::start(), Features::ALL), wanted) {
         (Ok(_), _) => Ok(Choice {
             backend: Backend::Uring,
-            note: None,
+            refusal: None,
         }),
         (Err(error), Backend::Uring) => Err(explain(&error, disabled_by_sysctl())),
         (Err(error), _) => Ok(Choice {
             backend: Backend::Epoll,
-            note: Some(explain(&error, disabled_by_sysctl())),
+            refusal: Some(explain(&error, disabled_by_sysctl())),
         }),
     }
 }
@@ -47,26 +66,37 @@ fn disabled_by_sysctl() -> Option<u8> {
     text.trim().parse().ok()
 }
 
-fn explain(error: &io::Error, sysctl: Option<u8>) -> String {
-    match (error.raw_os_error(), sysctl) {
-        (Some(libc::EPERM), Some(value @ 1..)) => format!(
-            "io_uring is switched off on this machine: kernel.io_uring_disabled = {value}; cure: sysctl -w kernel.io_uring_disabled=0"
+fn explain(error: &io::Error, sysctl: Option<u8>) -> Refusal {
+    let (cause, cure) = match (error.raw_os_error(), sysctl) {
+        (Some(libc::EPERM), Some(value @ 1..)) => (
+            format!("io_uring is switched off on this machine: kernel.io_uring_disabled = {value}"),
+            Some("sysctl -w kernel.io_uring_disabled=0"),
         ),
-        (Some(libc::EPERM | libc::EACCES), _) => "io_uring is forbidden by a seccomp rule or security module, as in most \
-             containers; cure: allow io_uring_setup, io_uring_enter and io_uring_register \
-             (docker run --security-opt seccomp=unconfined)"
-            .into(),
-        (Some(libc::ENOSYS), _) => {
-            "this kernel has no io_uring, or a seccomp rule hides it; cure: Linux 5.11 or later, built with CONFIG_IO_URING"
-                .into()
-        }
-        (Some(libc::ENOMEM), _) => {
-            "the ring exceeds the limit on locked memory; cure: ulimit -l unlimited (LimitMEMLOCK= of a service)".into()
-        }
-        (Some(libc::EMFILE | libc::ENFILE), _) => {
-            "no descriptor is free for the ring; cure: ulimit -n 65536".into()
-        }
-        _ => format!("io_uring is not available: {error}"),
+        (Some(libc::EPERM | libc::EACCES), _) => (
+            "io_uring is forbidden by a seccomp rule or security module, as in most containers"
+                .into(),
+            Some(
+                "allow io_uring_setup, io_uring_enter and io_uring_register \
+                 (docker run --security-opt seccomp=unconfined)",
+            ),
+        ),
+        (Some(libc::ENOSYS), _) => (
+            "this kernel has no io_uring, or a seccomp rule hides it".into(),
+            Some("Linux 5.11 or later, built with CONFIG_IO_URING"),
+        ),
+        (Some(libc::ENOMEM), _) => (
+            "the ring exceeds the limit on locked memory".into(),
+            Some("ulimit -l unlimited (LimitMEMLOCK= of a service)"),
+        ),
+        (Some(libc::EMFILE | libc::ENFILE), _) => (
+            "no descriptor is free for the ring".into(),
+            Some("ulimit -n 65536"),
+        ),
+        _ => (format!("io_uring is not available: {error}"), None),
+    };
+    Refusal {
+        cause,
+        cure: cure.map(str::to_owned),
     }
 }
 
@@ -76,7 +106,7 @@ mod tests {
     use crate::io::Sockets;
 
     fn check(errno: i32, sysctl: Option<u8>, cause: &str, cure: &str) {
-        let text = explain(&io::Error::from_raw_os_error(errno), sysctl);
+        let text = explain(&io::Error::from_raw_os_error(errno), sysctl).to_string();
         assert!(text.contains(cause), "{text}");
         assert!(text.contains(cure), "{text}");
         assert!(!text.contains('\n'), "one line: {text}");
@@ -108,6 +138,6 @@ mod tests {
         };
         let choice = choose(Backend::Epoll, &config).expect("epoll is always available");
         assert_eq!(choice.backend, Backend::Epoll);
-        assert_eq!(choice.note, None);
+        assert_eq!(choice.refusal, None);
     }
 }

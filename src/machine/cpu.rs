@@ -1,6 +1,6 @@
 //! Cores, pinning and CPU clocks.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -21,6 +21,21 @@ pub fn allowed_cores() -> io::Result<Vec<usize>> {
     Ok((0..CpuSet::count())
         .filter(|&core| set.is_set(core).unwrap_or(false))
         .collect())
+}
+
+/// Number of cores that are online on this machine; `None` when it is not known.
+pub fn online_cores() -> Option<usize> {
+    count_ranges(&fs::read_to_string("/sys/devices/system/cpu/online").ok()?)
+}
+
+/// `0-1,4` -> 3 (cputopology.rst).
+fn count_ranges(text: &str) -> Option<usize> {
+    let counts = text.trim().split(',').map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        Some(last.checked_sub(first)? + 1)
+    });
+    counts.sum()
 }
 
 /// Keeps the calling thread on one core, so that its caches stay warm.
@@ -103,5 +118,17 @@ impl CpuTime {
             user_ns: usage.user_time().num_nanoseconds().max(0) as u64,
             system_ns: usage.system_time().num_nanoseconds().max(0) as u64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_counted_in_ranges() {
+        assert_eq!(count_ranges("0-1,4\n"), Some(3));
+        assert_eq!(count_ranges("0\n"), Some(1));
+        assert_eq!(count_ranges("\n"), None);
     }
 }

@@ -25,4 +25,29 @@ impl Machine {
             kernel: kernel.trim().to_owned(),
         }
     }
+    /// Major and minor number of the kernel: `6.18.5-cloud` -> (6, 18).
+    pub fn kernel_version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.kernel.split(|c: char| !c.is_ascii_digit());
+        let mut next = || numbers.next()?.parse().ok();
+        Some((next()?, next()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_version_is_read_from_its_release() {
+        let of = |release: &str| {
+            let machine = Machine {
+                cpu: String::new(),
+                kernel: release.to_owned(),
+            };
+            machine.kernel_version()
+        };
+        assert_eq!(of("6.18.5-cloud"), Some((6, 18)));
+        assert_eq!(of("5.4.0-150-generic"), Some((5, 4)));
+        assert_eq!(of(""), None);
+    }
 }

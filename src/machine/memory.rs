@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 
 /// Memory that this process may still take, in bytes; `None` when it is not known.
 pub fn free_bytes() -> Option<u64> {
@@ -50,6 +50,11 @@ pub fn resident_bytes_max() -> u64 {
         return bytes;
     }
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss().max(0) as u64 * 1024)
+}
+
+/// Memory that this process may lock (RLIMIT_MEMLOCK), in bytes; `u64::MAX` without a limit.
+pub fn locked_bytes_max() -> Option<u64> {
+    Some(getrlimit(Resource::RLIMIT_MEMLOCK).ok()?.0)
 }
 
 /// The resident memory of this process now, in bytes.

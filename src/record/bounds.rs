@@ -16,12 +16,18 @@ use crate::analysis::confidence;
 const WHOLE_MIN: f64 = 0.9;
 
 /// Puts the intervals into a record. `samples` is the series that the record was made of; `steps` are all requests of
-/// each step, failures included.
-pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latencies]) {
+/// each step, failures included; the load began `load_from_ns` after the start.
+pub(super) fn put_into(
+    record: &mut Record,
+    samples: &[Sample],
+    steps: &[Latencies],
+    load_from_ns: u64,
+) {
     let mut all = Latencies::default();
     let mut seconds_of_all = vec![Latencies::default(); samples.len()];
-    let lengths = samples.iter().map(|sample| sample.length_ns).sum::<u64>();
-    let second_s = lengths as f64 / 1e9 / samples.len().max(1) as f64;
+    // All but the last of the load and of the drain are of this length.
+    let longest_ns = samples.iter().map(|sample| sample.length_ns).max();
+    let second_s = longest_ns.unwrap_or_default() as f64 / 1e9;
     for (at, (step, times)) in record.steps.iter_mut().zip(steps).enumerate() {
         let seconds: Vec<Latencies> = samples
             .iter()
@@ -41,7 +47,7 @@ pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latenci
     if totals.failures == 0 && totals.response_us.count == totals.all_us.count {
         totals.response_us.bounds = totals.all_us.bounds;
     }
-    if let Some(rps) = rate(samples) {
+    if let Some(rps) = rate(samples, load_from_ns) {
         totals.rps_low = Some(rps.low.max(0.0).min(totals.rps));
         totals.rps_high = Some(rps.high.max(totals.rps));
     }
@@ -79,8 +85,10 @@ fn bound(
 }
 
 /// The rate of the load's whole seconds.
-fn rate(samples: &[Sample]) -> Option<Mean> {
-    let load = || samples.iter().filter(|sample| !sample.is_drain);
+fn rate(samples: &[Sample], load_from_ns: u64) -> Option<Mean> {
+    let is_load =
+        |sample: &&Sample| !sample.is_drain && sample.end_ns >= load_from_ns + sample.length_ns;
+    let load = || samples.iter().filter(is_load);
     let longest_ns = load().map(|sample| sample.length_ns).max()?;
     let whole = load().filter(|sample| sample.length_ns as f64 >= WHOLE_MIN * longest_ns as f64);
     let rates: Vec<f64> = whole
@@ -90,4 +98,64 @@ fn rate(samples: &[Sample]) -> Option<Mean> {
         })
         .collect();
     Mean::of(&rates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::interval::Interval;
+    use crate::metrics::series::Series;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// So many requests, that took from 1 to 2 ms.
+    fn interval(requests: u64, is_drain: bool) -> Interval {
+        let mut interval = Interval::new(1);
+        interval.is_drain = is_drain;
+        interval.steps[0].requests = requests;
+        for nth in 0..requests {
+            interval.steps[0]
+                .response
+                .record(1_000_000 + nth * 1_000_000 / requests);
+        }
+        interval
+    }
+
+    #[test]
+    fn the_rate_is_bounded_by_the_whole_seconds_of_the_load_alone() {
+        let mut series = Series::new(1);
+        // Two seconds of preparation, twenty of load, the rest of one, and the drain.
+        series.push(SECOND_NS, &interval(1, false));
+        series.push(2 * SECOND_NS, &interval(1, false));
+        for second in 3..=22 {
+            series.push(second * SECOND_NS, &interval(98 + 4 * (second % 2), false));
+        }
+        series.push(22 * SECOND_NS + 600_000_000, &interval(5, false));
+        series.push(24 * SECOND_NS, &interval(7, true));
+        let found = rate(&series.samples(), 2 * SECOND_NS).expect("twenty seconds");
+        assert_eq!(found.value, 100.0);
+        assert!(found.low > 98.0 && found.high < 102.0, "{found:?}");
+        assert!(
+            rate(&series.samples()[..3], 2 * SECOND_NS).is_none(),
+            "one second"
+        );
+    }
+
+    #[test]
+    fn percentiles_and_mean_are_bounded_and_say_what_that_rests_on() {
+        let seconds: Vec<Latencies> = (0..30)
+            .map(|_| interval(1_000, false).steps[0].response.clone())
+            .collect();
+        let mut all = Latencies::default();
+        seconds.iter().for_each(|second| all += second);
+        let mut times = super::super::distribution::times(&all);
+        let rests_on = bound(&mut times, &all, &seconds, 2.0);
+        assert_eq!(rests_on.len(), PERCENTS.len());
+        assert_eq!((rests_on[0].percent, rests_on[0].batch_s), (50.0, 2.0));
+        let bounds = times.bounds;
+        let p50 = (bounds.p50_low, times.p50, bounds.p50_high);
+        assert!(p50.0 <= p50.1 && p50.1 <= p50.2, "{p50:?}");
+        let mean = (bounds.mean_low, times.mean, bounds.mean_high);
+        assert!(mean.0 <= mean.1 && mean.1 <= mean.2, "{mean:?}");
+    }
 }

@@ -23,6 +23,8 @@ use super::schema::{
 /// How long a run lasted, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTime {
+    /// From the start to the begin of the load: 0, or when the first arrival of an open load was due.
+    pub load_from_ns: u64,
     /// The load time: rates are counts within it, divided by it.
     pub load_ns: u64,
     /// The drain: how long requests that were open at the load's end were waited for.
@@ -93,7 +95,7 @@ pub fn record(
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all);
+    bounds::put_into(&mut record, &samples, &all, time.load_from_ns);
     record
 }
 

@@ -11,6 +11,8 @@ const RESOLUTION: f64 = 0.001;
 /// A sample shorter than this part of the longest is the rest of the load, and no second for a rate.
 const WHOLE_MIN: f64 = 0.9;
 
+/// Moments of a record are rounded by less than this, in seconds.
+const MOMENT_S: f64 = 1e-6;
 /// Samples in which requests ended, at least, for an interval of their times: what happens within a second is no
 /// independent evidence, and start steps happen in the first seconds alone.
 const SAMPLES_MIN: usize = 10;
@@ -151,6 +153,8 @@ struct Part<'r> {
     failures: u64,
     rps: f64,
     load_s: f64,
+    /// Begin of the load, in seconds since the start.
+    load_from_s: f64,
     times: &'r Times,
     bound_from_us: Option<f64>,
     series: &'r [SampleRecord],
@@ -163,12 +167,15 @@ impl<'r> Part<'r> {
     fn of(record: &'r Record, step: Option<&(String, String)>) -> Option<Self> {
         let totals = &record.totals;
         let series = &record.series;
+        let open = record.run.load.open.as_ref();
+        let load_from_s = open.map_or(0.0, |open| open.from_s);
         let Some((method, name)) = step else {
             return Some(Self {
                 requests: totals.requests,
                 failures: totals.failures,
                 rps: totals.rps,
                 load_s: totals.load_s,
+                load_from_s,
                 times: &totals.all_us,
                 bound_from_us: totals.bound_from_us,
                 series,
@@ -183,6 +190,7 @@ impl<'r> Part<'r> {
             failures: step.failures,
             rps: step.rps,
             load_s: totals.load_s,
+            load_from_s,
             times: &step.all_us,
             bound_from_us: step.bound_from_us,
             series,
@@ -239,7 +247,11 @@ impl<'r> Part<'r> {
         if self.rps <= 0.0 {
             return None;
         }
-        let load = || self.series.iter().filter(|sample| !sample.is_drain);
+        let is_load = |sample: &&SampleRecord| {
+            let from_s = sample.t_s - sample.length_s;
+            !sample.is_drain && from_s >= self.load_from_s - MOMENT_S
+        };
+        let load = || self.series.iter().filter(is_load);
         let longest_s = load().map(|sample| sample.length_s).fold(0.0, f64::max);
         let whole = load().filter(|sample| sample.length_s >= WHOLE_MIN * longest_s);
         let rates: Vec<f64> = whole

@@ -37,13 +37,10 @@ fn connections_within(room: u64, shards: usize) -> u64 {
 /// With the numbers and the cure, when the limit is lower.
 pub fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
     let slots = plan.slots_before_shard(plan.shards);
-    let of_shards = (0..plan.shards).map(|shard| descriptors(plan.slots_of_shard(shard)));
-    // Each connection has two ends in this process when the stand-in runs in it.
-    let ends = if has_stand_in { 2 } else { 1 };
-    let needed = ends * of_shards.sum::<usize>() as u64 + OTHER_DESCRIPTORS;
+    let needed = descriptors_needed(plan, has_stand_in);
     let limit = cpu::raise_descriptor_limit(needed).context("the descriptor limit is not known")?;
     if limit < needed {
-        let room = limit.saturating_sub(OTHER_DESCRIPTORS) / ends;
+        let room = limit.saturating_sub(OTHER_DESCRIPTORS) / ends(has_stand_in);
         let fewer = match connections_within(room, plan.shards) {
             0 => String::new(),
             count => format!(", or give --connections {count}"),
@@ -56,6 +53,17 @@ pub fn check_descriptors(plan: &Plan, has_stand_in: bool) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Descriptors that a plan needs.
+pub fn descriptors_needed(plan: &Plan, has_stand_in: bool) -> u64 {
+    let of_shards = (0..plan.shards).map(|shard| descriptors(plan.slots_of_shard(shard)));
+    ends(has_stand_in) * of_shards.sum::<usize>() as u64 + OTHER_DESCRIPTORS
+}
+
+/// Each connection has two ends in this process when the stand-in runs in it.
+fn ends(has_stand_in: bool) -> u64 {
+    if has_stand_in { 2 } else { 1 }
 }
 
 /// Refuses a run that needs more memory than is free.

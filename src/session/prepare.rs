@@ -15,6 +15,7 @@ use crate::mock::{Mock, MockConfig};
 use crate::text::units::{counted, three_digits};
 
 use super::cores::{Cores, cores_within, share_out};
+use super::diagnosis;
 use super::exit::cannot;
 use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
@@ -91,6 +92,8 @@ impl Prepared {
         let footprint = Footprint::of(&plan, backend, of_stand_in);
         let program_bytes = cpu::resident_bytes();
         cannot(check_memory(&footprint, machine::free_bytes()))?;
+        let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
+        notes.extend(cannot(found)?);
         let control = Arc::new(Control::default());
         let signals = cannot(
             Signals::listen(control.clone(), Announce::Orders)
@@ -165,6 +168,10 @@ fn choose_backend(
 ) -> Result<Backend> {
     let config = engine::driver_config(plan, sockets, 0);
     let choice = probe::choose(wanted, &config).map_err(anyhow::Error::msg)?;
-    notes.extend(choice.note.map(|reason| format!("using epoll: {reason}")));
+    notes.extend(
+        choice
+            .refusal
+            .map(|reason| format!("using epoll: {reason}")),
+    );
     Ok(choice.backend)
 }

@@ -11,9 +11,12 @@
 //! | size | [`units::bytes`] |
 //! | duration that a person typed | [`duration::show`] |
 //! | untrusted text | [`printable`] |
+//! | lines of a terminal | `wrap`, by its `columns` |
 //! | the nearest known name | [`suggest::did_you_mean`] |
 
+pub(crate) mod columns;
 pub mod duration;
 pub mod printable;
 pub mod suggest;
 pub mod units;
+pub(crate) mod wrap;

@@ -231,7 +231,7 @@ impl Sandbox {
         let is_local = has("--mock") || words[0] == "mock";
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
-            "scenarios" | "report" | "compare" => &[0],
+            "scenarios" | "doctor" | "report" | "compare" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
@@ -475,6 +475,7 @@ fn every_flag_named_exists() {
         "request",
         "mock",
         "scenarios",
+        "doctor",
         "report",
         "compare",
     ];

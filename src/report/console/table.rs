@@ -2,8 +2,8 @@
 //!
 //! The first column names the rows. A name that is too long for it stands on a line of its own, above its values.
 
-use super::columns::{columns, shortened};
 use super::page::Page;
+use crate::text::columns::{columns, shortened};
 use crate::text::printable::in_one_line;
 
 /// A name longer than this share of the page stands on a line of its own.

@@ -1,4 +1,3 @@
-use super::columns::columns;
 use super::*;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::{Recorder, Times as Moments};
@@ -10,6 +9,7 @@ use crate::record::schema::{
     Generator, LoadInfo, MachineInfo, RuleRecord, RunInfo, Times, VerdictRecord,
 };
 use crate::scenario::model::{Carries, MetricLabel};
+use crate::text::columns::columns;
 
 const ENDPOINTS: [(&str, &str); 3] = [
     ("POST", "/v1/opscore/internal/agent/notify"),
@@ -74,6 +74,7 @@ fn record(answered: u64, failed: u64) -> Record {
     };
     let summary = Summary { counts, series };
     let time = RunTime {
+        load_from_ns: 0,
         load_ns: 1_000_000_000,
         drain_ns: 2_000_000_000,
         open_at_load_end: 1,

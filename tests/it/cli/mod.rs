@@ -1,6 +1,7 @@
 //! The real binary over loopback: every command, its exit codes, and its end under faults.
 
 mod commands;
+mod doctor;
 mod endings;
 mod faults;
 mod headers;

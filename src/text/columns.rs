@@ -1,12 +1,12 @@
 //! How many columns of a terminal a text takes.
 
 /// Columns of a text.
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
 /// A text of at most so many columns; a longer one loses its middle.
-pub(super) fn shortened(text: &str, columns_max: usize) -> String {
+pub(crate) fn shortened(text: &str, columns_max: usize) -> String {
     if columns(text) <= columns_max {
         return text.to_owned();
     }
@@ -19,7 +19,7 @@ pub(super) fn shortened(text: &str, columns_max: usize) -> String {
 }
 
 /// The first characters, as many as fit.
-pub(super) fn begin(
+pub(crate) fn begin(
     text: impl Iterator<Item = char>,
     columns_max: usize,
 ) -> impl Iterator<Item = char> {
