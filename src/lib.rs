@@ -30,10 +30,10 @@
 //! | [`cli`] | the command line: clap's structs, `read` (Args -> Job), one file per command | all below |
 //! | [`session`] | a job carried out: prepared, run, steered, judged, recorded | all below but `report`, `live` |
 //! | `live` | ticks for people: the line of progress | `metrics`, `text` |
-//! | [`report`] PURE | record -> bytes: console, CSV | `record`, `metrics`, `text` |
+//! | [`report`] PURE | records -> bytes: console, comparison, CSV | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario` |
-//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, what limits a machine | `metrics`, `text` |
+//! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
 //! | [`wire`] PURE | between connection and driver: received bytes as HTTP reads them; plain text today, the seam for TLS | |

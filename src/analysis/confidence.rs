@@ -131,6 +131,17 @@ impl Share {
             effective,
         })
     }
+
+    /// The 95 % interval of a share of which none or all of so many independent trials are hits; `None` for other shares.
+    pub fn of_none_or_all(hits: u64, trials: u64) -> Option<(f64, f64)> {
+        let limit = TAIL.powf(1.0 / trials as f64);
+        match hits {
+            _ if trials == 0 => None,
+            0 => Some((0.0, 1.0 - limit)),
+            _ if hits == trials => Some((limit, 1.0)),
+            _ => None,
+        }
+    }
 }
 
 impl Percentile {
@@ -217,10 +228,13 @@ impl Mean {
     }
 
     /// The mean of all samples, from the number and the sum of those of each stretch: batch means with Student's t, where
-    /// neighbouring stretches are joined as for a percentile. `None` with fewer than two stretches, or without samples.
+    /// neighbouring stretches are joined as for a percentile. A stretch without samples shows nothing of the spread and is
+    /// left out. `None` with fewer than two that have some.
     pub fn of_sums(stretches: &[(u64, f64)]) -> Option<Self> {
+        let stretches = stretches.iter().copied().filter(|(count, _)| *count > 0);
+        let stretches: Vec<(u64, f64)> = stretches.collect();
         let count = stretches.iter().map(|(count, _)| count).sum::<u64>() as f64;
-        if stretches.len() < 2 || count == 0.0 {
+        if stretches.len() < 2 {
             return None;
         }
         let value = stretches.iter().map(|(_, sum)| sum).sum::<f64>() / count;

@@ -4,16 +4,20 @@
 //!   stopped answering).
 //! - [`criteria`]: rules, judged over a window; [`windows`] (the stretches of a run that are windows), [`failing`] (steps
 //!   that never worked), [`trend`] (whether latency grows within a window).
-//! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean).
+//! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean);
+//!   [`compare`] (whether two runs differ).
 //! - `diagnosis`: what on a machine limits or distorts a run.
 
 pub mod breaking_point;
+pub mod compare;
 pub mod confidence;
 pub mod criteria;
 pub(crate) mod diagnosis;
 pub mod failing;
 pub mod seconds;
 pub mod silence;
+#[cfg(test)]
+mod simulated_queue;
 pub mod trend;
 pub mod verdict;
 pub mod windows;

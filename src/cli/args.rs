@@ -34,6 +34,15 @@ const SEARCH_EXAMPLES: &str = "Examples:
   opsurge search stress --host http://localhost:8000
   opsurge search --rate --from 100 --grow 2x --resolution 2% --every 1m --host http://localhost:8000";
 
+const REPORT_EXAMPLES: &str = "Examples:
+  opsurge report run.json --report full
+  opsurge report run.json --csv run";
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  opsurge compare base.json new.json
+  opsurge compare base.json new.json --tolerance 10%
+  opsurge compare a1.json,a2.json,a3.json b1.json,b2.json,b3.json";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -61,6 +70,23 @@ pub enum Command {
     Request(RequestArgs),
     /// Serve the embedded Ops-Core stand-in, in the foreground
     Mock(MockArgs),
+    /// Print the report of a run again, from the record that --json wrote
+    #[command(after_long_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Tell what differs between two runs, and whether by more than the noise
+    ///
+    /// For all requests and for each step: requests per second, share of failures, mean, p50, p95 and p99 of the response
+    /// times (failures included) of base and new, the difference with its 95 % interval, and a word: faster, slower, no
+    /// difference seen (0 lies within the interval), or not enough data (the runs do not bound the difference).
+    ///
+    /// One record each is compared by the intervals of its figures, which do not contain the spread from run to run. Three
+    /// records or more each, with commas between, are compared by that spread (Welch's t). Of 20 figures that did not
+    /// change, one may be called different.
+    ///
+    /// Exit code 4: a figure is worse by more than --tolerance, and 0 lies outside its interval. 2: a file is not a record,
+    /// or the records do not go together.
+    #[command(after_long_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
     /// Find what on this machine limits or distorts a run, with the cure for each
@@ -519,6 +545,46 @@ pub struct StandInArgs {
     /// Seed of the faults: the same one spoils the same numbers of requests
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Stand-in")]
     pub fault_seed: u64,
+}
+
+/// `opsurge report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Record of a run or a search, as --json wrote it
+    #[arg(value_name = "RECORD")]
+    pub record: PathBuf,
+    /// Length of the printed report; it is as wide as the terminal or $COLUMNS
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub report: ReportForm,
+    /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history, _failures, _exceptions
+    #[arg(long, value_name = "PREFIX")]
+    pub csv: Option<PathBuf>,
+    /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
+    #[arg(long, requires = "csv")]
+    pub csv_full_history: bool,
+    /// Write the record again
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Print only verdict, failures and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `opsurge compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Record of the run to compare with, or three or more with commas between
+    #[arg(value_name = "BASE")]
+    pub base: String,
+    /// Record of the run to judge, or three or more with commas between
+    #[arg(value_name = "NEW")]
+    pub new: String,
+    /// How much worse a figure may become, as a share of the base's, before the exit code is 4
+    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    pub tolerance: String,
+    /// Compare runs of different scenarios, and searches
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `opsurge scenarios`.

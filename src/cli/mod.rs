@@ -1,16 +1,21 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`.
+//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `tables`: CSV
+//! files).
 
 mod announce;
 pub mod args;
+mod compare;
 mod doctor;
 mod mock;
 mod read;
+mod report;
 mod request;
 mod run;
 mod scenarios;
+mod stored;
+mod tables;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -47,6 +52,8 @@ fn carry_out(command: Command) -> Result<Exit> {
             start_log(&args.log);
             mock::mock(&args)
         }
+        Command::Report(args) => report::report(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

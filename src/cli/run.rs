@@ -10,7 +10,6 @@ use crate::record::files;
 use crate::record::schema::Record;
 use crate::report::console::{Console, Form};
 use crate::report::csv::Csv;
-use crate::report::output::Report;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
@@ -19,7 +18,7 @@ use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
-use super::read;
+use super::{read, tables};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -72,13 +71,7 @@ fn write_out(finished: Finished) -> Result<()> {
         let csv = Csv {
             full_history: outputs.csv_full_history,
         };
-        for output in csv.outputs(&record)? {
-            files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
-        }
-        files.push(format!(
-            "CSV: {}_stats.csv and its three companions",
-            prefix.display()
-        ));
+        files.push(tables::write(&csv, prefix, &record)?);
         Ok(())
     });
     let log = log.map_or(Ok(()), |log| {

@@ -1,10 +1,11 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (with `bounds`: intervals; made from what was measured, with [`distribution`] and [`hints`]),
-//! [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
+//! [`comparison`] (records beside each other), [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
 
 mod bounds;
 pub mod build;
+pub mod comparison;
 pub mod distribution;
 pub mod files;
 pub mod hdr;

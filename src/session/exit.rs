@@ -15,6 +15,8 @@ impl Exit {
     pub const FAILED: Self = Self(1);
     /// It could not be carried out, or something it made could not be written.
     pub const CANNOT: Self = Self(3);
+    /// A rule was broken, or a comparison found a regression.
+    pub const BROKEN: Self = Self(4);
     /// Interrupted; the report was written all the same.
     pub const INTERRUPTED: Self = Self(130);
 }

@@ -8,6 +8,8 @@ use std::process::Output;
 
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::seconds::Status;
+use opsurge::record::schema::Record;
+use opsurge_testbed::fuzz_bodies::RECORD;
 use serde_json::Value as Json;
 
 use crate::support::binary::{self, check_sums, record_of, text};
@@ -20,6 +22,18 @@ const WIDTH_MAX: usize = 120;
 const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
+/// Records of runs that the pages name.
+const RECORDS: [&str; 9] = [
+    "run.json",
+    "base.json",
+    "new.json",
+    "a1.json",
+    "a2.json",
+    "a3.json",
+    "b1.json",
+    "b2.json",
+    "b3.json",
+];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
     "--release",
@@ -148,6 +162,12 @@ impl Sandbox {
             let name = path.file_name().expect("a name");
             fs::copy(&path, folder.path().join(name)).expect("it is copied");
         }
+        let mut record = Record::parse(RECORD).expect("the example is a record");
+        record.search = None;
+        for (seed, name) in RECORDS.into_iter().enumerate() {
+            record.run.seed = seed as u64;
+            fs::write(folder.path().join(name), record.to_json()).expect("it is written");
+        }
         Self {
             folder,
             refused: RefusedAddress::new(),
@@ -211,7 +231,7 @@ impl Sandbox {
         let is_local = has("--mock") || words[0] == "mock";
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
-            "scenarios" | "doctor" => &[0],
+            "scenarios" | "doctor" | "report" | "compare" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
@@ -449,7 +469,16 @@ fn lines_are_short_and_the_readme_is_read_in_minutes() {
 /// Checks the flags that pages name outside command lines.
 #[test]
 fn every_flag_named_exists() {
-    let commands = ["run", "search", "request", "mock", "scenarios", "doctor"];
+    let commands = [
+        "run",
+        "search",
+        "request",
+        "mock",
+        "scenarios",
+        "doctor",
+        "report",
+        "compare",
+    ];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
     let known: BTreeSet<&str> = helps

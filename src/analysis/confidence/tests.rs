@@ -1,52 +1,6 @@
 use super::*;
+use crate::analysis::simulated_queue::{Draws, queue, stationary_queue, sum};
 use crate::metrics::latencies::Latencies;
-
-/// splitmix64 (Steele, Lea and Flood 2014), as `ci_ground_truth.README.md` gives it.
-struct Draws(u64);
-
-impl Draws {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Exponentially distributed with mean 1.
-    fn exponential(&mut self) -> f64 {
-        let uniform = (self.next() >> 11) as f64 * (0.5f64).powi(53);
-        -(1.0 - uniform).ln()
-    }
-}
-
-/// The times of each second of a queue with one server, at `per_s` arrivals and a load of `rho`, in microseconds.
-/// `waits_us`: what the first one waits.
-fn queue(seed: u64, seconds: usize, per_s: f64, rho: f64, mut wait_us: f64) -> Vec<Latencies> {
-    let mut draws = Draws(seed);
-    let mut all = vec![Latencies::default(); seconds];
-    let (mut at_us, mut before_us) = (0.0, None::<f64>);
-    loop {
-        let gap_us = draws.exponential() * 1e6 / per_s;
-        let service_us = draws.exponential() * 1e6 / per_s * rho;
-        at_us += gap_us;
-        if at_us >= seconds as f64 * 1e6 {
-            return all;
-        }
-        if let Some(before_us) = before_us {
-            wait_us = (wait_us + before_us - gap_us).max(0.0);
-        }
-        before_us = Some(service_us);
-        let time_us = (wait_us + service_us).floor().max(1.0);
-        all[(at_us / 1e6) as usize].record(time_us as u64 * 1_000);
-    }
-}
-
-fn sum(seconds: &[Latencies]) -> Latencies {
-    let mut all = Latencies::default();
-    seconds.iter().for_each(|second| all += second);
-    all
-}
 
 #[test]
 fn students_factor_and_the_binomial_limits_are_the_tables() {
@@ -90,14 +44,7 @@ fn false_statements(rho: f64, runs: u64) -> [f64; 2] {
     let mu = per_s / rho;
     let mut false_ones = [0.0; 2];
     for run in 0..runs {
-        let mut draws = Draws(run ^ 0x5eed_0000);
-        // An arrival finds the queue empty with probability 1 - rho; else it waits an exponential time.
-        let waits = (draws.next() >> 11) as f64 * (0.5f64).powi(53) < rho;
-        let wait_us = match waits {
-            true => draws.exponential() / (mu - per_s) * 1e6,
-            false => 0.0,
-        };
-        let seconds = queue(run * 7_919 + 1, seconds, per_s, rho, wait_us);
+        let seconds = stationary_queue(run, seconds, per_s, rho);
         let all = sum(&seconds);
         for (percent, count) in PERCENTS.into_iter().zip(&mut false_ones) {
             let truth_us = -(1.0 - percent / 100.0f64).ln() / (mu - per_s) * 1e6;
@@ -137,6 +84,8 @@ fn a_mean_of_independent_values_is_covered_in_95_of_100_runs() {
         assert!((0.86..0.97).contains(&share), "{count} values: {share}");
     }
     assert_eq!(Mean::of(&[1.0]), None);
+    // All samples in one second: the others show nothing of the spread.
+    assert_eq!(Mean::of_sums(&[(10, 50.0), (0, 0.0), (0, 0.0)]), None);
     let flat = Mean::of(&[2.0, 2.0, 2.0]).expect("several values");
     assert_eq!((flat.low, flat.value, flat.high), (2.0, 2.0, 2.0));
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::scenario::format::compile::RATE_MAX;
 use crate::text::duration;
-use crate::text::units::grouped;
+use crate::text::units::{grouped, percent};
 
 /// A duration flag.
 ///
@@ -30,6 +30,24 @@ pub fn number(flag: &str, text: Option<&str>, min: u64, max: u64) -> Result<Opti
         _ => Err(anyhow!(
             "{flag} {text}: give a whole number from {min} to {}",
             grouped(max)
+        )),
+    }
+}
+
+/// A share from 0 to a bound: `5%` or `0.05`.
+///
+/// # Errors
+/// With the flag and the bounds.
+pub fn share(flag: &str, text: &str, max: f64) -> Result<f64> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    match share {
+        Ok(share) if (0.0..=max).contains(&share) => Ok(share),
+        _ => Err(anyhow!(
+            "{flag} {text}: give a share from 0 to {}, for example 5%",
+            percent(max)
         )),
     }
 }

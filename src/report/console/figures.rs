@@ -46,7 +46,7 @@ impl Unit {
         }
     }
 
-    fn show(self, us: f64) -> String {
+    pub fn show(self, us: f64) -> String {
         match self {
             Self::Us => format!("{us:.0}"),
             Self::Ms => three_digits(us / 1e3),

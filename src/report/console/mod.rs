@@ -2,8 +2,9 @@
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
 //! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
-//! `stand_in`. Under them: `page` (lines), `table`, `figures` (times), `names`.
+//! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
+pub mod compare;
 mod details;
 mod endpoints;
 mod failures;

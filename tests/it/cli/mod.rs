@@ -6,5 +6,6 @@ mod endings;
 mod faults;
 mod headers;
 mod load;
+mod records;
 mod scenarios;
 mod secrets;
