@@ -213,7 +213,9 @@ fn mover(base: Figure, new: Figure) -> (Option<f64>, Option<f64>) {
     let high = new.high.zip(base.low).map(|(new_high, base_low)| {
         difference + (new_high - new.value).hypot(base.value - base_low)
     });
-    (low, high)
+    // Figures of a record that was changed by hand may be too large to be squared.
+    let known = |end: Option<f64>| end.filter(|end| end.is_finite());
+    (known(low), known(high))
 }
 
 /// Both ends of the interval of the difference of the means (Welch 1947).
@@ -225,8 +227,12 @@ fn welch(base: &[f64], new: &[f64]) -> (Option<f64>, Option<f64>) {
     };
     let difference = new_mean - base_mean;
     let error = base_error + new_error;
-    if error == 0.0 {
+    if error < f64::EPSILON.powi(2) {
+        // Equal figures on each side: the freedom would be 0 by 0.
         return (Some(difference), Some(difference));
+    }
+    if !error.is_finite() {
+        return (None, None);
     }
     let part = |error: f64, count: usize| error * error / (count as f64 - 1.0);
     let freedom = error * error / (part(base_error, base.len()) + part(new_error, new.len()));

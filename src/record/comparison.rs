@@ -13,6 +13,9 @@ const WHOLE_MIN: f64 = 0.9;
 
 /// Moments of a record are rounded by less than this, in seconds.
 const MOMENT_S: f64 = 1e-6;
+/// No step has more requests in a sample; in a record that was changed by hand, larger counts are cut to this, so that
+/// their sums do not overflow.
+const COUNT_MAX: u64 = 1 << 40;
 /// Samples in which requests ended, at least, for an interval of their times: what happens within a second is no
 /// independent evidence, and start steps happen in the first seconds alone.
 const SAMPLES_MIN: usize = 10;
@@ -293,7 +296,9 @@ impl<'r> Part<'r> {
         let steps = sample.steps.iter().enumerate();
         let steps = steps.filter(|(at, _)| self.step.is_none_or(|step| step == *at));
         steps.fold((0, 0), |(requests, failures), (_, step)| {
-            (requests + step.requests, failures + step.failures)
+            let requests_here = step.requests.min(COUNT_MAX);
+            let failures_here = step.failures.min(requests_here);
+            (requests + requests_here, failures + failures_here)
         })
     }
 }

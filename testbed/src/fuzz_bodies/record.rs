@@ -1,6 +1,8 @@
 //! The reader of records: a record that it accepts is written the same, and every report can be made of it.
 
+use opsurge::record::comparison::Comparison;
 use opsurge::record::schema::Record;
+use opsurge::report::console::compare::{Compared, text as comparison_text};
 use opsurge::report::console::{Console, Form};
 use opsurge::report::csv::Csv;
 use opsurge::report::output::Report;
@@ -29,6 +31,21 @@ pub fn record(input: &[u8]) {
     }
     // A record that was changed by hand is an error with a reason, never a panic.
     let _ = Csv { full_history: true }.outputs(&record);
+    let example = Record::parse(RECORD).expect("the example is a record");
+    for runs in [1, 3] {
+        let (base, new) = (vec![example.clone(); runs], vec![record.clone(); runs]);
+        let compared = Compared {
+            base: named(&base),
+            new: named(&new),
+            tolerance: 0.05,
+        };
+        comparison_text(&Comparison::new(&base, &new), &compared, 80, false);
+    }
+}
+
+fn named(records: &[Record]) -> Vec<(String, &Record)> {
+    let named = records.iter().map(|record| ("a.json".to_owned(), record));
+    named.collect()
 }
 
 pub fn examples() -> Vec<Vec<u8>> {
