@@ -167,17 +167,29 @@ fn ports(plan: &Plan, sockets: &Sockets) -> Option<Ports> {
     let (first, last) = socket::local_ports().filter(|_| plan.addresses.iter().all(is_by_port))?;
     let is_loopback = |to: &SockAddr| to.as_socket().is_some_and(|to| to.ip().is_loopback());
     let are_loopback = !plan.addresses.is_empty() && plan.addresses.iter().all(is_loopback);
-    Some(Ports {
+    let mut ports = Ports {
         first,
         last,
         routes: Dialer::new(&plan.addresses, sockets).routes() as u64,
         in_time_wait: network::in_time_wait(),
+        in_time_wait_at_target: None,
         reuses_time_wait: match network::time_wait_reuse() {
             Some(1) => true,
             Some(2) => are_loopback,
             _ => false,
         },
-    })
+    };
+    let connections = plan.slots_before_shard(plan.shards) as u64;
+    let may_matter = connections + ports.in_time_wait.unwrap_or(0) > ports.of_all_routes();
+    if may_matter && !plan.addresses.is_empty() {
+        let addresses: Vec<_> = plan
+            .addresses
+            .iter()
+            .filter_map(SockAddr::as_socket)
+            .collect();
+        ports.in_time_wait_at_target = network::in_time_wait_at(&addresses);
+    }
+    Some(ports)
 }
 
 /// A run of GET requests with one connection for each user.

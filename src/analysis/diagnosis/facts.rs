@@ -105,6 +105,8 @@ pub struct Ports {
     pub routes: u64,
     /// Connections of the whole machine in TIME_WAIT, if known.
     pub in_time_wait: Option<u64>,
+    /// Those of them at the target, counted only where the whole number may matter.
+    pub in_time_wait_at_target: Option<u64>,
     /// A new connection may take over a port in TIME_WAIT, after one second.
     pub reuses_time_wait: bool,
 }

@@ -10,16 +10,18 @@ const TIME_WAIT_S: u64 = 60;
 pub(super) fn ports(ports: Ports, plan: &Planned) -> Finding {
     let connections = plan.connections;
     let all = ports.of_all_routes();
-    let waiting = ports.in_time_wait.unwrap_or(0);
+    let waiting_at_target = ports.in_time_wait_at_target;
+    let waiting = waiting_at_target.or(ports.in_time_wait).unwrap_or(0);
     let found = format!(
         "{} ({} to {}) for {}, {} in TIME_WAIT",
         counted(all, "port"),
         ports.first,
         ports.last,
         counted(connections, "connection"),
-        match ports.in_time_wait {
-            Some(waiting) => grouped(waiting),
-            None => "an unknown number".to_owned(),
+        match (waiting_at_target, ports.in_time_wait) {
+            (Some(waiting), _) => format!("{} to the target", grouped(waiting)),
+            (None, Some(waiting)) => grouped(waiting),
+            (None, None) => "an unknown number".to_owned(),
         },
     );
     let more = "--source-address with more addresses, or sysctl -w net.ipv4.ip_local_port_range='1024 65535'";
@@ -42,6 +44,16 @@ pub(super) fn ports(ports: Ports, plan: &Planned) -> Finding {
                 grouped(all / TIME_WAIT_S)
             ),
             "--tcp linger=0 (a reset keeps no port), or --source-address with more addresses",
+        )
+    } else if waiting_at_target.is_none() {
+        Finding::new(
+            Check::Ports,
+            State::Note,
+            found,
+            format!(
+                "where they were connections to the target, their ports are taken for up to {TIME_WAIT_S} s"
+            ),
+            "--host to count those to the target, or wait for a minute",
         )
     } else if ports.reuses_time_wait {
         Finding::new(
@@ -142,7 +154,7 @@ pub(super) fn proxies(set: &[&str]) -> Finding {
 
 impl Ports {
     /// Ports of all pairs of addresses together.
-    fn of_all_routes(self) -> u64 {
+    pub fn of_all_routes(self) -> u64 {
         (u64::from(self.last - self.first) + 1) * self.routes.max(1)
     }
 }
@@ -151,18 +163,13 @@ impl Ports {
 mod tests {
     use super::*;
 
-    fn check_ports(
-        connections: u64,
-        in_time_wait: u64,
-        reuses: bool,
-        routes: u64,
-        expected: State,
-    ) {
+    fn check_ports(connections: u64, at_target: u64, reuses: bool, routes: u64, expected: State) {
         let facts = Ports {
             first: 32_768,
             last: 60_999,
             routes,
-            in_time_wait: Some(in_time_wait),
+            in_time_wait: Some(28_000),
+            in_time_wait_at_target: Some(at_target),
             reuses_time_wait: reuses,
         };
         let plan = Planned {
@@ -181,6 +188,29 @@ mod tests {
         check_ports(8_232, 20_001, false, 1, State::Limits);
         check_ports(8_232, 20_001, true, 1, State::Note);
         check_ports(8_232, 20_000, false, 1, State::Ok);
+    }
+
+    #[test]
+    fn connections_that_ended_elsewhere_are_worth_a_note_at_most() {
+        let of = |waiting, at_target| {
+            let facts = Ports {
+                first: 32_768,
+                last: 60_999,
+                routes: 1,
+                in_time_wait: Some(waiting),
+                in_time_wait_at_target: at_target,
+                reuses_time_wait: false,
+            };
+            let plan = Planned {
+                connections: 8_232,
+                shards: 2,
+            };
+            ports(facts, &plan).state
+        };
+        assert_eq!(of(20_000, None), State::Ok);
+        assert_eq!(of(20_001, None), State::Note);
+        assert_eq!(of(28_000, Some(10)), State::Ok);
+        assert_eq!(of(28_000, Some(28_000)), State::Limits);
     }
 
     #[test]
