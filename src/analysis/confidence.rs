@@ -86,12 +86,13 @@ impl Share {
     pub fn of(seconds: &[(u64, u64)]) -> Option<Self> {
         let all: u64 = seconds.iter().map(|(count, _)| count).sum();
         let beyond: u64 = seconds.iter().map(|(_, above)| above).sum();
-        if seconds.len() < 2 || beyond == 0 || beyond == all {
+        // A second without a time says nothing: all times in one second bound nothing, however many follow it.
+        let seconds = || seconds.iter().filter(|(count, _)| *count > 0);
+        if seconds().count() < 2 || beyond == 0 || beyond == all {
             return None;
         }
         let (all, share) = (all as f64, beyond as f64 / all as f64);
-        let excess: Vec<f64> = seconds
-            .iter()
+        let excess: Vec<f64> = seconds()
             .map(|&(count, above)| above as f64 - share * count as f64)
             .collect();
         let (batch, sums, left) = batches(&excess);
