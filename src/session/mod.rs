@@ -1,8 +1,8 @@
 //! A job carried out. Every front end calls this room: `run`, `search`, `request`, and what comes.
 //!
-//! Reading order: [`job`] (all that was asked for), [`prepare`] (with [`target`], [`source`], [`connecting`], [`cores`],
-//! [`limits`], [`diagnosis`], [`signals`]), [`run`] (the session), what judges it ([`watch`] by the second, [`rules`] by the window,
-//! [`steer`] by the level), [`publish`] (ticks), [`evidence`] (the record), [`ending`] and [`exit`].
+//! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
+//! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
+//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
 
 pub(crate) mod connecting;
 pub(crate) mod cores;
