@@ -10,7 +10,7 @@ use crate::text::units::{three_digits, time};
 const SAMPLES_ABOVE_MIN: f64 = 10.0;
 /// What the marks mean, below a table that has them.
 const LEGEND: [(&str, &str); 2] = [
-    ("~", "~: too few independent samples to bound it"),
+    ("~", "~: run too short to bound it"),
     (">=", ">=: a lower bound (no answer)"),
 ];
 

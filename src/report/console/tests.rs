@@ -212,8 +212,8 @@ endpoint        requests failed status req/s p50 ms p95 ms p99 ms  max ms
 POST …/notify      2,000      0 202    2,000  ~1.25  ~1.25  ~1.25    1.25
 GET …/state        2,000      0 202    2,000  ~1.25  ~1.25  ~1.25    1.25
 POST …/workflow    2,000      0 202    2,000  ~1.25  ~1.25  ~1.25 >=2,000
-Times: due to answered, failures included; ~: too few independent samples to
-bound it; >=: a lower bound (no answer)
+Times: due to answered, failures included; ~: run too short to bound it; >=: a
+lower bound (no answer)
 
 POLLS: /v1/opscore/agent/[id]/state: 0 users ready, 0 gave up, 2,000 requests
 Record: run.json
