@@ -172,41 +172,37 @@ impl Percentile {
 
     /// No time lies above the percentile: it is the greatest one, to three digits. The share beyond it is 0 of so many,
     /// and where even its upper limit is less than the percentile leaves above, the percentile is known: equal times.
+    /// `None` when times lie above it, or with fewer than ten seconds that have times.
     fn of_the_greatest(
         percent: f64,
         value_us: f64,
         all: &Latencies,
         counts: &[(u64, u64)],
     ) -> Option<Self> {
-        if counts.len() < BATCHES_MIN || all.is_empty() {
+        let beyond: u64 = counts.iter().map(|(_, above)| above).sum();
+        let seconds = counts.iter().filter(|(count, _)| *count > 0).count();
+        if beyond > 0 || seconds < BATCHES_MIN {
             return None;
         }
-        let samples = all.count() as f64;
-        let high = 1.0 - TAIL.powf(1.0 / samples);
-        let freedom = counts.len() as f64 - 1.0;
+        let (low, high) = Share::of_none_or_all(0, all.count())?;
+        let freedom = seconds as f64 - 1.0;
         Some(Self {
             value_us,
             low_us: all.percentile_us(100.0 * (1.0 - high).min(percent / 100.0)),
             high_us: (high < 1.0 - percent / 100.0).then_some(value_us),
             share: Share {
                 above: 0.0,
-                low: 0.0,
+                low,
                 high,
                 batch: 1,
-                batches: counts.len(),
+                batches: seconds,
                 correlation: 0.0,
                 variance: 0.0,
                 freedom,
                 t: student(freedom),
-                effective: samples,
+                effective: all.count() as f64,
             },
         })
-    }
-
-    /// Half the width of the interval as a part of the value; `None` when one end is not known.
-    pub fn half_width(&self) -> Option<f64> {
-        let high_us = self.high_us?;
-        Some((high_us - self.low_us) / 2.0 / self.value_us.max(1.0))
     }
 }
 

@@ -34,6 +34,19 @@ fn nothing_bounds_a_percentile_of_one_second_and_equal_times_bound_theirs() {
     assert_eq!(Share::of(&[]), None);
 }
 
+#[test]
+fn times_of_one_second_bound_nothing_however_many_seconds_follow() {
+    let mut seconds = vec![Latencies::default(); 30];
+    (0..50).for_each(|nth| seconds[0].record(1_000_000 + nth * 10_000));
+    for percent in [50.0, 99.0, 99.99] {
+        assert_eq!(
+            Percentile::of(percent, &sum(&seconds), &seconds),
+            None,
+            "p{percent}"
+        );
+    }
+}
+
 /// Percentiles that are looked at in each simulated run.
 const PERCENTS: [f64; 2] = [50.0, 99.0];
 
