@@ -1,14 +1,12 @@
 //! `opsurge compare`: what differs between two runs, or two sets of runs, and whether by more than the noise.
 
-use std::io::IsTerminal;
-
 use anyhow::{Result, bail};
 
 use crate::record::comparison::{Comparison, is_comparable};
 use crate::record::schema::Record;
 use crate::report::console::compare::{Compared, text};
 use crate::session::exit::Exit;
-use crate::session::output::{columns, print};
+use crate::session::output::{columns, has_colour, print};
 
 use super::args::CompareArgs;
 use super::read::values;
@@ -51,9 +49,8 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
         new: named(&new),
         tolerance,
     };
-    let stdout = std::io::stdout();
-    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(text(&comparison, &compared, columns(stdout), colour));
+    let width = columns(std::io::stdout());
+    print(text(&comparison, &compared, width, has_colour()));
     Ok(match comparison.regressions(tolerance).is_empty() {
         true => Exit::OK,
         false => Exit::BROKEN,

@@ -1,8 +1,8 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `tables`: CSV
-//! files).
+//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
+//! files written).
 
 mod announce;
 pub mod args;
@@ -12,10 +12,10 @@ mod mock;
 mod read;
 mod report;
 mod request;
+mod results;
 mod run;
 mod scenarios;
 mod stored;
-mod tables;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;

@@ -1,17 +1,15 @@
 //! `opsurge report`: any report of a run again, from its record.
 
-use std::io::IsTerminal;
-
 use anyhow::Result;
 
 use crate::record::files;
 use crate::report::console::Console;
 use crate::report::csv::Csv;
 use crate::session::exit::{Exit, cannot};
-use crate::session::output::{columns, print};
+use crate::session::output::{columns, has_colour, print};
 
 use super::args::ReportArgs;
-use super::{stored, tables};
+use super::{results, stored};
 
 /// Prints the report and writes the files that were asked for.
 ///
@@ -19,16 +17,8 @@ use super::{stored, tables};
 /// When the file is not a record, or a report cannot be written.
 pub fn report(args: &ReportArgs) -> Result<Exit> {
     let record = stored::record(&args.record)?;
-    let json = args.json.iter().map(|path| (path.clone(), "--json"));
-    let csv = args.csv.iter().flat_map(|prefix| {
-        let suffixes = Csv::suffixes(record.search.is_some());
-        suffixes.map(move |suffix| (files::with_suffix(prefix, suffix), "--csv"))
-    });
-    let places: Vec<_> = json.chain(csv).collect();
-    for (path, flag) in &places {
-        files::check_writable(path, flag)?;
-    }
-    files::check_apart(&places)?;
+    let is_search = record.search.is_some();
+    results::check_places(&[(&args.json, "--json")], args.csv.as_deref(), is_search)?;
     let mut lines = Vec::new();
     let json = args.json.as_ref().map(|path| {
         files::write(path, record.to_json().as_bytes())?;
@@ -38,7 +28,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
         let csv = Csv {
             full_history: args.csv_full_history,
         };
-        tables::write(&csv, prefix, &record)
+        results::write_csv(&csv, prefix, &record)
     });
     let mut written = Ok(());
     for line in [json, csv].into_iter().flatten() {
@@ -50,7 +40,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let console = Console {
         form: args.report.into(),
         width: columns(std::io::stdout()),
-        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        colour: has_colour(),
         quiet: args.quiet,
         files: lines,
     };

@@ -13,12 +13,12 @@ use crate::report::csv::Csv;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
-use crate::session::output::{columns, lost_so_far, print};
+use crate::session::output::{columns, has_colour, lost_so_far, print};
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
-use super::{read, tables};
+use super::{read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -71,7 +71,7 @@ fn write_out(finished: Finished) -> Result<()> {
         let csv = Csv {
             full_history: outputs.csv_full_history,
         };
-        files.push(tables::write(&csv, prefix, &record)?);
+        files.push(results::write_csv(&csv, prefix, &record)?);
         Ok(())
     });
     let log = log.map_or(Ok(()), |log| {
@@ -84,7 +84,7 @@ fn write_out(finished: Finished) -> Result<()> {
             false => Form::Short,
         },
         width: columns(std::io::stdout()),
-        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        colour: has_colour(),
         quiet: outputs.quiet,
         files,
     };

@@ -7,22 +7,15 @@ use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
 use crate::metrics::summary::Sample;
 
+use super::load_rate;
 use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
 
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// A sample shorter than this part of the longest is the rest of the load, and no second for a rate.
-const WHOLE_MIN: f64 = 0.9;
-
 /// Puts the intervals into a record. `samples` is the series that the record was made of; `steps` are all requests of
-/// each step, failures included; the load began `load_from_ns` after the start.
-pub(super) fn put_into(
-    record: &mut Record,
-    samples: &[Sample],
-    steps: &[Latencies],
-    load_from_ns: u64,
-) {
+/// each step, failures included.
+pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latencies]) {
     let mut all = Latencies::default();
     let mut seconds_of_all = vec![Latencies::default(); samples.len()];
     // All but the last of the load and of the drain are of this length.
@@ -42,12 +35,15 @@ pub(super) fn put_into(
             step.response_us.bounds = step.all_us.bounds;
         }
     }
+    let rps = load_rate::of_load(&record.series, record.run.load.from_s(), |sample| {
+        sample.steps.iter().map(|step| step.requests).sum()
+    });
     let totals = &mut record.totals;
     totals.confidence = bound(&mut totals.all_us, &all, &seconds_of_all, second_s);
     if totals.failures == 0 && totals.response_us.count == totals.all_us.count {
         totals.response_us.bounds = totals.all_us.bounds;
     }
-    if let Some(rps) = rate(samples, load_from_ns) {
+    if let Some(rps) = rps {
         totals.rps_low = Some(rps.low.max(0.0).min(totals.rps));
         totals.rps_high = Some(rps.high.max(totals.rps));
     }
@@ -84,29 +80,10 @@ fn bound(
     rests_on
 }
 
-/// The rate of the load's whole seconds.
-fn rate(samples: &[Sample], load_from_ns: u64) -> Option<Mean> {
-    let is_load =
-        |sample: &&Sample| !sample.is_drain && sample.end_ns >= load_from_ns + sample.length_ns;
-    let load = || samples.iter().filter(is_load);
-    let longest_ns = load().map(|sample| sample.length_ns).max()?;
-    let whole = load().filter(|sample| sample.length_ns as f64 >= WHOLE_MIN * longest_ns as f64);
-    let rates: Vec<f64> = whole
-        .map(|sample| {
-            let requests: u64 = sample.steps.iter().map(|step| step.requests).sum();
-            requests as f64 / (sample.length_ns as f64 / 1e9)
-        })
-        .collect();
-    Mean::of(&rates)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::interval::Interval;
-    use crate::metrics::series::Series;
-
-    const SECOND_NS: u64 = 1_000_000_000;
 
     /// So many requests, that took from 1 to 2 ms.
     fn interval(requests: u64, is_drain: bool) -> Interval {
@@ -119,26 +96,6 @@ mod tests {
                 .record(1_000_000 + nth * 1_000_000 / requests);
         }
         interval
-    }
-
-    #[test]
-    fn the_rate_is_bounded_by_the_whole_seconds_of_the_load_alone() {
-        let mut series = Series::new(1);
-        // Two seconds of preparation, twenty of load, the rest of one, and the drain.
-        series.push(SECOND_NS, &interval(1, false));
-        series.push(2 * SECOND_NS, &interval(1, false));
-        for second in 3..=22 {
-            series.push(second * SECOND_NS, &interval(98 + 4 * (second % 2), false));
-        }
-        series.push(22 * SECOND_NS + 600_000_000, &interval(5, false));
-        series.push(24 * SECOND_NS, &interval(7, true));
-        let found = rate(&series.samples(), 2 * SECOND_NS).expect("twenty seconds");
-        assert_eq!(found.value, 100.0);
-        assert!(found.low > 98.0 && found.high < 102.0, "{found:?}");
-        assert!(
-            rate(&series.samples()[..3], 2 * SECOND_NS).is_none(),
-            "one second"
-        );
     }
 
     #[test]

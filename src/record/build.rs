@@ -23,8 +23,6 @@ use super::schema::{
 /// How long a run lasted, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTime {
-    /// From the start to the begin of the load: 0, or when the first arrival of an open load was due.
-    pub load_from_ns: u64,
     /// The load time: rates are counts within it, divided by it.
     pub load_ns: u64,
     /// The drain: how long requests that were open at the load's end were waited for.
@@ -95,7 +93,7 @@ pub fn record(
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all, time.load_from_ns);
+    bounds::put_into(&mut record, &samples, &all);
     record
 }
 
@@ -244,7 +242,7 @@ fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
         .collect()
 }
 
-fn sample_record(sample: &Sample) -> SampleRecord {
+pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
     let all = sample.all();
     let length_s = sample.length_ns as f64 / 1e9;
     let response = times(&all.response);

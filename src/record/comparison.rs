@@ -2,17 +2,13 @@
 //! statistics stand in [`crate::analysis::compare`].
 
 use crate::analysis::compare::{Change, Figure, Kind, RUNS_MIN};
-use crate::analysis::confidence::{Mean, Share};
+use crate::analysis::confidence::Share;
 
+use super::load_rate;
 use super::schema::{PERCENTS, Record, RunInfo, SampleRecord, StepRecord, Times};
 
 /// Histograms keep three digits: both ends of a time's interval are known to so much of their value.
 const RESOLUTION: f64 = 0.001;
-/// A sample shorter than this part of the longest is the rest of the load, and no second for a rate.
-const WHOLE_MIN: f64 = 0.9;
-
-/// Moments of a record are rounded by less than this, in seconds.
-const MOMENT_S: f64 = 1e-6;
 /// No step has more requests in a sample; in a record that was changed by hand, larger counts are cut to this, so that
 /// their sums do not overflow.
 const COUNT_MAX: u64 = 1 << 40;
@@ -170,8 +166,7 @@ impl<'r> Part<'r> {
     fn of(record: &'r Record, step: Option<&(String, String)>) -> Option<Self> {
         let totals = &record.totals;
         let series = &record.series;
-        let open = record.run.load.open.as_ref();
-        let load_from_s = open.map_or(0.0, |open| open.from_s);
+        let load_from_s = record.run.load.from_s();
         let Some((method, name)) = step else {
             return Some(Self {
                 requests: totals.requests,
@@ -250,17 +245,9 @@ impl<'r> Part<'r> {
         if self.rps <= 0.0 {
             return None;
         }
-        let is_load = |sample: &&SampleRecord| {
-            let from_s = sample.t_s - sample.length_s;
-            !sample.is_drain && from_s >= self.load_from_s - MOMENT_S
-        };
-        let load = || self.series.iter().filter(is_load);
-        let longest_s = load().map(|sample| sample.length_s).fold(0.0, f64::max);
-        let whole = load().filter(|sample| sample.length_s >= WHOLE_MIN * longest_s);
-        let rates: Vec<f64> = whole
-            .map(|sample| self.counts(sample).0 as f64 / sample.length_s)
-            .collect();
-        let mean = Mean::of(&rates);
+        let mean = load_rate::of_load(self.series, self.load_from_s, |sample| {
+            self.counts(sample).0
+        });
         let one = 1.0 / self.load_s;
         Some(Figure {
             value: self.rps,

@@ -1,7 +1,8 @@
 //! The record: what a run leaves behind.
 //!
-//! Reading order: [`schema`] (its fields), [`build`] (with `bounds`: intervals; made from what was measured, with [`distribution`] and [`hints`]),
-//! [`comparison`] (records beside each other), [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
+//! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
+//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`files`] (reports on the disk),
+//! [`hdr`] (the interval log, which is written while the run lasts).
 
 mod bounds;
 pub mod build;
@@ -10,4 +11,5 @@ pub mod distribution;
 pub mod files;
 pub mod hdr;
 pub mod hints;
+mod load_rate;
 pub mod schema;

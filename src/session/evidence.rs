@@ -39,7 +39,6 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         &scenario.spans,
         &ran.summary,
         RunTime {
-            load_from_ns: ran.load_from_ns,
             load_ns: ran.load_ns,
             drain_ns: ran.drain_ns,
             open_at_load_end: ran.open_at_load_end,

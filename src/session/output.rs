@@ -1,7 +1,7 @@
 //! Standard output and standard error. A reader that has gone (`| head`) ends nothing and is no error; any other
 //! failure of standard output is one, and the command says so at its end.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
@@ -9,6 +9,11 @@ use anyhow::{Result, anyhow};
 use terminal_size::{Width, terminal_size_of};
 
 use super::exit::{Exit, cannot};
+
+/// Standard output shows colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+pub(crate) fn has_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
 
 /// Columns of a line that goes to no terminal.
 const COLUMNS: usize = 80;

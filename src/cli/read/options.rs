@@ -7,12 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
+use crate::cli::results;
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
-use crate::record::files;
-use crate::report::csv::Csv;
 use crate::scenario::format::compile::{parse_rate_stage, parse_stage};
 use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
@@ -456,17 +455,8 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
 fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
-    let json = args.json.iter().map(|path| (path.clone(), "--json"));
-    let hdr = args.hdr.iter().map(|path| (path.clone(), "--hdr"));
-    let tables = args.csv.iter().flat_map(|prefix| {
-        let suffixes = Csv::suffixes(is_search);
-        suffixes.map(move |suffix| (files::with_suffix(prefix, suffix), "--csv"))
-    });
-    let places: Vec<_> = json.chain(hdr).chain(tables).collect();
-    for (path, flag) in &places {
-        files::check_writable(path, flag)?;
-    }
-    files::check_apart(&places)?;
+    let singles = [(&args.json, "--json"), (&args.hdr, "--hdr")];
+    results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
         csv: args.csv.clone(),

@@ -7,10 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::breaking_point::{Growth, Search};
 use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
 use crate::cli::args::{RunArgs, SearchArgs};
+use crate::cli::stored;
 use crate::load::Load;
 use crate::load::closed::Closed;
 use crate::load::open::Open;
-use crate::record::schema::{LevelRecord, Record};
+use crate::record::schema::LevelRecord;
 use crate::scenario::model::Scenario;
 use crate::session::evidence;
 use crate::session::job::{Job, JobLoad, JobTarget, Judging, SearchJob};
@@ -209,8 +210,7 @@ fn resume(
         return Ok(Vec::new());
     };
     let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("--resume {shown}"))?;
-    let record = Record::parse(&text).map_err(|reason| anyhow!("--resume {shown}: {reason}"))?;
+    let record = stored::record(path).context("--resume")?;
     let Some(search) = record.search else {
         bail!("--resume {shown}: that is the record of a run, not of a search");
     };

@@ -66,6 +66,13 @@ pub struct LoadInfo {
     pub iterations: Option<u64>,
 }
 
+impl LoadInfo {
+    /// Begin of the load in seconds since the start: 0, or when the first arrival of an open load was due.
+    pub fn from_s(&self) -> f64 {
+        self.open.as_ref().map_or(0.0, |open| open.from_s)
+    }
+}
+
 /// An open load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenRecord {

@@ -74,7 +74,6 @@ fn record(answered: u64, failed: u64) -> Record {
     };
     let summary = Summary { counts, series };
     let time = RunTime {
-        load_from_ns: 0,
         load_ns: 1_000_000_000,
         drain_ns: 2_000_000_000,
         open_at_load_end: 1,

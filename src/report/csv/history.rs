@@ -30,8 +30,7 @@ pub(super) fn table(record: &Record, is_full: bool) -> Result<String> {
     let mut sums = Sums::default();
     let of_load = record.series.iter().filter(|sample| !sample.is_drain);
     let load_to_s = of_load.map(|sample| sample.t_s).fold(0.0, f64::max);
-    let open = record.run.load.open.as_ref();
-    let load_from_s = open.map_or(0.0, |open| open.from_s);
+    let load_from_s = record.run.load.from_s();
     // Samples are unpacked once, and kept as long as they are in the window.
     let mut recent: VecDeque<(f64, Sums)> = VecDeque::new();
     for sample in &record.series {
