@@ -92,7 +92,7 @@
 //!
 //! # Reading order
 //!
-//! `session/job.rs` and `session/run.rs` for the whole, `engine/shard/mod.rs` for the heart, `io/mod.rs` for its floor, then
+//! `session/job.rs` and `session/run.rs` for the whole, `engine/shard/turns.rs` for the heart, `io/driver.rs` for its floor, then
 //! `scenario`, `http`, `metrics`, `record`, `report`.
 
 pub mod analysis;
