@@ -93,7 +93,7 @@ pub fn record(
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all);
+    bounds::put_into(&mut record, &all);
     record
 }
 

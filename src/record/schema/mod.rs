@@ -17,8 +17,11 @@ mod series;
 
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
-pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
+pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
-pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
+pub use run::{
+    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
+    RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+};
 pub use series::{SampleRecord, StepSampleRecord};
