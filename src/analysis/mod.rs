@@ -5,7 +5,7 @@
 //! - [`criteria`]: rules, judged over a window; [`windows`] (the stretches of a run that are windows), [`failing`] (steps
 //!   that never worked), [`trend`] (whether latency grows within a window).
 //! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean);
-//!   [`compare`] (whether two runs differ).
+//!   [`compare`] (whether two runs differ), [`spread`] (how much runs of one kind differ).
 //! - `diagnosis`: what on a machine limits or distorts a run.
 
 pub mod breaking_point;
@@ -18,6 +18,7 @@ pub mod seconds;
 pub mod silence;
 #[cfg(test)]
 mod simulated_queue;
+pub mod spread;
 pub mod trend;
 pub mod verdict;
 pub mod windows;

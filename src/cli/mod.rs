@@ -1,20 +1,24 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
-//! files written).
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! `request`, `mock`, `scenarios`, `doctor`, `report`, `compare` and `compare_runs` (with `sides`; `stored`: records read again;
+//! `results`: files written).
 
 mod announce;
 pub mod args;
 mod compare;
+mod compare_runs;
 mod doctor;
 mod mock;
 mod read;
+mod repeat;
+mod repeated;
 mod report;
 mod request;
 mod results;
 mod run;
 mod scenarios;
+mod sides;
 mod stored;
 
 use anyhow::Result;
@@ -38,7 +42,10 @@ fn carry_out(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => {
             start_log(&args.log);
-            run::run(&args)
+            match args.repeat {
+                None => run::run(&args),
+                Some(_) => repeat::run(&args),
+            }
         }
         Command::Search(args) => {
             start_log(&args.run.log);
@@ -53,7 +60,13 @@ fn carry_out(command: Command) -> Result<Exit> {
             mock::mock(&args)
         }
         Command::Report(args) => report::report(&args),
-        Command::Compare(args) => compare::compare(&args),
+        Command::Compare(args) => {
+            start_log(&args.flags.log);
+            match args.run {
+                false => compare::compare(&args),
+                true => compare_runs::compare_runs(&args),
+            }
+        }
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

@@ -90,6 +90,8 @@ pub fn record(
         search: None,
         stand_in: None,
         series: samples.iter().map(sample_record).collect(),
+        runs: Vec::new(),
+        spread: None,
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();

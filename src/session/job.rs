@@ -97,6 +97,7 @@ pub struct SearchJob {
 }
 
 /// Flags that change the exit code.
+#[derive(Clone, Copy)]
 pub struct Gates {
     pub require_valid: bool,
     /// Exit code when requests failed.

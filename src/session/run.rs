@@ -17,6 +17,7 @@ use super::job::{Gates, Job, Judging, Outputs};
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
+use super::signals::Signals;
 use super::steer::{Course, Steer};
 use super::watch::SecondJudge;
 
@@ -54,8 +55,16 @@ impl Session {
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure.
     pub fn prepare(job: Job) -> Result<Self> {
+        Self::prepare_after(job, None)
+    }
+
+    /// The same after another run of the command, whose listener for signals serves this one too.
+    ///
+    /// # Errors
+    /// As those of [`Session::prepare`].
+    pub fn prepare_after(job: Job, signals: Option<Signals>) -> Result<Self> {
         Ok(Self {
-            prepared: Prepared::new(job.traffic)?,
+            prepared: Prepared::new(job.traffic, signals)?,
             judging: job.judging,
             outputs: job.outputs,
             gates: job.gates,

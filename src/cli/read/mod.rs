@@ -1,10 +1,11 @@
 //! Args -> Job: the command line, validated.
 //!
-//! Reading order: [`options`] (what `run` and `search` share), [`run`] and [`search`] (their jobs), then single flags: [`source`],
+//! Reading order: [`options`] (what `run` and `search` share), [`run`] and [`search`] (their jobs), [`repeat`], then single flags: [`source`],
 //! [`sockets`], [`stand_in`], [`faults`], [`values`].
 
 pub mod faults;
 pub mod options;
+pub mod repeat;
 pub mod run;
 pub mod search;
 pub mod sockets;

@@ -63,6 +63,8 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
             "--from, --step and --every",
         ),
         (args.iterations.is_some(), "--iterations", "--every"),
+        (args.repeat.is_some(), "--repeat", "--every"),
+        (args.repeat_pause.is_some(), "--repeat-pause", "--every"),
         (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
         (!args.require.is_empty(), "--require", "--stop-when"),
     ] {

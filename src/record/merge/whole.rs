@@ -43,6 +43,8 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         search: None,
         stand_in: stand_in(&parts),
         series: series(&parts)?,
+        runs: Vec::new(),
+        spread: None,
     };
     record.totals = totals(&parts, &record.steps, &sums, load_s, end_s(&record));
     bounds::put_into(&mut record, &latencies);

@@ -5,7 +5,8 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second), `spread` (what
+//! differs between the runs of `--repeat`).
 
 mod distribution;
 mod figures;
@@ -14,6 +15,7 @@ mod judged;
 mod record;
 mod run;
 mod series;
+mod spread;
 
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
@@ -25,3 +27,4 @@ pub use run::{
     RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
 };
 pub use series::{SampleRecord, StepSampleRecord};
+pub use spread::{SpreadFigure, SpreadRecord};

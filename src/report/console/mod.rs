@@ -2,7 +2,7 @@
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
 //! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
-//! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
+//! `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
 mod details;
@@ -16,6 +16,7 @@ mod names;
 mod page;
 mod rules;
 mod short;
+pub mod spread;
 mod stand_in;
 mod table;
 mod totals;
