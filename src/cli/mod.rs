@@ -1,11 +1,12 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
 //! files written).
 
 mod announce;
 pub mod args;
+mod calibrate;
 mod compare;
 mod doctor;
 mod mock;
@@ -43,6 +44,10 @@ fn carry_out(command: Command) -> Result<Exit> {
         Command::Search(args) => {
             start_log(&args.run.log);
             run::search(&args)
+        }
+        Command::Calibrate(args) => {
+            start_log(&args.run.log);
+            calibrate::calibrate(*args)
         }
         Command::Request(args) => {
             start_log(&args.log);

@@ -5,8 +5,10 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+//! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
+//! `series` (the run second by second).
 
+mod calibration;
 mod distribution;
 mod figures;
 mod generator;
@@ -15,6 +17,7 @@ mod record;
 mod run;
 mod series;
 
+pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRecord};
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
