@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = "Topics: opsurge help verdict, opsurge help exit-codes, opsurge help rules"
 )]
 pub struct Cli {
     /// The command.

@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report` and `compare` (with `stored`: records read again; `results`:
 //! files written).
 
 mod announce;
@@ -9,6 +9,7 @@ pub mod args;
 mod calibrate;
 mod compare;
 mod doctor;
+mod help;
 mod mock;
 mod read;
 mod report;
@@ -22,6 +23,8 @@ use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
+
+pub use help::topic;
 
 use crate::io::Backend;
 use crate::report::console::Form;

@@ -24,6 +24,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     if is_valid(record) {
         verdict::paragraph(&mut page, record, ALL);
     }
+    generator::doubtful(&mut page, record);
     page.blank();
     totals::line(&mut page, record);
     generator::calibration(&mut page, record);
