@@ -5,6 +5,7 @@
 //! - [`criteria`]: rules, judged over a window; [`windows`] (the stretches of a run that are windows), [`failing`] (steps
 //!   that never worked), [`trend`] (whether latency grows within a window).
 //! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean);
+//!   [`precision`] (whether it knows them well enough to end), [`warm_up`] (whether its beginning was slower);
 //!   [`compare`] (whether two runs differ).
 //! - `diagnosis`: what on a machine limits or distorts a run.
 
@@ -14,10 +15,12 @@ pub mod confidence;
 pub mod criteria;
 pub(crate) mod diagnosis;
 pub mod failing;
+pub mod precision;
 pub mod seconds;
 pub mod silence;
 #[cfg(test)]
 mod simulated_queue;
 pub mod trend;
 pub mod verdict;
+pub mod warm_up;
 pub mod windows;

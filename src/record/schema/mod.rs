@@ -18,7 +18,7 @@ mod series;
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
-pub use judged::{LevelRecord, RuleRecord, SearchRecord};
+pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
 pub use series::{SampleRecord, StepSampleRecord};
