@@ -306,6 +306,15 @@ pub struct RunArgs {
     /// the run is not a failure: the exit code is decided by the requests until then; add --fail-if to fail.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub stop_when: Vec<String>,
+    /// End the run as soon as this figure is known so well, e.g. --until 'p99 within 5%' -t 30m; of several goals, all
+    ///
+    /// A goal is [STEP.]MEASURE within SHARE: the 95 % interval of the measure reaches no further than SHARE of its value to
+    /// either side. Measures: p50 ... p99.9, avg (or mean), rps. STEP is as in a rule; without it, the steps of the work loop
+    /// count together. The run is looked at after 20 s of load, and then each time it has lasted 1.25 times as long; a
+    /// percentile needs 30 effective samples beyond it. -t is the upper bound and has to be given. A goal that is not reached
+    /// by then is no failure: the report says how well the figure is known, and how long a run would take.
+    #[arg(long, value_name = "GOAL", help_heading = "Rules")]
+    pub until: Vec<String>,
     /// Fail (exit code 4) when a level of the load, judged as a whole, breaks this rule, e.g. --fail-if 'p99>250ms'
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub fail_if: Vec<String>,
@@ -326,7 +335,7 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule [default: 5s, or a quarter of what the load stays]
+    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 

@@ -87,6 +87,7 @@ pub fn record(
         errors,
         generator,
         rules: Vec::new(),
+        until: Vec::new(),
         search: None,
         stand_in: None,
         series: samples.iter().map(sample_record).collect(),

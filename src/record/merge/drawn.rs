@@ -174,6 +174,7 @@ fn generator() -> Generator {
         turn_us: Times::default(),
         connect_us: Times::default(),
         histograms: GeneratorHistograms::default(),
+        calibration: None,
         shards: Vec::new(),
         verdict: VerdictRecord {
             status: "VALID".into(),

@@ -22,7 +22,7 @@ pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRe
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
-pub use judged::{LevelRecord, RuleRecord, SearchRecord};
+pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{
     ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,

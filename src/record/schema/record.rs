@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 use super::generator::{Generator, StandIn};
-use super::judged::{RuleRecord, SearchRecord};
+use super::judged::{GoalRecord, RuleRecord, SearchRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
 use super::spread::SpreadRecord;
@@ -41,6 +41,9 @@ pub struct Record {
     pub generator: Generator,
     /// By rule of `--stop-when`, `--fail-if` and `--require`.
     pub rules: Vec<RuleRecord>,
+    /// By goal of `--until`.
+    #[serde(default)]
+    pub until: Vec<GoalRecord>,
     /// The search for the breaking point; `None` for a run.
     pub search: Option<SearchRecord>,
     /// What the embedded stand-in counted; `None` without one.

@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, generator, levels, load, rules, spread, stand_in, totals, waits};
+use super::{endpoints, generator, goals, levels, load, rules, spread, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own.
@@ -65,6 +65,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         totals::line(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
+        goals::lines(page, record);
         stand_in::short(page, record);
         return files.iter().for_each(|file| page.unbroken(file));
     }
@@ -87,6 +88,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     waits::polls(page, record, listed);
     waits::spans(page, record, listed);
     rules::lines(page, record, listed);
+    goals::lines(page, record);
     stand_in::short(page, record);
     files.iter().for_each(|file| page.unbroken(file));
 }
