@@ -89,6 +89,7 @@ pub fn record(
         rules: Vec::new(),
         search: None,
         stand_in: None,
+        watched: Vec::new(),
         series: samples.iter().map(sample_record).collect(),
     };
     let all = summary.counts.steps.iter();

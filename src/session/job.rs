@@ -16,6 +16,7 @@ use crate::scenario::model::Scenario;
 use super::connecting::Connecting;
 use super::steer::Course;
 use super::target::Target;
+use super::watched::list::WatchList;
 
 /// A run or a search, ready to be prepared.
 pub struct Job {
@@ -35,6 +36,7 @@ pub struct Traffic {
     pub load: JobLoad,
     pub limits: Limits,
     pub connecting: Connecting,
+    pub watch: WatchList,
 }
 
 /// The service under test.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
-//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! [`steer`] by the level), `publish` (ticks), `watched` (what runs beside it), `evidence` (the record), `ending` and [`exit`].
 
 pub(crate) mod connecting;
 pub(crate) mod cores;
@@ -23,3 +23,4 @@ pub(crate) mod source;
 pub mod steer;
 pub(crate) mod target;
 pub(crate) mod watch;
+pub(crate) mod watched;

@@ -1,7 +1,7 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`] and [`search`] (their jobs), then single flags: [`source`],
-//! [`sockets`], [`stand_in`], [`faults`], [`values`].
+//! [`sockets`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod faults;
 pub mod options;
@@ -11,3 +11,4 @@ pub mod sockets;
 pub mod source;
 pub mod stand_in;
 pub mod values;
+mod watch;

@@ -23,12 +23,13 @@ use crate::session::limits::connections_allowed;
 use crate::session::rules;
 use crate::session::source::ScenarioText;
 use crate::session::target::Target;
+use crate::session::watched::list::WatchList;
 
 use crate::text::units::grouped;
 
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{sockets, stand_in};
+use super::{sockets, stand_in, watch};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -48,6 +49,7 @@ pub struct Options<'a> {
     pub target: JobTarget,
     pub scenario: ScenarioText,
     pub connecting: Connecting,
+    watch: WatchList,
     pub load: LoadOptions,
     /// Length of a window of `--stop-when`.
     window: Duration,
@@ -128,6 +130,7 @@ impl<'a> Options<'a> {
                 any_method: false,
             },
             connecting,
+            watch: watch::list(&args.watch)?,
             load,
             window,
             settle: time("--settle", args.settle.as_deref())?,
@@ -318,6 +321,7 @@ impl<'a> Options<'a> {
                 load,
                 limits,
                 connecting: self.connecting,
+                watch: self.watch,
             },
             judging,
             gates: Gates {

@@ -5,7 +5,8 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second), `watched`
+//! (what ran beside it).
 
 mod distribution;
 mod figures;
@@ -14,6 +15,7 @@ mod judged;
 mod record;
 mod run;
 mod series;
+mod watched;
 
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
@@ -22,3 +24,4 @@ pub use judged::{LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
 pub use series::{SampleRecord, StepSampleRecord};
+pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};
