@@ -66,10 +66,10 @@ impl Processes {
         self.counted.keys().copied()
     }
 
-    /// Forgets what was used until now: the next reading begins here.
+    /// Forgets what was used until now: the next reading begins here. Processes that ended or came meanwhile stay counted.
     pub fn restart(&mut self) {
         self.read();
-        (self.readings, self.came, self.gone) = (0, 0, 0);
+        self.readings = 0;
     }
 
     /// What they did since the last reading. A process that ended since takes with it what it used after that.

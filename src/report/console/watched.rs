@@ -3,7 +3,7 @@
 use super::page::{Colour, Page, Paint};
 use super::table::{Align, Column, Table};
 use crate::record::schema::{Record, RedisSampleRecord, WatchedRecord, WatchedSampleRecord};
-use crate::text::units::{bytes, counted, grouped, moment, percent, rate, three_digits};
+use crate::text::units::{bytes, counted, grouped, moment, percent, three_digits};
 
 /// The generator's own entry.
 const GENERATOR: &str = "generator";
@@ -49,7 +49,7 @@ pub(super) fn table(page: &mut Page, record: &Record) {
         Column::new(0, Align::Left, "", all.iter().map(title)),
         column("CPU", &|watched| watched.cpu_mean.map(three_digits)),
         column("max", &|watched| watched.cpu_max.map(three_digits)),
-        column("of cores", &|watched| watched.cores.map(three_digits)),
+        column("cores", &|watched| watched.cores.map(three_digits)),
         column("full s", &|watched| {
             watched.cores.map(|_| three_digits(watched.full_s))
         }),
@@ -95,7 +95,10 @@ fn others(record: &Record) -> impl Iterator<Item = &WatchedRecord> {
 
 /// `ops-core (port 8000, 4 processes)`; what its name says already is left out.
 fn title(watched: &WatchedRecord) -> String {
-    let what = Some(watched.what.as_str()).filter(|what| !watched.name.contains(what));
+    let (name, what) = (watched.name.as_str(), watched.what.as_str());
+    let what = what.strip_prefix(name).unwrap_or(what).trim_start();
+    let is_said = name.contains(what) || what.strip_prefix("processes ") == Some(name);
+    let what = Some(what).filter(|_| !is_said);
     let processes = (watched.processes_max > 1).then(|| counted_processes(watched.processes_max));
     let parts: Vec<String> = what
         .map(str::to_owned)
@@ -112,7 +115,10 @@ fn title(watched: &WatchedRecord) -> String {
 fn summary(watched: &WatchedRecord) -> String {
     let mut parts = Vec::new();
     if let Some(redis) = redis(watched) {
-        parts.push(format!("{} operations", rate(redis.operations_per_s)));
+        parts.push(format!(
+            "{} operations/s",
+            three_digits(redis.operations_per_s)
+        ));
     }
     if let (Some(mean), Some(max)) = (watched.cpu_mean, watched.cpu_max) {
         parts.push(format!(

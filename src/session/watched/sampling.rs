@@ -76,11 +76,14 @@ impl Found {
         let mut processes = Vec::new();
         for source in self.sources {
             let Source { name, what, kind } = source;
-            let series = Series {
+            let mut series = Series {
                 name,
                 what,
                 ..Series::default()
             };
+            if let Kind::Processes(found) = &kind {
+                series.pids.extend(found.pids().take(PIDS_MAX));
+            }
             let shared = Arc::new(Mutex::new(series));
             sampling.series.push(shared.clone());
             match kind {
