@@ -348,6 +348,9 @@ pub struct RunArgs {
     /// full line even after a crash, e.g. --hdr run.hlog
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hdr: Option<PathBuf>,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
@@ -570,6 +573,9 @@ pub struct ReportArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv")]
     pub csv_full_history: bool,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Write the record again
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -646,6 +652,22 @@ pub struct DoctorArgs {
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,
+}
+
+/// What build servers read.
+#[derive(Debug, Args)]
+pub struct CiArgs {
+    /// Write a summary in Markdown for a pull request: whether it passed, verdict, six numbers, steps, rules, failures
+    /// [default: appended to $GITHUB_STEP_SUMMARY where that is set]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub summary_markdown: Option<PathBuf>,
+    /// Compare with this record in the summary, e.g. --summary-base main.json
+    #[arg(long, value_name = "RECORD", help_heading = "Results")]
+    pub summary_base: Option<PathBuf>,
+    /// Write JUnit XML, e.g. --junit opsurge.xml: a test case for each rule of --fail-if and --require, and whether
+    /// requests failed
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Diagnostics.

@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
 //! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
-//! files written).
+//! files written; `ci`: those for build servers).
 
 mod announce;
 pub mod args;
+mod ci;
 mod compare;
 mod doctor;
 mod mock;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
-use crate::cli::results;
+use crate::cli::{ci, results};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
@@ -311,7 +311,7 @@ impl<'a> Options<'a> {
     /// When a result could not be written where it is wanted.
     pub fn into_job(self, scenario: Scenario, load: JobLoad, judging: Judging) -> Result<Job> {
         let is_search = matches!(judging, Judging::Search(_));
-        let outputs = outputs(self.args, is_search)?;
+        let outputs = outputs(self.args, &scenario.name, is_search)?;
         let limits = self.limits(load.load.users_max());
         Ok(Job {
             traffic: Traffic {
@@ -458,14 +458,20 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 }
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
-fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
-    let singles = [(&args.json, "--json"), (&args.hdr, "--hdr")];
+fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
+    let singles = [
+        (&args.json, "--json"),
+        (&args.hdr, "--hdr"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
+    ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
+        ci: ci::of_run(&args.ci, scenario, is_search)?,
         is_full: args.report == ReportForm::Full,
         headless: args.headless,
         quiet: args.quiet,

@@ -8,11 +8,11 @@ pub mod compare;
 mod details;
 mod endpoints;
 mod failures;
-mod figures;
+pub(super) mod figures;
 mod full;
 mod levels;
 mod load;
-mod names;
+pub(super) mod names;
 mod page;
 mod rules;
 mod short;
@@ -21,7 +21,7 @@ mod table;
 mod totals;
 mod verdict;
 mod waits;
-mod watched;
+pub(super) mod watched;
 
 use anyhow::Result;
 

@@ -88,13 +88,13 @@ pub(super) fn table(page: &mut Page, record: &Record) {
     }
 }
 
-fn others(record: &Record) -> impl Iterator<Item = &WatchedRecord> {
+pub(in crate::report) fn others(record: &Record) -> impl Iterator<Item = &WatchedRecord> {
     let watched = record.watched.iter();
     watched.filter(|watched| watched.what != GENERATOR)
 }
 
 /// `ops-core (port 8000, 4 processes)`; what its name says already is left out.
-fn title(watched: &WatchedRecord) -> String {
+pub(in crate::report) fn title(watched: &WatchedRecord) -> String {
     let (name, what) = (watched.name.as_str(), watched.what.as_str());
     let what = what.strip_prefix(name).unwrap_or(what).trim_start();
     let is_said = name.contains(what) || what.strip_prefix("processes ") == Some(name);
@@ -112,7 +112,7 @@ fn title(watched: &WatchedRecord) -> String {
 }
 
 /// `CPU 1.83 cores (max 1.97), 412 MB, 96 descriptors`.
-fn summary(watched: &WatchedRecord) -> String {
+pub(in crate::report) fn summary(watched: &WatchedRecord) -> String {
     let mut parts = Vec::new();
     if let Some(redis) = redis(watched) {
         parts.push(format!(
@@ -148,7 +148,7 @@ fn summary(watched: &WatchedRecord) -> String {
 }
 
 /// `; full (0.95 of its 2.00 cores) for 12.0 s`; empty when it never was.
-fn full(watched: &WatchedRecord) -> String {
+pub(in crate::report) fn full(watched: &WatchedRecord) -> String {
     match watched.cores {
         Some(cores) if watched.full_s > 0.0 => format!(
             "; full for {} (it may use {} cores)",
