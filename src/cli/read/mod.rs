@@ -1,8 +1,7 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
-//! then single flags: [`source`],
-//! [`sockets`], [`stand_in`], [`faults`], [`values`].
+//! then single flags: [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;
@@ -14,3 +13,4 @@ pub mod sockets;
 pub mod source;
 pub mod stand_in;
 pub mod values;
+mod watch;

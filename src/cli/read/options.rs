@@ -8,7 +8,7 @@ use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
-use crate::cli::results;
+use crate::cli::{ci, results};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
@@ -25,12 +25,13 @@ use crate::session::rules;
 use crate::session::source::ScenarioText;
 use crate::session::target::Target;
 use crate::session::until;
+use crate::session::watched::list::WatchList;
 
 use crate::text::units::grouped;
 
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{sockets, stand_in};
+use super::{sockets, stand_in, watch};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -50,6 +51,7 @@ pub struct Options<'a> {
     pub target: JobTarget,
     pub scenario: ScenarioText,
     pub connecting: Connecting,
+    watch: WatchList,
     pub load: LoadOptions,
     /// Length of a window of `--stop-when`.
     window: Duration,
@@ -131,6 +133,7 @@ impl<'a> Options<'a> {
                 any_method: false,
             },
             connecting,
+            watch: watch::list(&args.watch)?,
             load,
             window,
             settle: settle(args.settle.as_deref())?,
@@ -339,7 +342,7 @@ impl<'a> Options<'a> {
     /// When a result could not be written where it is wanted.
     pub fn into_job(self, scenario: Scenario, load: JobLoad, judging: Judging) -> Result<Job> {
         let is_search = matches!(judging, Judging::Search(_));
-        let outputs = outputs(self.args, is_search)?;
+        let outputs = outputs(self.args, &scenario.name, is_search)?;
         let limits = self.limits(load.load.users_max());
         Ok(Job {
             traffic: Traffic {
@@ -349,6 +352,7 @@ impl<'a> Options<'a> {
                 load,
                 limits,
                 connecting: self.connecting,
+                watch: self.watch,
             },
             judging,
             gates: Gates {
@@ -494,14 +498,20 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 }
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
-fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
-    let singles = [(&args.json, "--json"), (&args.hdr, "--hdr")];
+fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
+    let singles = [
+        (&args.json, "--json"),
+        (&args.hdr, "--hdr"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
+    ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
+        ci: ci::of_run(&args.ci, scenario, is_search)?,
         is_full: args.report == ReportForm::Full,
         headless: args.headless,
         quiet: args.quiet,
