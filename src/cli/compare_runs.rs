@@ -116,7 +116,7 @@ fn in_turns(
             break;
         }
         let label = format!("{}, run {} of {}", NAMES[side], pair + 1, repeat.runs);
-        if let Err(error) = sides[side].carry_out_next(series, &label) {
+        if let Err(error) = sides[side].carry_out_next(series, &label, None) {
             if place == 0 {
                 return Err(error);
             }

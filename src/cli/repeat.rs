@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use crate::session::exit::Exit;
-use crate::session::output::note;
 use crate::session::series::Series;
 use crate::text::duration;
 use crate::text::units::counted;
@@ -25,17 +24,16 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut runs = Repeated::new(args.clone());
     let mut series = Series::default();
     let mut lost = None;
+    let heading = heading(&repeat);
     for number in 1..=repeat.runs {
         if number > 1 {
             series.pause(repeat.pause);
-        } else if !args.quiet {
-            note(announced(&repeat));
         }
         if series.is_interrupted() {
             break;
         }
         let label = format!("run {number} of {}", repeat.runs);
-        match runs.carry_out_next(&mut series, &label) {
+        match runs.carry_out_next(&mut series, &label, Some(&heading)) {
             Err(error) if number == 1 => return Err(error),
             Err(error) => {
                 lost = Some(error);
@@ -50,7 +48,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     ending.exit(write_out(finished))
 }
 
-fn announced(repeat: &Repeat) -> String {
+fn heading(repeat: &Repeat) -> String {
     format!(
         "{} of the same job and seed, {} apart:",
         counted(repeat.runs as u64, "run"),

@@ -43,17 +43,24 @@ impl Repeated {
         series.prepare(job).map(drop)
     }
 
-    /// Carries out the next run and says in a line what it did; the first one is announced as a single run is.
+    /// Carries out the next run and says in a line what it did; the first one is announced as a single run is, below the
+    /// heading.
     ///
     /// # Errors
     /// When it could not be prepared or could not begin.
-    pub fn carry_out_next(&mut self, series: &mut Series, label: &str) -> Result<()> {
+    pub fn carry_out_next(
+        &mut self,
+        series: &mut Series,
+        label: &str,
+        heading: Option<&str>,
+    ) -> Result<()> {
         let job = read::run::job(&self.args)?;
         self.args.seed = Some(job.traffic.limits.seed);
         let gates = job.gates;
         let is_quiet = job.outputs.quiet;
         let session = series.prepare(job)?;
         if !is_quiet && self.records.is_empty() {
+            heading.into_iter().for_each(note);
             announce(&session);
         }
         let finished = run::carried(session)?;

@@ -7,5 +7,6 @@ mod faults;
 mod headers;
 mod load;
 mod records;
+mod repeat;
 mod scenarios;
 mod secrets;
