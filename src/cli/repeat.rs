@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::session::exit::Exit;
+use crate::session::output::note;
 use crate::session::series::Series;
 use crate::text::duration;
 use crate::text::units::counted;
@@ -43,6 +44,13 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         }
     }
     series.end();
+    if series.is_interrupted() && !args.quiet {
+        note(format_args!(
+            "no further run begins: {} of {} in the report",
+            runs.records.len(),
+            repeat.runs
+        ));
+    }
     let finished = runs.finish(&series, lost.as_ref())?;
     let ending = finished.ending.clone();
     ending.exit(write_out(finished))
