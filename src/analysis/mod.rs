@@ -6,6 +6,7 @@
 //!   that never worked), [`trend`] (whether latency grows within a window).
 //! - [`breaking_point`]: the next level of a search; [`confidence`] (what a run bounds of a percentile and a mean);
 //!   [`compare`] (whether two runs differ), [`spread`] (how much runs of one kind differ).
+//! - `explanation`: each verdict with its thresholds and its cure, for people.
 //! - `diagnosis`: what on a machine limits or distorts a run.
 
 pub mod breaking_point;
@@ -13,6 +14,7 @@ pub mod compare;
 pub mod confidence;
 pub mod criteria;
 pub(crate) mod diagnosis;
+pub(crate) mod explanation;
 pub mod failing;
 pub mod seconds;
 pub mod silence;

@@ -11,7 +11,8 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = "Topics: opsurge help verdict, opsurge help exit-codes, opsurge help rules"
 )]
 pub struct Cli {
     /// The command.
@@ -33,6 +34,11 @@ const DOCTOR_EXAMPLES: &str = "Examples:
 const SEARCH_EXAMPLES: &str = "Examples:
   opsurge search stress --host http://localhost:8000
   opsurge search --rate --from 100 --grow 2x --resolution 2% --every 1m --host http://localhost:8000";
+
+const CALIBRATE_EXAMPLES: &str = "Examples:
+  opsurge calibrate
+  opsurge calibrate shop.toml -u 500 --shards 2
+  opsurge calibrate --get http://localhost:8000/health --connections 64 -t 10s";
 
 const REPORT_EXAMPLES: &str = "Examples:
   opsurge report run.json --report full
@@ -67,6 +73,21 @@ pub enum Command {
     /// requests by themselves do not change it.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
+    /// Measure what this machine can generate for a scenario, against canned answers
+    ///
+    /// The same requests, shards and connections as in a run, without waits and pauses, against a responder on cores of its
+    /// own that answers each step with what it expects: status, fields, JSON values to extract; polls are ready at once.
+    /// Nothing is sent anywhere else, so the flags of a run may stay as they are; --host is not contacted.
+    ///
+    /// CEILING: requests per second with the 95 % interval, per core, and CPU time per request; "at least" when the generator
+    /// had time left. FLOOR: service times of one request at a time. That the generator was the limit is what is wanted here.
+    ///
+    /// The result is kept in $XDG_CACHE_HOME/opsurge/calibration (~/.cache), by machine, version, requests, connections and
+    /// shards. Later reports of such a run say how many times its rate this machine can generate. -t is the length of the
+    /// measurement of the ceiling (default: 5s). Exit code 0: measured; 2: a step expects what no canned answer has; 3: a
+    /// request failed, or the result could not be kept.
+    #[command(after_long_help = CALIBRATE_EXAMPLES)]
+    Calibrate(Box<CalibrateArgs>),
     /// Send one request and show what came back
     Request(RequestArgs),
     /// Serve the embedded Ops-Core stand-in, in the foreground
@@ -425,6 +446,14 @@ pub struct SearchArgs {
     pub resume: Option<PathBuf>,
     /// The flags of `run`; -u bounds the users, -t ends the search, --stop-when says what is too much
     /// [default: any step's average above 2 s, or more than 5 % errors].
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `opsurge calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// The flags of `run`; waits, target, rules and outputs have no use here.
     #[command(flatten)]
     pub run: RunArgs,
 }

@@ -1,14 +1,16 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
-//! `request`, `mock`, `scenarios`, `doctor`, `report`, `compare` and `compare_runs` (with `sides`; `stored`: records read again;
-//! `results`: files written).
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `compare` and `compare_runs` (with `sides`;
+//! `stored`: records read again; `results`: files written).
 
 mod announce;
 pub mod args;
+mod calibrate;
 mod compare;
 mod compare_runs;
 mod doctor;
+mod help;
 mod mock;
 mod read;
 mod repeat;
@@ -25,6 +27,8 @@ use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
+
+pub use help::topic;
 
 use crate::io::Backend;
 use crate::report::console::Form;
@@ -50,6 +54,10 @@ fn carry_out(command: Command) -> Result<Exit> {
         Command::Search(args) => {
             start_log(&args.run.log);
             run::search(&args)
+        }
+        Command::Calibrate(args) => {
+            start_log(&args.run.log);
+            calibrate::calibrate(*args)
         }
         Command::Request(args) => {
             start_log(&args.log);

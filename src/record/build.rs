@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, InLoad, StepCounts};
-use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::seconds::{Cause, Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
@@ -267,6 +267,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         late: sample.effort.late,
         verdict: judge_seconds(&sample.judged).name().into(),
         seconds: seconds_by_verdict(&sample.judged),
+        causes: sample.causes.found().map(cause_record).collect(),
         steps: sample
             .steps
             .iter()
@@ -285,6 +286,15 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
             })
             .collect(),
     }
+}
+
+fn cause_record((cause, figure): (Cause, f64)) -> (String, f64) {
+    let figure = if cause.is_time() {
+        figure / 1e3
+    } else {
+        figure
+    };
+    (cause.name().to_owned(), figure)
 }
 
 fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {

@@ -141,6 +141,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
             status: verdict.status.name().into(),
             reasons: verdict.reasons,
         },
+        calibration: None,
     }
 }
 

@@ -3,7 +3,10 @@
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
 //! [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
+pub(crate) mod calibrate;
+pub(crate) mod calibration;
 pub(crate) mod connecting;
 pub(crate) mod cores;
 pub(crate) mod diagnosis;

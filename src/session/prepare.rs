@@ -14,6 +14,7 @@ use crate::mock;
 use crate::mock::{Mock, MockConfig};
 use crate::text::units::{counted, three_digits};
 
+use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
 use super::diagnosis;
 use super::exit::cannot;
@@ -44,6 +45,8 @@ pub struct Prepared {
     pub given: GivenLoad,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
+    /// Checksum of the scenario, by which its calibration is found.
+    pub checksum: u64,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
@@ -71,8 +74,10 @@ impl Prepared {
             }
         };
         let addresses = traffic.connecting.reach(&target)?;
+        let scenario = traffic.scenario.bind("", "");
+        let checksum = calibration::checksum(&scenario);
         let plan = Plan {
-            scenario: traffic.scenario.bind(&target.authority, target.base_path()),
+            scenario: scenario.bind(&target.authority, target.base_path()),
             load: traffic.load.load,
             run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.
@@ -123,6 +128,7 @@ impl Prepared {
             cores_allowed: allowed.len(),
             given: traffic.load.given,
             api_key_env: traffic.api_key_env,
+            checksum,
             notes,
         })
     }

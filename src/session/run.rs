@@ -7,8 +7,9 @@ use crate::engine;
 use crate::engine::{Order, Second};
 use crate::metrics::tick::Ticks;
 use crate::record::hdr::{IntervalLog, Stretch};
-use crate::record::schema::{LevelRecord, Record};
+use crate::record::schema::{Calibration, LevelRecord, Record};
 
+use super::calibration;
 use super::ending::{Ending, Facts};
 use super::evidence;
 use super::evidence::Carried;
@@ -89,7 +90,9 @@ impl Session {
                 let carried = seconds.run(&mut Judge::Rules(&mut referee))?;
                 let log = seconds.log;
                 let load_from_ns = carried.ran.load_from_ns;
+                let known = calibration(&prepared);
                 let mut record = evidence::record(prepared, &carried);
+                put_beside(&mut record, known.as_ref(), &carried);
                 rules::put_into(&mut record, *referee, load_from_ns);
                 let facts = Facts::of(&record, &gates, carried.interrupted);
                 Ok(Finished::new(record, &facts, log, outputs))
@@ -115,7 +118,9 @@ impl Session {
                 let is_found = steer.has_found();
                 let always_failed = steer.always_failed().to_vec();
                 let names = rules::step_names(&prepared.plan.scenario);
+                let known = calibration(&prepared);
                 let mut record = evidence::record(prepared, &carried);
+                put_beside(&mut record, known.as_ref(), &carried);
                 if !always_failed.is_empty() {
                     found.ended = rules::search_ended_by(&record, &names, &always_failed);
                 }
@@ -142,6 +147,18 @@ impl Finished {
             outputs,
         }
     }
+}
+
+/// The kept calibration that holds for a run.
+fn calibration(prepared: &Prepared) -> Option<Calibration> {
+    let (plan, backend) = (&prepared.plan, prepared.setup.backend);
+    let of = calibration::calibrated(plan, backend, prepared.cores_allowed, prepared.checksum);
+    calibration::find(&calibration::folder()?, &of, plan.shards)
+}
+
+fn put_beside(record: &mut Record, known: Option<&Calibration>, carried: &Carried) {
+    let beside = known.map(|known| calibration::beside(record, known, carried.ran.started_at));
+    record.generator.calibration = beside;
 }
 
 /// The interval log, when one is wanted.

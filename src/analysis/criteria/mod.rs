@@ -15,7 +15,7 @@ mod names;
 mod rule;
 mod window;
 
-pub use measure::REQUESTS_MIN;
+pub use measure::{MEASURES, REQUESTS_MIN};
 pub use names::{StepName, labels};
 pub use rule::{Basis, Finding, OPS_CORE_RULES, Purpose, Rule};
 pub use window::Window;

@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
+//! `verdict`, `totals`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
 //! `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -10,6 +10,7 @@ mod endpoints;
 mod failures;
 mod figures;
 mod full;
+mod generator;
 mod levels;
 mod load;
 mod names;

@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, levels, load, rules, spread, stand_in, totals, waits};
+use super::{endpoints, generator, levels, load, rules, spread, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own.
@@ -73,6 +73,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    generator::small_reserve(page, record);
     load::arrivals(page, record);
     page.blank();
     spread::section(page, record);
