@@ -2,7 +2,7 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
-//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! [`steer`] by the level), `publish` (ticks), `evidence` (the record; `share`: of a load that several processes make), `ending` and [`exit`].
 
 pub(crate) mod connecting;
 pub(crate) mod cores;
@@ -18,6 +18,7 @@ pub(crate) mod prepare;
 pub(crate) mod publish;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;
