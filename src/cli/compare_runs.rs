@@ -96,6 +96,7 @@ fn in_turns(
     let is_quiet = sides[0].args.quiet;
     sides[0].try_out(series)?;
     sides[1].args.seed = sides[0].args.seed;
+    sides[1].args.start_at = None;
     sides[1].try_out(series)?;
     if !is_quiet {
         note(format_args!(

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
-//! [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `evidence` (the record; `share`: of
+//! a load that several processes make), `ending` and [`exit`].
 //! `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
 pub(crate) mod calibrate;
@@ -22,6 +23,7 @@ pub(crate) mod publish;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod series;
+pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;

@@ -473,6 +473,10 @@ fn flags_that_make_no_sense_are_refused_with_the_cure() {
         "--hdr is the log of one run",
     );
     check(
+        &["run", "--mock", "--repeat", "3", "--part", "1/2"],
+        "--part does not go with several runs",
+    );
+    check(
         &["search", "--mock", "--repeat", "3"],
         "--repeat does not go with search",
     );
