@@ -44,7 +44,7 @@ impl Repeated {
     }
 
     /// Carries out the next run and says in a line what it did; the first one is announced as a single run is, below the
-    /// heading.
+    /// heading. No run is begun when a signal has come meanwhile.
     ///
     /// # Errors
     /// When it could not be prepared or could not begin.
@@ -59,6 +59,10 @@ impl Repeated {
         let gates = job.gates;
         let is_quiet = job.outputs.quiet;
         let session = series.prepare(job)?;
+        if series.is_interrupted() && !self.records.is_empty() {
+            // The signal came while the run was prepared: it would end before its first request.
+            return Ok(());
+        }
         if !is_quiet && self.records.is_empty() {
             heading.into_iter().for_each(note);
             announce(&session);
