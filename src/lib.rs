@@ -88,6 +88,8 @@
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
 //! - **finding**: a fact of the machine, what it does to a measurement, and the cure (`opsurge doctor`).
 //! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
+//! - **repetition**: the same job carried out several times; its record has the **runs** inside, each whole, and their
+//!   **spread**: how much a figure differs from run to run.
 //! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!
 //! # Reading order

@@ -2,6 +2,7 @@
 //! target can still refuse it.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::engine::plan::Connections;
 use crate::io::Backend;
@@ -50,6 +51,8 @@ pub enum JobTarget {
 /// How much, and until when.
 pub struct JobLoad {
     pub load: Load,
+    /// The wall-clock moment at which the run starts; `None` when it starts as soon as it is prepared.
+    pub start_at: Option<SystemTime>,
     /// Length of the load, from the start or from the first arrival; `None` when iterations bound it.
     pub run_time_ns: Option<u64>,
     pub given: GivenLoad,

@@ -8,6 +8,7 @@ mod faults;
 mod headers;
 mod load;
 mod records;
+mod repeat;
 mod scenarios;
 mod secrets;
 mod until;
