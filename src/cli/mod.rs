@@ -1,22 +1,26 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report` and `compare` (with `stored`: records read again; `results`:
-//! files written).
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `compare` and `compare_runs` (with `sides`;
+//! `stored`: records read again; `results`: files written).
 
 mod announce;
 pub mod args;
 mod calibrate;
 mod compare;
+mod compare_runs;
 mod doctor;
 mod help;
 mod mock;
 mod read;
+mod repeat;
+mod repeated;
 mod report;
 mod request;
 mod results;
 mod run;
 mod scenarios;
+mod sides;
 mod stored;
 
 use anyhow::Result;
@@ -42,7 +46,10 @@ fn carry_out(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => {
             start_log(&args.log);
-            run::run(&args)
+            match args.repeat {
+                None => run::run(&args),
+                Some(_) => repeat::run(&args),
+            }
         }
         Command::Search(args) => {
             start_log(&args.run.log);
@@ -61,7 +68,13 @@ fn carry_out(command: Command) -> Result<Exit> {
             mock::mock(&args)
         }
         Command::Report(args) => report::report(&args),
-        Command::Compare(args) => compare::compare(&args),
+        Command::Compare(args) => {
+            start_log(&args.flags.log);
+            match args.run {
+                false => compare::compare(&args),
+                true => compare_runs::compare_runs(&args),
+            }
+        }
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

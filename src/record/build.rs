@@ -87,13 +87,16 @@ pub fn record(
         errors,
         generator,
         rules: Vec::new(),
+        until: Vec::new(),
         search: None,
         stand_in: None,
         series: samples.iter().map(sample_record).collect(),
+        runs: Vec::new(),
+        spread: None,
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all);
+    bounds::put_into(&mut record, &all);
     record
 }
 

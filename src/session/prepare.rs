@@ -52,11 +52,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Starts the stand-in when there is one, tries the target, checks the limits.
+    /// Starts the stand-in when there is one, tries the target, checks the limits. `signals`: the listener of a run
+    /// before this one.
     ///
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure. No request was sent then.
-    pub fn new(traffic: Traffic) -> Result<Self> {
+    pub fn new(traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
         let cores = cores(&traffic, &allowed, &mut notes);
@@ -100,10 +101,16 @@ impl Prepared {
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
         let control = Arc::new(Control::default());
-        let signals = cannot(
-            Signals::listen(control.clone(), Announce::Orders)
-                .context("signals cannot be listened for"),
-        )?;
+        let signals = match signals {
+            Some(signals) => {
+                signals.turn_to(control.clone());
+                signals
+            }
+            None => cannot(
+                Signals::listen(control.clone(), Announce::Orders)
+                    .context("signals cannot be listened for"),
+            )?,
+        };
         Ok(Self {
             plan,
             setup: Setup {

@@ -49,7 +49,7 @@ pub struct SampleRecord {
 }
 
 /// One step's part of a sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepSampleRecord {
     /// Requests with an outcome, failures included.
     pub requests: u64,

@@ -10,3 +10,4 @@ mod load;
 mod records;
 mod scenarios;
 mod secrets;
+mod until;
