@@ -7,6 +7,7 @@
 mod announce;
 pub mod args;
 mod compare;
+mod display;
 mod doctor;
 mod mock;
 mod read;
@@ -25,6 +26,7 @@ use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
 use crate::io::Backend;
 use crate::report::console::Form;
 use crate::session::exit::Exit;
+use crate::session::output::LogLine;
 
 /// Carries out a command.
 ///
@@ -70,7 +72,7 @@ fn start_log(args: &LogArgs) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogLine)
         .with_target(false)
         .init();
 }

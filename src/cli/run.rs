@@ -1,10 +1,9 @@
 //! `opsurge run` and `opsurge search`: a job -> a session -> reports and exit code.
 
-use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::live::line::Line;
 use crate::metrics::tick::Ticks;
 use crate::record::files;
 use crate::record::schema::Record;
@@ -13,11 +12,13 @@ use crate::report::csv::Csv;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
+use crate::session::orders;
 use crate::session::output::{columns, has_colour, lost_so_far, print};
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
+use super::display::{Display, Shown};
 use super::{read, results};
 
 /// `opsurge run`.
@@ -30,21 +31,23 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     carry_out(read::search::job(args)?)
 }
 
-fn carry_out(job: Job) -> Result<Exit> {
+fn carry_out(mut job: Job) -> Result<Exit> {
+    let shown = Shown::of(job.outputs.live)?;
+    if shown == Shown::Screen {
+        orders::allow(&mut job.traffic);
+    }
     let session = Session::prepare(job)?;
-    let (is_quiet, is_headless) = (session.outputs.quiet, session.outputs.headless);
+    let is_quiet = session.outputs.quiet;
     if !is_quiet {
         announce(&session);
     }
-    let ticks = std::sync::Arc::new(Ticks::default());
-    let has_line = !is_headless && !is_quiet && std::io::stderr().is_terminal();
-    let line = has_line.then(|| Line::start(ticks.clone(), columns(std::io::stderr()) - 1));
+    let ticks = Arc::new(Ticks::default());
+    let display = Display::start(shown, &session.prepared, ticks.clone());
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
     ticks.close();
-    if let Some(line) = line {
-        line.end();
-    }
-    let finished = finished?;
+    let screen_cpu_s = display.end();
+    let mut finished = finished?;
+    finished.record.generator.screen_cpu_s = screen_cpu_s;
     let ending = finished.ending.clone();
     ending.exit(write_out(finished))
 }

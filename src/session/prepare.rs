@@ -130,7 +130,7 @@ impl Prepared {
 
 /// A core for each shard and each thread of the stand-in.
 fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores {
-    let users = usize::try_from(traffic.load.load.users_max()).unwrap_or(usize::MAX);
+    let users = usize::try_from(traffic.load.load.users_planned()).unwrap_or(usize::MAX);
     let (wanted, connections) = (traffic.limits.shards, traffic.limits.connections);
     let quota = machine::cpu_quota_cores();
     let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));

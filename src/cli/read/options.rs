@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::windows::Referee;
-use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
+use crate::cli::args::{ArrivalsChoice, LiveForm, ReportForm, RunArgs};
 use crate::cli::results;
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
@@ -17,7 +17,7 @@ use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
 use crate::session::connecting::Connecting;
 use crate::session::job::{
-    Gates, GivenLoad, Job, JobLoad, JobTarget, Judging, Limits, Outputs, Traffic,
+    Gates, GivenLoad, Job, JobLoad, JobTarget, Judging, Limits, Live, Outputs, Traffic,
 };
 use crate::session::limits::connections_allowed;
 use crate::session::rules;
@@ -463,7 +463,13 @@ fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
         is_full: args.report == ReportForm::Full,
-        headless: args.headless,
+        live: match args.live {
+            _ if args.headless || args.quiet => Live::Nothing,
+            None => Live::Auto,
+            Some(LiveForm::Screen) => Live::Screen,
+            Some(LiveForm::Line) => Live::Line,
+            Some(LiveForm::None) => Live::Nothing,
+        },
         quiet: args.quiet,
     })
 }

@@ -19,6 +19,8 @@ pub struct Generator {
     pub turn_us: Times,
     /// Times to open a connection.
     pub connect_us: Times,
+    /// CPU time that the live screen took, in seconds; `None` without one.
+    pub screen_cpu_s: Option<f64>,
     /// By shard.
     pub shards: Vec<ShardRecord>,
     /// Whether the run's figures can be believed.

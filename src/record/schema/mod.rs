@@ -20,5 +20,7 @@ pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
-pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
+pub use run::{
+    LoadInfo, MachineInfo, OpenRecord, OrderRecord, RateStageRecord, RunInfo, StageRecord,
+};
 pub use series::{SampleRecord, StepSampleRecord};
