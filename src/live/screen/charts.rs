@@ -7,11 +7,14 @@ use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use crate::text::units::{three_digits, time};
+use crate::text::units::time;
 
 use super::history::{Moment, SECONDS_MAX};
 use super::state::State;
+use super::tables::shown_rate;
 
+/// Least lines of a chart: title, two of lines, axis, labels. With fewer there is the title alone.
+const LINES_MIN: u16 = 5;
 /// Seconds of the short charts.
 const SHORT_S: f64 = 60.0;
 /// Names, colours and, where colours are not wanted, marks of the percentiles. Cyan, yellow and magenta are told apart
@@ -45,7 +48,7 @@ pub fn response(frame: &mut Frame<'_>, area: Rect, state: &State) {
     };
     let middle = (low * high).sqrt();
     let last = state.shown.moments().last();
-    let mut title = vec![Span::styled("response", bold())];
+    let mut title = vec![Span::styled("response time", bold())];
     for (index, (name, color, _)) in PERCENTILES.into_iter().enumerate() {
         let us = last.and_then(|last| last.percentiles_us);
         let text = us.map_or_else(|| "-".to_owned(), |us| time(us[index]));
@@ -79,28 +82,20 @@ pub fn rates(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let highest = requests.iter().map(|(_, height)| *height);
     let high = round_up(highest.fold(1.0, f64::max));
     let last = state.shown.moments().last();
+    let shown = |figure: fn(&Moment) -> f64| {
+        last.map_or_else(|| "-".to_owned(), |last| shown_rate(figure(last)))
+    };
+    let of_requests = format!("{} req/s", shown(|moment| moment.per_s));
+    let of_failures = format!("{} failed/s", shown(|moment| moment.failures_per_s));
     let title = Line::from(vec![
-        Span::styled("per second", bold()),
-        Span::styled(
-            format!(
-                "  requests {}",
-                last.map_or_else(|| "-".to_owned(), |last| three_digits(last.per_s))
-            ),
-            coloured(state, Color::Green),
-        ),
-        Span::styled(
-            format!(
-                "  failures {}",
-                last.map_or_else(|| "-".to_owned(), |last| three_digits(last.failures_per_s))
-            ),
-            coloured(state, Color::Red),
-        ),
+        Span::styled(of_requests, coloured(state, Color::Green).patch(bold())),
+        Span::styled(format!("  {of_failures}"), coloured(state, Color::Red)),
     ]);
     let mut datasets = vec![dataset(state, &requests, Color::Green, Marker::Braille)];
     if failures.iter().any(|(_, height)| *height > 0.0) {
         datasets.push(dataset(state, &failures, Color::Red, Marker::Dot));
     }
-    let labels = [0.0, high / 2.0, high].map(three_digits);
+    let labels = [0.0, high / 2.0, high].map(shown_rate);
     draw(
         frame,
         area,
@@ -119,18 +114,18 @@ fn draw(
     (from_s, to_s): (f64, f64),
     ((low, high), labels): ((f64, f64), [String; 3]),
 ) {
-    if area.height < 4 {
+    if area.height == 0 {
         return;
     }
-    let (head, body) = (
-        Rect { height: 1, ..area },
-        Rect {
-            y: area.y + 1,
-            height: area.height - 1,
-            ..area
-        },
-    );
-    frame.render_widget(title, head);
+    frame.render_widget(title, Rect { height: 1, ..area });
+    if area.height < LINES_MIN {
+        return;
+    }
+    let body = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
     let x_labels = [from_s, to_s].map(|s| format!("{s:.0} s"));
     let chart = Chart::new(datasets)
         .legend_position(None)

@@ -24,13 +24,21 @@ struct Column {
     text: fn(&StepInterval, f64) -> String,
 }
 
+/// A rate to three digits; none is `0`.
+pub fn shown_rate(per_s: f64) -> String {
+    match per_s > 0.0 {
+        true => three_digits(per_s),
+        false => "0".into(),
+    }
+}
+
 /// From left to right.
 const COLUMNS: [Column; 5] = [
     Column {
         title: "req/s",
         rank: 0,
         text: |step, length_s| match length_s > 0.0 {
-            true => three_digits(step.requests as f64 / length_s),
+            true => shown_rate(step.requests as f64 / length_s),
             false => "-".into(),
         },
     },
@@ -90,7 +98,11 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
     for (index, name) in state.about.steps.iter().enumerate().take(listed) {
         let step = steps.get(index).unwrap_or(&nothing);
         let figures = columns.iter().map(|column| (column.text)(step, length_s));
-        lines.push(Line::from(row(name, name_width, figures)));
+        lines.push(Line::from(row(
+            &fitted(name, name_width),
+            name_width,
+            figures,
+        )));
     }
     if left > 0 && room > 0 {
         lines.push(Line::from(format!("and {left} more in a taller window")));
@@ -102,6 +114,22 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
 /// Lines that the table of steps would take with all of them.
 pub fn steps_height(state: &State) -> usize {
     1 + state.about.steps.len()
+}
+
+/// A step's name in so many columns: the method and the end, where steps differ.
+fn fitted(name: &str, width: usize) -> String {
+    let length = name.chars().count();
+    match name.split_once(' ') {
+        Some((method, path)) if length > width && width > method.chars().count() + 4 => {
+            let room = width - method.chars().count() - 3;
+            let skipped = path.chars().count() - room.min(path.chars().count());
+            let end: String = path.chars().skip(skipped).collect();
+            // From the beginning of a part of the path, if that leaves enough.
+            let part = end.find('/').filter(|at| *at < end.len() / 2);
+            format!("{method} …{}", &end[part.unwrap_or(0)..])
+        }
+        _ => shortened(name, width),
+    }
 }
 
 fn row(name: &str, name_width: usize, figures: impl Iterator<Item = String>) -> String {

@@ -11,18 +11,21 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use crate::metrics::seconds::Status;
 use crate::metrics::tick::Tick;
 use crate::text::duration;
-use crate::text::units::{counted, grouped, level, shortened, three_digits, time};
+use crate::text::units::{counted, grouped, level, shortened, time};
 
 use super::charts;
 use super::state::State;
 use super::tables;
 
 /// Least lines of the charts; with fewer they are left out.
-const CHART_LINES_MIN: u16 = 6;
+const CHART_LINES_MIN: u16 = 5;
 /// Columns from which the two charts stand side by side.
 const BOTH_CHARTS_COLUMNS: u16 = 76;
 /// Most lines of the failures while the charts want room.
 const FAILURE_LINES: u16 = 5;
+
+/// Least lines of both tables; with fewer there are the steps alone.
+const TABLE_LINES_MIN: u16 = 6;
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, state: &State) {
@@ -47,8 +50,9 @@ pub fn draw(frame: &mut Frame<'_>, state: &State) {
         true => left,
         // Many steps leave half of the window to the charts, if that is enough for them.
         false => match rest.height / 2 {
-            half if half >= CHART_LINES_MIN + 2 => half,
-            _ => 0,
+            half if half >= CHART_LINES_MIN + 3 => half,
+            // The figures alone.
+            _ => left.min(1),
         },
     };
     let (chart_area, tables_area) = split_top(rest, chart_lines);
@@ -87,7 +91,7 @@ fn draw_charts(frame: &mut Frame<'_>, area: Rect, state: &State) {
     charts::rates(frame, rates, state);
 }
 
-/// The steps, then the failures; with too little room for both the failures keep two lines.
+/// The steps, then the failures; with too little room for both the failures keep two lines, and with hardly any none.
 fn draw_tables(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let width = usize::from(area.width);
     let (all_steps, all_failures) = (
@@ -95,7 +99,7 @@ fn draw_tables(frame: &mut Frame<'_>, area: Rect, state: &State) {
         tables::failures_height(&state.shown) as u16,
     );
     let failure_lines = match area.height.saturating_sub(all_steps) {
-        _ if all_failures == 0 || area.height < 4 => 0,
+        _ if all_failures == 0 || area.height < TABLE_LINES_MIN => 0,
         room => all_failures.min(room.max(2)),
     };
     let (steps_area, failures_area) = split_bottom(area, failure_lines);
@@ -163,7 +167,7 @@ fn parts(state: &State, tick: &Tick) -> Vec<String> {
     let mut parts = Vec::new();
     parts.extend(tick.level.map(|at| format!("level {}", level(at))));
     parts.push(counted(second.users, "user"));
-    parts.extend(last.map(|last| format!("{} req/s", three_digits(last.per_s))));
+    parts.extend(last.map(|last| format!("{} req/s", tables::shown_rate(last.per_s))));
     parts.push(format!("{} requests", grouped(requests)));
     parts.push(match failed {
         0 => "no failures".into(),
@@ -281,6 +285,7 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
     );
     let lines = (text.lines().count() as u16 + 1).min(area.height);
     let columns = text.lines().map(|line| line.chars().count()).max();
+    // A column of space at each side.
     let columns = (columns.unwrap_or(0) as u16 + 2).min(area.width);
     let over = Rect {
         x: area.x + (area.width - columns) / 2,
@@ -296,6 +301,11 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let title = title.alignment(Alignment::Center);
     let (head, body) = split_top(over, 1);
     frame.render_widget(Paragraph::new(title), head);
+    let body = Rect {
+        x: body.x + 1,
+        width: body.width.saturating_sub(2),
+        ..body
+    };
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), body);
 }
 

@@ -8,4 +8,5 @@ mod headers;
 mod load;
 mod records;
 mod scenarios;
+mod screen;
 mod secrets;
