@@ -32,15 +32,25 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
 }
 
 fn carry_out(mut job: Job) -> Result<Exit> {
-    let shown = Shown::of(job.outputs.live)?;
-    if shown == Shown::Screen {
+    if Shown::of(job.outputs.live)? == Shown::Screen {
         orders::allow(&mut job.traffic);
     }
     let session = Session::prepare(job)?;
-    let is_quiet = session.outputs.quiet;
-    if !is_quiet {
+    if !session.outputs.quiet {
         announce(&session);
     }
+    let finished = carried(session)?;
+    let ending = finished.ending.clone();
+    ending.exit(write_out(finished))
+}
+
+/// Runs a session to its end, with its live display.
+///
+/// # Errors
+/// When the run could not begin, or what is to be shown cannot be.
+pub(super) fn carried(session: Session) -> Result<Finished> {
+    let is_quiet = session.outputs.quiet;
+    let shown = Shown::of(session.outputs.live)?;
     let ticks = Arc::new(Ticks::default());
     let display = Display::start(shown, &session.prepared, ticks.clone());
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
@@ -48,13 +58,15 @@ fn carry_out(mut job: Job) -> Result<Exit> {
     let screen_cpu_s = display.end();
     let mut finished = finished?;
     finished.record.generator.screen_cpu_s = screen_cpu_s;
-    let ending = finished.ending.clone();
-    ending.exit(write_out(finished))
+    Ok(finished)
 }
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
 /// first, for standard output may take nothing; when something could not be written after it, it is told so.
-fn write_out(finished: Finished) -> Result<()> {
+///
+/// # Errors
+/// When something could not be written.
+pub(super) fn write_out(finished: Finished) -> Result<()> {
     let Finished {
         mut record,
         log,

@@ -12,10 +12,10 @@ use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::record::build;
 use crate::record::build::RunTime;
-use crate::record::distribution::times;
+use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, LoadInfo, MachineInfo, OpenRecord, OrderRecord, RateStageRecord, Record, RunInfo,
-    ShardRecord, StageRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
+    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, VerdictRecord,
 };
 
 use super::prepare::Prepared;
@@ -127,6 +127,10 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         turn_us: times(turns),
         screen_cpu_s: None,
         connect_us: times(&ran.summary.counts.connects),
+        histograms: GeneratorHistograms {
+            turn: packed(turns),
+            connect: packed(&ran.summary.counts.connects),
+        },
         shards: ran
             .shards
             .iter()
@@ -140,6 +144,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
             status: verdict.status.name().into(),
             reasons: verdict.reasons,
         },
+        calibration: None,
     }
 }
 
@@ -205,7 +210,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             cores: prepared.cores_allowed,
             cpu: machine.cpu,
             kernel: machine.kernel,
+            hostname: machine.hostname,
+            boot_id: machine.boot_id,
+            clock: None,
         },
+        part: None,
+        start_at: None,
+        parts: Vec::new(),
+        all_running: None,
     }
 }
 

@@ -92,8 +92,11 @@ pub fn limits(plan: &Plan) -> Result<Limits, &'static str> {
     if load.is_steered() {
         return Err("the search decides the load");
     }
-    if !load.takes_orders() {
+    if load.users().iterations.is_some() {
         return Err("the number of iterations is fixed, and so is the load");
+    }
+    if !load.takes_orders() {
+        return Err("the load of this command is fixed");
     }
     Ok(Limits {
         is_open: load.is_open(),

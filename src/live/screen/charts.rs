@@ -48,7 +48,7 @@ pub fn response(frame: &mut Frame<'_>, area: Rect, state: &State) {
     };
     let middle = (low * high).sqrt();
     let last = state.shown.moments().last();
-    let mut title = vec![Span::styled("response time", bold())];
+    let mut title = vec![Span::styled("response", bold())];
     for (index, (name, color, _)) in PERCENTILES.into_iter().enumerate() {
         let us = last.and_then(|last| last.percentiles_us);
         let text = us.map_or_else(|| "-".to_owned(), |us| time(us[index]));

@@ -10,3 +10,4 @@ mod records;
 mod scenarios;
 mod screen;
 mod secrets;
+mod until;

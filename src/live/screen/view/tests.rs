@@ -131,11 +131,7 @@ fn every_size_shows_what_happens_and_how_to_stop() {
         check(&state, size, &["timeout", "last 10 s", "12.0 s", "4.00 s"]);
     }
     for size in [(80, 24), (120, 40)] {
-        check(
-            &state,
-            size,
-            &["response time  p50", "1.00 failed/s", "p99"],
-        );
+        check(&state, size, &["response  p50", "1.00 failed/s", "p99"]);
         let all = drawn(&state, size).join("\n");
         let is_dot = |c: char| ('\u{2801}'..='\u{28ff}').contains(&c);
         assert!(all.contains(is_dot), "a line is drawn:\n{all}");
