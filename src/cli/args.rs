@@ -424,9 +424,18 @@ pub struct RunArgs {
     /// Flags of what other programs read.
     #[command(flatten)]
     pub ci: CiArgs,
-    /// No live progress line
+    /// Nothing is shown while the run lasts
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// What is shown while the run lasts, e.g. --live line [default: the screen on a terminal, else a line every 10 s]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        conflicts_with = "headless",
+        help_heading = "Results"
+    )]
+    pub live: Option<LiveForm>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -802,6 +811,17 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveForm {
+    /// Charts, tables, and keys that stop the run or change its load
+    Screen,
+    /// One line: each second on a terminal, else every 10 s
+    Line,
+    /// Nothing, as with --headless
+    None,
 }
 
 /// How much of the report is printed.
