@@ -74,6 +74,10 @@ fn write_out(finished: Finished) -> Result<()> {
         files.push(results::write_csv(&csv, prefix, &record)?);
         Ok(())
     });
+    let page = outputs.html.as_ref().map_or(Ok(()), |path| {
+        files.push(results::write_html(path, &record)?);
+        Ok(())
+    });
     let log = log.map_or(Ok(()), |log| {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
@@ -89,7 +93,7 @@ fn write_out(finished: Finished) -> Result<()> {
         files,
     };
     print(console.text(&record));
-    let errors = [&tables, &log].into_iter().filter_map(|written| {
+    let errors = [&tables, &page, &log].into_iter().filter_map(|written| {
         let error: &anyhow::Error = written.as_ref().err()?;
         Some(format!("{error:#}"))
     });
@@ -100,5 +104,6 @@ fn write_out(finished: Finished) -> Result<()> {
     }
     cannot(json)?;
     cannot(tables)?;
+    cannot(page)?;
     cannot(log)
 }

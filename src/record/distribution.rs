@@ -38,6 +38,22 @@ pub fn packed(latencies: &Latencies) -> String {
     STANDARD.encode(latencies.to_v2_deflate())
 }
 
+/// Adds a packed distribution to `sum`: the exact sum, least and greatest come from its figures.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_packed(sum: &mut Latencies, packed: &str, times: &Times) -> Result<(), String> {
+    let (Some(mean_us), Some(min_us), Some(max_us)) = (times.mean, times.min, times.max) else {
+        return Ok(());
+    };
+    let ns = |us: f64| (us * 1e3).round() as u64;
+    let sum_ns = (mean_us * 1e3 * times.count as f64).round() as u128;
+    let bytes = STANDARD
+        .decode(packed)
+        .map_err(|error| format!("not base64: {error}"))?;
+    sum.add_v2_deflate(&bytes, (sum_ns, ns(min_us), ns(max_us)))
+}
+
 /// Adds the packed response times of a step's sample to `sum`.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
-//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`files`] (reports on the disk),
+//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`longer_samples`] (a smaller record), [`files`] (reports on the disk),
 //! [`hdr`] (the interval log, which is written while the run lasts).
 
 mod bounds;
@@ -12,4 +12,5 @@ pub mod files;
 pub mod hdr;
 pub mod hints;
 mod load_rate;
+pub mod longer_samples;
 pub mod schema;

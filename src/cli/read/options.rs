@@ -455,10 +455,15 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
 fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
-    let singles = [(&args.json, "--json"), (&args.hdr, "--hdr")];
+    let singles = [
+        (&args.json, "--json"),
+        (&args.html, "--html"),
+        (&args.hdr, "--hdr"),
+    ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
+        html: args.html.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),

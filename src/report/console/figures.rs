@@ -16,7 +16,7 @@ const LEGEND: [(&str, &str); 2] = [
 
 /// The unit of a column of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::report) enum Unit {
     Us,
     Ms,
     S,
@@ -57,7 +57,7 @@ impl Unit {
 
 /// A distribution, with what is known of its bounds.
 #[derive(Clone, Copy)]
-pub(super) struct Figures<'r> {
+pub(in crate::report) struct Figures<'r> {
     times: &'r Times,
     bound_from_us: Option<f64>,
     /// Its seconds are known, so that its percentiles have intervals where the run bounds them.
@@ -66,7 +66,7 @@ pub(super) struct Figures<'r> {
 
 /// A figure of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Which {
+pub(in crate::report) enum Which {
     Min,
     Mean,
     /// One of [`PERCENTS`].

@@ -7,18 +7,18 @@
 pub mod compare;
 mod details;
 mod endpoints;
-mod failures;
-mod figures;
+pub(super) mod failures;
+pub(super) mod figures;
 mod full;
 mod levels;
-mod load;
+pub(super) mod load;
 mod names;
 mod page;
 mod rules;
 mod short;
 mod stand_in;
 mod table;
-mod totals;
+pub(super) mod totals;
 mod verdict;
 mod waits;
 
