@@ -3,8 +3,11 @@
 use anyhow::Result;
 
 use super::chart::{Abscissae, Chart};
+use super::curve;
+use super::heat;
+use super::levels;
+use super::over_time;
 use super::run::Run;
-use super::{curve, heat, levels, over_time};
 use crate::record::schema::Record;
 
 /// The charts of a record, and what they share.

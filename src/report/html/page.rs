@@ -5,7 +5,14 @@ use maud::{Markup, PreEscaped, html};
 
 use super::chart::Chart;
 use super::charts::{Charts, charts};
-use super::{conditions, download, errors, numbers, shell, steps, verdict, waits};
+use super::conditions;
+use super::download;
+use super::errors;
+use super::numbers;
+use super::shell;
+use super::steps;
+use super::verdict;
+use super::waits;
 use crate::record::schema::Record;
 use crate::report::console::totals::target;
 
