@@ -262,9 +262,13 @@ fn alignment(percent: f64) -> &'static str {
 
 /// The sample of a line in a legend.
 pub(super) fn key(style: Style, colour: usize) -> Markup {
+    let points = match style {
+        Style::Dots => "12,5 14,5",
+        _ => "2,5 24,5",
+    };
     html! {
         svg.key viewBox="0 0 26 10" aria-hidden="true" {
-            polyline stroke=(colour_text(style, colour)) points="2,5 24,5" {}
+            polyline stroke=(colour_text(style, colour)) points=(points) {}
         }
     }
 }

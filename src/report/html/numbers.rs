@@ -22,7 +22,7 @@ pub(super) fn section(record: &Record) -> Markup {
         dl.numbers {
             (number("Requests", &grouped(totals.requests), &length))
             (number("Rate", &rate(totals.rps), &rate_interval(totals)))
-            (number("Failures", &grouped(totals.failures), &format!("{} of all requests", percent(totals.failure_ratio))))
+            (number("Failures", &grouped(totals.failures), &format!("{} of requests", percent(totals.failure_ratio))))
             (number("p50", &p50, &p50_interval))
             (number("p99", &p99, &p99_interval))
             (number("Users", &users, &load(record)))

@@ -77,13 +77,17 @@ fn differences(base: Named<'_>, new: Named<'_>) -> Markup {
     let heads = heads(["", "Base", "New", "Change", "95 % interval", "Difference"]);
     let content = html! {
         @for differing in &comparison.differing { p.note { "Not the same conditions: " (safe(differing)) "." } }
-        @for group in &comparison.groups {
-            h3 { (safe(&name(group))) }
-            @let cells: Vec<Vec<Markup>> = rows(group, TOLERANCE)
-                .into_iter()
-                .map(|row| row.iter().map(|text| cell(text.trim())).collect())
-                .collect();
-            (table(&safe(&name(group)), &heads, &cells))
+        div.groups {
+            @for group in &comparison.groups {
+                div {
+                    h3 { (safe(&name(group))) }
+                    @let cells: Vec<Vec<Markup>> = rows(group, TOLERANCE)
+                        .into_iter()
+                        .map(|row| row.iter().map(|text| cell(text.trim())).collect())
+                        .collect();
+                    (table(&safe(&name(group)), &heads, &cells))
+                }
+            }
         }
         @for (which, only) in [("base", &comparison.only_base), ("new", &comparison.only_new)] {
             @for (method, name) in only { p.note { "Only in " (which) ": " (safe(method)) " " (safe(name)) } }

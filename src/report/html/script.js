@@ -10,7 +10,7 @@
     return at === 0 ? Math.round(n) + units[0] : three(n / 1000 ** (at < 0 ? steps.length : at)) + units.at(at);
   };
   const show = {
-    rate: (n) => three(n) + "/s",
+    rate: (n) => (n === 0 ? "0" : three(n)) + "/s",
     count: grouped,
     time: (us) => (us < 999.5 ? Math.round(us) + " us" : us < 999500 ? three(us / 1e3) + " ms" : three(us / 1e6) + " s"),
     share: (n) => trimmed(three(n * 100)) + " %",

@@ -29,6 +29,7 @@ impl Unit {
     /// A value as everywhere in opsurge.
     pub fn show(self, value: f64) -> String {
         match self {
+            Self::Rate if value == 0.0 => "0/s".to_owned(),
             Self::Rate => units::rate(value),
             Self::Count => units::grouped(value.round() as u64),
             Self::Time => units::time(value),

@@ -35,7 +35,7 @@ pub(super) fn section(record: &Record) -> Markup {
                 @for error in failures(record) {
                     li.bad {
                         a href="#errors" { (safe(line(record, error).trim_start_matches("FAILED: "))) }
-                        @if let Some(hint) = &error.hint { " " (safe(hint)) }
+                        @if let Some(hint) = &error.hint { ": " (safe(hint)) }
                     }
                 }
                 @for rule in &record.rules { (one_rule(rule)) }
@@ -69,6 +69,7 @@ fn headline(record: &Record) -> String {
     let rules = match (record.rules.len() as u64, broken) {
         (0, _) => String::new(),
         (1, 0) => ", its rule held".to_owned(),
+        (1, _) => ", its rule was broken".to_owned(),
         (all, 0) => format!(", all {all} rules held"),
         (all, broken) => format!(", {broken} of {} broken", counted(all, "rule")),
     };
@@ -91,10 +92,14 @@ fn other_reasons(record: &Record) -> impl Iterator<Item = &String> {
     };
     let is_of_failures =
         |reason: &str| record.search.is_none() && reason.contains("requests failed");
-    record
-        .reasons
-        .iter()
-        .filter(move |reason| !is_of_rule(reason) && !is_of_failures(reason))
+    let is_headline = |reason: &str| {
+        let mut search = record.search.iter();
+        search.any(|search| search.ended == reason)
+    };
+    let reasons = record.reasons.iter();
+    reasons.filter(move |reason| {
+        !is_of_rule(reason) && !is_of_failures(reason) && !is_headline(reason)
+    })
 }
 
 /// Those that name their cause come first.
@@ -128,7 +133,7 @@ fn one_rule(rule: &RuleRecord) -> Markup {
             @if !place.is_empty() { " " (place) ":" }
             " " (safe(&rule.says))
             @if rule.windows > 1 { " (" (counted(rule.windows, "window")) ")" }
-            @if let Some(note) = &rule.note { " " (safe(note)) }
+            @if let Some(note) = &rule.note { br; (safe(note)) }
         }
     }
 }
