@@ -1,6 +1,8 @@
 //! A record with fewer and longer samples: smaller, and with the same totals. Neighbours are joined by adding their
 //! histograms, so that percentiles stay those of all their requests.
 
+use std::collections::BTreeMap;
+
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::{Seconds, Status};
@@ -68,6 +70,7 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
             .filter(|status| seconds[*status] > 0)
             .map(|status| (status.name().to_owned(), seconds[status]))
             .collect(),
+        causes: worst_causes(samples),
         steps,
         ..last.clone()
     })
@@ -88,6 +91,16 @@ fn joined_step(parts: &[&StepSampleRecord]) -> Result<(StepSampleRecord, Latenci
         response: packed(&latencies),
     };
     Ok((step, latencies))
+}
+
+/// Each cause of doubt with its worst figure.
+fn worst_causes(samples: &[SampleRecord]) -> BTreeMap<String, f64> {
+    let mut worst = BTreeMap::new();
+    for (cause, figure) in samples.iter().flat_map(|sample| &sample.causes) {
+        let known = worst.entry(cause.clone()).or_insert(*figure);
+        *known = figure.max(*known);
+    }
+    worst
 }
 
 /// A record that was changed by hand may hold counts whose sum is too large.

@@ -9,3 +9,4 @@ mod load;
 mod records;
 mod scenarios;
 mod secrets;
+mod until;
