@@ -42,7 +42,9 @@ const CALIBRATE_EXAMPLES: &str = "Examples:
 
 const REPORT_EXAMPLES: &str = "Examples:
   opsurge report run.json --report full
-  opsurge report run.json --csv run";
+  opsurge report run.json --csv run
+  opsurge report run.json --html run.html
+  opsurge report before.json after.json --html both.html";
 
 const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare base.json new.json
@@ -411,6 +413,9 @@ pub struct RunArgs {
     /// Write the record (JSON), from which every report can be made again
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub html: Option<PathBuf>,
     /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history, _failures, _exceptions
     #[arg(long, value_name = "PREFIX", help_heading = "Results")]
     pub csv: Option<PathBuf>,
@@ -654,6 +659,12 @@ pub struct ReportArgs {
     /// Record of a run or a search, as --json wrote it
     #[arg(value_name = "RECORD")]
     pub record: PathBuf,
+    /// Record that is drawn over the first one, on one page: give --html too
+    #[arg(value_name = "OTHER", requires = "html", conflicts_with_all = ["csv", "json"])]
+    pub other: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub report: ReportForm,

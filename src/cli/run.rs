@@ -89,6 +89,10 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
         files.push(results::write_csv(&csv, prefix, &record)?);
         Ok(())
     });
+    let page = outputs.html.as_ref().map_or(Ok(()), |path| {
+        files.push(results::write_html(path, &record)?);
+        Ok(())
+    });
     let log = log.map_or(Ok(()), |log| {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
@@ -106,7 +110,7 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
     };
     print(console.text(&record));
     ci::annotate(&outputs.ci, &record);
-    let errors = [&tables, &log, &for_servers]
+    let errors = [&tables, &page, &log, &for_servers]
         .into_iter()
         .filter_map(|written| {
             let error: &anyhow::Error = written.as_ref().err()?;
@@ -119,6 +123,7 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
     }
     cannot(json)?;
     cannot(tables)?;
+    cannot(page)?;
     cannot(log)?;
     cannot(for_servers)
 }

@@ -141,6 +141,8 @@ pub enum Live {
 /// Where the results go.
 pub struct Outputs {
     pub json: Option<PathBuf>,
+    /// The report as a page.
+    pub html: Option<PathBuf>,
     /// Prefix of Locust's four CSV files.
     pub csv: Option<PathBuf>,
     pub csv_full_history: bool,

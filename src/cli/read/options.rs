@@ -519,6 +519,7 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
     let singles = [
         (&args.json, "--json"),
+        (&args.html, "--html"),
         (&args.hdr, "--hdr"),
         (&args.ci.summary_markdown, "--summary-markdown"),
         (&args.ci.junit, "--junit"),
@@ -526,6 +527,7 @@ fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
+        html: args.html.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),

@@ -10,7 +10,7 @@ use crate::text::units::{counted, grouped, moment, range, three_digits};
 const STAGES_SHOWN: usize = 4;
 
 /// `50 users, 10 per second`, or `500 iterations/s (constant) by 50 to 500 users`; for a search, the highest level.
-pub(super) fn shown(run: &RunInfo, is_search: bool) -> String {
+pub(in crate::report) fn shown(run: &RunInfo, is_search: bool) -> String {
     let up_to = match is_search {
         true => "levels up to ",
         false => "",

@@ -158,7 +158,7 @@ fn screen(record: &Record) -> Option<String> {
 }
 
 /// The URL, and the Unix socket that stands for its address.
-fn target(run: &RunInfo) -> String {
+pub(in crate::report) fn target(run: &RunInfo) -> String {
     let by_unix_socket = run.addresses.iter().find(|to| to.starts_with("unix:"));
     match by_unix_socket {
         Some(socket) => format!("{} at {socket}", run.host),
@@ -167,7 +167,7 @@ fn target(run: &RunInfo) -> String {
 }
 
 /// `30.0 s of load, 5.00 s of waiting for 1 open request`.
-fn lasted(totals: &Totals) -> String {
+pub(in crate::report) fn lasted(totals: &Totals) -> String {
     let load = format!("{} s of load", three_digits(totals.load_s));
     match totals.open_at_load_end {
         0 => load,
@@ -180,7 +180,7 @@ fn lasted(totals: &Totals) -> String {
 }
 
 /// What ended the load, in words.
-fn ended_by(word: &str) -> &str {
+pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
         "nobody-left" => "the last user's leaving",
         "criterion" => "a rule",
@@ -192,7 +192,7 @@ fn ended_by(word: &str) -> &str {
 }
 
 /// Source addresses and socket options, when any were asked for.
-fn sockets(run: &RunInfo) -> Option<String> {
+pub(in crate::report) fn sockets(run: &RunInfo) -> Option<String> {
     let from = match &run.source_addresses[..] {
         [] => None,
         [only] => Some(format!("from {only}")),
