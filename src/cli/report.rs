@@ -1,14 +1,17 @@
 //! `opsurge report`: any report of a run again, from its record.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::record::files;
+use crate::record::schema::Record;
+use crate::record::slice::slice;
 use crate::report::console::Console;
 use crate::report::csv::Csv;
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::{columns, has_colour, print};
 
 use super::args::ReportArgs;
+use super::read::values::time;
 use super::{results, stored};
 
 /// Prints the report and writes the files that were asked for.
@@ -16,7 +19,7 @@ use super::{results, stored};
 /// # Errors
 /// When the file is not a record, or a report cannot be written.
 pub fn report(args: &ReportArgs) -> Result<Exit> {
-    let record = stored::record(&args.record)?;
+    let record = part_of(stored::record(&args.record)?, args)?;
     let is_search = record.search.is_some();
     results::check_places(&[(&args.json, "--json")], args.csv.as_deref(), is_search)?;
     let mut lines = Vec::new();
@@ -47,4 +50,26 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     print(console.text(&record));
     cannot(written)?;
     Ok(Exit::OK)
+}
+
+/// The record, or the part of it that `--from` and `--to` name.
+fn part_of(record: Record, args: &ReportArgs) -> Result<Record> {
+    let from = time("--from", args.from.as_deref())?;
+    let to = time("--to", args.to.as_deref())?;
+    if from.is_none() && to.is_none() {
+        return Ok(record);
+    }
+    let flags = [("--from", &args.from), ("--to", &args.to)];
+    let given = flags
+        .iter()
+        .filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?)));
+    let given: Vec<String> = given.collect();
+    let from_s = from.unwrap_or_default().as_secs_f64();
+    slice(&record, from_s, to.map(|to| to.as_secs_f64())).map_err(|reason| {
+        anyhow!(
+            "{}: there is no such part of {}: {reason}",
+            given.join(" "),
+            args.record.display()
+        )
+    })
 }

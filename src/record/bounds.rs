@@ -5,7 +5,6 @@
 
 use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
-use crate::metrics::summary::Sample;
 
 use super::load_rate;
 use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
@@ -13,24 +12,25 @@ use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// Puts the intervals into a record. `samples` is the series that the record was made of; `steps` are all requests of
-/// each step, failures included.
-pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latencies]) {
-    let mut all = Latencies::default();
-    let mut seconds_of_all = vec![Latencies::default(); samples.len()];
+/// Puts the intervals into a record, from the response times of each sample of its series, failures included: by step,
+/// then by sample.
+pub(super) fn put_into(record: &mut Record, by_step: &[Vec<Latencies>]) {
+    let samples = record.series.iter().filter(|sample| !sample.is_settling);
     // All but the last of the load and of the drain are of this length.
-    let longest_ns = samples.iter().map(|sample| sample.length_ns).max();
-    let second_s = longest_ns.unwrap_or_default() as f64 / 1e9;
-    for (at, (step, times)) in record.steps.iter_mut().zip(steps).enumerate() {
-        let seconds: Vec<Latencies> = samples
-            .iter()
-            .map(|sample| sample.steps[at].unpack().response)
-            .collect();
-        for (sum, second) in seconds_of_all.iter_mut().zip(&seconds) {
+    let second_s = samples
+        .clone()
+        .map(|sample| sample.length_s)
+        .fold(0.0, f64::max);
+    let mut all = Latencies::default();
+    let mut seconds_of_all = vec![Latencies::default(); samples.count()];
+    for (step, seconds) in record.steps.iter_mut().zip(by_step) {
+        let mut times = Latencies::default();
+        for (sum, second) in seconds_of_all.iter_mut().zip(seconds) {
             *sum += second;
+            times += second;
         }
-        all += times;
-        step.confidence = bound(&mut step.all_us, times, &seconds, second_s);
+        all += &times;
+        step.confidence = bound(&mut step.all_us, &times, seconds, second_s);
         if step.failures == 0 && step.response_us.count == step.all_us.count {
             step.response_us.bounds = step.all_us.bounds;
         }

@@ -19,6 +19,7 @@ use super::schema::{
     ErrorRecord, Generator, Histograms, PollRecord, Record, RunInfo, SCHEMA, SampleRecord,
     SpanRecord, StandIn, StepRecord, StepSampleRecord, Totals,
 };
+use super::warm_up;
 
 /// How long a run lasted, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,8 @@ pub fn record(
         passed: true,
         exit_code: 0,
         reasons: Vec::new(),
+        slice: None,
+        warm_up: None,
         totals: Totals {
             drain_s: time.drain_ns as f64 / 1e9,
             open_at_load_end: time.open_at_load_end,
@@ -92,9 +95,15 @@ pub fn record(
         stand_in: None,
         series: samples.iter().map(sample_record).collect(),
     };
-    let all = summary.counts.steps.iter();
-    let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all);
+    let of_step = |at: usize| -> Vec<Latencies> {
+        let samples = samples.iter();
+        samples
+            .map(|sample| sample.steps[at].unpack().response)
+            .collect()
+    };
+    let seconds: Vec<Vec<Latencies>> = (0..record.steps.len()).map(of_step).collect();
+    bounds::put_into(&mut record, &seconds);
+    record.warm_up = warm_up::of(&record);
     record
 }
 
@@ -252,6 +261,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         t_s: sample.end_ns as f64 / 1e9,
         length_s,
         is_drain: sample.is_drain,
+        is_settling: false,
         users: sample.users,
         rps: ratio(all.requests as f64, length_s),
         failures_per_s: ratio(all.failures as f64, length_s),

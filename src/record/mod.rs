@@ -1,7 +1,8 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
-//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`files`] (reports on the disk),
+//! `load_rate`, [`distribution`] and [`hints`]), [`warm_up`] (whether its beginning was slower),
+//! [`slice`] (a part of a run as a record), [`comparison`] (records beside each other), [`files`] (reports on the disk),
 //! [`hdr`] (the interval log, which is written while the run lasts).
 
 mod bounds;
@@ -13,3 +14,5 @@ pub mod hdr;
 pub mod hints;
 mod load_rate;
 pub mod schema;
+pub mod slice;
+pub mod warm_up;

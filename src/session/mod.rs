@@ -2,7 +2,8 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the window and `until` by the look,
-//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `settle` (what
+//! it leaves out), `ending` and [`exit`].
 
 pub(crate) mod connecting;
 pub(crate) mod cores;
@@ -19,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod run_judge;
+pub(crate) mod settle;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;

@@ -5,12 +5,13 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+//! `distribution` (times), `judged` (rules and search), `generator`, `part` (of a run), `series` (the run second by second).
 
 mod distribution;
 mod figures;
 mod generator;
 mod judged;
+mod part;
 mod record;
 mod run;
 mod series;
@@ -19,6 +20,7 @@ pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
+pub use part::{SliceRecord, WarmUpRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
 pub use series::{SampleRecord, StepSampleRecord};

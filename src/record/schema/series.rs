@@ -14,6 +14,9 @@ pub struct SampleRecord {
     pub length_s: f64,
     /// It lies in the drain, after the load's end.
     pub is_drain: bool,
+    /// It lies in the settling time of `--settle`: its requests are in no other figure of the record.
+    #[serde(default)]
+    pub is_settling: bool,
     /// Users at its end that had been started and had not left.
     pub users: u64,
     /// Requests with an outcome per second.

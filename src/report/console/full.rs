@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{details, goals, levels, load, rules, stand_in, totals, waits};
+use super::{details, goals, levels, load, part, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lists are shown whole.
@@ -26,9 +26,11 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     }
     page.blank();
     totals::line(&mut page, record);
+    part::slice(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);
     goals::lines(&mut page, record);
+    part::warm_up(&mut page, record);
     page.blank();
     levels::result(&mut page, record);
     levels::table(&mut page, record);

@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`, `goals`,
+//! `verdict`, `part` (what the figures are of), `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`, `goals`,
 //! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -15,6 +15,7 @@ mod levels;
 mod load;
 mod names;
 mod page;
+mod part;
 mod rules;
 mod short;
 mod stand_in;

@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, goals, levels, load, rules, stand_in, totals, waits};
+use super::{endpoints, goals, levels, load, part, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own.
@@ -63,6 +63,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         }
         levels::result(page, record);
         totals::line(page, record);
+        part::slice(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
         goals::lines(page, record);
@@ -74,6 +75,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    part::slice(page, record);
     load::arrivals(page, record);
     page.blank();
     levels::table(page, record);
@@ -86,6 +88,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     waits::spans(page, record, listed);
     rules::lines(page, record, listed);
     goals::lines(page, record);
+    part::warm_up(page, record);
     stand_in::short(page, record);
     files.iter().for_each(|file| page.unbroken(file));
 }
