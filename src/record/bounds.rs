@@ -1,7 +1,8 @@
 //! The intervals of a record's figures, from the seconds of its series. The method stands in [`confidence`].
 //!
 //! The series keeps the response times of all requests, failures included. They are `all_us`; where nothing failed they
-//! are `response_us` too. Service and client times have no seconds, and no interval.
+//! are `response_us` too. It keeps the service times of requests that did not fail, `service_us`. Client times have no
+//! seconds, and no interval.
 
 use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
@@ -12,34 +13,63 @@ use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// Puts the intervals into a record, from the response times of each sample of its series, failures included: by step,
-/// then by sample.
-pub(super) fn put_into(record: &mut Record, by_step: &[Vec<Latencies>]) {
+/// The times of a step in each sample of the series.
+pub(super) struct StepSeconds {
+    /// Response times, failures included.
+    pub response: Vec<Latencies>,
+    /// Service times of requests that did not fail; empty where the series does not know them.
+    pub service: Vec<Latencies>,
+}
+
+/// Puts the intervals into a record, from the times of each sample of its series, by step.
+pub(super) fn put_into(record: &mut Record, steps: &[StepSeconds]) {
     let samples = record.series.iter().filter(|sample| !sample.is_settling);
     // All but the last of the load and of the drain are of this length.
     let second_s = samples
         .clone()
         .map(|sample| sample.length_s)
         .fold(0.0, f64::max);
-    let mut all = Latencies::default();
-    let mut seconds_of_all = vec![Latencies::default(); samples.count()];
-    for (step, seconds) in record.steps.iter_mut().zip(by_step) {
-        let mut times = Latencies::default();
-        for (sum, second) in seconds_of_all.iter_mut().zip(seconds) {
-            *sum += second;
-            times += second;
-        }
-        all += &times;
-        step.confidence = bound(&mut step.all_us, &times, seconds, second_s);
+    let nothing = vec![Latencies::default(); samples.count()];
+    let mut all = StepSeconds {
+        response: nothing.clone(),
+        service: nothing,
+    };
+    for (step, seconds) in record.steps.iter_mut().zip(steps) {
+        add(&mut all.response, &seconds.response);
+        add(&mut all.service, &seconds.service);
+        step.confidence = bound(
+            &mut step.all_us,
+            &sum(&seconds.response),
+            &seconds.response,
+            second_s,
+        );
+        bound(
+            &mut step.service_us,
+            &sum(&seconds.service),
+            &seconds.service,
+            second_s,
+        );
         if step.failures == 0 && step.response_us.count == step.all_us.count {
             step.response_us.bounds = step.all_us.bounds;
         }
     }
+    let totals = &mut record.totals;
+    totals.confidence = bound(
+        &mut totals.all_us,
+        &sum(&all.response),
+        &all.response,
+        second_s,
+    );
+    bound(
+        &mut totals.service_us,
+        &sum(&all.service),
+        &all.service,
+        second_s,
+    );
     let rps = load_rate::of_load(&record.series, record.run.load.from_s(), |sample| {
         sample.steps.iter().map(|step| step.requests).sum()
     });
     let totals = &mut record.totals;
-    totals.confidence = bound(&mut totals.all_us, &all, &seconds_of_all, second_s);
     if totals.failures == 0 && totals.response_us.count == totals.all_us.count {
         totals.response_us.bounds = totals.all_us.bounds;
     }
@@ -47,6 +77,18 @@ pub(super) fn put_into(record: &mut Record, by_step: &[Vec<Latencies>]) {
         totals.rps_low = Some(rps.low.max(0.0).min(totals.rps));
         totals.rps_high = Some(rps.high.max(totals.rps));
     }
+}
+
+fn add(sums: &mut [Latencies], seconds: &[Latencies]) {
+    for (sum, second) in sums.iter_mut().zip(seconds) {
+        *sum += second;
+    }
+}
+
+fn sum(seconds: &[Latencies]) -> Latencies {
+    let mut sum = Latencies::default();
+    seconds.iter().for_each(|second| sum += second);
+    sum
 }
 
 /// Bounds the percentiles and the mean of a distribution; what that rests on, by percentile.

@@ -13,6 +13,7 @@ use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
 use super::bounds;
+use super::bounds::StepSeconds;
 use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
@@ -95,13 +96,12 @@ pub fn record(
         stand_in: None,
         series: samples.iter().map(sample_record).collect(),
     };
-    let of_step = |at: usize| -> Vec<Latencies> {
-        let samples = samples.iter();
-        samples
-            .map(|sample| sample.steps[at].unpack().response)
-            .collect()
+    let of_step = |at: usize| {
+        let steps = samples.iter().map(|sample| sample.steps[at].unpack());
+        let (response, service) = steps.map(|step| (step.response, step.service)).unzip();
+        StepSeconds { response, service }
     };
-    let seconds: Vec<Vec<Latencies>> = (0..record.steps.len()).map(of_step).collect();
+    let seconds: Vec<StepSeconds> = (0..record.steps.len()).map(of_step).collect();
     bounds::put_into(&mut record, &seconds);
     record.warm_up = warm_up::of(&record);
     record
@@ -281,6 +281,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
             .iter()
             .map(|step| {
                 let (sum_ns, min_ns, max_ns) = step.exact_ns;
+                let (service_sum_ns, service_min_ns, service_max_ns) = step.service_exact_ns;
                 StepSampleRecord {
                     requests: step.requests,
                     failures: step.failures,
@@ -290,6 +291,10 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
                     min_us: min_ns.min(max_ns) as f64 / 1e3,
                     max_us: max_ns as f64 / 1e3,
                     response: STANDARD.encode(&step.response_v2),
+                    service_sum_us: service_sum_ns as f64 / 1e3,
+                    service_min_us: service_min_ns.min(service_max_ns) as f64 / 1e3,
+                    service_max_us: service_max_ns as f64 / 1e3,
+                    service: STANDARD.encode(&step.service_v2),
                 }
             })
             .collect(),

@@ -43,17 +43,38 @@ pub fn packed(latencies: &Latencies) -> String {
 /// # Errors
 /// When the record was changed by hand and holds no such histogram.
 pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
-    let bytes = STANDARD
-        .decode(&step.response)
-        .map_err(|error| format!("not base64: {error}"))?;
-    let ns = |us: f64| (us * 1e3) as u64;
     // A sample without requests has no least time.
-    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
-        true => u64::MAX,
-        false => ns(step.min_us),
-    };
-    sum.add_v2_deflate(
-        &bytes,
-        ((step.sum_us * 1e3) as u128, min_ns, ns(step.max_us)),
-    )
+    let is_empty = step.requests == 0 && step.max_us == 0.0;
+    let exact_us = (step.sum_us, step.min_us, step.max_us);
+    add_packed(sum, &step.response, exact_us, is_empty)
+}
+
+/// Adds the packed service times of a step's sample to `sum`; nothing where the record does not know them.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_service(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
+    if step.service.is_empty() {
+        return Ok(());
+    }
+    let exact_us = (
+        step.service_sum_us,
+        step.service_min_us,
+        step.service_max_us,
+    );
+    add_packed(sum, &step.service, exact_us, step.service_max_us == 0.0)
+}
+
+fn add_packed(
+    sum: &mut Latencies,
+    packed: &str,
+    (sum_us, min_us, max_us): (f64, f64, f64),
+    is_empty: bool,
+) -> Result<(), String> {
+    let bytes = STANDARD
+        .decode(packed)
+        .map_err(|error| format!("not base64: {error}"))?;
+    let ns = |us: f64| (us * 1e3).round() as u64;
+    let min_ns = if is_empty { u64::MAX } else { ns(min_us) };
+    sum.add_v2_deflate(&bytes, ((sum_us * 1e3).round() as u128, min_ns, ns(max_us)))
 }

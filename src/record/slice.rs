@@ -2,7 +2,7 @@
 //!
 //! 1. A slice has the samples that lie in it as a whole; in a long run a sample is several seconds.
 //! 2. What a sample knows of each step gives the totals, the steps and their intervals: requests, failures, bytes of
-//!    bodies, response times with failures.
+//!    bodies, response times with failures, service times without.
 //! 3. What no sample knows is left out, and named: a figure of the whole run among those of a part would mislead. With
 //!    `run --settle` it stays, named as well, for then there is no other record that has it.
 //! 4. The verdict is that of the slice's seconds, unless the whole run is doubted for something that is not in seconds.
@@ -15,7 +15,8 @@ use crate::metrics::seconds::{Seconds, Status};
 use crate::text::units::{counted, grouped, moment};
 
 use super::bounds;
-use super::distribution::{add_sample, packed, times};
+use super::bounds::StepSeconds;
+use super::distribution::{add_sample, add_service, packed, times};
 use super::schema::{
     ErrorRecord, Histograms, Record, SampleRecord, SliceRecord, StepRecord, StepSampleRecord,
     Times, Totals,
@@ -118,8 +119,12 @@ struct Sum {
     /// Requests and failures within the load.
     in_load: (u64, u64),
     response: Latencies,
-    /// The response times of each sample.
+    service: Latencies,
+    /// The service times are known by second.
+    has_service: bool,
+    /// The times of each sample.
     seconds: Vec<Latencies>,
+    service_seconds: Vec<Latencies>,
     /// Begin of the first sample and end of the last one with a failure, in seconds since the start.
     failing_s: Option<(f64, f64)>,
 }
@@ -144,10 +149,15 @@ fn figures_of_series(record: &mut Record, has_end: bool, rest: Rest) -> Result<(
     if !has_end {
         (record.totals.drain_s, record.totals.open_at_load_end) = (0.0, 0);
     }
-    name_the_rest(record, rest, &mut not_sliced);
+    let has_service = sums.iter().all(|sum| sum.has_service);
+    name_the_rest(record, has_service, rest, &mut not_sliced);
     verdict(record);
-    let of_steps: Vec<Vec<Latencies>> = sums.into_iter().map(|sum| sum.seconds).collect();
-    bounds::put_into(record, &of_steps);
+    let seconds = sums.into_iter().map(|sum| StepSeconds {
+        response: sum.seconds,
+        service: sum.service_seconds,
+    });
+    let seconds: Vec<StepSeconds> = seconds.collect();
+    bounds::put_into(record, &seconds);
     record.slice = Some(SliceRecord {
         from_s: (first - load_from_s).max(0.0),
         to_s: (last - load_from_s).max(0.0),
@@ -192,6 +202,11 @@ impl Sum {
         add_sample(&mut times, step)?;
         self.response += &times;
         self.seconds.push(times);
+        let mut service = Latencies::default();
+        add_service(&mut service, step)?;
+        self.service += &service;
+        self.service_seconds.push(service);
+        self.has_service |= !step.service.is_empty();
         Ok(())
     }
 
@@ -226,6 +241,10 @@ fn put_step(step: &mut StepRecord, sum: &Sum, load_s: f64, has_end: bool, rest: 
         step.response_us = Times::default();
         step.histograms = no_histograms();
         step.never_begun = 0;
+    }
+    if sum.has_service {
+        step.service_us = times(&sum.service);
+        step.histograms.service = packed(&sum.service);
     }
     if sum.is_clean() {
         step.response_us = step.all_us;
@@ -271,6 +290,12 @@ fn put_totals(totals: &mut Totals, steps: &[StepRecord], sums: &[Sum], load_s: f
         totals.histograms = no_histograms();
         (totals.retried, totals.connections_opened) = (0, 0);
         (totals.bytes_sent, totals.bytes_received) = (0, 0);
+    }
+    if sums.iter().all(|sum| sum.has_service) {
+        let mut service = Latencies::default();
+        sums.iter().for_each(|sum| service += &sum.service);
+        totals.service_us = times(&service);
+        totals.histograms.service = packed(&service);
     }
     if sums.iter().all(Sum::is_clean) {
         totals.response_us = totals.all_us;
@@ -324,7 +349,7 @@ fn errors(record: &mut Record, sums: &[Sum], rest: Rest, not_sliced: &mut Vec<St
 }
 
 /// Names the figures that no sample knows, and empties them.
-fn name_the_rest(record: &mut Record, rest: Rest, not_sliced: &mut Vec<String>) {
+fn name_the_rest(record: &mut Record, has_service: bool, rest: Rest, not_sliced: &mut Vec<String>) {
     if record
         .steps
         .iter()
@@ -335,7 +360,10 @@ fn name_the_rest(record: &mut Record, rest: Rest, not_sliced: &mut Vec<String>) 
     if record.totals.response_us.count != record.totals.all_us.count {
         not_sliced.push("times of failures apart from the others".into());
     }
-    not_sliced.push("service and client times".into());
+    not_sliced.push(match has_service {
+        true => "client times".into(),
+        false => "service and client times".into(),
+    });
     for (is_there, name) in [
         (!record.polls.is_empty(), "polls"),
         (!record.spans.is_empty(), "spans"),

@@ -64,4 +64,16 @@ pub struct StepSampleRecord {
     pub max_us: f64,
     /// Response times, failures and cut-offs included: HdrHistogram V2, deflated, base64; microseconds.
     pub response: String,
+    /// Sum of the service times of requests that did not fail, in microseconds, to the nanosecond.
+    #[serde(default)]
+    pub service_sum_us: f64,
+    /// Least of these times, in microseconds; 0 when there is none.
+    #[serde(default)]
+    pub service_min_us: f64,
+    /// Greatest of these times, in microseconds; 0 when there is none.
+    #[serde(default)]
+    pub service_max_us: f64,
+    /// Service times, packed as `response` is; empty in a record of an older version, which does not know them by second.
+    #[serde(default)]
+    pub service: String,
 }

@@ -152,6 +152,14 @@ fn a_slice_of_everything_has_the_figures_of_the_run() {
         assert_eq!(part.confidence, whole.confidence);
     }
     assert_eq!(part.steps[0].response_us, whole.steps[0].response_us);
+    assert_eq!(part.steps[1].service_us, whole.steps[1].service_us);
+    assert_eq!(part.totals.service_us, whole.totals.service_us);
+    assert_eq!(
+        part.totals.histograms.service,
+        whole.totals.histograms.service
+    );
+    let bounds = whole.totals.service_us.bounds;
+    assert!(bounds.p99_low.is_some(), "it has intervals");
     assert_eq!(part.series, whole.series);
     assert_eq!(part.errors, whole.errors);
 }
@@ -188,6 +196,8 @@ fn a_slice_has_the_seconds_that_lie_in_it_as_a_whole_and_their_figures() {
         (part.totals.bytes_sent, part.steps[0].client_us.count),
         (0, 0)
     );
+    assert_eq!(part.totals.service_us.count, 8 * 2 * PER_SECOND);
+    assert!(part.totals.service_us.max.expect("times") < 2_000.0);
     // Nothing failed in it.
     assert_eq!((part.totals.failures, part.errors.len()), (0, 0));
     assert_eq!(part.totals.response_us, part.totals.all_us);
@@ -326,4 +336,21 @@ fn a_slow_beginning_is_found_with_the_p99_of_the_rest() {
         after_s: 1.0,
     }];
     assert_eq!(warm_up::of(&staged), None, "its level changes by intention");
+}
+
+#[test]
+fn a_record_that_does_not_know_service_times_by_second_leaves_them_out() {
+    let mut old = record();
+    let steps = old.series.iter_mut().flat_map(|sample| &mut sample.steps);
+    steps.for_each(|step| step.service.clear());
+    let part = slice(&old, 12.0, None).expect("28 s");
+    assert_eq!(part.totals.service_us, Times::default());
+    let not_sliced = part.slice.expect("it is one").not_sliced;
+    assert!(
+        not_sliced.contains(&"service and client times".to_owned()),
+        "{not_sliced:?}"
+    );
+    let part = settled(&old, 12.0).expect("28 s");
+    let counts = (part.totals.service_us.count, old.totals.service_us.count);
+    assert_eq!(counts.0, counts.1, "of the whole run");
 }

@@ -139,9 +139,7 @@ pub(super) fn clocks(page: &mut Page, record: &Record) {
     if tails.is_empty() {
         return;
     }
-    let service: Vec<Figures<'_>> = steps()
-        .map(|step| Figures::exact(&step.service_us))
-        .collect();
+    let service: Vec<Figures<'_>> = steps().map(Figures::service).collect();
     let client: Vec<Figures<'_>> = steps()
         .map(|step| Figures::exact(&step.client_us))
         .collect();
