@@ -26,6 +26,9 @@ use super::warm_up;
 /// Times of a record are rounded by less than this, in seconds.
 const ROUNDING_S: f64 = 1e-6;
 
+/// Begin of the reasons of a verdict that is not that of the slice's seconds.
+const OF_WHOLE: &str = "of the whole run: ";
+
 /// The record of a part of the load, from and to these seconds of load time; without an end, the drain belongs to it.
 ///
 /// # Errors
@@ -389,6 +392,11 @@ fn verdict(record: &mut Record) {
     let is_by_seconds = |reason: &String| reason.starts_with("in ");
     let is_valid = verdict.status == Status::Valid.name();
     if !is_valid && !verdict.reasons.iter().all(is_by_seconds) {
+        if let Some(first) = verdict.reasons.first_mut()
+            && !first.starts_with(OF_WHOLE)
+        {
+            *first = format!("{OF_WHOLE}{first}");
+        }
         return;
     }
     let mut seconds = Seconds::default();

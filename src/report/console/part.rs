@@ -42,7 +42,7 @@ fn said(slice: &SliceRecord) -> String {
     }
 }
 
-/// `WARM-UP: the first 12.0 s were slower (mean 3.20 ms, then 1.10 ms); ...`, and a trend of the rest.
+/// `WARM-UP: in the first 12.0 s the answers were slower (mean 3.20 ms, then 1.10 ms); ...`, and a trend of the rest.
 pub(super) fn warm_up(page: &mut Page, record: &Record) {
     let Some(found) = &record.warm_up else {
         return;
@@ -78,11 +78,11 @@ fn beginning(found: &WarmUpRecord, from_s: f64) -> Option<String> {
         false => "faster",
     };
     let first = match from_s > 0.0 {
-        true => format!("up to {} s the answers were", three_digits(settled_s)),
-        false => format!("the first {} s were", three_digits(settled_s)),
+        true => format!("up to {} s", three_digits(settled_s)),
+        false => format!("in the first {} s", three_digits(settled_s)),
     };
     let mut text = format!(
-        "WARM-UP: {first} {how} (mean {}, then {}); opsurge report RECORD --from {}",
+        "WARM-UP: {first} the answers were {how} (mean {}, then {}); opsurge report RECORD --from {}",
         time(before),
         time(after),
         duration::show(Duration::from_secs_f64((settled_s * 1e3).round() / 1e3))
@@ -108,7 +108,7 @@ mod tests {
         };
         assert_eq!(
             beginning(&found, 0.0).expect("said"),
-            "WARM-UP: the first 12.0 s were slower (mean 3.20 ms, then 1.10 ms); opsurge report RECORD --from 12s leaves p99 at 4.70 ms"
+            "WARM-UP: in the first 12.0 s the answers were slower (mean 3.20 ms, then 1.10 ms); opsurge report RECORD --from 12s leaves p99 at 4.70 ms"
         );
         let faster = WarmUpRecord {
             mean_before_us: Some(500.0),
