@@ -363,7 +363,12 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
+    /// Settling time, e.g. --settle 30s, or --settle auto to have it found [default for rules: 5s, or a quarter of what the
+    /// load stays; all else: 0]
+    ///
+    /// No figure of a run, no rule and no --until is of the load before it; rules ignore as much after every change of the
+    /// load. auto finds it by the warm-up rule when the run has ended (rules then keep their default). The record keeps the
+    /// whole series and says what was left out. In a search it is the time from a level's ramp to its window.
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -665,6 +670,15 @@ pub struct ReportArgs {
     /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Leave out the load before this time, e.g. --from 12s or --from 1m30s
+    ///
+    /// Every report is then of that part, from the seconds of the series. A second belongs to it as a whole or not at all.
+    /// What is not known by second is left out and named.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Leave out the load after this time, and the drain, e.g. --to 60s
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub report: ReportForm,

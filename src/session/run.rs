@@ -19,6 +19,7 @@ use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
 use super::run_judge::RunJudge;
+use super::settle;
 use super::signals::Signals;
 use super::steer::{Course, Steer};
 use super::until;
@@ -101,7 +102,9 @@ impl Session {
                 if let Some(precision) = judge.precision {
                     until::put_into(&mut record, precision, judge.is_precise);
                 }
+                // A failure within the settling time fails the run all the same.
                 let facts = Facts::of(&record, &gates, carried.interrupted);
+                let record = settle::without_settling(record, judge.settle);
                 Ok(Finished::new(record, &facts, log, outputs))
             }
             Judging::Search(search) => {

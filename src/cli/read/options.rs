@@ -28,6 +28,7 @@ use crate::session::target::Target;
 use crate::session::until;
 use crate::session::watched::list::WatchList;
 
+use crate::text::duration;
 use crate::text::units::grouped;
 
 use super::moment::moment;
@@ -342,6 +343,21 @@ impl<'a> Options<'a> {
         }
         let settle = self.settle.unwrap_or(Settle::Time(0));
         Ok(Some(Precision::new(goals, settle)))
+    }
+
+    /// The figures of a run are those after the settling time: something has to be left.
+    ///
+    /// # Errors
+    /// When the load ends before it.
+    pub fn check_settle(&self, load: &JobLoad) -> Result<()> {
+        match (self.settle_ns(), load.run_time_ns) {
+            (Some(settle_ns), Some(run_time_ns)) if settle_ns >= run_time_ns => bail!(
+                "--settle {}: the load ends after {}, and nothing would be measured; give a longer --run-time or a shorter --settle",
+                duration::show(Duration::from_nanos(settle_ns)),
+                duration::show(Duration::from_nanos(run_time_ns))
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// The settling time, when it was given as a time.

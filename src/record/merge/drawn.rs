@@ -166,7 +166,8 @@ fn fail(errors: &mut Vec<ErrorCount>, at_ns: u64, status: u16) {
     }
 }
 
-fn generator() -> Generator {
+/// A generator that can be believed.
+pub fn generator() -> Generator {
     Generator {
         cpu_user_s: 1.0,
         cpu_system_s: 2.0,
@@ -184,7 +185,8 @@ fn generator() -> Generator {
     }
 }
 
-fn run_info() -> RunInfo {
+/// A closed load of five users and ten iterations.
+pub fn run_info() -> RunInfo {
     RunInfo {
         version: "0".into(),
         scenario: "drawn".into(),

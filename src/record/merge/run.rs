@@ -64,7 +64,8 @@ fn described(part: &Part<'_>) -> Vec<MergedPartRecord> {
         });
         return shifted.collect();
     }
-    let from_s = offset_s + run.load.from_s();
+    let settling_s = record.slice.as_ref().map_or(0.0, |slice| slice.from_s);
+    let from_s = offset_s + run.load.from_s() + settling_s;
     vec![MergedPartRecord {
         name: name.to_owned(),
         part: run.part,

@@ -86,6 +86,10 @@ pub(super) fn arrivals(page: &mut Page, record: &Record) {
     let Some(open) = &record.run.load.open else {
         return;
     };
+    // They are those of the whole run.
+    if record.slice.as_ref().is_some_and(|slice| !slice.settled) {
+        return;
+    }
     let mut text = format!(
         "ITERATIONS: {} due, {} begun ({}/s)",
         grouped(open.due),

@@ -132,11 +132,14 @@ pub(super) fn header(page: &mut Page, record: &Record) {
         ),
         (
             "traffic",
-            Some(format!(
-                "{} sent, {} received",
-                bytes(totals.bytes_sent),
-                bytes(totals.bytes_received)
-            )),
+            // That of a slice is not known.
+            (totals.bytes_sent > 0).then(|| {
+                format!(
+                    "{} sent, {} received",
+                    bytes(totals.bytes_sent),
+                    bytes(totals.bytes_received)
+                )
+            }),
         ),
     ];
     for (keyword, text) in lines {
