@@ -1,13 +1,14 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
+//! `request`, `mock`, `scenarios`, `doctor`, `report`, `compare` and `merge` (with `stored`: records read again; `results`:
 //! files written).
 
 mod announce;
 pub mod args;
 mod compare;
 mod doctor;
+mod merge;
 mod mock;
 mod read;
 mod report;
@@ -54,6 +55,7 @@ fn carry_out(command: Command) -> Result<Exit> {
         }
         Command::Report(args) => report::report(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{details, levels, load, rules, stand_in, totals, waits};
+use super::{details, levels, load, parts, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lists are shown whole.
@@ -26,6 +26,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     }
     page.blank();
     totals::line(&mut page, record);
+    parts::lines(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);
     page.blank();

@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
+//! `verdict`, `totals`, `parts` (of a merged record), `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`,
 //! `stand_in`; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -14,6 +14,7 @@ mod levels;
 mod load;
 mod names;
 mod page;
+mod parts;
 mod rules;
 mod short;
 mod stand_in;

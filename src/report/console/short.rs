@@ -3,7 +3,7 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, levels, load, rules, stand_in, totals, waits};
+use super::{endpoints, levels, load, parts, rules, stand_in, totals, waits};
 use crate::record::schema::Record;
 
 /// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own.
@@ -63,6 +63,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         }
         levels::result(page, record);
         totals::line(page, record);
+        parts::lines(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
         stand_in::short(page, record);
@@ -73,6 +74,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    parts::lines(page, record);
     load::arrivals(page, record);
     page.blank();
     levels::table(page, record);

@@ -6,6 +6,7 @@ mod endings;
 mod faults;
 mod headers;
 mod load;
+mod parts;
 mod records;
 mod scenarios;
 mod secrets;
