@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use opsurge::mock::{Mock, MockConfig};
-use opsurge::record::schema::Record;
+use opsurge::record::schema::{Histograms, Record};
 use tempfile::TempDir;
 
 use crate::support::binary::record_schema::check_record;
@@ -176,7 +176,7 @@ fn what_does_not_belong_together_is_refused_and_force_merges_it() {
         "their scenarios are mixed and other",
     );
     let broken = changed("broken.json", |record| {
-        record.totals.histograms = Default::default()
+        record.totals.histograms = Histograms::default();
     });
     let (code, said, _) = merged(&folder, &[paths[0].clone(), broken], &[]);
     assert_eq!(code, Some(0), "sums come from the steps: {said}");
@@ -251,7 +251,7 @@ fn a_part_that_cannot_be_is_refused_before_anything_is_sent() {
     check(
         "--part 1/4 --seed 1 -u 3",
         &[],
-        "3 users with an iteration to do cannot be shared by 4 parts",
+        "3 users cannot be shared by 4 parts",
     );
     check(
         "--part 1/4 --seed 1 -u 8 --connections 2",

@@ -57,7 +57,7 @@ fn answer(seen: &Seen) -> Answer {
     let sum: u32 = seen.path.bytes().map(u32::from).sum();
     Answer {
         after_ns: u64::from(sum % 7) * 1_000_000,
-        ..Answer::new(if sum % 10 == 0 { 503 } else { 200 }, "{}")
+        ..Answer::new(if sum.is_multiple_of(10) { 503 } else { 200 }, "{}")
     }
 }
 
