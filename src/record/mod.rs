@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
 //! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`merge`] (records into one),
-//! [`files`] (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
+//! [`repeat`] (several runs of one job as one), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
+//! written while the run lasts).
 
 mod bounds;
 pub mod build;
@@ -13,4 +14,5 @@ pub mod hdr;
 pub mod hints;
 mod load_rate;
 pub mod merge;
+pub mod repeat;
 pub mod schema;

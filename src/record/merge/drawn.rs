@@ -179,6 +179,7 @@ fn generator() -> Generator {
             status: "VALID".into(),
             reasons: Vec::new(),
         },
+        calibration: None,
     }
 }
 

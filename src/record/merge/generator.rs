@@ -3,7 +3,9 @@
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::Status;
 use crate::record::distribution::{add_packed, packed, times};
-use crate::record::schema::{Generator, GeneratorHistograms, Times, VerdictRecord};
+use crate::record::schema::{
+    CalibrationRecord, Generator, GeneratorHistograms, Times, VerdictRecord,
+};
 
 use super::error::MergeError;
 use super::figures::{Parts, gravity};
@@ -41,7 +43,15 @@ pub(super) fn generator(parts: &Parts<'_>) -> Result<Generator, MergeError> {
             status: gravest(generators().map(|generator| generator.verdict.status.as_str())),
             reasons: parts.said(|record| &record.generator.verdict.reasons),
         },
+        calibration: least_reserve(generators()),
     })
+}
+
+/// The calibration of the part that had the least to spare.
+fn least_reserve<'g>(generators: impl Iterator<Item = &'g Generator>) -> Option<CalibrationRecord> {
+    let times = |found: &CalibrationRecord| found.times.unwrap_or(f64::INFINITY);
+    let found = generators.filter_map(|generator| generator.calibration.clone());
+    found.min_by(|one, other| times(one).total_cmp(&times(other)))
 }
 
 /// One distribution of all generators. Records of before generators kept their histograms leave it unknown.

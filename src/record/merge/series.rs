@@ -283,9 +283,20 @@ impl Sums {
                 .filter(|status| judged[*status] > 0)
                 .map(|status| (status.name().to_owned(), judged[status]))
                 .collect(),
+            causes: worst_causes(pieces),
             steps: self.steps.iter().map(step_sample).collect(),
         }
     }
+}
+
+/// Each cause of doubt with its worst figure.
+fn worst_causes(pieces: &[Piece<'_>]) -> BTreeMap<String, f64> {
+    let mut worst = BTreeMap::new();
+    for (cause, figure) in pieces.iter().flat_map(|piece| &piece.sample.causes) {
+        let known = worst.entry(cause.clone()).or_insert(*figure);
+        *known = figure.max(*known);
+    }
+    worst
 }
 
 fn step_sample((counts, times): &(StepSampleRecord, Latencies)) -> StepSampleRecord {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::CalibrationRecord;
 use super::distribution::Times;
 
 /// What the generator itself did.
@@ -26,6 +27,8 @@ pub struct Generator {
     pub shards: Vec<ShardRecord>,
     /// Whether the run's figures can be believed.
     pub verdict: VerdictRecord,
+    /// What this machine can generate for the same requests; `None` without a calibration that holds for the run.
+    pub calibration: Option<CalibrationRecord>,
 }
 
 /// The generator's own distributions: HdrHistogram V2, deflated, base64; microseconds. Empty texts in records of before

@@ -73,6 +73,7 @@ fn record(answered: u64, failed: u64) -> Record {
             status: "VALID".into(),
             reasons: vec!["a long reason ".repeat(12)],
         },
+        calibration: None,
     };
     let summary = Summary { counts, series };
     let time = RunTime {
