@@ -234,8 +234,8 @@ fn a_merged_record_on_standard_output_is_json_and_its_report_goes_to_standard_er
 #[test]
 fn a_part_that_cannot_be_is_refused_before_anything_is_sent() {
     let check = |flags: &str, variables: &[(&str, &str)], expected: &str| {
-        let mut program =
-            opsurge(&["run", "--mock", "--headless", "-t", "1s"]).args(flags.split(' '));
+        let mut program = opsurge(&["run", "--mock", "--headless", "-t", "1s"])
+            .args(flags.split(' ').map(|flag| flag.replace('~', " ")));
         for (name, value) in variables {
             program = program.env(name, value);
         }
@@ -274,6 +274,11 @@ fn a_part_that_cannot_be_is_refused_before_anything_is_sent() {
             ("SLURM_NTASKS", "4"),
         ],
         "says part 2/4, and SLURM_PROCID=2 with SLURM_NTASKS=4 says part 3/4",
+    );
+    check(
+        "--part 1/4 --seed 1 --until p99~within~5%",
+        &[],
+        "--until does not go with --part",
     );
     check(
         "--start-at tomorrow",
