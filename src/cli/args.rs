@@ -52,6 +52,10 @@ const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare a1.json,a2.json,a3.json b1.json,b2.json,b3.json
   opsurge compare --run http://localhost:8000 http://localhost:8001 -u 50 -t 30s --json-base old.json";
 
+const MERGE_EXAMPLES: &str = "Examples:
+  opsurge merge part1.json part2.json part3.json part4.json -o whole.json
+  opsurge merge part*.json -o - | jq .totals.rps";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -115,6 +119,17 @@ pub enum Command {
     /// or the records do not go together. With --run also those of run: of several the first of 130, 3, 4, 5, 1.
     #[command(after_long_help = COMPARE_EXAMPLES)]
     Compare(Box<CompareArgs>),
+    /// Join the records of several machines or parts to one
+    ///
+    /// Exact: requests, failures and histograms are added, second by second, and percentiles with their intervals come from
+    /// the sums. Rates are over the time in which any part had its load; the report says from when to when all of them had.
+    /// A part that began or ended more than 1 s apart from the others, or is missing, is a finding of the verdict.
+    ///
+    /// Seconds are joined by the wall clocks of the machines. Where these may be wrong by more than 0.5 s, or are not
+    /// synchronised, they are joined by the common start (see --start-at of run), and a note says so. Refused are records
+    /// of different scenarios, steps or kinds of load, of the same run or part twice, and of searches.
+    #[command(after_long_help = MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
     /// Find what on this machine limits or distorts a run, with the cure for each
@@ -741,6 +756,33 @@ fn only_with_run(arg: Arg) -> Arg {
         true => arg,
         false => arg.requires("run"),
     }
+}
+
+/// `opsurge merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Records of the parts, as --json wrote them
+    #[arg(value_name = "RECORD", required = true)]
+    pub records: Vec<PathBuf>,
+    /// Where the merged record goes; - is standard output, and the report then goes to standard error
+    #[arg(short, long, value_name = "RECORD", required = true)]
+    pub output: PathBuf,
+    /// How seconds of the parts are joined: by the wall clocks of their machines, or by their common start [default: clock
+    /// where the clocks are good enough]
+    #[arg(long, value_enum)]
+    pub align: Option<AlignChoice>,
+    /// Merge records that do not seem to belong together
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How the seconds of several records are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlignChoice {
+    /// By the wall clocks of their machines
+    Clock,
+    /// By their common start
+    Start,
 }
 
 /// `opsurge scenarios`.

@@ -23,7 +23,7 @@ const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
 /// Records of runs that the pages name.
-const RECORDS: [&str; 9] = [
+const RECORDS: [&str; 13] = [
     "run.json",
     "base.json",
     "new.json",
@@ -33,6 +33,10 @@ const RECORDS: [&str; 9] = [
     "b1.json",
     "b2.json",
     "b3.json",
+    "part1.json",
+    "part2.json",
+    "part3.json",
+    "part4.json",
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
@@ -232,7 +236,7 @@ impl Sandbox {
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
             "compare" if has("--run") => &[3],
-            "scenarios" | "doctor" | "report" | "compare" => &[0],
+            "scenarios" | "doctor" | "report" | "compare" | "merge" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
@@ -479,6 +483,7 @@ fn every_flag_named_exists() {
         "doctor",
         "report",
         "compare",
+        "merge",
     ];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';

@@ -334,6 +334,12 @@ impl<'a> Options<'a> {
         if goals.is_empty() {
             return Ok(None);
         }
+        if !self.part.is_whole() {
+            bail!(
+                "--until does not go with --part: each part would end when its own figures are known well enough; give \
+                 all parts the same -t"
+            );
+        }
         let load = &self.load;
         let has_stages = !load.stages.is_empty() || !load.rate_stages.is_empty();
         if load.run_time.is_none() && load.iterations.is_none() && !has_stages {

@@ -8,6 +8,7 @@ mod endings;
 mod faults;
 mod headers;
 mod load;
+mod parts;
 mod records;
 mod repeat;
 mod scenarios;

@@ -1,5 +1,6 @@
-//! The shard: whole runs in the simulation, pipelining, timestamps, and a shard that panics.
+//! The shard: whole runs in the simulation, parts of runs, pipelining, timestamps, and a shard that panics.
 
+mod parts;
 mod pipeline;
 mod shard_death;
 mod simulation;
