@@ -186,6 +186,14 @@ pub struct RunArgs {
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
+    /// Watch this beside the generator, each second: CPU, memory, threads, descriptors, e.g. --watch ops-core=port:8000
+    /// --watch redis://localhost:6379; may be repeated [default: what listens on the target's port of this machine]
+    ///
+    /// [NAME=]WHAT is the id of a process, port:N (the processes that listen there), the name of processes, cgroup:PATH, or
+    /// redis://[user:password@]HOST:PORT[/DATABASE], which is asked for INFO. Processes behind one name are summed, their
+    /// children included. The target's port is watched beside what is named; 'none' leaves it out, and alone the generator too.
+    #[arg(long, value_name = "[NAME=]WHAT", help_heading = "Target")]
+    pub watch: Vec<String>,
     /// Environment variable that holds the API key, e.g. --api-key-env STAGING_KEY
     #[arg(
         long,
@@ -324,6 +332,15 @@ pub struct RunArgs {
     /// the run is not a failure: the exit code is decided by the requests until then; add --fail-if to fail.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub stop_when: Vec<String>,
+    /// End the run as soon as this figure is known so well, e.g. --until 'p99 within 5%' -t 30m; of several goals, all
+    ///
+    /// A goal is [STEP.]MEASURE within SHARE: the 95 % interval of the measure reaches no further than SHARE of its value to
+    /// either side. Measures: p50 ... p99.9, avg (or mean), rps. STEP is as in a rule; without it, the steps of the work loop
+    /// count together. The run is looked at after 20 s of load, and then each time it has lasted 1.25 times as long; a
+    /// percentile needs 30 effective samples beyond it. -t is the upper bound and has to be given. A goal that is not reached
+    /// by then is no failure: the report says how well the figure is known, and how long a run would take.
+    #[arg(long, value_name = "GOAL", help_heading = "Rules")]
+    pub until: Vec<String>,
     /// Fail (exit code 4) when a level of the load, judged as a whole, breaks this rule, e.g. --fail-if 'p99>250ms'
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub fail_if: Vec<String>,
@@ -344,7 +361,7 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule [default: 5s, or a quarter of what the load stays]
+    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -404,6 +421,9 @@ pub struct RunArgs {
     /// full line even after a crash, e.g. --hdr run.hlog
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hdr: Option<PathBuf>,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
@@ -634,6 +654,9 @@ pub struct ReportArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv")]
     pub csv_full_history: bool,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Write the record again
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -737,6 +760,22 @@ pub struct DoctorArgs {
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,
+}
+
+/// What build servers read.
+#[derive(Clone, Debug, Args)]
+pub struct CiArgs {
+    /// Write a summary in Markdown for a pull request: whether it passed, verdict, six numbers, steps, rules, failures
+    /// [default: appended to $GITHUB_STEP_SUMMARY where that is set]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub summary_markdown: Option<PathBuf>,
+    /// Compare with this record in the summary, e.g. --summary-base main.json
+    #[arg(long, value_name = "RECORD", help_heading = "Results")]
+    pub summary_base: Option<PathBuf>,
+    /// Write JUnit XML, e.g. --junit opsurge.xml: a test case for each rule of --fail-if and --require, and whether
+    /// requests failed
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Diagnostics.

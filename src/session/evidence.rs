@@ -20,10 +20,14 @@ use crate::record::schema::{
 
 use super::prepare::Prepared;
 use super::share;
+use super::watched::records::{RunSpan, records};
+use super::watched::sampling::Sampled;
 
 /// The results of a run.
 pub struct Carried {
     pub ran: Run,
+    /// What was sampled beside it.
+    pub beside: Sampled,
     /// Findings on each second.
     pub watched: Watched,
     /// A signal has come.
@@ -34,7 +38,7 @@ pub struct Carried {
 pub fn record(prepared: Prepared, carried: &Carried) -> Record {
     let ran = &carried.ran;
     let scenario = &prepared.plan.scenario;
-    let record = build::record(
+    let mut record = build::record(
         run_info(&prepared, carried),
         &scenario.metrics,
         &scenario.spans,
@@ -45,6 +49,14 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
             open_at_load_end: ran.open_at_load_end,
         },
         generator(&prepared, carried),
+    );
+    record.watched = records(
+        &carried.beside,
+        RunSpan {
+            started_at: ran.started_at,
+            load_from_s: seconds(ran.load_from_ns),
+            load_to_s: seconds(ran.load_from_ns + ran.load_ns),
+        },
     );
     match prepared.stand_in {
         Some(stand_in) => {

@@ -4,19 +4,20 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::analysis::windows::Referee;
 use crate::engine::plan::Connections;
 use crate::io::Backend;
 use crate::load::Load;
 use crate::load::closed::Point;
 use crate::load::open::RatePoint;
 use crate::mock::MockConfig;
-use crate::record::schema::LevelRecord;
+use crate::record::schema::{LevelRecord, Record};
 use crate::scenario::model::Scenario;
 
 use super::connecting::Connecting;
+use super::run_judge::RunJudge;
 use super::steer::Course;
 use super::target::Target;
+use super::watched::list::WatchList;
 
 /// A run or a search, ready to be prepared.
 pub struct Job {
@@ -36,6 +37,7 @@ pub struct Traffic {
     pub load: JobLoad,
     pub limits: Limits,
     pub connecting: Connecting,
+    pub watch: WatchList,
 }
 
 /// The service under test.
@@ -87,8 +89,8 @@ pub struct Limits {
 
 /// The judge of a run: it may end it early.
 pub enum Judging {
-    /// Rules over the windows of a run.
-    Rules(Box<Referee>),
+    /// Rules over the windows of a run, and goals of precision.
+    Rules(Box<RunJudge>),
     Search(Box<SearchJob>),
 }
 
@@ -107,6 +109,21 @@ pub struct Gates {
     pub code_of_failures: u8,
 }
 
+/// Where build servers read the results.
+#[derive(Default)]
+pub struct CiOutputs {
+    /// The summary in Markdown.
+    pub summary: Option<PathBuf>,
+    /// The summary is appended to this file; GitHub's runner names it.
+    pub step_summary: Option<PathBuf>,
+    /// The record that the summary compares with, and its path.
+    pub base: Option<(String, Box<Record>)>,
+    /// JUnit XML.
+    pub junit: Option<PathBuf>,
+    /// GitHub's annotations go to standard error.
+    pub has_annotations: bool,
+}
+
 /// Where the results go.
 pub struct Outputs {
     pub json: Option<PathBuf>,
@@ -115,6 +132,8 @@ pub struct Outputs {
     pub csv_full_history: bool,
     /// The interval log.
     pub hdr: Option<PathBuf>,
+    /// What build servers read.
+    pub ci: CiOutputs,
     /// The console report in its full form.
     pub is_full: bool,
     /// No live display.

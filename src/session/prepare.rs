@@ -23,6 +23,7 @@ use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
 use super::target::Target;
+use super::watched::found::Found;
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -42,6 +43,8 @@ pub struct Prepared {
     pub cores_shared: bool,
     /// Cores that this process may use.
     pub cores_allowed: usize,
+    /// What is watched beside the run.
+    pub watched: Found,
     /// The load as the command line gives it.
     pub given: GivenLoad,
     /// The wall-clock moment at which the run starts, when one was given.
@@ -105,6 +108,8 @@ impl Prepared {
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
+        let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
+        let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
         if let Some(moment) = traffic.load.start_at {
             control.start_at(moment);
@@ -134,6 +139,7 @@ impl Prepared {
             program_bytes,
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
+            watched,
             given: traffic.load.given,
             start_at: traffic.load.start_at,
             clock: wall_clock(),

@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail};
 
-use crate::analysis::windows::Referee;
 use crate::engine;
 use crate::engine::{Order, Second};
 use crate::metrics::tick::Ticks;
@@ -18,9 +17,12 @@ use super::job::{Gates, Job, Judging, Outputs};
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
+use super::run_judge::RunJudge;
 use super::signals::Signals;
 use super::steer::{Course, Steer};
+use super::until;
 use super::watch::SecondJudge;
+use super::watched::sampling::Sampling;
 
 /// A job that is ready to run.
 pub struct Session {
@@ -78,22 +80,26 @@ impl Session {
     /// When the run could not begin. What goes wrong later is in the record.
     pub fn carry_out(self, ticks: &Ticks, on_notice: OnNotice<'_>) -> Result<Finished> {
         let Self {
-            prepared,
+            mut prepared,
             judging,
             outputs,
             gates,
         } = self;
+        let watched = std::mem::take(&mut prepared.watched);
         match judging {
-            Judging::Rules(mut referee) => {
+            Judging::Rules(mut judge) => {
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Rules(&mut referee))?;
+                let carried = seconds.run(&mut Judge::Rules(&mut judge), watched.start())?;
                 let log = seconds.log;
                 let load_from_ns = carried.ran.load_from_ns;
                 let known = calibration(&prepared);
                 let mut record = evidence::record(prepared, &carried);
                 put_beside(&mut record, known.as_ref(), &carried);
-                rules::put_into(&mut record, *referee, load_from_ns);
+                rules::put_into(&mut record, judge.referee, load_from_ns);
+                if let Some(precision) = judge.precision {
+                    until::put_into(&mut record, precision, judge.is_precise);
+                }
                 let facts = Facts::of(&record, &gates, carried.interrupted);
                 Ok(Finished::new(record, &facts, log, outputs))
             }
@@ -112,7 +118,7 @@ impl Session {
                 }
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Search(&mut steer))?;
+                let carried = seconds.run(&mut Judge::Search(&mut steer), watched.start())?;
                 let log = seconds.log;
                 let mut found = steer.found();
                 let is_found = steer.has_found();
@@ -170,7 +176,7 @@ fn open_log(outputs: &Outputs, prepared: &Prepared) -> Result<Option<IntervalLog
 
 /// The judge of a run, while it lasts.
 enum Judge<'j, 'p> {
-    Rules(&'j mut Referee),
+    Rules(&'j mut RunJudge),
     Search(&'j mut Steer<'p>),
 }
 
@@ -178,19 +184,7 @@ impl Judge<'_, '_> {
     /// Takes a second; whether the load is to end.
     fn on_second(&mut self, second: &Second<'_>, on_notice: OnNotice<'_>) -> bool {
         match self {
-            Self::Rules(referee) => match second
-                .begin_ns
-                .checked_sub(second.load_from_ns.unwrap_or(u64::MAX))
-            {
-                Some(begin_ns) => {
-                    let end_ns = begin_ns + (second.end_ns - second.begin_ns);
-                    referee.on_second(begin_ns, end_ns, second.interval)
-                }
-                None => {
-                    referee.on_preparation(second.interval);
-                    false
-                }
-            },
+            Self::Rules(judge) => judge.on_second(second),
             Self::Search(steer) => {
                 let known = steer.levels().len();
                 let is_over = steer.on_second(second);
@@ -235,7 +229,7 @@ impl<'s> Seconds<'s> {
     }
 
     /// Runs the plan to its end, or to that of its control.
-    fn run(&mut self, judge: &mut Judge<'_, '_>) -> Result<Carried> {
+    fn run(&mut self, judge: &mut Judge<'_, '_>, sampling: Sampling) -> Result<Carried> {
         let prepared = self.prepared;
         let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
         let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
@@ -250,6 +244,7 @@ impl<'s> Seconds<'s> {
         }));
         prepared.signals.on_run_over();
         Ok(Carried {
+            beside: sampling.stop(),
             ran: ran?,
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),

@@ -8,6 +8,7 @@ use crate::load::closed::Closed;
 use crate::session::calibrate::CalibrationJob;
 use crate::session::job::{Job, Judging};
 use crate::session::rules;
+use crate::session::run_judge::RunJudge;
 use crate::text::duration;
 
 use super::options::Options;
@@ -64,7 +65,8 @@ fn read(args: &RunArgs) -> Result<Job> {
     // The scenario's own rules judge a service.
     let steps = scenario.metrics.len();
     let referee = rules::referee(Vec::new(), false, &load, FLOOR_NS_MAX, None, steps)?;
-    let mut job = options.into_job(scenario, load, Judging::Rules(Box::new(referee)))?;
+    let judge = RunJudge::of_rules(referee);
+    let mut job = options.into_job(scenario, load, Judging::Rules(Box::new(judge)))?;
     job.traffic.limits = limits;
     job.traffic.limits.spins = false;
     Ok(job)

@@ -1,8 +1,8 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs),
-//! [`repeat`], then single flags: [`part`], [`moment`], [`source`],
-//! [`sockets`], [`stand_in`], [`faults`], [`values`].
+//! [`repeat`], then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`],
+//! [`values`].
 
 pub mod calibrate;
 pub mod faults;
@@ -16,3 +16,4 @@ pub mod sockets;
 pub mod source;
 pub mod stand_in;
 pub mod values;
+mod watch;

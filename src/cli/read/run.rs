@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cli::args::RunArgs;
 use crate::session::job::{Job, Judging};
+use crate::session::run_judge::RunJudge;
 
 use super::options::Options;
 use super::repeat::refuse_pause_alone;
@@ -18,5 +19,10 @@ pub fn job(args: &RunArgs) -> Result<Job> {
     let scenario = options.compile()?;
     let load = options.load(&scenario)?;
     let referee = options.referee(&scenario, &load)?;
-    options.into_job(scenario, load, Judging::Rules(Box::new(referee)))
+    let judge = RunJudge {
+        referee,
+        precision: options.precision(&scenario)?,
+        is_precise: false,
+    };
+    options.into_job(scenario, load, Judging::Rules(Box::new(judge)))
 }

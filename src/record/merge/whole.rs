@@ -2,13 +2,16 @@
 
 use crate::record::bounds;
 use crate::record::distribution::{packed, times};
-use crate::record::schema::{Histograms, Record, RuleRecord, SCHEMA, StandIn, StepRecord, Totals};
+use crate::record::schema::{
+    GoalRecord, Histograms, Record, RuleRecord, SCHEMA, StandIn, StepRecord, Totals,
+};
 
 use super::error::MergeError;
 use super::figures::{Parts, Sums, errors, polls, spans, step_sums};
 use super::generator::generator;
 use super::run::{load_s, run_info};
 use super::series::series;
+use super::watched::watched;
 
 /// Merges records into one. Each comes with its name, which findings repeat; `offsets_s` are their starts on the common
 /// time axis, in seconds; the earliest becomes the merged record's start.
@@ -40,9 +43,11 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         errors: errors(&parts),
         generator: generator(&parts)?,
         rules: rules(&parts),
+        until: until(&parts),
         search: None,
         stand_in: stand_in(&parts),
         series: series(&parts)?,
+        watched: watched(&parts),
         runs: Vec::new(),
         spread: None,
     };
@@ -145,6 +150,17 @@ fn rules(parts: &Parts<'_>) -> Vec<RuleRecord> {
         })
     });
     rules.collect()
+}
+
+/// Each part's goals: what one part knew is known of that part alone.
+fn until(parts: &Parts<'_>) -> Vec<GoalRecord> {
+    let goals = parts.iter().flat_map(|part| {
+        part.record.until.iter().map(move |goal| GoalRecord {
+            part: Some(goal.part.clone().unwrap_or_else(|| part.name.to_owned())),
+            ..goal.clone()
+        })
+    });
+    goals.collect()
 }
 
 /// The counts of the stand-ins, when every part had one.

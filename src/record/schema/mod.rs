@@ -6,7 +6,7 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `watched` (what ran beside it).
 
 mod calibration;
 mod distribution;
@@ -17,12 +17,13 @@ mod record;
 mod run;
 mod series;
 mod spread;
+mod watched;
 
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRecord};
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
-pub use judged::{LevelRecord, RuleRecord, SearchRecord};
+pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{
     ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
@@ -30,3 +31,4 @@ pub use run::{
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};
+pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

@@ -1,5 +1,6 @@
 //! The real binary over loopback: every command, its exit codes, and its end under faults.
 
+mod ci;
 mod commands;
 mod doctor;
 mod endings;
@@ -10,3 +11,5 @@ mod records;
 mod repeat;
 mod scenarios;
 mod secrets;
+mod until;
+mod watch;
