@@ -181,6 +181,13 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.json.is_some(), "--json", RECORDS),
         (args.csv.is_some(), "--csv", RECORDS),
         (args.hdr.is_some(), "--hdr", RECORDS),
+        (
+            args.ci.summary_markdown.is_some(),
+            "--summary-markdown",
+            RECORDS,
+        ),
+        (args.ci.summary_base.is_some(), "--summary-base", RECORDS),
+        (args.ci.junit.is_some(), "--junit", RECORDS),
     ] {
         if is_given {
             bail!(
