@@ -1,8 +1,7 @@
 //! Args -> Job: the command line, validated.
 //!
-//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs),
-//! [`repeat`], then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`],
-//! [`values`].
+//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
+//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;

@@ -1,5 +1,6 @@
 //! The real binary over loopback: every command, its exit codes, and its end under faults.
 
+mod calibrate;
 mod ci;
 mod commands;
 mod doctor;
