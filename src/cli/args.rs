@@ -105,7 +105,7 @@ pub enum Command {
     /// runs or more each, inside a record of run --repeat or in records with commas between, are compared by that spread
     /// (Welch's t). Of 20 figures that did not change, one may be called different.
     ///
-    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that what drifts meanwhile meets
+    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that drift meanwhile affects
     /// both. Each host is tried before each of its runs. A signal ends the run that is under way and starts no further one;
     /// what was measured is compared, as far as it can be.
     ///

@@ -1,7 +1,7 @@
 //! `opsurge compare --run`: the same job against two hosts in turns, several times each, and the comparison of the two.
 //!
-//! The turns are base, new, new, base, base, new, ...: what drifts while the runs last (a warming machine, other load)
-//! meets both sides alike.
+//! The turns are base, new, new, base, base, new, ...: drift while the runs last (a warming machine, other load)
+//! affects both sides equally.
 
 use std::path::PathBuf;
 

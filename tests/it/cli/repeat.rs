@@ -410,7 +410,7 @@ fn two_hosts_are_run_in_turns_and_compared() {
     }
     begun.sort_unstable();
     let order: String = begun.iter().map(|(_, side)| side).collect();
-    assert_eq!(order, "bnnbbn", "what drifts meets both sides alike");
+    assert_eq!(order, "bnnbbn", "drift affects both sides equally");
     // The records say the same when they are compared later.
     let paths = [&json_base, &json_new].map(|path| path.to_str().expect("UTF-8"));
     let later = run(&["compare", paths[0], paths[1]]);
