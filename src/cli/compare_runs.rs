@@ -180,6 +180,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.sockets.unix_socket.is_some(), "--unix-socket", HOSTS),
         (args.json.is_some(), "--json", RECORDS),
         (args.csv.is_some(), "--csv", RECORDS),
+        (args.html.is_some(), "--html", RECORDS),
         (args.hdr.is_some(), "--hdr", RECORDS),
         (
             args.ci.summary_markdown.is_some(),
