@@ -107,11 +107,11 @@ pub enum Command {
     /// times (failures included) of base and new, the difference with its 95 % interval, and a word: faster, slower, no
     /// difference seen (0 lies within the interval), or not enough data (the runs do not bound the difference).
     ///
-    /// One record each is compared by the intervals of its figures, which do not contain the spread from run to run. Three
-    /// records or more each, with commas between, are compared by that spread (Welch's t). Of 20 figures that did not
-    /// change, one may be called different.
+    /// One run each is compared by the intervals of its figures, which do not contain the spread from run to run. Three
+    /// runs or more each, inside a record of run --repeat or in records with commas between, are compared by that spread
+    /// (Welch's t). Of 20 figures that did not change, one may be called different.
     ///
-    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that what drifts meanwhile meets
+    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that drift meanwhile affects
     /// both. Each host is tried before each of its runs. A signal ends the run that is under way and starts no further one;
     /// what was measured is compared, as far as it can be.
     ///
