@@ -373,7 +373,7 @@ mod tests {
     fn no_sign_of_a_text_has_a_meaning() {
         assert_eq!(
             code("GET /a|b/[id] <b>@me `x`\n#1"),
-            "<code>GET /a&#124;b/&#91;id&#93; &#60;b&#62;&#64;me &#96;x&#96;\\n&#35;1</code>"
+            "<code>GET /a&#124;b/&#91;id&#93; &#60;b&#62;&#64;me &#96;x&#96;&#92;n&#35;1</code>"
         );
         assert_eq!(plain("@me"), "&#64;\u{200b}me");
     }

@@ -12,10 +12,10 @@ use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::record::build;
 use crate::record::build::RunTime;
-use crate::record::distribution::times;
+use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
-    StageRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record,
+    RunInfo, ShardRecord, StageRecord, VerdictRecord,
 };
 
 use super::prepare::Prepared;
@@ -136,6 +136,10 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         rss_max_bytes: cpu::resident_bytes_max(),
         turn_us: times(turns),
         connect_us: times(&ran.summary.counts.connects),
+        histograms: GeneratorHistograms {
+            turn: packed(turns),
+            connect: packed(&ran.summary.counts.connects),
+        },
         shards: ran
             .shards
             .iter()
@@ -149,6 +153,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
             status: verdict.status.name().into(),
             reasons: verdict.reasons,
         },
+        calibration: None,
     }
 }
 
@@ -214,7 +219,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             cores: prepared.cores_allowed,
             cpu: machine.cpu,
             kernel: machine.kernel,
+            hostname: machine.hostname,
+            boot_id: machine.boot_id,
+            clock: None,
         },
+        part: None,
+        start_at: None,
+        parts: Vec::new(),
+        all_running: None,
     }
 }
 

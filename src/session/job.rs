@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use crate::analysis::windows::Referee;
 use crate::engine::plan::Connections;
 use crate::io::Backend;
 use crate::load::Load;
@@ -14,6 +13,7 @@ use crate::record::schema::{LevelRecord, Record};
 use crate::scenario::model::Scenario;
 
 use super::connecting::Connecting;
+use super::run_judge::RunJudge;
 use super::steer::Course;
 use super::target::Target;
 use super::watched::list::WatchList;
@@ -86,8 +86,8 @@ pub struct Limits {
 
 /// The judge of a run: it may end it early.
 pub enum Judging {
-    /// Rules over the windows of a run.
-    Rules(Box<Referee>),
+    /// Rules over the windows of a run, and goals of precision.
+    Rules(Box<RunJudge>),
     Search(Box<SearchJob>),
 }
 
@@ -99,6 +99,7 @@ pub struct SearchJob {
 }
 
 /// Flags that change the exit code.
+#[derive(Clone, Copy)]
 pub struct Gates {
     pub require_valid: bool,
     /// Exit code when requests failed.

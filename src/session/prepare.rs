@@ -14,6 +14,7 @@ use crate::mock;
 use crate::mock::{Mock, MockConfig};
 use crate::text::units::{counted, three_digits};
 
+use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
 use super::diagnosis;
 use super::exit::cannot;
@@ -47,16 +48,19 @@ pub struct Prepared {
     pub given: GivenLoad,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
+    /// Checksum of the scenario, by which its calibration is found.
+    pub checksum: u64,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
 
 impl Prepared {
-    /// Starts the stand-in when there is one, tries the target, checks the limits.
+    /// Starts the stand-in when there is one, tries the target, checks the limits. `signals`: the listener of a run
+    /// before this one.
     ///
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure. No request was sent then.
-    pub fn new(traffic: Traffic) -> Result<Self> {
+    pub fn new(traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
         let cores = cores(&traffic, &allowed, &mut notes);
@@ -73,8 +77,10 @@ impl Prepared {
             }
         };
         let addresses = traffic.connecting.reach(&target)?;
+        let scenario = traffic.scenario.bind("", "");
+        let checksum = calibration::checksum(&scenario);
         let plan = Plan {
-            scenario: traffic.scenario.bind(&target.authority, target.base_path()),
+            scenario: scenario.bind(&target.authority, target.base_path()),
             load: traffic.load.load,
             run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.
@@ -100,10 +106,16 @@ impl Prepared {
         let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
         let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
-        let signals = cannot(
-            Signals::listen(control.clone(), Announce::Orders)
-                .context("signals cannot be listened for"),
-        )?;
+        let signals = match signals {
+            Some(signals) => {
+                signals.turn_to(control.clone());
+                signals
+            }
+            None => cannot(
+                Signals::listen(control.clone(), Announce::Orders)
+                    .context("signals cannot be listened for"),
+            )?,
+        };
         Ok(Self {
             plan,
             setup: Setup {
@@ -122,6 +134,7 @@ impl Prepared {
             watched,
             given: traffic.load.given,
             api_key_env: traffic.api_key_env,
+            checksum,
             notes,
         })
     }

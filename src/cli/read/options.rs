@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
+use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
 use crate::cli::{ci, results};
@@ -23,6 +24,7 @@ use crate::session::limits::connections_allowed;
 use crate::session::rules;
 use crate::session::source::ScenarioText;
 use crate::session::target::Target;
+use crate::session::until;
 use crate::session::watched::list::WatchList;
 
 use crate::text::units::grouped;
@@ -53,7 +55,8 @@ pub struct Options<'a> {
     pub load: LoadOptions,
     /// Length of a window of `--stop-when`.
     window: Duration,
-    pub settle: Option<Duration>,
+    /// What `--settle` says.
+    pub settle: Option<Settle>,
     pub timeout: Duration,
     drain: Option<Duration>,
     seed: u64,
@@ -133,7 +136,7 @@ impl<'a> Options<'a> {
             watch: watch::list(&args.watch)?,
             load,
             window,
-            settle: time("--settle", args.settle.as_deref())?,
+            settle: settle(args.settle.as_deref())?,
             timeout,
             drain: time("--drain", args.drain.as_deref())?,
             seed: args
@@ -300,9 +303,37 @@ impl<'a> Options<'a> {
         }
         let are_given = given.iter().any(|(_, texts)| !texts.is_empty());
         let window_ns = self.window.as_nanos() as u64;
-        let settle_ns = self.settle.map(|settle| settle.as_nanos() as u64);
+        let settle_ns = self.settle_ns();
         let steps = scenario.metrics.len();
         rules::referee(all, are_given, load, window_ns, settle_ns, steps)
+    }
+
+    /// The judge of the goals of `--until`; `None` without any.
+    ///
+    /// # Errors
+    /// The first goal that is wrong, or when no flag bounds the run.
+    pub fn precision(&self, scenario: &Scenario) -> Result<Option<Precision>> {
+        let goals = until::parse(&self.args.until, scenario)?;
+        if goals.is_empty() {
+            return Ok(None);
+        }
+        let load = &self.load;
+        let has_stages = !load.stages.is_empty() || !load.rate_stages.is_empty();
+        if load.run_time.is_none() && load.iterations.is_none() && !has_stages {
+            bail!(
+                "--until needs an upper bound, for a figure may never be known so well: add for example -t 30m"
+            );
+        }
+        let settle = self.settle.unwrap_or(Settle::Time(0));
+        Ok(Some(Precision::new(goals, settle)))
+    }
+
+    /// The settling time, when it was given as a time.
+    pub fn settle_ns(&self) -> Option<u64> {
+        match self.settle {
+            Some(Settle::Time(ns)) => Some(ns),
+            Some(Settle::Auto) | None => None,
+        }
     }
 
     /// The job of these flags.
@@ -435,6 +466,15 @@ impl LoadOptions {
             },
         })
     }
+}
+
+/// `--settle`: a time, or `auto`.
+fn settle(text: Option<&str>) -> Result<Option<Settle>> {
+    if text == Some("auto") {
+        return Ok(Some(Settle::Auto));
+    }
+    let settle = time("--settle", text)?;
+    Ok(settle.map(|settle| Settle::Time(settle.as_nanos() as u64)))
 }
 
 /// The service, or the stand-in and how it behaves.

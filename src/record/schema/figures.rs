@@ -116,7 +116,7 @@ pub struct StepRecord {
 }
 
 /// How the polls of a step went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PollRecord {
     /// Name of the step.
     pub name: String,
@@ -133,7 +133,7 @@ pub struct PollRecord {
 }
 
 /// A span of steps that is measured as a whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpanRecord {
     /// Name of the span or task.
     pub name: String,

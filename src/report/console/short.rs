@@ -3,7 +3,9 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, levels, load, rules, stand_in, totals, waits, watched};
+use super::{
+    endpoints, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+};
 use crate::record::schema::Record;
 
 /// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own, and
@@ -31,7 +33,11 @@ pub(super) fn text(
         .map_or(0, |search| search.levels.len());
     // A narrow page needs more lines for the same words.
     let narrowness = COLUMNS.div_ceil(page().width());
-    let lines_max = LINES_MAX * narrowness + further + levels + watched::count(record) * narrowness;
+    let lines_max = LINES_MAX * narrowness
+        + further
+        + levels
+        + spread::lines(record)
+        + watched::count(record) * narrowness;
     let texts = LISTED.map(|listed| {
         let mut page = page();
         write(&mut page, record, listed, is_quiet, files);
@@ -66,6 +72,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         totals::line(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
+        goals::lines(page, record);
         stand_in::short(page, record);
         return files.iter().for_each(|file| page.unbroken(file));
     }
@@ -74,7 +81,10 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    generator::small_reserve(page, record);
     load::arrivals(page, record);
+    page.blank();
+    spread::section(page, record);
     page.blank();
     levels::table(page, record);
     page.blank();
@@ -86,6 +96,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     waits::spans(page, record, listed);
     watched::lines(page, record);
     rules::lines(page, record, listed);
+    goals::lines(page, record);
     stand_in::short(page, record);
     files.iter().for_each(|file| page.unbroken(file));
 }

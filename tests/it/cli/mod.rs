@@ -10,4 +10,5 @@ mod load;
 mod records;
 mod scenarios;
 mod secrets;
+mod until;
 mod watch;
