@@ -302,6 +302,24 @@ pub struct RunArgs {
     /// Seed of everything random; the same seed repeats a run [default: drawn, and printed]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
+    /// Make only part I of the load, of N that together are the whole, e.g. --part 2/4; env: I and N as the launcher says
+    /// [default: the whole load]
+    ///
+    /// Users, rate, iterations, connections and rows of the feeder are given for all parts and shared out exactly: N
+    /// processes with the same flags and --seed do what one would have done. `opsurge merge` joins their records. With env,
+    /// I and N come from OPSURGE_PART (I/N), JOB_COMPLETION_INDEX and OPSURGE_PARTS (Kubernetes), SLURM_PROCID and
+    /// SLURM_NTASKS, OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, or RANK and WORLD_SIZE.
+    #[arg(long, value_name = "I/N|env", help_heading = "Load")]
+    pub part: Option<String>,
+    /// Start at this moment of the wall clock, prepared before: 2026-11-26T18:00:00Z, a time of day in UTC as 18:00:00, or
+    /// +30s from now; one that has passed starts at once and says how late [default: when prepared]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub start_at: Option<String>,
 
     /// End the run as soon as a window breaks this rule, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
     ///
@@ -406,9 +424,18 @@ pub struct RunArgs {
     /// Flags of what other programs read.
     #[command(flatten)]
     pub ci: CiArgs,
-    /// No live progress line
+    /// Nothing is shown while the run lasts
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// What is shown while the run lasts, e.g. --live line [default: the screen on a terminal, else a line every 10 s]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        conflicts_with = "headless",
+        help_heading = "Results"
+    )]
+    pub live: Option<LiveForm>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -784,6 +811,17 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveForm {
+    /// Charts, tables, and keys that stop the run or change its load
+    Screen,
+    /// One line: each second on a terminal, else every 10 s
+    Line,
+    /// Nothing, as with --headless
+    None,
 }
 
 /// How much of the report is printed.

@@ -14,11 +14,12 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record,
-    RunInfo, ShardRecord, StageRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
+    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, VerdictRecord,
 };
 
 use super::prepare::Prepared;
+use super::share;
 use super::watched::records::{RunSpan, records};
 use super::watched::sampling::Sampled;
 
@@ -31,6 +32,8 @@ pub struct Carried {
     pub watched: Watched,
     /// A signal has come.
     pub interrupted: bool,
+    /// Changes of the load that were ordered.
+    pub orders: Vec<OrderRecord>,
 }
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
@@ -135,6 +138,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         cpu_system_s: cpu_s(|cpu| cpu.system_ns),
         rss_max_bytes: cpu::resident_bytes_max(),
         turn_us: times(turns),
+        screen_cpu_s: None,
         connect_us: times(&ran.summary.counts.connects),
         histograms: GeneratorHistograms {
             turn: packed(turns),
@@ -165,7 +169,7 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
         waited: counts.waited,
         rate: counts.due as f64 / seconds(ran.load_ns).max(1e-9),
         iteration_s: watched.iteration_s(),
-        users_max: plan.load.users_max(),
+        users_max: plan.deal().share_of(plan.load.users_max()),
         users_left: ran.users_left,
     }
 }
@@ -197,11 +201,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
         addresses: plan.addresses.iter().map(socket::shown).collect(),
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
-        users: plan.load.users_max(),
+        users: plan.deal().share_of(users_asked(plan, &carried.orders)),
         users_came: ran.users_came,
-        spawn_rate: prepared.given.spawn_rate,
+        spawn_rate: prepared
+            .given
+            .spawn_rate
+            .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
-        load: load_info(prepared, ran),
+        load: load_info(prepared, carried),
         seed: plan.seed,
         shards: plan.shards,
         backend: match prepared.setup.backend {
@@ -209,7 +216,7 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             Backend::Auto | Backend::Uring => "io_uring",
         }
         .into(),
-        connections: connections_shown(plan.connections),
+        connections: connections_shown(share::connections(plan)),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
@@ -221,16 +228,23 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             kernel: machine.kernel,
             hostname: machine.hostname,
             boot_id: machine.boot_id,
-            clock: None,
+            clock: share::clock(prepared.clock),
         },
-        part: None,
-        start_at: None,
+        part: share::part(plan),
+        start_at: share::start_at(prepared.start_at, ran.started_at),
         parts: Vec::new(),
         all_running: None,
     }
 }
 
-fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
+/// Users at the peak, by the plan and the orders.
+fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
+    let ordered = orders.iter().filter_map(|order| order.users);
+    ordered.fold(plan.load.users_planned(), u64::max)
+}
+
+fn load_info(prepared: &Prepared, carried: &Carried) -> LoadInfo {
+    let ran = &carried.ran;
     let given = &prepared.given;
     let plan = &prepared.plan;
     let open = plan.load.arrivals().zip(ran.arrivals);
@@ -248,22 +262,22 @@ fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
         stages: stages
             .iter()
             .map(|point| StageRecord {
-                users: point.users,
+                users: plan.deal().share_of(point.users),
                 after_s: seconds(point.after_ns),
             })
             .collect(),
         open: open.map(|(open, counts)| OpenRecord {
-            rate: given.rate.unwrap_or(open.rate_max),
+            rate: given.rate.unwrap_or(open.rate_max) * share::of_users(plan),
             stages: given
                 .rate_stages
                 .iter()
                 .map(|stage| RateStageRecord {
-                    rate: stage.rate,
+                    rate: stage.rate * share::of_users(plan),
                     after_s: seconds(stage.after_ns),
                 })
                 .collect(),
             arrivals: arrivals_shown(open.arrivals).into(),
-            users_ready: open.users_ready,
+            users_ready: plan.deal().share_of(open.users_ready),
             from_s: seconds(ran.load_from_ns),
             due: counts.due,
             begun: counts.started,
@@ -276,7 +290,8 @@ fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
             },
         }),
         wait: plan.scenario.wait.to_string(),
-        iterations: plan.load.users().iterations,
+        iterations: share::iterations(plan),
+        orders: carried.orders.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! target can still refuse it.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::engine::plan::Connections;
 use crate::io::Backend;
@@ -50,6 +51,8 @@ pub enum JobTarget {
 /// How much, and until when.
 pub struct JobLoad {
     pub load: Load,
+    /// The wall-clock moment at which the run starts; `None` when it starts as soon as it is prepared.
+    pub start_at: Option<SystemTime>,
     /// Length of the load, from the start or from the first arrival; `None` when iterations bound it.
     pub run_time_ns: Option<u64>,
     pub given: GivenLoad,
@@ -121,6 +124,20 @@ pub struct CiOutputs {
     pub has_annotations: bool,
 }
 
+/// How a run is shown while it lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Live {
+    /// The screen where there is a terminal that can show it, else the line.
+    #[default]
+    Auto,
+    /// The screen.
+    Screen,
+    /// The line of progress.
+    Line,
+    /// Nothing.
+    Nothing,
+}
+
 /// Where the results go.
 pub struct Outputs {
     pub json: Option<PathBuf>,
@@ -133,7 +150,7 @@ pub struct Outputs {
     pub ci: CiOutputs,
     /// The console report in its full form.
     pub is_full: bool,
-    /// No live display.
-    pub headless: bool,
+    /// The live display.
+    pub live: Live,
     pub quiet: bool,
 }

@@ -6,10 +6,7 @@ use super::align::{Align, align};
 use super::drawn::{Draws, Request, built, coarse, named, requests, shifted};
 use super::together::{judge, refusal};
 use super::*;
-use crate::record::schema::{
-    ClockRecord, ClockStateRecord, PartRecord, Record, StartAtRecord, WatchedRecord,
-    WatchedSampleRecord,
-};
+use crate::record::schema::{ClockRecord, ClockStateRecord, PartRecord, Record, StartAtRecord};
 
 /// Everything that adds up, in a form that can be compared.
 fn sums(record: &Record) -> BTreeMap<String, String> {
@@ -375,43 +372,4 @@ fn clocks_decide_how_records_are_aligned() {
     let mut same = parts([0; 2], false);
     same[1].1.run.machine.boot_id = "boot 0".into();
     check(&same, None, Clock, 7.0, None);
-}
-
-#[test]
-fn what_was_watched_is_joined_run_after_run_and_kept_apart_machine_by_machine() {
-    let all = requests(3, 4);
-    let part = |name: &str, cpu: f64, pid: u32| {
-        let mut record = built(&all);
-        record.totals.load_s = 4.0;
-        record.watched = vec![WatchedRecord {
-            name: "ops-core".into(),
-            what: "port 8000".into(),
-            pids: vec![pid],
-            cpu_mean: Some(cpu),
-            cpu_max: Some(cpu + 0.5),
-            full_s: 1.0,
-            samples: (1..=4)
-                .map(|second| WatchedSampleRecord {
-                    t_s: f64::from(second),
-                    length_s: 1.0,
-                    ..WatchedSampleRecord::default()
-                })
-                .collect(),
-            ..WatchedRecord::default()
-        }];
-        (name.to_owned(), record)
-    };
-    let parts = [part("a", 1.0, 7), part("b", 2.0, 8)];
-    let after = merge(&parts, &[0.0, 10.0]).expect("merged");
-    let [joined] = &after.watched[..] else {
-        panic!("{:?}", after.watched);
-    };
-    assert_eq!((joined.cpu_mean, joined.cpu_max), (Some(1.5), Some(2.5)));
-    assert_eq!((joined.full_s, &joined.pids), (2.0, &vec![7, 8]));
-    let times: Vec<f64> = joined.samples.iter().map(|sample| sample.t_s).collect();
-    assert_eq!(times, [1.0, 2.0, 3.0, 4.0, 11.0, 12.0, 13.0, 14.0]);
-    let together = merge(&parts, &[0.0, 0.0]).expect("merged");
-    let names: Vec<&str> = together.watched.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(names, ["ops-core", "ops-core (b)"]);
-    assert_eq!(together.watched[1].cpu_mean, Some(2.0));
 }

@@ -1,90 +1,163 @@
-//! What was watched by several parts.
-//!
-//! Runs one after the other on one machine watch the same thing again: its samples follow each other. Parts at the same
-//! time are on different machines: what each of them watched stays by itself, with the name of the part.
+//! What was watched beside the parts: one entry where the parts ran one after the other, one for each part where they ran
+//! at once.
 
-use super::figures::Parts;
-use crate::record::schema::WatchedRecord;
+use std::collections::BTreeSet;
 
-/// Most ids of processes that are kept, as in the record of one run.
-const PIDS_MAX: usize = 64;
-/// Samples of parts that follow each other may overlap by this, in seconds: they end with their second, not with the part.
-const NEAR_S: f64 = 0.5;
+use crate::record::schema::{WatchedRecord, WatchedSampleRecord};
 
-/// What is watched in the merged record.
+use super::figures::{Part, Parts};
+
+/// The entries of all parts on the common time axis.
 pub(super) fn watched(parts: &Parts<'_>) -> Vec<WatchedRecord> {
-    let mut all: Vec<(WatchedRecord, f64)> = Vec::new();
+    let mut merged: Vec<Entry> = Vec::new();
     for part in parts.iter() {
-        let load_s = part.record.totals.load_s;
-        for watched in &part.record.watched {
-            let mut later = shifted(watched, part.offset_s);
-            let is_before = |(known, _): &&mut (WatchedRecord, f64)| {
-                (&known.name, &known.what) == (&later.name, &later.what) && follows(known, &later)
-            };
-            match all.iter_mut().find(is_before) {
-                Some((known, known_s)) => {
-                    join(known, *known_s, &later, load_s);
-                    *known_s += load_s;
-                }
-                None => {
-                    if all.iter().any(|(known, _)| known.name == later.name) {
-                        later.name = format!("{} ({})", later.name, part.name);
-                    }
-                    all.push((later, load_s));
-                }
+        for found in &part.record.watched {
+            let entry = Entry::of(part, found);
+            match merged.iter_mut().find(|known| known.is_before(&entry)) {
+                Some(known) => known.continue_with(entry),
+                None => merged.push(entry),
             }
         }
     }
-    all.into_iter().map(|(watched, _)| watched).collect()
+    name_apart(&mut merged);
+    merged.into_iter().map(|entry| entry.found).collect()
 }
 
-fn shifted(watched: &WatchedRecord, offset_s: f64) -> WatchedRecord {
-    let mut watched = watched.clone();
-    for sample in &mut watched.samples {
-        sample.t_s += offset_s;
+/// Something watched, with the part that watched it first.
+struct Entry {
+    found: WatchedRecord,
+    part: String,
+    /// Load that `cpu_mean` is the mean over, in seconds.
+    load_s: f64,
+}
+
+impl Entry {
+    fn of(part: &Part<'_>, found: &WatchedRecord) -> Self {
+        let samples = found.samples.iter().map(|sample| WatchedSampleRecord {
+            t_s: sample.t_s + part.offset_s,
+            ..sample.clone()
+        });
+        Self {
+            found: WatchedRecord {
+                samples: samples.collect(),
+                first_gone_s: found.first_gone_s.map(|s| s + part.offset_s),
+                ..found.clone()
+            },
+            part: part.name.to_owned(),
+            load_s: part.record.totals.load_s,
+        }
     }
-    watched.first_gone_s = watched.first_gone_s.map(|s| s + offset_s);
-    watched
+
+    /// `next` watched the same after this one had ended.
+    fn is_before(&self, next: &Self) -> bool {
+        let end_s = self.found.samples.last().map(|sample| sample.t_s);
+        let begin_s = next.found.samples.first();
+        let begin_s = begin_s.map(|sample| sample.t_s - sample.length_s);
+        let is_same = (&self.found.name, &self.found.what) == (&next.found.name, &next.found.what);
+        is_same
+            && end_s
+                .zip(begin_s)
+                .is_some_and(|(end_s, begin_s)| end_s <= begin_s)
+    }
+
+    fn continue_with(&mut self, next: Self) {
+        let load_s = self.load_s + next.load_s;
+        let (found, more) = (&mut self.found, next.found);
+        found.cpu_mean = match (found.cpu_mean, more.cpu_mean) {
+            (Some(one), Some(other)) if load_s > 0.0 => {
+                Some((one * self.load_s + other * next.load_s) / load_s)
+            }
+            (one, other) => one.or(other),
+        };
+        self.load_s = load_s;
+        let pids: BTreeSet<u32> = found.pids.iter().chain(&more.pids).copied().collect();
+        found.pids = pids.into_iter().collect();
+        found.processes_max = found.processes_max.max(more.processes_max);
+        found.came += more.came;
+        found.gone += more.gone;
+        found.first_gone_s = found.first_gone_s.or(more.first_gone_s);
+        found.missed += more.missed;
+        found.error = more.error.or(found.error.take());
+        found.cores = more.cores.or(found.cores);
+        found.full_s += more.full_s;
+        found.cpu_max = greater(found.cpu_max, more.cpu_max, f64::max);
+        found.rss_max_bytes = greater(found.rss_max_bytes, more.rss_max_bytes, u64::max);
+        found.threads_max = greater(found.threads_max, more.threads_max, u64::max);
+        found.descriptors_max = greater(found.descriptors_max, more.descriptors_max, u64::max);
+        found.samples.extend(more.samples);
+    }
 }
 
-/// All samples of the later one begin after those of the other.
-fn follows(known: &WatchedRecord, later: &WatchedRecord) -> bool {
-    let begin_s = later
-        .samples
-        .first()
-        .map(|first| first.t_s - first.length_s);
-    let end_s = known.samples.last().map(|last| last.t_s);
-    begin_s
-        .zip(end_s)
-        .is_none_or(|(begin_s, end_s)| begin_s + NEAR_S >= end_s)
+fn greater<T>(one: Option<T>, other: Option<T>, max: fn(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(max(one, other)),
+        (one, other) => one.or(other),
+    }
 }
 
-/// The mean over both loads; maxima and sums of the rest.
-fn join(known: &mut WatchedRecord, known_s: f64, later: &WatchedRecord, later_s: f64) {
-    known.cpu_mean = match (known.cpu_mean, later.cpu_mean) {
-        (Some(a), Some(b)) => Some((a * known_s + b * later_s) / (known_s + later_s).max(1e-9)),
-        (mean, None) | (None, mean) => mean,
-    };
-    let greater = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
-    known.cpu_max = greater(known.cpu_max, later.cpu_max);
-    known.cores = greater(known.cores, later.cores);
-    known.rss_max_bytes = known.rss_max_bytes.max(later.rss_max_bytes);
-    known.threads_max = known.threads_max.max(later.threads_max);
-    known.descriptors_max = known.descriptors_max.max(later.descriptors_max);
-    known.processes_max = known.processes_max.max(later.processes_max);
-    known.full_s += later.full_s;
-    known.came += later.came;
-    known.gone += later.gone;
-    known.missed += later.missed;
-    known.first_gone_s = known.first_gone_s.or(later.first_gone_s);
-    known.error = later.error.clone().or(known.error.take());
-    let new: Vec<u32> = later
-        .pids
+/// Names that several parts have get the name of their part.
+fn name_apart(entries: &mut [Entry]) {
+    let names: Vec<String> = entries
         .iter()
-        .filter(|pid| !known.pids.contains(pid))
-        .copied()
+        .map(|entry| entry.found.name.clone())
         .collect();
-    known.pids.extend(new);
-    known.pids.truncate(PIDS_MAX);
-    known.samples.extend(later.samples.iter().cloned());
+    for (entry, name) in entries.iter_mut().zip(&names) {
+        if names.iter().filter(|other| *other == name).count() > 1 {
+            entry.found.name = format!("{}: {name}", entry.part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::merge::drawn::{built, requests};
+    use crate::record::schema::Record;
+
+    /// A run of 4 s of load with a generator that used so many cores.
+    fn run(cores: f64) -> Record {
+        let mut record = built(&requests(1, 4));
+        let sample = |t_s| WatchedSampleRecord {
+            t_s,
+            length_s: 1.0,
+            cpu_cores: Some(cores),
+            ..WatchedSampleRecord::default()
+        };
+        record.watched = vec![WatchedRecord {
+            name: "generator".into(),
+            what: "generator".into(),
+            pids: vec![7],
+            cpu_mean: Some(cores),
+            cpu_max: Some(cores),
+            samples: (1..=4).map(|second| sample(f64::from(second))).collect(),
+            ..WatchedRecord::default()
+        }];
+        record
+    }
+
+    fn merged(offsets_s: [f64; 2]) -> Vec<WatchedRecord> {
+        let parts = [("a".to_owned(), run(0.5)), ("b".to_owned(), run(1.5))];
+        watched(&Parts::new(&parts, &offsets_s))
+    }
+
+    #[test]
+    fn what_was_watched_in_runs_one_after_the_other_is_one_entry() {
+        let found = merged([0.0, 10.0]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].cpu_mean, found[0].cpu_max),
+            (Some(1.0), Some(1.5))
+        );
+        assert_eq!(found[0].pids, [7]);
+        let ends: Vec<f64> = found[0].samples.iter().map(|sample| sample.t_s).collect();
+        assert_eq!(ends, [1.0, 2.0, 3.0, 4.0, 11.0, 12.0, 13.0, 14.0]);
+    }
+
+    #[test]
+    fn what_was_watched_by_parts_at_the_same_time_stays_apart_by_their_names() {
+        let found = merged([0.0, 1.0]);
+        let names: Vec<&str> = found.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["a: generator", "b: generator"]);
+        assert_eq!(found[1].samples[0].t_s, 2.0);
+    }
 }

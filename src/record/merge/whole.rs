@@ -46,8 +46,8 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         until: until(&parts),
         search: None,
         stand_in: stand_in(&parts),
-        watched: watched(&parts),
         series: series(&parts)?,
+        watched: watched(&parts),
         runs: Vec::new(),
         spread: None,
     };

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
-//! `series` (the run second by second), `watched` (what ran beside it), `spread` (what differs between the runs of `--repeat`).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `watched` (what ran beside it).
 
 mod calibration;
 mod distribution;
@@ -26,8 +26,8 @@ pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, Verdic
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{
-    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
-    RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord,
+    OrderRecord, PartRecord, RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};

@@ -33,11 +33,8 @@ pub(super) fn text(
         .map_or(0, |search| search.levels.len());
     // A narrow page needs more lines for the same words.
     let narrowness = COLUMNS.div_ceil(page().width());
-    let lines_max = LINES_MAX * narrowness
-        + further
-        + levels
-        + spread::lines(record)
-        + watched::count(record) * narrowness;
+    let beside = spread::lines(record) + watched::count(record) * narrowness;
+    let lines_max = LINES_MAX * narrowness + further + levels + beside;
     let texts = LISTED.map(|listed| {
         let mut page = page();
         write(&mut page, record, listed, is_quiet, files);

@@ -1,5 +1,6 @@
 //! The real binary over loopback: every command, its exit codes, and its end under faults.
 
+mod calibrate;
 mod ci;
 mod commands;
 mod doctor;
@@ -8,7 +9,9 @@ mod faults;
 mod headers;
 mod load;
 mod records;
+mod repeat;
 mod scenarios;
+mod screen;
 mod secrets;
 mod until;
 mod watch;
