@@ -91,6 +91,8 @@
 //!   **cause**: a cause of doubt in a second, with the figure that crossed its threshold.
 //! - **calibration**: what a machine can generate of a scenario's requests, kept for later runs. **canned answer**: one made
 //!   beforehand from what a step expects.
+//! - **repetition**: the same job carried out several times; its record has the **runs** inside, each whole, and their
+//!   **spread**: how much a figure differs from run to run.
 //! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!
 //! # Reading order
