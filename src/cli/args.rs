@@ -42,7 +42,9 @@ const CALIBRATE_EXAMPLES: &str = "Examples:
 
 const REPORT_EXAMPLES: &str = "Examples:
   opsurge report run.json --report full
-  opsurge report run.json --csv run";
+  opsurge report run.json --csv run
+  opsurge report run.json --html run.html
+  opsurge report before.json after.json --html both.html";
 
 const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare base.json new.json
@@ -412,6 +414,9 @@ pub struct RunArgs {
     /// Write the record (JSON), from which every report can be made again
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub html: Option<PathBuf>,
     /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history, _failures, _exceptions
     #[arg(long, value_name = "PREFIX", help_heading = "Results")]
     pub csv: Option<PathBuf>,
@@ -425,9 +430,18 @@ pub struct RunArgs {
     /// Flags of what other programs read.
     #[command(flatten)]
     pub ci: CiArgs,
-    /// No live progress line
+    /// Nothing is shown while the run lasts
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// What is shown while the run lasts, e.g. --live line [default: the screen on a terminal, else a line every 10 s]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        conflicts_with = "headless",
+        help_heading = "Results"
+    )]
+    pub live: Option<LiveForm>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -646,6 +660,12 @@ pub struct ReportArgs {
     /// Record of a run or a search, as --json wrote it
     #[arg(value_name = "RECORD")]
     pub record: PathBuf,
+    /// Record that is drawn over the first one, on one page: give --html too
+    #[arg(value_name = "OTHER", requires = "html", conflicts_with_all = ["csv", "json"])]
+    pub other: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub report: ReportForm,
@@ -803,6 +823,17 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveForm {
+    /// Charts, tables, and keys that stop the run or change its load
+    Screen,
+    /// One line: each second on a terminal, else every 10 s
+    Line,
+    /// Nothing, as with --headless
+    None,
 }
 
 /// How much of the report is printed.

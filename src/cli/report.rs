@@ -1,12 +1,16 @@
 //! `opsurge report`: any report of a run again, from its record.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::record::files;
+use crate::record::schema::Record;
 use crate::report::console::Console;
 use crate::report::csv::Csv;
+use crate::report::html::{self, Named};
 use crate::session::exit::{Exit, cannot};
-use crate::session::output::{columns, has_colour, print};
+use crate::session::output::{columns, has_colour, print, say};
 
 use super::args::ReportArgs;
 use super::{ci, results, stored};
@@ -20,10 +24,14 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     let is_search = record.search.is_some();
     let singles = [
         (&args.json, "--json"),
+        (&args.html, "--html"),
         (&args.ci.summary_markdown, "--summary-markdown"),
         (&args.ci.junit, "--junit"),
     ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
+    if let (Some(other), Some(path)) = (&args.other, &args.html) {
+        return overlay((&args.record, &record), other, path);
+    }
     let for_servers = ci::of_report(&args.ci, &record.run.scenario, is_search)?;
     let mut lines = Vec::new();
     let json = args.json.as_ref().map(|path| {
@@ -36,8 +44,10 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
         };
         results::write_csv(&csv, prefix, &record)
     });
+    let page = args.html.as_ref();
+    let page = page.map(|path| results::write_html(path, &record));
     let mut written = Ok(());
-    for line in [json, csv].into_iter().flatten() {
+    for line in [json, csv, page].into_iter().flatten() {
         match line {
             Ok(line) => lines.push(line),
             Err(error) => written = written.and(Err(error)),
@@ -53,5 +63,23 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
     };
     print(console.text(&record));
     cannot(written)?;
+    Ok(Exit::OK)
+}
+
+/// Writes the page of two records.
+fn overlay((path, record): (&Path, &Record), other: &Path, page: &Path) -> Result<Exit> {
+    let other_record = stored::record(other)?;
+    let (name, other_name) = (path.display().to_string(), other.display().to_string());
+    let base = Named {
+        name: &name,
+        record,
+    };
+    let new = Named {
+        name: &other_name,
+        record: &other_record,
+    };
+    let text = html::overlay(base, new)?;
+    cannot(files::write(page, text.as_bytes()))?;
+    say(format_args!("HTML: {}", page.display()));
     Ok(Exit::OK)
 }

@@ -15,6 +15,8 @@ pub struct Sample {
     pub is_drain: bool,
     /// Users present at its end.
     pub users: u64,
+    /// Requests under way at its end.
+    pub in_flight: u64,
     /// Time that the busiest shard worked.
     pub working_ns: u64,
     /// The work of the shards.
@@ -64,6 +66,7 @@ impl Sample {
             length_ns: self.length_ns + later.length_ns,
             is_drain: later.is_drain,
             users: later.users,
+            in_flight: later.in_flight,
             working_ns: self.working_ns + later.working_ns,
             effort,
             judged,

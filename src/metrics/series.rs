@@ -80,6 +80,7 @@ impl Series {
             length_ns: end_ns.saturating_sub(self.end_ns),
             is_drain: interval.is_drain,
             users: interval.users,
+            in_flight: interval.in_flight,
             working_ns: interval.working_ns,
             effort: interval.effort,
             judged: interval.judged,
@@ -234,6 +235,7 @@ impl Sample {
             self.length_ns,
             is_drain,
             self.users,
+            self.in_flight,
             self.working_ns,
         ];
         let effort = self.effort.fields();
@@ -264,7 +266,8 @@ impl Sample {
 
     fn read(reader: &mut Reader<'_>) -> Self {
         let _size = reader.u64();
-        let [end_ns, length_ns, is_drain, users, working_ns] = [(); 5].map(|()| reader.u64());
+        let [end_ns, length_ns, is_drain, users, in_flight, working_ns] =
+            [(); 6].map(|()| reader.u64());
         let effort = Effort::from_fields([(); Effort::FIELDS].map(|()| reader.u64()));
         let judged = Seconds(Seconds::default().0.map(|_| reader.u64()));
         let mut causes = Causes::default();
@@ -298,6 +301,7 @@ impl Sample {
             length_ns,
             is_drain: is_drain != 0,
             users,
+            in_flight,
             working_ns,
             effort,
             judged,

@@ -256,6 +256,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         length_s,
         is_drain: sample.is_drain,
         users: sample.users,
+        in_flight: Some(sample.in_flight),
         rps: ratio(all.requests as f64, length_s),
         failures_per_s: ratio(all.failures as f64, length_s),
         p50_us: response.p50,

@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
 //! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`merge`] (records into one),
-//! [`repeat`] (several runs of one job as one), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
-//! written while the run lasts).
+//! [`repeat`] (several runs of one job as one), [`longer_samples`] (a smaller record), [`files`]
+//! (reports on the disk), [`hdr`] (the interval log, which is written while the run lasts).
 
 mod bounds;
 pub mod build;
@@ -13,6 +13,7 @@ pub mod files;
 pub mod hdr;
 pub mod hints;
 mod load_rate;
+pub mod longer_samples;
 pub mod merge;
 pub mod repeat;
 pub mod schema;

@@ -17,6 +17,7 @@ pub(crate) mod exchange;
 pub mod exit;
 pub(crate) mod job;
 pub(crate) mod limits;
+pub mod orders;
 pub(crate) mod output;
 pub(crate) mod prepare;
 pub(crate) mod publish;

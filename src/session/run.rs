@@ -14,6 +14,7 @@ use super::evidence;
 use super::evidence::Carried;
 use super::exit::cannot;
 use super::job::{Gates, Job, Judging, Outputs};
+use super::orders::Orders;
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
@@ -235,12 +236,14 @@ impl<'s> Seconds<'s> {
         let prepared = self.prepared;
         let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
         let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
+        let mut orders = Orders::new(plan, control, prepared.given.spawn_rate);
         let ran = cannot(engine::run(plan, setup, control, &mut |second| {
             second_judge.on_second(second);
             self.log(second);
             if judge.on_second(second, self.on_notice) {
                 control.give(Order::Drain);
             }
+            orders.on_second(second);
             self.publisher
                 .publish(second, second_judge.status(), judge.level());
         }));
@@ -250,6 +253,7 @@ impl<'s> Seconds<'s> {
             ran: ran?,
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),
+            orders: orders.into_records(),
         })
     }
 

@@ -173,6 +173,7 @@ fn generator() -> Generator {
         rss_max_bytes: 3,
         turn_us: Times::default(),
         connect_us: Times::default(),
+        screen_cpu_s: None,
         histograms: GeneratorHistograms::default(),
         shards: Vec::new(),
         verdict: VerdictRecord {
@@ -201,6 +202,7 @@ fn run_info() -> RunInfo {
             open: None,
             wait: "0s".into(),
             iterations: Some(10),
+            orders: Vec::new(),
         },
         seed: 7,
         shards: 1,

@@ -162,6 +162,8 @@ struct Sums {
     requests: u64,
     failures: u64,
     users: u64,
+    /// `None` when a part does not have it.
+    in_flight: Option<u64>,
     busy: f64,
     /// Numbers of seconds that are of a status or of a graver one.
     judged: Seconds,
@@ -181,6 +183,7 @@ impl Sums {
             requests: 0,
             failures: 0,
             users: 0,
+            in_flight: Some(0),
             busy: 0.0,
             judged: Seconds::default(),
         };
@@ -217,6 +220,8 @@ impl Sums {
     fn add_part<'p, 'r: 'p, I: Iterator<Item = &'p Piece<'r>>>(&mut self, own: impl Fn() -> I) {
         let last = own().max_by(|one, other| one.end_s.total_cmp(&other.end_s));
         self.users += last.map_or(0, |piece| piece.sample.users);
+        let in_flight = last.map_or(Some(0), |piece| piece.sample.in_flight);
+        self.in_flight = self.in_flight.zip(in_flight).map(|(sum, more)| sum + more);
         let length_s: f64 = own().map(|piece| piece.sample.length_s).sum();
         let worked_s: f64 = own()
             .map(|piece| piece.sample.busy * piece.sample.length_s)
@@ -266,6 +271,7 @@ impl Sums {
             length_s,
             is_drain,
             users: self.users,
+            in_flight: self.in_flight,
             rps: per_second(self.requests),
             failures_per_s: per_second(self.failures),
             p50_us: response.p50,

@@ -26,8 +26,8 @@ pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, Verdic
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{
-    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
-    RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord,
+    OrderRecord, PartRecord, RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};

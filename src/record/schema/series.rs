@@ -16,6 +16,9 @@ pub struct SampleRecord {
     pub is_drain: bool,
     /// Users at its end that had been started and had not left.
     pub users: u64,
+    /// Requests under way at its end; `None` in records of versions that did not keep it.
+    #[serde(default)]
+    pub in_flight: Option<u64>,
     /// Requests with an outcome per second.
     pub rps: f64,
     /// Failures per second.

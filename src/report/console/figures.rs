@@ -16,7 +16,7 @@ const LEGEND: [(&str, &str); 2] = [
 
 /// The unit of a column of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::report) enum Unit {
     Us,
     Ms,
     S,
