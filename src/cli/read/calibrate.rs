@@ -92,6 +92,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.json.is_some(), "--json", OUTPUT),
         (args.csv.is_some(), "--csv", OUTPUT),
         (args.hdr.is_some(), "--hdr", OUTPUT),
+        (args.html.is_some(), "--html", OUTPUT),
         (
             args.ci.summary_markdown.is_some(),
             "--summary-markdown",
