@@ -83,7 +83,8 @@ pub enum Command {
     ///
     /// The same requests, shards and connections as in a run, without waits and pauses, against a responder on cores of its
     /// own that answers each step with what it expects: status, fields, JSON values to extract; polls are ready at once.
-    /// Nothing is sent anywhere else, so the flags of a run may stay as they are; --host is not contacted.
+    /// Nothing is sent anywhere else: --host is not contacted. Flags of load and engine may stay as in a run; rules and
+    /// outputs are refused.
     ///
     /// CEILING: requests per second with the 95 % interval, per core, and CPU time per request; "at least" when the generator
     /// had time left. FLOOR: service times of one request at a time. That the generator was the limit is what is wanted here.
@@ -525,7 +526,7 @@ pub struct SearchArgs {
 /// `opsurge calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// The flags of `run`; waits, target, rules and outputs have no use here.
+    /// The flags of `run`; waits and target have no use here, rules and outputs are refused.
     #[command(flatten)]
     pub run: RunArgs,
 }
