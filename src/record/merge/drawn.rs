@@ -175,12 +175,12 @@ fn generator() -> Generator {
         connect_us: Times::default(),
         screen_cpu_s: None,
         histograms: GeneratorHistograms::default(),
-        calibration: None,
         shards: Vec::new(),
         verdict: VerdictRecord {
             status: "VALID".into(),
             reasons: Vec::new(),
         },
+        calibration: None,
     }
 }
 

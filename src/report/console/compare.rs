@@ -112,7 +112,7 @@ fn warnings(page: &mut Page, comparison: &Comparison, of: &Compared<'_>) {
 }
 
 /// Name, base, new, difference, interval, word.
-type Row = [String; 6];
+pub(in crate::report) type Row = [String; 6];
 
 fn table(page: &mut Page, comparison: &Comparison, tolerance: f64) {
     let heads = ["", "base", "new", "change", "95 % interval", ""].map(str::to_owned);
@@ -169,14 +169,16 @@ fn table(page: &mut Page, comparison: &Comparison, tolerance: f64) {
     }
 }
 
-fn name(group: &Group) -> String {
+/// `POST /path`, or what stands for all of them.
+pub(in crate::report) fn name(group: &Group) -> String {
     match &group.step {
         None => "All requests".to_owned(),
         Some((method, name)) => format!("{method} {name}"),
     }
 }
 
-fn rows(group: &Group, tolerance: f64) -> Vec<Row> {
+/// A row for each figure of a group.
+pub(in crate::report) fn rows(group: &Group, tolerance: f64) -> Vec<Row> {
     let changes = group.changes.iter();
     let rows = changes.map(|(measure, change)| {
         let unit = Unit::of([change.base, change.new].into_iter().flatten());
