@@ -1,10 +1,9 @@
 //! `opsurge run` and `opsurge search`: a job -> a session -> reports and exit code.
 
-use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::live::line::Line;
 use crate::metrics::tick::Ticks;
 use crate::record::files;
 use crate::record::schema::Record;
@@ -13,12 +12,14 @@ use crate::report::csv::Csv;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
+use crate::session::orders;
 use crate::session::output::{columns, has_colour, lost_so_far, print};
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
-use super::{read, results};
+use super::display::{Display, Shown};
+use super::{ci, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -30,28 +31,42 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     carry_out(read::search::job(args)?)
 }
 
-fn carry_out(job: Job) -> Result<Exit> {
+fn carry_out(mut job: Job) -> Result<Exit> {
+    if Shown::of(job.outputs.live)? == Shown::Screen {
+        orders::allow(&mut job.traffic);
+    }
     let session = Session::prepare(job)?;
-    let (is_quiet, is_headless) = (session.outputs.quiet, session.outputs.headless);
-    if !is_quiet {
+    if !session.outputs.quiet {
         announce(&session);
     }
-    let ticks = std::sync::Arc::new(Ticks::default());
-    let has_line = !is_headless && !is_quiet && std::io::stderr().is_terminal();
-    let line = has_line.then(|| Line::start(ticks.clone(), columns(std::io::stderr()) - 1));
-    let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
-    ticks.close();
-    if let Some(line) = line {
-        line.end();
-    }
-    let finished = finished?;
+    let finished = carried(session)?;
     let ending = finished.ending.clone();
     ending.exit(write_out(finished))
 }
 
+/// Runs a session to its end, with its live display.
+///
+/// # Errors
+/// When the run could not begin, or what is to be shown cannot be.
+pub(super) fn carried(session: Session) -> Result<Finished> {
+    let is_quiet = session.outputs.quiet;
+    let shown = Shown::of(session.outputs.live)?;
+    let ticks = Arc::new(Ticks::default());
+    let display = Display::start(shown, &session.prepared, ticks.clone());
+    let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
+    ticks.close();
+    let screen_cpu_s = display.end();
+    let mut finished = finished?;
+    finished.record.generator.screen_cpu_s = screen_cpu_s;
+    Ok(finished)
+}
+
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
 /// first, for standard output may take nothing; when something could not be written after it, it is told so.
-fn write_out(finished: Finished) -> Result<()> {
+///
+/// # Errors
+/// When something could not be written.
+pub(super) fn write_out(finished: Finished) -> Result<()> {
     let Finished {
         mut record,
         log,
@@ -78,6 +93,7 @@ fn write_out(finished: Finished) -> Result<()> {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
     });
+    let for_servers = ci::write(&outputs.ci, &record, &mut files);
     let console = Console {
         form: match outputs.is_full {
             true => Form::Full,
@@ -89,10 +105,13 @@ fn write_out(finished: Finished) -> Result<()> {
         files,
     };
     print(console.text(&record));
-    let errors = [&tables, &log].into_iter().filter_map(|written| {
-        let error: &anyhow::Error = written.as_ref().err()?;
-        Some(format!("{error:#}"))
-    });
+    ci::annotate(&outputs.ci, &record);
+    let errors = [&tables, &log, &for_servers]
+        .into_iter()
+        .filter_map(|written| {
+            let error: &anyhow::Error = written.as_ref().err()?;
+            Some(format!("{error:#}"))
+        });
     let lost: Vec<String> = errors.chain(lost_so_far()).collect();
     if !lost.is_empty() && json.is_ok() {
         ending::put_lost_into(&mut record, lost);
@@ -100,5 +119,6 @@ fn write_out(finished: Finished) -> Result<()> {
     }
     cannot(json)?;
     cannot(tables)?;
-    cannot(log)
+    cannot(log)?;
+    cannot(for_servers)
 }

@@ -7,63 +7,46 @@
 use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
 
+use super::distribution::{add_sample, add_service};
 use super::load_rate;
-use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
+use super::schema::{ConfidenceRecord, PERCENTS, Record, SampleRecord, StepSampleRecord, Times};
 
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// The times of a step in each sample of the series.
-pub(super) struct StepSeconds {
-    /// Response times, failures included.
-    pub response: Vec<Latencies>,
-    /// Service times of requests that did not fail; empty where the series does not know them.
-    pub service: Vec<Latencies>,
-}
-
-/// Puts the intervals into a record, from the times of each sample of its series, by step.
-pub(super) fn put_into(record: &mut Record, steps: &[StepSeconds]) {
-    let samples = record.series.iter().filter(|sample| !sample.is_settling);
+/// Puts the intervals into a record, from its series; `steps` are all requests of each step, failures included.
+pub(super) fn put_into(record: &mut Record, steps: &[Latencies]) {
+    let series = record.series.iter().filter(|sample| !sample.is_settling);
+    let series: Vec<&SampleRecord> = series.collect();
     // All but the last of the load and of the drain are of this length.
-    let second_s = samples
-        .clone()
-        .map(|sample| sample.length_s)
-        .fold(0.0, f64::max);
-    let nothing = vec![Latencies::default(); samples.count()];
-    let mut all = StepSeconds {
-        response: nothing.clone(),
-        service: nothing,
-    };
-    for (step, seconds) in record.steps.iter_mut().zip(steps) {
-        add(&mut all.response, &seconds.response);
-        add(&mut all.service, &seconds.service);
-        step.confidence = bound(
-            &mut step.all_us,
-            &sum(&seconds.response),
-            &seconds.response,
-            second_s,
-        );
-        bound(
-            &mut step.service_us,
-            &sum(&seconds.service),
-            &seconds.service,
-            second_s,
-        );
+    let lengths_s = series.iter().map(|sample| sample.length_s);
+    let second_s = lengths_s.fold(0.0, f64::max);
+    let mut all = Latencies::default();
+    let mut seconds_of_all = vec![Latencies::default(); series.len()];
+    let mut service_of_all = seconds_of_all.clone();
+    for (at, (step, times)) in record.steps.iter_mut().zip(steps).enumerate() {
+        let of_step = |add: Add| -> Vec<Latencies> {
+            let samples = series.iter();
+            samples
+                .map(|sample| unpacked(&sample.steps[at], add))
+                .collect()
+        };
+        let (seconds, service) = (of_step(add_sample), of_step(add_service));
+        add_each(&mut seconds_of_all, &seconds);
+        add_each(&mut service_of_all, &service);
+        all += times;
+        step.confidence = bound(&mut step.all_us, times, &seconds, second_s);
+        bound(&mut step.service_us, &sum(&service), &service, second_s);
         if step.failures == 0 && step.response_us.count == step.all_us.count {
             step.response_us.bounds = step.all_us.bounds;
         }
     }
     let totals = &mut record.totals;
-    totals.confidence = bound(
-        &mut totals.all_us,
-        &sum(&all.response),
-        &all.response,
-        second_s,
-    );
+    totals.confidence = bound(&mut totals.all_us, &all, &seconds_of_all, second_s);
     bound(
         &mut totals.service_us,
-        &sum(&all.service),
-        &all.service,
+        &sum(&service_of_all),
+        &service_of_all,
         second_s,
     );
     let rps = load_rate::of_load(&record.series, record.run.load.from_s(), |sample| {
@@ -79,7 +62,16 @@ pub(super) fn put_into(record: &mut Record, steps: &[StepSeconds]) {
     }
 }
 
-fn add(sums: &mut [Latencies], seconds: &[Latencies]) {
+/// Adds times of a step's sample.
+type Add = fn(&mut Latencies, &StepSampleRecord) -> Result<(), String>;
+
+fn unpacked(step: &StepSampleRecord, add: Add) -> Latencies {
+    let mut times = Latencies::default();
+    add(&mut times, step).expect("packed by the maker of the record");
+    times
+}
+
+fn add_each(sums: &mut [Latencies], seconds: &[Latencies]) {
     for (sum, second) in sums.iter_mut().zip(seconds) {
         *sum += second;
     }

@@ -8,12 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, InLoad, StepCounts};
-use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::seconds::{Cause, Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
 use super::bounds;
-use super::bounds::StepSeconds;
 use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
@@ -94,15 +93,14 @@ pub fn record(
         until: Vec::new(),
         search: None,
         stand_in: None,
+        watched: Vec::new(),
         series: samples.iter().map(sample_record).collect(),
+        runs: Vec::new(),
+        spread: None,
     };
-    let of_step = |at: usize| {
-        let steps = samples.iter().map(|sample| sample.steps[at].unpack());
-        let (response, service) = steps.map(|step| (step.response, step.service)).unzip();
-        StepSeconds { response, service }
-    };
-    let seconds: Vec<StepSeconds> = (0..record.steps.len()).map(of_step).collect();
-    bounds::put_into(&mut record, &seconds);
+    let all = summary.counts.steps.iter();
+    let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
+    bounds::put_into(&mut record, &all);
     record.warm_up = warm_up::of(&record);
     record
 }
@@ -276,6 +274,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         late: sample.effort.late,
         verdict: judge_seconds(&sample.judged).name().into(),
         seconds: seconds_by_verdict(&sample.judged),
+        causes: sample.causes.found().map(cause_record).collect(),
         steps: sample
             .steps
             .iter()
@@ -299,6 +298,15 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
             })
             .collect(),
     }
+}
+
+fn cause_record((cause, figure): (Cause, f64)) -> (String, f64) {
+    let figure = if cause.is_time() {
+        figure / 1e3
+    } else {
+        figure
+    };
+    (cause.name().to_owned(), figure)
 }
 
 fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {

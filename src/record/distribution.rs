@@ -38,15 +38,44 @@ pub fn packed(latencies: &Latencies) -> String {
     STANDARD.encode(latencies.to_v2_deflate())
 }
 
+/// Adds a packed distribution to `sum`: the exact sum, least and greatest come from its figures.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_packed(sum: &mut Latencies, packed: &str, times: &Times) -> Result<(), String> {
+    let (Some(mean_us), Some(min_us), Some(max_us)) = (times.mean, times.min, times.max) else {
+        return Ok(());
+    };
+    let before = sum.count();
+    let exact_ns = (
+        (mean_us * 1e3 * times.count as f64).round() as u128,
+        nanoseconds(min_us),
+        nanoseconds(max_us),
+    );
+    sum.add_v2_deflate(&unpacked(packed)?, exact_ns)?;
+    match sum.count() - before == times.count {
+        true => Ok(()),
+        false => Err(format!(
+            "it holds {} times, and its figures say {}",
+            sum.count() - before,
+            times.count
+        )),
+    }
+}
+
 /// Adds the packed response times of a step's sample to `sum`.
 ///
 /// # Errors
 /// When the record was changed by hand and holds no such histogram.
 pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
     // A sample without requests has no least time.
-    let is_empty = step.requests == 0 && step.max_us == 0.0;
-    let exact_us = (step.sum_us, step.min_us, step.max_us);
-    add_packed(sum, &step.response, exact_us, is_empty)
+    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
+        true => u64::MAX,
+        false => nanoseconds(step.min_us),
+    };
+    let sum_ns = (step.sum_us * 1e3).round() as u128;
+    let exact_ns = (sum_ns, min_ns, nanoseconds(step.max_us));
+    sum.add_v2_deflate(&unpacked(&step.response)?, exact_ns)
 }
 
 /// Adds the packed service times of a step's sample to `sum`; nothing where the record does not know them.
@@ -57,24 +86,22 @@ pub fn add_service(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), S
     if step.service.is_empty() {
         return Ok(());
     }
-    let exact_us = (
-        step.service_sum_us,
-        step.service_min_us,
-        step.service_max_us,
-    );
-    add_packed(sum, &step.service, exact_us, step.service_max_us == 0.0)
+    let min_ns = match step.service_max_us == 0.0 {
+        true => u64::MAX,
+        false => nanoseconds(step.service_min_us),
+    };
+    let sum_ns = (step.service_sum_us * 1e3).round() as u128;
+    let exact_ns = (sum_ns, min_ns, nanoseconds(step.service_max_us));
+    sum.add_v2_deflate(&unpacked(&step.service)?, exact_ns)
 }
 
-fn add_packed(
-    sum: &mut Latencies,
-    packed: &str,
-    (sum_us, min_us, max_us): (f64, f64, f64),
-    is_empty: bool,
-) -> Result<(), String> {
-    let bytes = STANDARD
+fn unpacked(packed: &str) -> Result<Vec<u8>, String> {
+    STANDARD
         .decode(packed)
-        .map_err(|error| format!("not base64: {error}"))?;
-    let ns = |us: f64| (us * 1e3).round() as u64;
-    let min_ns = if is_empty { u64::MAX } else { ns(min_us) };
-    sum.add_v2_deflate(&bytes, ((sum_us * 1e3).round() as u128, min_ns, ns(max_us)))
+        .map_err(|error| format!("not base64: {error}"))
+}
+
+/// Whole nanoseconds were written as microseconds: cutting off instead of rounding would lose one.
+fn nanoseconds(us: f64) -> u64 {
+    (us * 1e3).round() as u64
 }

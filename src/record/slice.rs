@@ -15,7 +15,6 @@ use crate::metrics::seconds::{Seconds, Status};
 use crate::text::units::{counted, grouped, moment};
 
 use super::bounds;
-use super::bounds::StepSeconds;
 use super::distribution::{add_sample, add_service, packed, times};
 use super::schema::{
     ErrorRecord, Histograms, Record, SampleRecord, SliceRecord, StepRecord, StepSampleRecord,
@@ -125,9 +124,6 @@ struct Sum {
     service: Latencies,
     /// The service times are known by second.
     has_service: bool,
-    /// The times of each sample.
-    seconds: Vec<Latencies>,
-    service_seconds: Vec<Latencies>,
     /// Begin of the first sample and end of the last one with a failure, in seconds since the start.
     failing_s: Option<(f64, f64)>,
 }
@@ -155,12 +151,8 @@ fn figures_of_series(record: &mut Record, has_end: bool, rest: Rest) -> Result<(
     let has_service = sums.iter().all(|sum| sum.has_service);
     name_the_rest(record, has_service, rest, &mut not_sliced);
     verdict(record);
-    let seconds = sums.into_iter().map(|sum| StepSeconds {
-        response: sum.seconds,
-        service: sum.service_seconds,
-    });
-    let seconds: Vec<StepSeconds> = seconds.collect();
-    bounds::put_into(record, &seconds);
+    let response: Vec<Latencies> = sums.into_iter().map(|sum| sum.response).collect();
+    bounds::put_into(record, &response);
     record.slice = Some(SliceRecord {
         from_s: (first - load_from_s).max(0.0),
         to_s: (last - load_from_s).max(0.0),
@@ -204,11 +196,9 @@ impl Sum {
         let mut times = Latencies::default();
         add_sample(&mut times, step)?;
         self.response += &times;
-        self.seconds.push(times);
         let mut service = Latencies::default();
         add_service(&mut service, step)?;
         self.service += &service;
-        self.service_seconds.push(service);
         self.has_service |= !step.service.is_empty();
         Ok(())
     }

@@ -18,6 +18,16 @@ pub struct RunJudge {
 }
 
 impl RunJudge {
+    /// Rules without a goal.
+    pub fn of_rules(referee: Referee) -> Self {
+        Self {
+            referee,
+            precision: None,
+            settle: None,
+            is_precise: false,
+        }
+    }
+
     /// Takes a second; whether the load is to end.
     pub fn on_second(&mut self, second: &Second<'_>) -> bool {
         let load_from_ns = second.load_from_ns.unwrap_or(u64::MAX);

@@ -45,6 +45,7 @@ fn goal_record(outcome: &Outcome) -> GoalRecord {
         load_s: seconds(found.length_ns),
         would_take_s: outcome.would_take_ns.map(seconds),
         says: says(outcome),
+        part: None,
     }
 }
 

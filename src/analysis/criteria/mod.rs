@@ -17,7 +17,7 @@ mod rule;
 mod window;
 
 pub use goal::{Goal, Quantity};
-pub use measure::REQUESTS_MIN;
+pub use measure::{MEASURES, REQUESTS_MIN};
 pub use names::{StepName, labels};
 pub use rule::{Basis, Finding, OPS_CORE_RULES, Purpose, Rule};
 pub use window::Window;

@@ -57,6 +57,12 @@ pub fn job(args: &SearchArgs) -> Result<Job> {
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
+    if args.part.is_some() {
+        bail!(
+            "--part does not go with search: each part would judge its own requests and choose its own levels; give \
+             --part to runs at fixed loads, and merge their records"
+        );
+    }
     for (is_given, flag, cure) in [
         (
             !args.stages.is_empty(),
@@ -64,6 +70,8 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
             "--from, --step and --every",
         ),
         (args.iterations.is_some(), "--iterations", "--every"),
+        (args.repeat.is_some(), "--repeat", "--every"),
+        (args.repeat_pause.is_some(), "--repeat-pause", "--every"),
         (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
         (!args.until.is_empty(), "--until", "--every"),
         (!args.require.is_empty(), "--require", "--stop-when"),

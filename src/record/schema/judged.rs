@@ -25,6 +25,9 @@ pub struct RuleRecord {
     pub says: String,
     /// Steps that failed every time from their first request on, when the rule was broken and there are any.
     pub note: Option<String>,
+    /// The part of a merged record that the rule judged; `None` in a record of one run.
+    #[serde(default)]
+    pub part: Option<String>,
 }
 
 /// A goal of `--until`, and how well its figure is known.
@@ -52,6 +55,9 @@ pub struct GoalRecord {
     pub would_take_s: Option<f64>,
     /// The same as a sentence.
     pub says: String,
+    /// The part of a merged record that the goal was for; `None` in a record of one run.
+    #[serde(default)]
+    pub part: Option<String>,
 }
 
 /// A search for the breaking point.

@@ -9,6 +9,8 @@ use super::judged::{GoalRecord, RuleRecord, SearchRecord};
 use super::part::{SliceRecord, WarmUpRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
+use super::spread::SpreadRecord;
+use super::watched::WatchedRecord;
 
 /// The version of the schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "opsurge.record/1";
@@ -54,8 +56,18 @@ pub struct Record {
     pub search: Option<SearchRecord>,
     /// What the embedded stand-in counted; `None` without one.
     pub stand_in: Option<StandIn>,
+    /// What ran beside the load: the generator first, then the service, and what `--watch` named; empty with `--watch none`.
+    #[serde(default)]
+    pub watched: Vec<WatchedRecord>,
     /// The run second by second; in a long run, several seconds are joined into one sample.
     pub series: Vec<SampleRecord>,
+    /// The runs of `--repeat` in their order, each whole: the figures outside are those of all of them together. Empty
+    /// for a single run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Record>,
+    /// What differs between `runs`; `None` for a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<SpreadRecord>,
 }
 
 impl Record {
@@ -72,6 +84,14 @@ impl Record {
                 "its schema is {}, and this version understands {SCHEMA}",
                 found.unwrap_or("missing")
             )),
+        }
+    }
+
+    /// The runs that this record holds: those inside, or itself.
+    pub fn single_runs(&self) -> &[Self] {
+        match &self.runs[..] {
+            [] => std::slice::from_ref(self),
+            runs => runs,
         }
     }
 

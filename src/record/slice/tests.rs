@@ -6,7 +6,9 @@ use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::record::build;
 use crate::record::build::RunTime;
-use crate::record::schema::{Generator, LoadInfo, MachineInfo, RunInfo, VerdictRecord};
+use crate::record::schema::{
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, RunInfo, VerdictRecord,
+};
 use crate::scenario::model::{Carries, MetricLabel};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -69,6 +71,9 @@ fn record() -> Record {
         cpu_system_s: 0.2,
         rss_max_bytes: 1,
         turn_us: Times::default(),
+        calibration: None,
+        histograms: GeneratorHistograms::default(),
+        screen_cpu_s: None,
         connect_us: Times::default(),
         shards: Vec::new(),
         verdict: VerdictRecord {
@@ -104,6 +109,7 @@ fn run_info() -> RunInfo {
             open: None,
             wait: "0s".into(),
             iterations: None,
+            orders: Vec::new(),
         },
         seed: 7,
         shards: 1,
@@ -114,10 +120,17 @@ fn run_info() -> RunInfo {
         started_at: "2026-11-24T12:00:00.000Z".into(),
         ended_by: "time".into(),
         error: None,
+        all_running: None,
+        part: None,
+        parts: Vec::new(),
+        start_at: None,
         machine: MachineInfo {
             cores: 2,
             cpu: "a processor".into(),
             kernel: "6.18".into(),
+            boot_id: String::new(),
+            clock: None,
+            hostname: "a-host".into(),
         },
     }
 }

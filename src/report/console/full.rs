@@ -3,7 +3,9 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{details, goals, levels, load, part, rules, stand_in, totals, waits};
+use super::{
+    details, generator, goals, levels, load, part, rules, spread, stand_in, totals, waits, watched,
+};
 use crate::record::schema::Record;
 
 /// Lists are shown whole.
@@ -24,13 +26,17 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     if is_valid(record) {
         verdict::paragraph(&mut page, record, ALL);
     }
+    generator::doubtful(&mut page, record);
     page.blank();
     totals::line(&mut page, record);
     part::slice(&mut page, record);
+    generator::calibration(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);
     goals::lines(&mut page, record);
     part::warm_up(&mut page, record);
+    page.blank();
+    spread::section(&mut page, record);
     page.blank();
     levels::result(&mut page, record);
     levels::table(&mut page, record);
@@ -41,6 +47,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
         page.blank();
         waits::polls(&mut page, record, ALL);
         waits::spans_table(&mut page, record);
+        watched::table(&mut page, record);
     }
     page.blank();
     details::errors(&mut page, record);

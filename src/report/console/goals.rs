@@ -10,7 +10,9 @@ pub(super) fn lines(page: &mut Page, record: &Record) {
             true => (Colour::Green, "KNOWN:"),
             false => (Colour::Yellow, "NOT KNOWN:"),
         };
-        let text = format!("{keyword} --until '{}': {}", goal.goal, goal.says);
+        let part = goal.part.as_ref();
+        let part = part.map_or(String::new(), |part| format!(" in {part}"));
+        let text = format!("{keyword} --until '{}'{part}: {}", goal.goal, goal.says);
         page.paragraph(Paint::Words(colour, keyword), &text);
     }
 }
