@@ -188,6 +188,14 @@ pub struct RunArgs {
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
+    /// Watch this beside the generator, each second: CPU, memory, threads, descriptors, e.g. --watch ops-core=port:8000
+    /// --watch redis://localhost:6379; may be repeated [default: what listens on the target's port of this machine]
+    ///
+    /// [NAME=]WHAT is the id of a process, port:N (the processes that listen there), the name of processes, cgroup:PATH, or
+    /// redis://[user:password@]HOST:PORT[/DATABASE], which is asked for INFO. Processes behind one name are summed, their
+    /// children included. The target's port is watched beside what is named; 'none' leaves it out, and alone the generator too.
+    #[arg(long, value_name = "[NAME=]WHAT", help_heading = "Target")]
+    pub watch: Vec<String>,
     /// Environment variable that holds the API key, e.g. --api-key-env STAGING_KEY
     #[arg(
         long,
@@ -296,6 +304,24 @@ pub struct RunArgs {
     /// Seed of everything random; the same seed repeats a run [default: drawn, and printed]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
+    /// Make only part I of the load, of N that together are the whole, e.g. --part 2/4; env: I and N as the launcher says
+    /// [default: the whole load]
+    ///
+    /// Users, rate, iterations, connections and rows of the feeder are given for all parts and shared out exactly: N
+    /// processes with the same flags and --seed do what one would have done. `opsurge merge` joins their records. With env,
+    /// I and N come from OPSURGE_PART (I/N), JOB_COMPLETION_INDEX and OPSURGE_PARTS (Kubernetes), SLURM_PROCID and
+    /// SLURM_NTASKS, OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, or RANK and WORLD_SIZE.
+    #[arg(long, value_name = "I/N|env", help_heading = "Load")]
+    pub part: Option<String>,
+    /// Start at this moment of the wall clock, prepared before: 2026-11-26T18:00:00Z, a time of day in UTC as 18:00:00, or
+    /// +30s from now; one that has passed starts at once and says how late [default: when prepared]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub start_at: Option<String>,
 
     /// End the run as soon as a window breaks this rule, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
     ///
@@ -400,6 +426,9 @@ pub struct RunArgs {
     /// full line even after a crash, e.g. --hdr run.hlog
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hdr: Option<PathBuf>,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
@@ -636,6 +665,9 @@ pub struct ReportArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv")]
     pub csv_full_history: bool,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Write the record again
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -739,6 +771,22 @@ pub struct DoctorArgs {
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,
+}
+
+/// What build servers read.
+#[derive(Clone, Debug, Args)]
+pub struct CiArgs {
+    /// Write a summary in Markdown for a pull request: whether it passed, verdict, six numbers, steps, rules, failures
+    /// [default: appended to $GITHUB_STEP_SUMMARY where that is set]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub summary_markdown: Option<PathBuf>,
+    /// Compare with this record in the summary, e.g. --summary-base main.json
+    #[arg(long, value_name = "RECORD", help_heading = "Results")]
+    pub summary_base: Option<PathBuf>,
+    /// Write JUnit XML, e.g. --junit opsurge.xml: a test case for each rule of --fail-if and --require, and whether
+    /// requests failed
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Diagnostics.

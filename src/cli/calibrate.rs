@@ -128,7 +128,10 @@ fn limit(found: &Found) -> String {
             "generator and responder, or several shards, share a core: with cores of its own the generator can do more; {busy}"
         ),
         (false, false) => {
-            format!("the generator was the limit, which is what is wanted here: {busy}")
+            format!(
+                "the generator was the limit, which is what is wanted here: {busy}; without any idle time it would make {}",
+                rate(it.ceiling_rps / it.busy)
+            )
         }
         (false, true) if it.responder_busy > BUSY_MAX => {
             format!("the responder was the limit, and the generator can do more: {busy}")

@@ -96,6 +96,7 @@ fn in_turns(
     let is_quiet = sides[0].args.quiet;
     sides[0].try_out(series)?;
     sides[1].args.seed = sides[0].args.seed;
+    sides[1].args.start_at = None;
     sides[1].try_out(series)?;
     if !is_quiet {
         note(format_args!(
@@ -116,7 +117,7 @@ fn in_turns(
             break;
         }
         let label = format!("{}, run {} of {}", NAMES[side], pair + 1, repeat.runs);
-        if let Err(error) = sides[side].carry_out_next(series, &label) {
+        if let Err(error) = sides[side].carry_out_next(series, &label, None) {
             if place == 0 {
                 return Err(error);
             }

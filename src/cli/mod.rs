@@ -2,11 +2,12 @@
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
 //! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `compare` and `compare_runs` (with `sides`;
-//! `stored`: records read again; `results`: files written).
+//! `stored`: records read again; `results`: files written; `ci`: those for build servers).
 
 mod announce;
 pub mod args;
 mod calibrate;
+mod ci;
 mod compare;
 mod compare_runs;
 mod doctor;

@@ -25,17 +25,16 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut runs = Repeated::new(args.clone());
     let mut series = Series::default();
     let mut lost = None;
+    let heading = heading(&repeat);
     for number in 1..=repeat.runs {
         if number > 1 {
             series.pause(repeat.pause);
-        } else if !args.quiet {
-            note(announced(&repeat));
         }
         if series.is_interrupted() {
             break;
         }
         let label = format!("run {number} of {}", repeat.runs);
-        match runs.carry_out_next(&mut series, &label) {
+        match runs.carry_out_next(&mut series, &label, Some(&heading)) {
             Err(error) if number == 1 => return Err(error),
             Err(error) => {
                 lost = Some(error);
@@ -45,12 +44,19 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         }
     }
     series.end();
+    if series.is_interrupted() && !args.quiet {
+        note(format_args!(
+            "no further run begins: {} of {} in the report",
+            runs.records.len(),
+            repeat.runs
+        ));
+    }
     let finished = runs.finish(&series, lost.as_ref())?;
     let ending = finished.ending.clone();
     ending.exit(write_out(finished))
 }
 
-fn announced(repeat: &Repeat) -> String {
+fn heading(repeat: &Repeat) -> String {
     format!(
         "{} of the same job and seed, {} apart:",
         counted(repeat.runs as u64, "run"),

@@ -43,17 +43,28 @@ impl Repeated {
         series.prepare(job).map(drop)
     }
 
-    /// Carries out the next run and says in a line what it did; the first one is announced as a single run is.
+    /// Carries out the next run and says in a line what it did; the first one is announced as a single run is, below the
+    /// heading. No run is begun when a signal has come meanwhile.
     ///
     /// # Errors
     /// When it could not be prepared or could not begin.
-    pub fn carry_out_next(&mut self, series: &mut Series, label: &str) -> Result<()> {
+    pub fn carry_out_next(
+        &mut self,
+        series: &mut Series,
+        label: &str,
+        heading: Option<&str>,
+    ) -> Result<()> {
         let job = read::run::job(&self.args)?;
         self.args.seed = Some(job.traffic.limits.seed);
         let gates = job.gates;
         let is_quiet = job.outputs.quiet;
         let session = series.prepare(job)?;
+        if series.is_interrupted() && !self.records.is_empty() {
+            // The signal came while the run was prepared: it would end before its first request.
+            return Ok(());
+        }
         if !is_quiet && self.records.is_empty() {
+            heading.into_iter().for_each(note);
             announce(&session);
         }
         let finished = run::carried(session)?;
@@ -61,6 +72,8 @@ impl Repeated {
             let width = columns(std::io::stderr());
             note(run_line(label, &finished.record, width).trim_end());
         }
+        // A moment to start at is that of the first run.
+        self.args.start_at = None;
         self.records.push(finished.record);
         self.rest = Some((gates, finished.outputs));
         Ok(())

@@ -13,7 +13,7 @@ use crate::session::exit::{Exit, cannot};
 use crate::session::output::{columns, has_colour, print, say};
 
 use super::args::ReportArgs;
-use super::{results, stored};
+use super::{ci, results, stored};
 
 /// Prints the report and writes the files that were asked for.
 ///
@@ -22,8 +22,14 @@ use super::{results, stored};
 pub fn report(args: &ReportArgs) -> Result<Exit> {
     let record = stored::record(&args.record)?;
     let is_search = record.search.is_some();
-    let singles = [(&args.json, "--json"), (&args.html, "--html")];
+    let singles = [
+        (&args.json, "--json"),
+        (&args.html, "--html"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
+    ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
+    let for_servers = ci::of_report(&args.ci, &record.run.scenario, is_search)?;
     if let (Some(other), Some(path)) = (&args.other, &args.html) {
         return overlay((&args.record, &record), other, path);
     }
@@ -47,6 +53,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
             Err(error) => written = written.and(Err(error)),
         }
     }
+    written = written.and(ci::write(&for_servers, &record, &mut lines));
     let console = Console {
         form: args.report.into(),
         width: columns(std::io::stdout()),

@@ -18,7 +18,7 @@ use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
-use super::{read, results};
+use super::{ci, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -93,6 +93,7 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
     });
+    let for_servers = ci::write(&outputs.ci, &record, &mut files);
     let console = Console {
         form: match outputs.is_full {
             true => Form::Full,
@@ -104,10 +105,13 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
         files,
     };
     print(console.text(&record));
-    let errors = [&tables, &page, &log].into_iter().filter_map(|written| {
-        let error: &anyhow::Error = written.as_ref().err()?;
-        Some(format!("{error:#}"))
-    });
+    ci::annotate(&outputs.ci, &record);
+    let errors = [&tables, &page, &log, &for_servers]
+        .into_iter()
+        .filter_map(|written| {
+            let error: &anyhow::Error = written.as_ref().err()?;
+            Some(format!("{error:#}"))
+        });
     let lost: Vec<String> = errors.chain(lost_so_far()).collect();
     if !lost.is_empty() && json.is_ok() {
         ending::put_lost_into(&mut record, lost);
@@ -116,5 +120,6 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
     cannot(json)?;
     cannot(tables)?;
     cannot(page)?;
-    cannot(log)
+    cannot(log)?;
+    cannot(for_servers)
 }

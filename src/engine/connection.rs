@@ -170,7 +170,8 @@ impl Connection {
             State::Connecting => on_connecting(io),
             // Bytes on an idle connection answer no request of ours (RFC 9112 section 9.3). Usually a server says 408
             // before it closes.
-            State::Idle => Happening::Dropped,
+            State::Idle if io != Io::Sent => Happening::Dropped,
+            State::Idle => Happening::StillReading,
             State::Closed | State::BackingOff => Happening::StillReading,
         }
     }
@@ -191,6 +192,10 @@ impl Connection {
                     not_reusable(happening)
                 }
             },
+            Io::Truncated => {
+                let phase = self.decoder.phase();
+                Happening::Failed(closed_in(phase), Detail::Phase(phase))
+            }
             Io::ReceiveFailed(errno) => {
                 let failure = match errno {
                     libc::ETIMEDOUT => Failure::Timeout,
@@ -212,7 +217,7 @@ impl Connection {
                 };
                 Happening::Failed(failure, Detail::Errno(errno))
             }
-            Io::Connected | Io::ConnectFailed(_) => Happening::StillReading,
+            Io::Connected | Io::ConnectFailed(_) | Io::Sent => Happening::StillReading,
         }
     }
 
@@ -277,9 +282,12 @@ fn on_connecting(io: Io) -> Happening {
             };
             Happening::Failed(failure, Detail::Errno(errno))
         }
-        Io::Received(_) | Io::Closed | Io::ReceiveFailed(_) | Io::SendFailed(_) => {
-            Happening::StillReading
-        }
+        Io::Received(_)
+        | Io::Closed
+        | Io::Truncated
+        | Io::ReceiveFailed(_)
+        | Io::Sent
+        | Io::SendFailed(_) => Happening::StillReading,
     }
 }
 

@@ -35,6 +35,10 @@ pub trait Driver {
     /// in order of their offsets.
     fn submit_send_around(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]);
 
+    /// Asks for one [`Io::Sent`] when the kernel has taken all of the send that is under way on this connection. For what
+    /// does not fit one buffer: a driver that encrypts fills the next one then.
+    fn announce_sent(&mut self, connection: ConnectionId);
+
     /// Whether the kernel has not yet taken all of the last send on this connection.
     fn is_sending(&self, connection: ConnectionId) -> bool;
 
@@ -59,6 +63,9 @@ pub trait Driver {
 
     /// The bytes in a received buffer.
     fn received(&self, received: Received) -> &[u8];
+
+    /// The same bytes, to be changed where they lie: ciphertext is decrypted in place.
+    fn received_mut(&mut self, received: Received) -> &mut [u8];
 
     /// Returns a received buffer to the driver.
     fn release(&mut self, received: Received);
@@ -107,8 +114,13 @@ pub enum Io {
     Received(Received),
     /// The peer has ended its side of the stream (FIN).
     Closed,
+    /// The peer has ended its side of an encrypted stream without the message that must announce it (RFC 8446 section 6.1):
+    /// what came before may lack its end.
+    Truncated,
     /// Reading failed, for example by a reset: errno. Nothing more will arrive.
     ReceiveFailed(i32),
+    /// The kernel has taken all of a send for which [`Driver::announce_sent`] was called.
+    Sent,
     /// A send failed before all its bytes were taken: errno. An answer may still arrive.
     SendFailed(i32),
 }

@@ -90,6 +90,7 @@ pub fn record(
         until: Vec::new(),
         search: None,
         stand_in: None,
+        watched: Vec::new(),
         series: samples.iter().map(sample_record).collect(),
         runs: Vec::new(),
         spread: None,

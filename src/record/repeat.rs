@@ -21,12 +21,11 @@ use super::schema::{
 /// When there is no run, or a histogram cannot be read.
 pub fn pooled(runs: Vec<Record>) -> Result<Record, MergeError> {
     let offsets_s = offsets_s(&runs);
-    let parts: Vec<(String, Record)> = runs
-        .iter()
-        .enumerate()
-        .map(|(at, run)| (format!("run {}", at + 1), run.clone()))
-        .collect();
+    let named = runs.into_iter().enumerate();
+    let named = named.map(|(at, run)| (format!("run {}", at + 1), run));
+    let parts: Vec<(String, Record)> = named.collect();
     let mut record = merge(&parts, &offsets_s)?;
+    let runs: Vec<Record> = parts.into_iter().map(|(_, run)| run).collect();
     record.run = run_info(&runs, record.totals.load_s);
     record.generator.verdict = verdict(&runs);
     record.rules = rules(&runs, &offsets_s);

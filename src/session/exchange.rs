@@ -299,6 +299,10 @@ impl<D: Driver> Driver for Tap<'_, D> {
         self.driver.submit_send_around(connection, bytes, inserts);
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        self.driver.announce_sent(connection);
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         self.driver.is_sending(connection)
     }
@@ -335,6 +339,10 @@ impl<D: Driver> Driver for Tap<'_, D> {
 
     fn received(&self, received: Received) -> &[u8] {
         self.driver.received(received)
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        self.driver.received_mut(received)
     }
 
     fn release(&mut self, received: Received) {

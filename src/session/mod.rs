@@ -2,8 +2,9 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
 //! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
-//! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `evidence`
-//! (the record), `ending` and [`exit`]. `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
+//! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `watched`
+//! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `ending` and [`exit`].
+//! `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
 pub(crate) mod calibrate;
 pub(crate) mod calibration;
@@ -23,9 +24,11 @@ pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod run_judge;
 pub(crate) mod series;
+pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;
 pub(crate) mod target;
 pub(crate) mod until;
 pub(crate) mod watch;
+pub(crate) mod watched;

@@ -1,13 +1,14 @@
 //! Traffic -> Prepared: everything that stands before the first packet. Cores, stand-in, target, plan, limits, driver, signals.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
 use crate::engine;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, deal};
 use crate::engine::{Control, Footprint, Setup};
-use crate::io::{Backend, Sockets, probe, socket};
+use crate::io::{Backend, Sockets, WallClock, probe, socket, wall_clock};
 use crate::machine;
 use crate::machine::cpu;
 use crate::mock;
@@ -22,6 +23,7 @@ use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
 use super::target::Target;
+use super::watched::found::Found;
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -41,8 +43,14 @@ pub struct Prepared {
     pub cores_shared: bool,
     /// Cores that this process may use.
     pub cores_allowed: usize,
+    /// What is watched beside the run.
+    pub watched: Found,
     /// The load as the command line gives it.
     pub given: GivenLoad,
+    /// The wall-clock moment at which the run starts, when one was given.
+    pub start_at: Option<SystemTime>,
+    /// How exact the wall clock is; `None` where the kernel does not tell.
+    pub(super) clock: Option<WallClock>,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
     /// Checksum of the scenario, by which its calibration is found.
@@ -100,7 +108,12 @@ impl Prepared {
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
+        let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
+        let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
+        if let Some(moment) = traffic.load.start_at {
+            control.start_at(moment);
+        }
         let signals = match signals {
             Some(signals) => {
                 signals.turn_to(control.clone());
@@ -126,7 +139,10 @@ impl Prepared {
             program_bytes,
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
+            watched,
             given: traffic.load.given,
+            start_at: traffic.load.start_at,
+            clock: wall_clock(),
             api_key_env: traffic.api_key_env,
             checksum,
             notes,
@@ -143,8 +159,9 @@ impl Prepared {
 
 /// A core for each shard and each thread of the stand-in.
 fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores {
-    let users = usize::try_from(traffic.load.load.users_max()).unwrap_or(usize::MAX);
     let (wanted, connections) = (traffic.limits.shards, traffic.limits.connections);
+    let deal = deal(&traffic.load.load, connections, 1);
+    let users = deal.users_of(0);
     let quota = machine::cpu_quota_cores();
     let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));
     let mut cores = share_out(allowed, quota, wanted, has_stand_in, users);
@@ -157,7 +174,7 @@ fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores
         ));
     }
     // A shard without a user or a connection could do nothing.
-    let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
+    let shards_max = deal.connections_of(0).max(1);
     if wanted > Some(shards_max) {
         notes.push(format!(
             "{}, since there are no more users or connections to share out",

@@ -22,6 +22,7 @@ use super::signals::Signals;
 use super::steer::{Course, Steer};
 use super::until;
 use super::watch::SecondJudge;
+use super::watched::sampling::Sampling;
 
 /// A job that is ready to run.
 pub struct Session {
@@ -79,16 +80,17 @@ impl Session {
     /// When the run could not begin. What goes wrong later is in the record.
     pub fn carry_out(self, ticks: &Ticks, on_notice: OnNotice<'_>) -> Result<Finished> {
         let Self {
-            prepared,
+            mut prepared,
             judging,
             outputs,
             gates,
         } = self;
+        let watched = std::mem::take(&mut prepared.watched);
         match judging {
             Judging::Rules(mut judge) => {
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Rules(&mut judge))?;
+                let carried = seconds.run(&mut Judge::Rules(&mut judge), watched.start())?;
                 let log = seconds.log;
                 let load_from_ns = carried.ran.load_from_ns;
                 let known = calibration(&prepared);
@@ -116,7 +118,7 @@ impl Session {
                 }
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Search(&mut steer))?;
+                let carried = seconds.run(&mut Judge::Search(&mut steer), watched.start())?;
                 let log = seconds.log;
                 let mut found = steer.found();
                 let is_found = steer.has_found();
@@ -227,7 +229,7 @@ impl<'s> Seconds<'s> {
     }
 
     /// Runs the plan to its end, or to that of its control.
-    fn run(&mut self, judge: &mut Judge<'_, '_>) -> Result<Carried> {
+    fn run(&mut self, judge: &mut Judge<'_, '_>, sampling: Sampling) -> Result<Carried> {
         let prepared = self.prepared;
         let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
         let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
@@ -242,6 +244,7 @@ impl<'s> Seconds<'s> {
         }));
         prepared.signals.on_run_over();
         Ok(Carried {
+            beside: sampling.stop(),
             ran: ran?,
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),

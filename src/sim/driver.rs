@@ -51,6 +51,7 @@ pub(super) struct Connection {
     open: bool,
     connecting: bool,
     sending: bool,
+    announces_sent: bool,
     /// The end of the stream was reported to the client.
     ended: bool,
     /// A reply is lost, and so is everything after it.
@@ -112,11 +113,16 @@ impl<S: Service> Sim<S> {
         }
         let io = match happening {
             Happening::ToServer { bytes, last } => {
-                if live {
-                    state.sending &= !last;
-                    self.serve(connection, &bytes);
+                if !live {
+                    return;
                 }
-                return;
+                state.sending &= !last;
+                let is_awaited = last && std::mem::take(&mut state.announces_sent);
+                self.serve(connection, &bytes);
+                if !is_awaited {
+                    return;
+                }
+                Io::Sent
             }
             _ if !live && !self.injector.hits(Fault::Stale) => return,
             Happening::Connected => {
@@ -188,6 +194,8 @@ impl<S: Service> Sim<S> {
             Io::Closed => 3,
             Io::ReceiveFailed(_) => 4,
             Io::SendFailed(_) => 5,
+            Io::Sent => 6,
+            Io::Truncated => 7,
         };
         let place = u64::from(connection.slot) << 32 | u64::from(connection.generation);
         for word in [self.clock_ns, place, kind] {
@@ -270,6 +278,11 @@ impl<S: Service> Driver for Sim<S> {
         }
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        state.announces_sent = state.generation == connection.generation && state.sending;
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         let state = &self.connections[connection.slot as usize];
         state.generation == connection.generation && state.sending
@@ -342,6 +355,10 @@ impl<S: Service> Driver for Sim<S> {
 
     fn received(&self, received: Received) -> &[u8] {
         &self.buffers[received.buffer as usize]
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        &mut self.buffers[received.buffer as usize]
     }
 
     fn release(&mut self, received: Received) {

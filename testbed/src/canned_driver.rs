@@ -73,6 +73,8 @@ pub struct CannedDriver<'c> {
     clock: Option<Clock>,
     skipped_ns: u64,
     request: Vec<u8>,
+    /// The two answers, by the number of the buffer.
+    answers: [Vec<u8>; 2],
     due: VecDeque<Event>,
     sent: u64,
     /// The number of the next request at which something is measured.
@@ -112,6 +114,7 @@ impl<'c> CannedDriver<'c> {
             clock: None,
             skipped_ns: 0,
             request: vec![0; config.rendered_bytes_max],
+            answers: [ACCEPTED, STATE].map(<[u8]>::to_vec),
             due: VecDeque::with_capacity(2 * config.slots),
             sent: 0,
             marked: u64::MAX,
@@ -202,6 +205,8 @@ impl Driver for CannedDriver<'_> {
         self.submit_send(connection, bytes);
     }
 
+    fn announce_sent(&mut self, _connection: ConnectionId) {}
+
     #[inline]
     fn is_sending(&self, _connection: ConnectionId) -> bool {
         false
@@ -232,7 +237,11 @@ impl Driver for CannedDriver<'_> {
 
     #[inline]
     fn received(&self, received: Received) -> &[u8] {
-        [ACCEPTED, STATE][received.buffer as usize]
+        &self.answers[received.buffer as usize]
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        &mut self.answers[received.buffer as usize]
     }
 
     #[inline]

@@ -200,6 +200,9 @@ impl Driver for TimedSim {
         self.work_ns += self.costs.request_ns;
         uncounted(|| self.sim.submit_send_around(connection, bytes, inserts));
     }
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        self.sim.announce_sent(connection);
+    }
     fn is_sending(&self, connection: ConnectionId) -> bool {
         self.sim.is_sending(connection)
     }
@@ -215,6 +218,9 @@ impl Driver for TimedSim {
     }
     fn received(&self, received: Received) -> &[u8] {
         self.sim.received(received)
+    }
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        self.sim.received_mut(received)
     }
     fn release(&mut self, received: Received) {
         uncounted(|| self.sim.release(received));

@@ -44,6 +44,10 @@ impl<D: Driver, H: Hooks<D>> Driver for WrappedDriver<D, H> {
         self.driver.submit_send_around(connection, bytes, inserts);
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        self.driver.announce_sent(connection);
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         self.driver.is_sending(connection)
     }
@@ -66,6 +70,10 @@ impl<D: Driver, H: Hooks<D>> Driver for WrappedDriver<D, H> {
 
     fn received(&self, received: Received) -> &[u8] {
         self.driver.received(received)
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        self.driver.received_mut(received)
     }
 
     fn release(&mut self, received: Received) {

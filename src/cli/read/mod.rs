@@ -1,12 +1,13 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
-//! then single flags: [`source`],
-//! [`sockets`], [`stand_in`], [`faults`], [`values`].
+//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;
+pub mod moment;
 pub mod options;
+pub mod part;
 pub mod repeat;
 pub mod run;
 pub mod search;
@@ -14,3 +15,4 @@ pub mod sockets;
 pub mod source;
 pub mod stand_in;
 pub mod values;
+mod watch;

@@ -1,6 +1,6 @@
 //! The flags that `run` and `search` share, read one by one; the scenario decides what they leave open.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -8,11 +8,12 @@ use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
-use crate::cli::results;
+use crate::cli::{ci, results};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
+use crate::load::part::Part;
 use crate::scenario::format::compile::{parse_rate_stage, parse_stage};
 use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
@@ -25,12 +26,14 @@ use crate::session::rules;
 use crate::session::source::ScenarioText;
 use crate::session::target::Target;
 use crate::session::until;
+use crate::session::watched::list::WatchList;
 
 use crate::text::units::grouped;
 
+use super::moment::moment;
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{sockets, stand_in};
+use super::{part, sockets, stand_in, watch};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -50,6 +53,7 @@ pub struct Options<'a> {
     pub target: JobTarget,
     pub scenario: ScenarioText,
     pub connecting: Connecting,
+    watch: WatchList,
     pub load: LoadOptions,
     /// Length of a window of `--stop-when`.
     window: Duration,
@@ -58,6 +62,9 @@ pub struct Options<'a> {
     pub timeout: Duration,
     drain: Option<Duration>,
     seed: u64,
+    /// The part of the load that this process makes.
+    part: Part,
+    start_at: Option<SystemTime>,
     /// Connections that all users share, when a number was given.
     connections: Option<usize>,
     /// Requests on a connection at once.
@@ -131,6 +138,7 @@ impl<'a> Options<'a> {
                 any_method: false,
             },
             connecting,
+            watch: watch::list(&args.watch)?,
             load,
             window,
             settle: settle(args.settle.as_deref())?,
@@ -139,6 +147,12 @@ impl<'a> Options<'a> {
             seed: args
                 .seed
                 .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
+            part: part::part(args.part.as_deref(), &part::environment)?,
+            start_at: args
+                .start_at
+                .as_deref()
+                .map(|text| moment(text, SystemTime::now()))
+                .transpose()?,
             connections,
             pipeline,
             shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
@@ -207,7 +221,8 @@ impl<'a> Options<'a> {
     pub fn job_load(&self, load: Load, run_time_ns: Option<u64>) -> JobLoad {
         let options = &self.load;
         JobLoad {
-            load,
+            load: load.of_part(self.part),
+            start_at: self.start_at,
             run_time_ns,
             given: GivenLoad {
                 users: options.users,
@@ -242,7 +257,11 @@ impl<'a> Options<'a> {
         let busy = rate_max * scenario.pass_ns(REQUEST_NS) as f64 / 1e9;
         let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
-        let users_max = users_max.min(self.users_allowed(users_max)?);
+        // Parts on machines with different limits would disagree: all of them count on the same users.
+        let users_max = match self.part.is_whole() {
+            true => users_max.min(self.users_allowed(users_max)?),
+            false => users_max,
+        };
         Ok((ready.min(users_max), users_max))
     }
 
@@ -339,8 +358,10 @@ impl<'a> Options<'a> {
     /// When a result could not be written where it is wanted.
     pub fn into_job(self, scenario: Scenario, load: JobLoad, judging: Judging) -> Result<Job> {
         let is_search = matches!(judging, Judging::Search(_));
-        let outputs = outputs(self.args, is_search)?;
+        let outputs = outputs(self.args, &scenario.name, is_search)?;
         let limits = self.limits(load.load.users_max());
+        let has_seed = self.args.seed.is_some();
+        part::check(self.part, &load.load, limits.connections, has_seed)?;
         Ok(Job {
             traffic: Traffic {
                 target: self.target,
@@ -349,6 +370,7 @@ impl<'a> Options<'a> {
                 load,
                 limits,
                 connecting: self.connecting,
+                watch: self.watch,
             },
             judging,
             gates: Gates {
@@ -494,11 +516,13 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 }
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
-fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
+fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
     let singles = [
         (&args.json, "--json"),
         (&args.html, "--html"),
         (&args.hdr, "--hdr"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
     ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
@@ -507,6 +531,7 @@ fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
+        ci: ci::of_run(&args.ci, scenario, is_search)?,
         is_full: args.report == ReportForm::Full,
         headless: args.headless,
         quiet: args.quiet,

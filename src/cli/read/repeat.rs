@@ -29,6 +29,11 @@ impl Repeat {
     pub fn from_args(args: &RunArgs, runs_min: u64, runs: usize) -> Result<Self> {
         let given = number("--repeat", args.repeat.as_deref(), runs_min, RUNS_MAX)?;
         let pause = time("--repeat-pause", args.repeat_pause.as_deref())?;
+        if args.part.is_some() {
+            bail!(
+                "--part does not go with several runs: the parts would drift apart from run to run; start each run of all parts by --start-at, merge the parts of each, and compare the merged records"
+            );
+        }
         if args.hdr.is_some() {
             bail!(
                 "--hdr is the log of one run; leave it out: the record (--json) has the seconds of each run of --repeat"

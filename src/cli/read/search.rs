@@ -57,6 +57,12 @@ pub fn job(args: &SearchArgs) -> Result<Job> {
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
+    if args.part.is_some() {
+        bail!(
+            "--part does not go with search: each part would judge its own requests and choose its own levels; give \
+             --part to runs at fixed loads, and merge their records"
+        );
+    }
     for (is_given, flag, cure) in [
         (
             !args.stages.is_empty(),

@@ -46,7 +46,32 @@ fn resets_and_ends_are_told_apart_by_how_far_the_answer_was() {
     check_failure(b"", Io::Closed, Failure::ClosedBeforeHead);
     check_failure(&ANSWER[..9], Io::Closed, Failure::ClosedInHead);
     check_failure(&ANSWER[..39], Io::Closed, Failure::Incomplete);
+    check_failure(b"", Io::Truncated, Failure::ClosedBeforeHead);
+    check_failure(&ANSWER[..9], Io::Truncated, Failure::ClosedInHead);
+    check_failure(&ANSWER[..39], Io::Truncated, Failure::Incomplete);
     check_failure(b"", Io::SendFailed(libc::ENOBUFS), Failure::ClientLimit);
+}
+
+/// A body that lasts until the end of the connection: only an announced end is one.
+#[test]
+fn a_body_until_close_is_complete_after_an_announced_end_alone() {
+    let answer = b"HTTP/1.1 200 OK\r\n\r\nhalf a body";
+    check_failure(answer, Io::Truncated, Failure::Incomplete);
+    let mut connection = busy();
+    let buffers = &mut Buffers::default();
+    connection.on(received(answer), answer, false, buffers);
+    let happening = connection.on(Io::Closed, &[], false, buffers);
+    assert!(
+        matches!(
+            happening,
+            Happening::Answered {
+                body_bytes: 11,
+                reusable: false,
+                ..
+            }
+        ),
+        "{happening:?}"
+    );
 }
 
 #[test]

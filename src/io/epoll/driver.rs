@@ -51,6 +51,8 @@ struct Connection {
     state: State,
     /// Index of the send that is not complete.
     send: Option<u32>,
+    /// The end of that send is to be reported.
+    announces_sent: bool,
     /// Whether it is on the list `to_read`.
     queued: bool,
     /// The end of the peer's stream, or an error, is behind the readable bytes.
@@ -196,6 +198,10 @@ impl Epoll {
                 Ok(bytes) => {
                     if self.sends.advance(index, bytes as u32) {
                         state.send = None;
+                        if std::mem::take(&mut state.announces_sent) {
+                            let io = Io::Sent;
+                            events.push(Event { connection, io });
+                        }
                         break;
                     }
                 }
@@ -362,6 +368,11 @@ impl Driver for Epoll {
         self.submit_taken(connection, index);
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        state.announces_sent = state.generation == connection.generation && state.send.is_some();
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         let state = &self.connections[connection.slot as usize];
         state.generation == connection.generation && state.send.is_some()
@@ -451,6 +462,10 @@ impl Driver for Epoll {
 
     fn received(&self, received: Received) -> &[u8] {
         &self.receive_buffers[received.buffer as usize][..received.bytes as usize]
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        &mut self.receive_buffers[received.buffer as usize][..received.bytes as usize]
     }
 
     fn release(&mut self, received: Received) {

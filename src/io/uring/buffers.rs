@@ -80,6 +80,14 @@ impl BufferRing {
         unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
     }
 
+    /// The same, to be changed in place.
+    pub fn received_mut(&mut self, id: u16, bytes: usize) -> &mut [u8] {
+        assert!(self.ours[usize::from(id)] && bytes <= self.buffer_bytes);
+        // SAFETY: as in `received`. `&mut self` excludes any other slice of the buffer, and the pointer is derived from
+        // the allocation's own, which may write.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer(id), bytes) }
+    }
+
     /// Puts a buffer of ours at the tail. The kernel sees it after the next [`BufferRing::commit`].
     pub fn publish(&mut self, id: u16) {
         let was_ours = std::mem::replace(&mut self.ours[usize::from(id)], false);
@@ -180,6 +188,8 @@ mod tests {
             let id = kernel_receives(&ring, round as u16, &text);
             ring.take(id);
             assert_eq!(ring.received(id, 4), text);
+            ring.received_mut(id, 4).reverse();
+            assert_eq!(ring.received(id, 4), round.to_be_bytes());
             ring.publish(id);
             ring.commit();
         }
@@ -210,6 +220,7 @@ mod tests {
     fn a_buffer_of_the_kernel_can_be_neither_read_nor_published() {
         let mut ring = BufferRing::new(2, 16);
         assert!(panics(|| drop(ring.received(1, 1).to_vec())));
+        assert!(panics(|| ring.received_mut(1, 1).fill(0)));
         assert!(panics(|| ring.publish(1)));
         ring.take(0);
         assert!(panics(|| ring.take(0)));

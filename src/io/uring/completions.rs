@@ -190,12 +190,16 @@ impl Uring {
         }
         self.sends.release(index);
         let state = &mut self.connections[connection.slot as usize];
+        let mut is_awaited = false;
         if state.generation == connection.generation {
             state.sending = false;
+            is_awaited = std::mem::take(&mut state.announces_sent);
         }
-        if result < 0 {
-            let io = Io::SendFailed(-result);
-            events.push(Event { connection, io });
-        }
+        let io = match result {
+            ..0 => Io::SendFailed(-result),
+            _ if is_awaited => Io::Sent,
+            _ => return,
+        };
+        events.push(Event { connection, io });
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Connection {
     pub socket: Option<Socket>,
     pub generation: u32,
     pub sending: bool,
+    /// The end of the send under way is to be reported.
+    pub announces_sent: bool,
     /// Reading has ended, by FIN or an error.
     pub ended: bool,
     /// Buffers that its receive uses when it is armed next.
@@ -332,6 +334,11 @@ impl Driver for Uring {
         self.submit_taken(connection, index);
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        let state = &mut self.connections[connection.slot as usize];
+        state.announces_sent = state.generation == connection.generation && state.sending;
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         let state = &self.connections[connection.slot as usize];
         state.generation == connection.generation && state.sending
@@ -411,6 +418,10 @@ impl Driver for Uring {
 
     fn received(&self, received: Received) -> &[u8] {
         self.receive.bytes(received)
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        self.receive.bytes_mut(received)
     }
 
     fn release(&mut self, received: Received) {

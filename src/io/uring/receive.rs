@@ -139,6 +139,19 @@ impl Receive {
         }
     }
 
+    pub fn bytes_mut(&mut self, received: Received) -> &mut [u8] {
+        match self {
+            Self::Multishot(rings) => {
+                let ring = &mut rings[(received.buffer >> 16) as usize];
+                ring.received_mut(received.buffer as u16, received.bytes as usize)
+            }
+            Self::OneShot(one_shot) => {
+                assert!(one_shot.ours[received.buffer as usize]);
+                &mut one_shot.buffers[received.buffer as usize][..received.bytes as usize]
+            }
+        }
+    }
+
     pub fn release(&mut self, received: Received) {
         match self {
             Self::Multishot(rings) => {

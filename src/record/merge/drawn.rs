@@ -174,12 +174,12 @@ fn generator() -> Generator {
         turn_us: Times::default(),
         connect_us: Times::default(),
         histograms: GeneratorHistograms::default(),
-        calibration: None,
         shards: Vec::new(),
         verdict: VerdictRecord {
             status: "VALID".into(),
             reasons: Vec::new(),
         },
+        calibration: None,
     }
 }
 

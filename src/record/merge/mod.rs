@@ -4,7 +4,7 @@
 //! sums, never from percentiles. The seconds are joined on one time axis, on which each record has an offset.
 //!
 //! Reading order: `whole` ([`merge`]), `run` (what was done), `figures` (steps, polls, spans, failures), `series` (the
-//! seconds), `generator`; [`align`] (the offsets, from the clocks), [`together`] (what is said of parts that should have
+//! seconds), `generator`, `watched`; [`align`] (the offsets, from the clocks), [`together`] (what is said of parts that should have
 //! run together).
 
 pub mod align;
@@ -14,6 +14,7 @@ mod generator;
 mod run;
 mod series;
 pub mod together;
+mod watched;
 mod whole;
 
 pub use error::MergeError;

@@ -11,6 +11,7 @@ use super::figures::{Parts, Sums, errors, polls, spans, step_sums};
 use super::generator::generator;
 use super::run::{load_s, run_info};
 use super::series::series;
+use super::watched::watched;
 
 /// Merges records into one. Each comes with its name, which findings repeat; `offsets_s` are their starts on the common
 /// time axis, in seconds; the earliest becomes the merged record's start.
@@ -46,6 +47,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         search: None,
         stand_in: stand_in(&parts),
         series: series(&parts)?,
+        watched: watched(&parts),
         runs: Vec::new(),
         spread: None,
     };

@@ -29,7 +29,8 @@ pub struct Totals {
     pub failure_ratio: f64,
     /// Requests with an outcome within the load time, per second of it.
     pub rps: f64,
-    /// Lower end of the 95 % interval of `rps`, from the seconds of the load; `None` with fewer than two.
+    /// Lower end of the 95 % interval of `rps`, from the seconds of the load; `None` with fewer than two. Of several runs,
+    /// the interval between them; `None` with fewer than three.
     #[serde(default)]
     pub rps_low: Option<f64>,
     /// Upper end of the same interval.

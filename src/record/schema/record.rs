@@ -9,6 +9,7 @@ use super::judged::{GoalRecord, RuleRecord, SearchRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
 use super::spread::SpreadRecord;
+use super::watched::WatchedRecord;
 
 /// The version of the schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "opsurge.record/1";
@@ -48,6 +49,9 @@ pub struct Record {
     pub search: Option<SearchRecord>,
     /// What the embedded stand-in counted; `None` without one.
     pub stand_in: Option<StandIn>,
+    /// What ran beside the load: the generator first, then the service, and what `--watch` named; empty with `--watch none`.
+    #[serde(default)]
+    pub watched: Vec<WatchedRecord>,
     /// The run second by second; in a long run, several seconds are joined into one sample.
     pub series: Vec<SampleRecord>,
     /// The runs of `--repeat` in their order, each whole: the figures outside are those of all of them together. Empty

@@ -169,6 +169,7 @@ fn table(page: &mut Page, comparison: &Comparison, tolerance: f64) {
     }
 }
 
+/// `POST /path`, or what stands for all of them.
 pub(in crate::report) fn name(group: &Group) -> String {
     match &group.step {
         None => "All requests".to_owned(),
@@ -176,6 +177,7 @@ pub(in crate::report) fn name(group: &Group) -> String {
     }
 }
 
+/// A row for each figure of a group.
 pub(in crate::report) fn rows(group: &Group, tolerance: f64) -> Vec<Row> {
     let changes = group.changes.iter();
     let rows = changes.map(|(measure, change)| {

@@ -3,7 +3,9 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{details, generator, goals, levels, load, rules, spread, stand_in, totals, waits};
+use super::{
+    details, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+};
 use crate::record::schema::Record;
 
 /// Lists are shown whole.
@@ -43,6 +45,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
         page.blank();
         waits::polls(&mut page, record, ALL);
         waits::spans_table(&mut page, record);
+        watched::table(&mut page, record);
     }
     page.blank();
     details::errors(&mut page, record);

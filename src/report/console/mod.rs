@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `rules`, `goals`,
+//! `verdict`, `totals`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`,
 //! `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -14,7 +14,7 @@ mod generator;
 mod goals;
 mod levels;
 pub(super) mod load;
-mod names;
+pub(super) mod names;
 mod page;
 mod rules;
 mod short;
@@ -24,6 +24,7 @@ mod table;
 pub(super) mod totals;
 mod verdict;
 mod waits;
+pub(super) mod watched;
 
 use anyhow::Result;
 

@@ -246,6 +246,59 @@ fn a_megabyte_is_sent_and_received_unchanged() {
 }
 
 #[test]
+fn the_end_of_a_send_is_reported_once_when_it_is_asked_for() {
+    check(|driver, listener| {
+        let connection = id(2, 1);
+        let mut peer = open(driver, listener, connection);
+        let long = vec![7; 1 << 20];
+        send(driver, connection, &long);
+        driver.announce_sent(connection);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            peer.read_exact(&mut buffer).expect("all bytes arrive");
+            peer
+        });
+        assert_eq!(next(driver, connection, &mut Vec::new()), Io::Sent);
+        assert!(!driver.is_sending(connection));
+        let mut peer = reader.join().expect("the peer has not panicked");
+        // The next send is not announced, nor is an announcement without a send.
+        driver.announce_sent(connection);
+        send(driver, connection, b"ping");
+        let mut buffer = [0; 4];
+        driver.wait(0, &mut Vec::new());
+        peer.read_exact(&mut buffer).expect("all bytes arrive");
+        peer.write_all(b"pong").expect("the connection is open");
+        assert_eq!(receive(driver, connection, 4), b"pong");
+        driver.close(connection);
+    });
+}
+
+#[test]
+fn received_bytes_can_be_changed_where_they_lie() {
+    check(|driver, listener| {
+        let connection = id(4, 1);
+        let mut peer = open(driver, listener, connection);
+        peer.write_all(b"abc").expect("the connection is open");
+        let mut events = Vec::new();
+        let deadline_ns = driver.now_ns() + 10 * SECOND_NS;
+        while events.is_empty() && driver.now_ns() < deadline_ns {
+            driver.wait(deadline_ns, &mut events);
+        }
+        let Some(Event {
+            io: Io::Received(received),
+            ..
+        }) = events.pop()
+        else {
+            panic!("{events:?}");
+        };
+        driver.received_mut(received).make_ascii_uppercase();
+        assert_eq!(driver.received(received), b"ABC");
+        driver.release(received);
+        driver.close(connection);
+    });
+}
+
+#[test]
 fn the_fin_is_reported_after_the_last_bytes() {
     check(|driver, listener| {
         let connection = id(1, 4);

@@ -3,3 +3,4 @@
 mod html;
 mod interval_log;
 mod record_schema;
+mod repeat;

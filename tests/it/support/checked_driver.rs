@@ -164,6 +164,10 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
         self.inner.submit_send_around(connection, bytes, inserts);
     }
 
+    fn announce_sent(&mut self, connection: ConnectionId) {
+        self.inner.announce_sent(connection);
+    }
+
     fn is_sending(&self, connection: ConnectionId) -> bool {
         self.assert_is_current(connection, "an event");
         self.inner.is_sending(connection)
@@ -220,6 +224,10 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
         let (_, connection) = out.expect("only an unreleased buffer is read");
         self.assert_is_current(*connection, "bytes");
         self.inner.received(received)
+    }
+
+    fn received_mut(&mut self, received: Received) -> &mut [u8] {
+        self.inner.received_mut(received)
     }
 
     fn release(&mut self, received: Received) {
