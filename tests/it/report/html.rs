@@ -49,7 +49,7 @@ fn read(folder: &Path, name: &str) -> String {
 fn a_run_and_its_record_make_the_same_page_and_two_records_another() {
     let (folder, page) = page(&[
         "run",
-        "mixed",
+        "workflow",
         "--mock",
         "--mock-published-500",
         "-u",
