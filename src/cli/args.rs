@@ -363,7 +363,12 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
+    /// Settling time, e.g. --settle 30s, or --settle auto to have it found [default for rules: 5s, or a quarter of what the
+    /// load stays; all else: 0]
+    ///
+    /// No figure of a run, no rule and no --until is of the load before it; rules ignore as much after every change of the
+    /// load. auto finds it by the warm-up rule when the run has ended (rules then keep their default). The record keeps the
+    /// whole series and says what was left out. In a search it is the time from a level's ramp to its window.
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -429,9 +434,18 @@ pub struct RunArgs {
     /// Flags of what other programs read.
     #[command(flatten)]
     pub ci: CiArgs,
-    /// No live progress line
+    /// Nothing is shown while the run lasts
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// What is shown while the run lasts, e.g. --live line [default: the screen on a terminal, else a line every 10 s]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        conflicts_with = "headless",
+        help_heading = "Results"
+    )]
+    pub live: Option<LiveForm>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -656,6 +670,15 @@ pub struct ReportArgs {
     /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Leave out the load before this time, e.g. --from 12s or --from 1m30s
+    ///
+    /// Every report is then of that part, from the seconds of the series. A second belongs to it as a whole or not at all.
+    /// What is not known by second is left out and named.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Leave out the load after this time, and the drain, e.g. --to 60s
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub report: ReportForm,
@@ -813,6 +836,17 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveForm {
+    /// Charts, tables, and keys that stop the run or change its load
+    Screen,
+    /// One line: each second on a terminal, else every 10 s
+    Line,
+    /// Nothing, as with --headless
+    None,
 }
 
 /// How much of the report is printed.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::record::files;
 use crate::record::schema::Record;
+use crate::record::slice::slice;
 use crate::report::console::Console;
 use crate::report::csv::Csv;
 use crate::report::html::{self, Named};
@@ -13,6 +14,7 @@ use crate::session::exit::{Exit, cannot};
 use crate::session::output::{columns, has_colour, print, say};
 
 use super::args::ReportArgs;
+use super::read::values::time;
 use super::{ci, results, stored};
 
 /// Prints the report and writes the files that were asked for.
@@ -20,7 +22,7 @@ use super::{ci, results, stored};
 /// # Errors
 /// When the file is not a record, or a report cannot be written.
 pub fn report(args: &ReportArgs) -> Result<Exit> {
-    let record = stored::record(&args.record)?;
+    let record = part_of(stored::record(&args.record)?, &args.record, args)?;
     let is_search = record.search.is_some();
     let singles = [
         (&args.json, "--json"),
@@ -29,10 +31,10 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
         (&args.ci.junit, "--junit"),
     ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
-    let for_servers = ci::of_report(&args.ci, &record.run.scenario, is_search)?;
     if let (Some(other), Some(path)) = (&args.other, &args.html) {
-        return overlay((&args.record, &record), other, path);
+        return overlay(&record, other, path, args);
     }
+    let for_servers = ci::of_report(&args.ci, &record.run.scenario, is_search)?;
     let mut lines = Vec::new();
     let json = args.json.as_ref().map(|path| {
         files::write(path, record.to_json().as_bytes())?;
@@ -67,9 +69,12 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
 }
 
 /// Writes the page of two records.
-fn overlay((path, record): (&Path, &Record), other: &Path, page: &Path) -> Result<Exit> {
-    let other_record = stored::record(other)?;
-    let (name, other_name) = (path.display().to_string(), other.display().to_string());
+fn overlay(record: &Record, other: &Path, page: &Path, args: &ReportArgs) -> Result<Exit> {
+    let other_record = part_of(stored::record(other)?, other, args)?;
+    let (name, other_name) = (
+        args.record.display().to_string(),
+        other.display().to_string(),
+    );
     let base = Named {
         name: &name,
         record,
@@ -82,4 +87,26 @@ fn overlay((path, record): (&Path, &Record), other: &Path, page: &Path) -> Resul
     cannot(files::write(page, text.as_bytes()))?;
     say(format_args!("HTML: {}", page.display()));
     Ok(Exit::OK)
+}
+
+/// The record, or the part of it that `--from` and `--to` name.
+fn part_of(record: Record, path: &Path, args: &ReportArgs) -> Result<Record> {
+    let from = time("--from", args.from.as_deref())?;
+    let to = time("--to", args.to.as_deref())?;
+    if from.is_none() && to.is_none() {
+        return Ok(record);
+    }
+    let flags = [("--from", &args.from), ("--to", &args.to)];
+    let given = flags
+        .iter()
+        .filter_map(|(flag, text)| Some(format!("{flag} {}", text.as_ref()?)));
+    let given: Vec<String> = given.collect();
+    let from_s = from.unwrap_or_default().as_secs_f64();
+    slice(&record, from_s, to.map(|to| to.as_secs_f64())).map_err(|reason| {
+        anyhow!(
+            "{}: there is no such part of {}: {reason}",
+            given.join(" "),
+            path.display()
+        )
+    })
 }

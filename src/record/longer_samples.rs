@@ -1,23 +1,22 @@
 //! A record with fewer and longer samples: smaller, and with the same totals. Neighbours are joined by adding their
 //! histograms, so that percentiles stay those of all their requests.
 
-use std::collections::BTreeMap;
-
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::{Seconds, Status};
 
-use super::distribution::{add_sample, packed, times};
-use super::schema::{Record, SampleRecord, StepSampleRecord};
+use super::distribution::times;
+use super::joining::{StepSum, worst_causes};
+use super::schema::{Record, SampleRecord};
 
-/// The record with so many neighbouring samples joined; those of load and drain are never joined.
+/// The record with so many neighbouring samples joined; those of settling time, load and drain are never joined.
 ///
 /// # Errors
 /// When the record was changed by hand and a histogram of its series cannot be read.
 pub fn with_longer_samples(record: &Record, neighbours: usize) -> Result<Record, String> {
     let same_phase = record
         .series
-        .chunk_by(|one, next| one.is_drain == next.is_drain);
+        .chunk_by(|one, next| (one.is_drain, one.is_settling) == (next.is_drain, next.is_settling));
     let groups = same_phase.flat_map(|phase| phase.chunks(neighbours.max(1)));
     Ok(Record {
         series: groups.map(joined).collect::<Result<_, _>>()?,
@@ -45,9 +44,12 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
     let mut steps = Vec::new();
     for at in 0..first.steps.len() {
         let parts = samples.iter().filter_map(|sample| sample.steps.get(at));
-        let (step, latencies) = joined_step(&parts.collect::<Vec<_>>())?;
-        all += &latencies;
-        steps.push(step);
+        let mut sum = StepSum::default();
+        for part in parts {
+            sum.add(part)?;
+        }
+        all += &sum.response;
+        steps.push(sum.record());
     }
     let response = times(&all);
     let seconds = seconds(samples);
@@ -70,37 +72,10 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
             .filter(|status| seconds[*status] > 0)
             .map(|status| (status.name().to_owned(), seconds[status]))
             .collect(),
-        causes: worst_causes(samples),
+        causes: worst_causes(samples.iter()),
         steps,
         ..last.clone()
     })
-}
-
-fn joined_step(parts: &[&StepSampleRecord]) -> Result<(StepSampleRecord, Latencies), String> {
-    let mut latencies = Latencies::default();
-    for part in parts {
-        add_sample(&mut latencies, part)?;
-    }
-    let step = StepSampleRecord {
-        requests: sum(parts.iter().map(|part| part.requests)),
-        failures: sum(parts.iter().map(|part| part.failures)),
-        body_bytes: sum(parts.iter().map(|part| part.body_bytes)),
-        sum_us: parts.iter().map(|part| part.sum_us).sum(),
-        min_us: latencies.min_us(),
-        max_us: latencies.max_us(),
-        response: packed(&latencies),
-    };
-    Ok((step, latencies))
-}
-
-/// Each cause of doubt with its worst figure.
-fn worst_causes(samples: &[SampleRecord]) -> BTreeMap<String, f64> {
-    let mut worst = BTreeMap::new();
-    for (cause, figure) in samples.iter().flat_map(|sample| &sample.causes) {
-        let known = worst.entry(cause.clone()).or_insert(*figure);
-        *known = figure.max(*known);
-    }
-    worst
 }
 
 /// A record that was changed by hand may hold counts whose sum is too large.

@@ -93,6 +93,15 @@ impl<'r> Figures<'r> {
         }
     }
 
+    /// Service times of a step. The seconds of an older record do not have them.
+    pub fn service(step: &'r StepRecord) -> Self {
+        Self {
+            times: &step.service_us,
+            bound_from_us: None,
+            has_seconds: step.service_us.bounds.p50_low.is_some(),
+        }
+    }
+
     /// Times of a step's failures.
     pub fn failures(step: &'r StepRecord) -> Self {
         Self {

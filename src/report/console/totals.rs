@@ -6,7 +6,7 @@ use super::figures::{Figures, Which};
 use super::load;
 use super::page::{Colour, NO_BREAK, Page, Paint};
 use crate::record::schema::{Record, RunInfo, Totals};
-use crate::text::units::{bytes, counted, grouped, three_digits, time};
+use crate::text::units::{bytes, counted, grouped, percent, three_digits, time};
 
 /// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms (11.8 to 13.1), max 88.0 ms`, failures included.
 pub(super) fn line(page: &mut Page, record: &Record) {
@@ -121,6 +121,7 @@ pub(super) fn header(page: &mut Page, record: &Record) {
                 machine.kernel
             )),
         ),
+        ("screen", screen(record)),
         (
             "lasted",
             Some(format!(
@@ -131,11 +132,14 @@ pub(super) fn header(page: &mut Page, record: &Record) {
         ),
         (
             "traffic",
-            Some(format!(
-                "{} sent, {} received",
-                bytes(totals.bytes_sent),
-                bytes(totals.bytes_received)
-            )),
+            // That of a slice is not known.
+            (totals.bytes_sent > 0).then(|| {
+                format!(
+                    "{} sent, {} received",
+                    bytes(totals.bytes_sent),
+                    bytes(totals.bytes_received)
+                )
+            }),
         ),
     ];
     for (keyword, text) in lines {
@@ -143,6 +147,17 @@ pub(super) fn header(page: &mut Page, record: &Record) {
             page.paragraph(Paint::Nothing, &format!("{keyword}: {text}"));
         }
     }
+}
+
+/// What the live screen cost, when there was one.
+fn screen(record: &Record) -> Option<String> {
+    let cpu_s = record.generator.screen_cpu_s?;
+    let run_s = record.totals.load_s + record.totals.drain_s;
+    Some(format!(
+        "{} of CPU time, {} of a core",
+        time(cpu_s * 1e6),
+        percent(cpu_s / run_s.max(1e-9))
+    ))
 }
 
 /// The URL, and the Unix socket that stands for its address.

@@ -95,7 +95,9 @@ fn text(record: &Record) -> String {
 /// About how much of a record its histograms of seconds are.
 fn series_bytes(record: &Record) -> usize {
     let steps = record.series.iter().flat_map(|sample| &sample.steps);
-    steps.map(|step| step.response.len()).sum()
+    steps
+        .map(|step| step.response.len() + step.service.len())
+        .sum()
 }
 
 fn gzipped(json: &str) -> String {

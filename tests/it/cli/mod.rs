@@ -11,6 +11,7 @@ mod load;
 mod records;
 mod repeat;
 mod scenarios;
+mod screen;
 mod secrets;
 mod until;
 mod watch;
