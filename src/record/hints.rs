@@ -55,6 +55,30 @@ fn of_failure(failure: Failure) -> Option<&'static str> {
         Failure::ConnectTimeout => {
             "the server did not accept the connection in time: its backlog is full, or packets are dropped"
         }
+        Failure::CertificateExpired => {
+            "renew the server's certificate, or check this machine's clock; --insecure accepts it"
+        }
+        Failure::CertificateName => {
+            "give --server-name with a name in the certificate, or a --host that is one; --insecure accepts any"
+        }
+        Failure::CertificateIssuer => {
+            "give --cacert with the root that issued the certificate; has the server sent the certificates between? --insecure accepts any"
+        }
+        Failure::Certificate => {
+            "openssl s_client -connect HOST:PORT shows what the server sends; --insecure accepts it"
+        }
+        Failure::TlsAlert => {
+            "the server's log says why it refused; certificate_required: give --cert and --key"
+        }
+        Failure::TlsProtocol => {
+            "is this the https port? A server with none but old versions (before TLS 1.2) or ciphers is not spoken to"
+        }
+        Failure::TlsTimeout => {
+            "the server accepted the connection and did not finish the handshake in time: its cores are busy with handshakes, or the port expects plain HTTP"
+        }
+        Failure::TlsClosed => {
+            "the server ended the connection before the handshake was done: see its log, and its limits on handshakes"
+        }
         Failure::Timeout => "no complete answer within --timeout",
         Failure::Unanswered => {
             "no answer until the load's end, nor in the drain after it (--drain): the server hung, or is that slow"

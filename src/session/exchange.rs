@@ -98,6 +98,7 @@ pub fn exchange(request: Request) -> Result<(Exchange, Secrets)> {
         backend: choice.backend,
         cores: vec![None],
         sockets: request.sockets,
+        tls: None,
     };
     let mut last = Exchange::default();
     for address in request.addresses {

@@ -105,6 +105,7 @@ impl Prepared {
                 backend,
                 cores: cores.shards.iter().copied().map(Some).collect(),
                 sockets,
+                tls: None,
             },
             target,
             stand_in,

@@ -1,5 +1,6 @@
-//! The shard: whole runs in the simulation, pipelining, timestamps, and a shard that panics.
+//! The shard: whole runs in the simulation, in plain text and encrypted, pipelining, timestamps, and a shard that panics.
 
+mod encrypted;
 mod pipeline;
 mod shard_death;
 mod simulation;
