@@ -13,7 +13,7 @@
 //!
 //! - **Job**: everything that a command asked for, validated. Nothing below `cli` sees arguments.
 //! - **Session**: a job carried out: prepare, run, steer (a search), judge (rules, seconds), record. `run`, `search`,
-//!   `request` and `doctor` are callers of this one room.
+//!   `calibrate`, `request` and `doctor` are callers of this one room.
 //! - **Tick**: one second of all shards, in a cell where the latest wins: a slow reader misses seconds, the run never waits.
 //! - **Record**: the one truth after the run. Reports are functions of it alone.
 //!
@@ -32,7 +32,7 @@
 //! | `live` | ticks for people: the line of progress | `metrics`, `text` |
 //! | [`report`] PURE | records -> bytes: console, comparison, CSV | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
-//! | [`record`] | what a run leaves behind: schema, making, files, interval log | `analysis`, `metrics`, `scenario` |
+//! | [`record`] | what a run leaves behind: schema, making, merging, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
@@ -43,7 +43,7 @@
 //! | [`metrics`] PURE | outcomes, histograms, intervals, their sum; ticks | |
 //! | [`machine`] | what the machine is, allows, and did meanwhile: cores, quotas, clocks, steal, memory | |
 //! | [`text`] PURE | numbers, times, suggestions: one way to write each | |
-//! | [`mock`] | the embedded Ops-Core stand-in; shares no code with the client | |
+//! | [`mock`] | the embedded Ops-Core stand-in, and a responder with canned answers; shares no code with the client | |
 //!
 //! `tests/it/house.rs` holds the code to this table, and no file imports another that imports it back.
 //!
@@ -89,6 +89,11 @@
 //! - **recorder**: a shard's counts. **interval**: its last second. **summary**: all of them added up.
 //! - **finding**: a fact of the machine, what it does to a measurement, and the cure (`opsurge doctor`).
 //! - **record**: the JSON file that a run leaves behind. **verdict**: whether the run, or a second, is to be believed, and why.
+//!   **cause**: a cause of doubt in a second, with the figure that crossed its threshold.
+//! - **calibration**: what a machine can generate of a scenario's requests, kept for later runs. **canned answer**: one made
+//!   beforehand from what a step expects.
+//! - **repetition**: the same job carried out several times; its record has the **runs** inside, each whole, and their
+//!   **spread**: how much a figure differs from run to run.
 //! - **effort**: what the shards worked, and waited for their cores, in an interval. **silence**: requests open, no answer.
 //!
 //! # Reading order

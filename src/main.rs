@@ -9,12 +9,19 @@ use clap::Parser;
 use clap::error::{self as wrong, ContextKind, ContextValue};
 
 use opsurge::cli::args::Cli;
-use opsurge::cli::dispatch;
+use opsurge::cli::{dispatch, topic};
 use opsurge::io::process;
-use opsurge::session::exit::CannotCarryOut;
+use opsurge::session::exit::{CannotCarryOut, Exit};
 
 fn main() -> ExitCode {
     process::ignore_file_size_signal();
+    let words: Option<Vec<String>> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.into_string().ok())
+        .collect();
+    if let Some(answered) = words.and_then(|words| topic(&words)) {
+        return end(answered);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return answer(&without_secrets(error)),
@@ -25,6 +32,11 @@ fn main() -> ExitCode {
             anyhow!("opsurge panicked, which is a defect; please report what is said above");
         Err(defect.context(CannotCarryOut))
     });
+    end(ended)
+}
+
+/// The exit code of a command; its error is printed.
+fn end(ended: anyhow::Result<Exit>) -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-CASES = ("lateness", "stall", "E1", "E2", "E5")
+DELAYS_MS = (1, 10, 100)
+CASES = (*(f"delay{ms}" for ms in DELAYS_MS), "lateness", "stall", "E1", "E2", "E5")
 TRUTH = Path("../shared/co_ground_truth.json")
 # At a stall's end the stand-in writes a thousand answers, one system call each. On its core the last leaves about
 # 10 ms after the first. The arithmetic does not contain that time.
@@ -56,6 +57,9 @@ def check_ground_truth(table, records):
 def main():
     records = {name: json.loads((Path(sys.argv[1]) / f"{name}.json").read_text()) for name in CASES}
     table = Table()
+    for ms in DELAYS_MS:
+        service = records[f"delay{ms}"]["steps"][0]["service_us"]
+        table.near(f"500/s, answers after {ms} ms", "service p50", ms, service["p50"], 0.2)
     client = records["lateness"]["steps"][0]["client_us"]
     table.at_most("5,000/s, no stall", "client p99", 0.1, client["p99"])
     response = records["stall"]["steps"][0]["response_us"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measured times beside those that arithmetic gives for a server that stalls, on the real clock
+# Measured times beside those that arithmetic gives for a server that stalls or is slow, on the real clock
 #   scripts/measure truth      about 3 minutes
 # Each row has the expected time (../shared/measurement.md, ../shared/co_ground_truth.json), the measured one and the
 # tolerance. The generator runs on core 0, the stand-in on the last core. tests/it/load/open.rs checks the same on the
@@ -24,6 +24,9 @@ measure() { # NAME RATE USERS SECONDS FLAGS_OF_THE_STAND_IN...: one run, its rec
 }
 
 echo "measuring: about 3 minutes"
+for delay in 1 10 100; do
+    measure "delay$delay" 500 500 5 --mock-workers 10000 --mock-service-time "${delay}ms"
+done
 measure lateness 5000 100 20
 measure stall 1000 2000 25 --fault stall=1s/5s
 measure E1 1000 10 60 --fault stall=1s/10s --mock-workers 10000 --mock-service-time 1ms

@@ -6,9 +6,11 @@
 use crate::metrics::effort::{Effort, LATE_NS};
 use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::latencies::Latencies;
-use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::seconds::{Causes, Seconds, Status};
 
 use super::silence::{Silence, Silences};
+
+pub use crate::metrics::seconds::Cause;
 
 /// Largest share of a second that a shard may work. Above it the shard has no reserve: what it measures may be its own
 /// queue.
@@ -18,13 +20,13 @@ pub const CORE_WAITED_MAX: f64 = 0.20;
 /// Largest share of the machine's time that the hypervisor may give to others.
 pub const STEAL_MAX: f64 = 0.05;
 /// Longest time without CPU quota that delays nothing noticeably.
-const THROTTLED_US_MAX: u64 = LATE_NS / 1_000;
+pub const THROTTLED_US_MAX: u64 = LATE_NS / 1_000;
 /// Longest time that a shard may not run. Beyond it the shard was stopped: answers that came meanwhile were seen late.
 pub const STOPPED_NS_MAX: u64 = 100_000_000;
 /// Largest share of requests that may leave late.
 pub const LATE_SHARE_MAX: f64 = 0.01;
 /// Fewer late requests than this may be chance.
-const LATE_MIN: u64 = 10;
+pub const LATE_MIN: u64 = 10;
 /// Lateness alone is no evidence with fewer requests than this.
 pub const REQUESTS_MIN: u64 = 1_000;
 /// Largest lateness, as a share of the latency reported with it.
@@ -32,68 +34,17 @@ pub const LATENESS_SHARE_MAX: f64 = 0.10;
 /// Largest share of requests that may wait in line.
 pub const WAITED_SHARE_MAX: f64 = 0.01;
 /// Iterations due in the last moment of a second, which may not be begun in it whatever their share.
-const BEHIND_MIN: u64 = 5;
+pub const BEHIND_MIN: u64 = 5;
 /// A shorter stretch has too few requests for shares.
 const STRETCH_NS_MIN: u64 = 500_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// A cause of doubt in a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Requests have been open for long, and no answer came.
-    Silent,
-    /// A shard worked for nearly the whole second.
-    Busy,
-    /// Requests left late, and the shard's own turns were long.
-    LongTurns,
-    /// Iterations that were due were not begun.
-    Behind,
-    /// Requests waited in line for a connection.
-    InLine,
-    /// Other programs had a shard's core while it was ready to run.
-    CoreTaken,
-    /// The hypervisor gave the machine's time to others.
-    Stolen,
-    /// The quota of CPU time was used up.
-    Throttled,
-    /// A shard did not run at all for some time.
-    Stopped,
-}
-
-impl Cause {
-    /// All causes.
-    pub const ALL: [Self; 9] = [
-        Self::Silent,
-        Self::Busy,
-        Self::LongTurns,
-        Self::Behind,
-        Self::InLine,
-        Self::CoreTaken,
-        Self::Stolen,
-        Self::Throttled,
-        Self::Stopped,
-    ];
-
-    /// The status of a second in which it was found.
-    pub fn status(self) -> Status {
-        match self {
-            Self::Silent => Status::NoProgress,
-            Self::Busy | Self::LongTurns => Status::GeneratorLimited,
-            Self::Behind => Status::RateNotMet,
-            Self::InLine => Status::ConnectionsLimited,
-            Self::CoreTaken | Self::Stolen | Self::Throttled | Self::Stopped => {
-                Status::MachineDisturbed
-            }
-        }
-    }
-}
 
 /// How often a cause was found, and how badly.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Found {
     /// Seconds in which it was found.
     pub seconds: u64,
-    /// The worst figure: a share (0 to 1), nanoseconds, or a count.
+    /// The worst figure, in the unit of [`Causes`].
     pub worst: f64,
 }
 
@@ -217,7 +168,7 @@ fn status_of(found: &[(Cause, f64)]) -> Status {
 }
 
 impl Watched {
-    /// Takes the next second and returns how far it can be believed. `is_load`: requests are still begun in it;
+    /// Takes the next second and returns how far it can be believed, with the evidence. `is_load`: requests are still begun in it;
     /// `is_search`: overload is intended, so iterations that were not begun are no cause of doubt.
     pub fn on_second(
         &mut self,
@@ -226,7 +177,7 @@ impl Watched {
         interval: &Interval,
         steal_share: Option<f64>,
         throttled_us: u64,
-    ) -> Seconds {
+    ) -> (Seconds, Causes) {
         let length_ns = end_ns.saturating_sub(begin_ns);
         let mut all = Latencies::default();
         let mut answers = 0;
@@ -267,12 +218,12 @@ impl Watched {
             found.retain(|(cause, _)| *cause != Cause::Behind);
         }
         if is_load && self.silences.is_silent() {
-            found.push((Cause::Silent, 0.0));
+            found.push((Cause::Silent, interval.oldest_ns as f64));
         }
         // A stop makes an interval longer than a second, and it counts as several. The short rest at the end of a run
         // does not count.
         let seconds = match length_ns < STRETCH_NS_MIN && self.judged.count() > 0 {
-            true => return Seconds::default(),
+            true => return <(Seconds, Causes)>::default(),
             false => ((length_ns + SECOND_NS / 2) / SECOND_NS).max(1),
         };
         // Seconds before and after the load are marked in the series, and do not count for the run.
@@ -281,7 +232,11 @@ impl Watched {
         }
         let mut judged = Seconds::default();
         judged[status_of(&found)] = seconds;
-        judged
+        let mut causes = Causes::default();
+        for (cause, figure) in found {
+            causes.add(cause, figure);
+        }
+        (judged, causes)
     }
 
     fn count(&mut self, seconds: u64, late: u64, found: &[(Cause, f64)]) {

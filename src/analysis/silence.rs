@@ -9,9 +9,9 @@ use crate::metrics::latencies::Latencies;
 /// Shortest silence.
 pub const SILENCE_NS_MIN: u64 = 5_000_000_000;
 /// Shortest silence as a multiple of the 99th percentile before it.
-const P99_TIMES: u64 = 10;
+pub const P99_TIMES: u64 = 10;
 /// Fewest missed answers. By chance (Poisson), none comes where five are expected in 1 of 150 cases.
-const MISSED_MIN: f64 = 5.0;
+pub const MISSED_MIN: f64 = 5.0;
 
 /// A stretch in which requests were open throughout and no answer came.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -16,7 +16,7 @@ use super::silence::Silence;
 pub use crate::metrics::seconds::Status;
 
 /// Largest share of due iterations of an open load that may never be begun: the last ones may always be missing.
-const MISSING_SHARE_MAX: f64 = 0.001;
+pub const MISSING_SHARE_MAX: f64 = 0.001;
 
 /// What a verdict is based on.
 #[derive(Clone, Debug, Default)]

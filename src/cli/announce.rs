@@ -1,7 +1,7 @@
 //! What is said on standard error before a run and while it lasts.
 
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::analysis::breaking_point::Growth;
 use crate::engine::Footprint;
@@ -20,6 +20,7 @@ use crate::text::units::{
     bytes, counted, grouped, level as shown_level, range, three_digits, time as shown_time,
 };
 
+use super::read::part::{environment, is_not_shared, shown as part_shown};
 use super::scenarios::rows_left_shown;
 
 /// Users that come within this are those that a run begins with.
@@ -89,6 +90,12 @@ fn of_run(prepared: &Prepared) {
         },
         plan.seed
     ));
+    if let Some(text) = share_shown(plan) {
+        note(text);
+    }
+    if let Some(text) = start_shown(prepared) {
+        note(text);
+    }
     if let Some(text) = unfinished_ramp(plan) {
         note(text);
     }
@@ -105,6 +112,35 @@ fn closed(load: &Closed, spawn_rate: Option<f64>) -> String {
         (None, first) if first > 0 => range(first, users),
         _ => counted(users, "user") + &rate,
     }
+}
+
+/// `part 2/4 of this load: 13 of 50 users`.
+fn share_shown(plan: &Plan) -> Option<String> {
+    let part = plan.load.part();
+    if part.is_whole() {
+        return is_not_shared(&environment).map(|text| format!("note: {text}"));
+    }
+    let users = plan.load.users_max();
+    Some(format!(
+        "part {} of this load: {} of {}; the other parts need the same flags and the same seed",
+        part_shown(part),
+        grouped(plan.deal().share_of(users)),
+        counted(users, "user")
+    ))
+}
+
+/// When the run starts, or how late it is.
+fn start_shown(prepared: &Prepared) -> Option<String> {
+    let at = prepared.start_at?;
+    let shown = humantime::format_rfc3339_millis(at);
+    let seconds = |time: Duration| shown_time(time.as_secs_f64() * 1e6);
+    Some(match at.duration_since(SystemTime::now()) {
+        Ok(left) => format!("prepared; starting at {shown}, in {}", seconds(left)),
+        Err(passed) => format!(
+            "note: {shown} was {} ago: starting at once",
+            seconds(passed.duration())
+        ),
+    })
 }
 
 /// A run that ends before all of its users have come says so beforehand.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 /// A load generator for HTTP/1.1 services, made for Ops-Core.
 #[derive(Debug, Parser)]
@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = "Topics: opsurge help verdict, opsurge help exit-codes, opsurge help rules"
 )]
 pub struct Cli {
     /// The command.
@@ -34,6 +35,11 @@ const SEARCH_EXAMPLES: &str = "Examples:
   opsurge search stress --host http://localhost:8000
   opsurge search --rate --from 100 --grow 2x --resolution 2% --every 1m --host http://localhost:8000";
 
+const CALIBRATE_EXAMPLES: &str = "Examples:
+  opsurge calibrate
+  opsurge calibrate shop.toml -u 500 --shards 2
+  opsurge calibrate --get http://localhost:8000/health --connections 64 -t 10s";
+
 const REPORT_EXAMPLES: &str = "Examples:
   opsurge report run.json --report full
   opsurge report run.json --csv run";
@@ -41,7 +47,8 @@ const REPORT_EXAMPLES: &str = "Examples:
 const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare base.json new.json
   opsurge compare base.json new.json --tolerance 10%
-  opsurge compare a1.json,a2.json,a3.json b1.json,b2.json,b3.json";
+  opsurge compare a1.json,a2.json,a3.json b1.json,b2.json,b3.json
+  opsurge compare --run http://localhost:8000 http://localhost:8001 -u 50 -t 30s --json-base old.json";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -66,6 +73,21 @@ pub enum Command {
     /// requests by themselves do not change it.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(Box<SearchArgs>),
+    /// Measure what this machine can generate for a scenario, against canned answers
+    ///
+    /// The same requests, shards and connections as in a run, without waits and pauses, against a responder on cores of its
+    /// own that answers each step with what it expects: status, fields, JSON values to extract; polls are ready at once.
+    /// Nothing is sent anywhere else, so the flags of a run may stay as they are; --host is not contacted.
+    ///
+    /// CEILING: requests per second with the 95 % interval, per core, and CPU time per request; "at least" when the generator
+    /// had time left. FLOOR: service times of one request at a time. That the generator was the limit is what is wanted here.
+    ///
+    /// The result is kept in $XDG_CACHE_HOME/opsurge/calibration (~/.cache), by machine, version, requests, connections and
+    /// shards. Later reports of such a run say how many times its rate this machine can generate. -t is the length of the
+    /// measurement of the ceiling (default: 5s). Exit code 0: measured; 2: a step expects what no canned answer has; 3: a
+    /// request failed, or the result could not be kept.
+    #[command(after_long_help = CALIBRATE_EXAMPLES)]
+    Calibrate(Box<CalibrateArgs>),
     /// Send one request and show what came back
     Request(RequestArgs),
     /// Serve the embedded Ops-Core stand-in, in the foreground
@@ -83,10 +105,14 @@ pub enum Command {
     /// records or more each, with commas between, are compared by that spread (Welch's t). Of 20 figures that did not
     /// change, one may be called different.
     ///
+    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that what drifts meanwhile meets
+    /// both. Each host is tried before each of its runs. A signal ends the run that is under way and starts no further one;
+    /// what was measured is compared, as far as it can be.
+    ///
     /// Exit code 4: a figure is worse by more than --tolerance, and 0 lies outside its interval. 2: a file is not a record,
-    /// or the records do not go together.
+    /// or the records do not go together. With --run also those of run: of several the first of 130, 3, 4, 5, 1.
     #[command(after_long_help = COMPARE_EXAMPLES)]
-    Compare(CompareArgs),
+    Compare(Box<CompareArgs>),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
     /// Find what on this machine limits or distorts a run, with the cure for each
@@ -104,7 +130,7 @@ pub enum Command {
 }
 
 /// `opsurge run`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// Scenario to run: a built-in name or number, or a file ending in .toml [default: workflow]
     #[arg(value_name = "SCENARIO")]
@@ -160,6 +186,14 @@ pub struct RunArgs {
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
+    /// Watch this beside the generator, each second: CPU, memory, threads, descriptors, e.g. --watch ops-core=port:8000
+    /// --watch redis://localhost:6379; may be repeated [default: what listens on the target's port of this machine]
+    ///
+    /// [NAME=]WHAT is the id of a process, port:N (the processes that listen there), the name of processes, cgroup:PATH, or
+    /// redis://[user:password@]HOST:PORT[/DATABASE], which is asked for INFO. Processes behind one name are summed, their
+    /// children included. The target's port is watched beside what is named; 'none' leaves it out, and alone the generator too.
+    #[arg(long, value_name = "[NAME=]WHAT", help_heading = "Target")]
+    pub watch: Vec<String>,
     /// Environment variable that holds the API key, e.g. --api-key-env STAGING_KEY
     #[arg(
         long,
@@ -229,6 +263,26 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub iterations: Option<String>,
+    /// Carry out the run N times, one after the other, and report all of them together with their spread from run to run,
+    /// e.g. --repeat 5 [2 to 100]
+    ///
+    /// Each run begins afresh: the target is tried again, connections are opened again, all with the same seed. The record
+    /// (--json) has the runs inside, each whole, and `opsurge compare` takes it as so many runs.
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub repeat: Option<String>,
+    /// Pause between two runs of --repeat, in which sockets and server settle, e.g. 30s or 0 [default: 5s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub repeat_pause: Option<String>,
     /// Wait between tasks instead of the scenario's: 30s..60s, 0, "exponential 2s", "pacing 10s"
     #[arg(
         long,
@@ -248,6 +302,24 @@ pub struct RunArgs {
     /// Seed of everything random; the same seed repeats a run [default: drawn, and printed]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<u64>,
+    /// Make only part I of the load, of N that together are the whole, e.g. --part 2/4; env: I and N as the launcher says
+    /// [default: the whole load]
+    ///
+    /// Users, rate, iterations, connections and rows of the feeder are given for all parts and shared out exactly: N
+    /// processes with the same flags and --seed do what one would have done. `opsurge merge` joins their records. With env,
+    /// I and N come from OPSURGE_PART (I/N), JOB_COMPLETION_INDEX and OPSURGE_PARTS (Kubernetes), SLURM_PROCID and
+    /// SLURM_NTASKS, OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and PMI_SIZE, or RANK and WORLD_SIZE.
+    #[arg(long, value_name = "I/N|env", help_heading = "Load")]
+    pub part: Option<String>,
+    /// Start at this moment of the wall clock, prepared before: 2026-11-26T18:00:00Z, a time of day in UTC as 18:00:00, or
+    /// +30s from now; one that has passed starts at once and says how late [default: when prepared]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub start_at: Option<String>,
 
     /// End the run as soon as a window breaks this rule, e.g. --stop-when 'avg>2s' --stop-when 'workflow.errors>5%'
     ///
@@ -260,6 +332,15 @@ pub struct RunArgs {
     /// the run is not a failure: the exit code is decided by the requests until then; add --fail-if to fail.
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub stop_when: Vec<String>,
+    /// End the run as soon as this figure is known so well, e.g. --until 'p99 within 5%' -t 30m; of several goals, all
+    ///
+    /// A goal is [STEP.]MEASURE within SHARE: the 95 % interval of the measure reaches no further than SHARE of its value to
+    /// either side. Measures: p50 ... p99.9, avg (or mean), rps. STEP is as in a rule; without it, the steps of the work loop
+    /// count together. The run is looked at after 20 s of load, and then each time it has lasted 1.25 times as long; a
+    /// percentile needs 30 effective samples beyond it. -t is the upper bound and has to be given. A goal that is not reached
+    /// by then is no failure: the report says how well the figure is known, and how long a run would take.
+    #[arg(long, value_name = "GOAL", help_heading = "Rules")]
+    pub until: Vec<String>,
     /// Fail (exit code 4) when a level of the load, judged as a whole, breaks this rule, e.g. --fail-if 'p99>250ms'
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub fail_if: Vec<String>,
@@ -280,7 +361,7 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule [default: 5s, or a quarter of what the load stays]
+    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -340,6 +421,9 @@ pub struct RunArgs {
     /// full line even after a crash, e.g. --hdr run.hlog
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hdr: Option<PathBuf>,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// No live progress line
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
@@ -400,6 +484,14 @@ pub struct SearchArgs {
     pub resume: Option<PathBuf>,
     /// The flags of `run`; -u bounds the users, -t ends the search, --stop-when says what is too much
     /// [default: any step's average above 2 s, or more than 5 % errors].
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `opsurge calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// The flags of `run`; waits, target, rules and outputs have no use here.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -476,7 +568,7 @@ mss=BYTES          longest segment, 88 to 32767
 congestion=NAME    congestion control, e.g. reno";
 
 /// How connections are made.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SocketArgs {
     /// Connect to this Unix socket instead of the host's address: a path, or @NAME for an abstract name; what the
     /// requests say of the host stays as --host has it [default then: http://localhost]
@@ -502,7 +594,7 @@ pub struct SocketArgs {
 }
 
 /// How the stand-in behaves, for `mock` and `run --mock`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct StandInArgs {
     /// An agent is ready after this many polls that say "not yet" (404, the last one 200 null), or this time: 3, 1.5s;
     /// 0: with its registration, as in the real service
@@ -562,6 +654,9 @@ pub struct ReportArgs {
     /// One row per step and second in PREFIX_stats_history.csv, not only the aggregate
     #[arg(long, requires = "csv")]
     pub csv_full_history: bool,
+    /// Flags of what other programs read.
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Write the record again
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -572,19 +667,46 @@ pub struct ReportArgs {
 
 /// `opsurge compare`.
 #[derive(Debug, Args)]
+#[command(mut_args = only_with_run)]
 pub struct CompareArgs {
-    /// Record of the run to compare with, or three or more with commas between
+    /// Record of the run to compare with: one run, several inside (run --repeat), or three or more with commas between;
+    /// with --run, the host to compare with
     #[arg(value_name = "BASE")]
     pub base: String,
-    /// Record of the run to judge, or three or more with commas between
+    /// Record to judge, in the same way; with --run, the host to judge
     #[arg(value_name = "NEW")]
     pub new: String,
+    /// Run the same job against both hosts in turns and compare: base, new, new, base, base, new, ... --repeat times each
+    /// [default then: 5], with a pause of --repeat-pause between two runs; takes the flags of run, e.g. --run
+    /// http://localhost:8000 http://localhost:8001 mixed -u 50 -t 1m
+    #[arg(long)]
+    pub run: bool,
+    /// Write the record of the base's runs, each whole inside
+    #[arg(long, value_name = "FILE")]
+    pub json_base: Option<PathBuf>,
+    /// Write the record of new's runs, each whole inside
+    #[arg(long, value_name = "FILE")]
+    pub json_new: Option<PathBuf>,
     /// How much worse a figure may become, as a share of the base's, before the exit code is 4
     #[arg(long, value_name = "SHARE", default_value = "5%")]
     pub tolerance: String,
     /// Compare runs of different scenarios, and searches
     #[arg(long)]
     pub force: bool,
+    /// The flags of `run`, for --run.
+    #[command(flatten)]
+    pub flags: RunArgs,
+}
+
+/// Arguments of `compare` that records take too.
+const FOR_RECORDS: [&str; 6] = ["base", "new", "run", "tolerance", "force", "help"];
+
+/// The other arguments of `compare` say what is to be run.
+fn only_with_run(arg: Arg) -> Arg {
+    match FOR_RECORDS.contains(&arg.get_id().as_str()) {
+        true => arg,
+        false => arg.requires("run"),
+    }
 }
 
 /// `opsurge scenarios`.
@@ -640,8 +762,24 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// What build servers read.
+#[derive(Clone, Debug, Args)]
+pub struct CiArgs {
+    /// Write a summary in Markdown for a pull request: whether it passed, verdict, six numbers, steps, rules, failures
+    /// [default: appended to $GITHUB_STEP_SUMMARY where that is set]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub summary_markdown: Option<PathBuf>,
+    /// Compare with this record in the summary, e.g. --summary-base main.json
+    #[arg(long, value_name = "RECORD", help_heading = "Results")]
+    pub summary_base: Option<PathBuf>,
+    /// Write JUnit XML, e.g. --junit opsurge.xml: a test case for each rule of --fail-if and --require, and whether
+    /// requests failed
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub junit: Option<PathBuf>,
+}
+
 /// Diagnostics.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct LogArgs {
     /// Diagnostics on standard error
     #[arg(long, value_enum, default_value_t, help_heading = "Results")]

@@ -1,26 +1,35 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`),
-//! `request`, `mock`, `scenarios`, `doctor`, `report` and `compare` (with `stored`: records read again; `results`:
-//! files written).
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `compare` and `compare_runs` (with `sides`;
+//! `stored`: records read again; `results`: files written; `ci`: those for build servers).
 
 mod announce;
 pub mod args;
+mod calibrate;
+mod ci;
 mod compare;
+mod compare_runs;
 mod doctor;
+mod help;
 mod mock;
 mod read;
+mod repeat;
+mod repeated;
 mod report;
 mod request;
 mod results;
 mod run;
 mod scenarios;
+mod sides;
 mod stored;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
+
+pub use help::topic;
 
 use crate::io::Backend;
 use crate::report::console::Form;
@@ -38,11 +47,18 @@ fn carry_out(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => {
             start_log(&args.log);
-            run::run(&args)
+            match args.repeat {
+                None => run::run(&args),
+                Some(_) => repeat::run(&args),
+            }
         }
         Command::Search(args) => {
             start_log(&args.run.log);
             run::search(&args)
+        }
+        Command::Calibrate(args) => {
+            start_log(&args.run.log);
+            calibrate::calibrate(*args)
         }
         Command::Request(args) => {
             start_log(&args.log);
@@ -53,7 +69,13 @@ fn carry_out(command: Command) -> Result<Exit> {
             mock::mock(&args)
         }
         Command::Report(args) => report::report(&args),
-        Command::Compare(args) => compare::compare(&args),
+        Command::Compare(args) => {
+            start_log(&args.flags.log);
+            match args.run {
+                false => compare::compare(&args),
+                true => compare_runs::compare_runs(&args),
+            }
+        }
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

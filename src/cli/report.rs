@@ -9,7 +9,7 @@ use crate::session::exit::{Exit, cannot};
 use crate::session::output::{columns, has_colour, print};
 
 use super::args::ReportArgs;
-use super::{results, stored};
+use super::{ci, results, stored};
 
 /// Prints the report and writes the files that were asked for.
 ///
@@ -18,7 +18,13 @@ use super::{results, stored};
 pub fn report(args: &ReportArgs) -> Result<Exit> {
     let record = stored::record(&args.record)?;
     let is_search = record.search.is_some();
-    results::check_places(&[(&args.json, "--json")], args.csv.as_deref(), is_search)?;
+    let singles = [
+        (&args.json, "--json"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
+    ];
+    results::check_places(&singles, args.csv.as_deref(), is_search)?;
+    let for_servers = ci::of_report(&args.ci, &record.run.scenario, is_search)?;
     let mut lines = Vec::new();
     let json = args.json.as_ref().map(|path| {
         files::write(path, record.to_json().as_bytes())?;
@@ -37,6 +43,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
             Err(error) => written = written.and(Err(error)),
         }
     }
+    written = written.and(ci::write(&for_servers, &record, &mut lines));
     let console = Console {
         form: args.report.into(),
         width: columns(std::io::stdout()),

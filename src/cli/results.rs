@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::record::files;
 use crate::record::schema::Record;
-use crate::report::csv::Csv;
+use crate::report::csv::{Csv, WATCHED_SUFFIX};
 use crate::report::output::Report;
 
 /// Makes sure that every file can be written where it is wanted, and that no two share a place. `singles` are single files
@@ -23,7 +23,7 @@ pub fn check_places(
         .iter()
         .filter_map(|(path, flag)| Some(((*path).clone()?, *flag)));
     let tables = csv.into_iter().flat_map(|prefix| {
-        let suffixes = Csv::suffixes(is_search);
+        let suffixes = Csv::suffixes(is_search).chain([WATCHED_SUFFIX]);
         suffixes.map(move |suffix| (files::with_suffix(prefix, suffix), "--csv"))
     });
     let places: Vec<_> = single.chain(tables).collect();
@@ -42,7 +42,7 @@ pub fn write_csv(csv: &Csv, prefix: &Path, record: &Record) -> Result<String> {
         files::write(&files::with_suffix(prefix, output.suffix), &output.bytes)?;
     }
     Ok(format!(
-        "CSV: {}_stats.csv and its three companions",
+        "CSV: {}_stats.csv and its companions",
         prefix.display()
     ))
 }

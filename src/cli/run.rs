@@ -18,7 +18,7 @@ use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
-use super::{read, results};
+use super::{ci, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -32,10 +32,20 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
 
 fn carry_out(job: Job) -> Result<Exit> {
     let session = Session::prepare(job)?;
-    let (is_quiet, is_headless) = (session.outputs.quiet, session.outputs.headless);
-    if !is_quiet {
+    if !session.outputs.quiet {
         announce(&session);
     }
+    let finished = carried(session)?;
+    let ending = finished.ending.clone();
+    ending.exit(write_out(finished))
+}
+
+/// Runs a session to its end, with the live line.
+///
+/// # Errors
+/// When the run could not begin.
+pub(super) fn carried(session: Session) -> Result<Finished> {
+    let (is_quiet, is_headless) = (session.outputs.quiet, session.outputs.headless);
     let ticks = std::sync::Arc::new(Ticks::default());
     let has_line = !is_headless && !is_quiet && std::io::stderr().is_terminal();
     let line = has_line.then(|| Line::start(ticks.clone(), columns(std::io::stderr()) - 1));
@@ -44,14 +54,15 @@ fn carry_out(job: Job) -> Result<Exit> {
     if let Some(line) = line {
         line.end();
     }
-    let finished = finished?;
-    let ending = finished.ending.clone();
-    ending.exit(write_out(finished))
+    finished
 }
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
 /// first, for standard output may take nothing; when something could not be written after it, it is told so.
-fn write_out(finished: Finished) -> Result<()> {
+///
+/// # Errors
+/// When something could not be written.
+pub(super) fn write_out(finished: Finished) -> Result<()> {
     let Finished {
         mut record,
         log,
@@ -78,6 +89,7 @@ fn write_out(finished: Finished) -> Result<()> {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
     });
+    let for_servers = ci::write(&outputs.ci, &record, &mut files);
     let console = Console {
         form: match outputs.is_full {
             true => Form::Full,
@@ -89,10 +101,13 @@ fn write_out(finished: Finished) -> Result<()> {
         files,
     };
     print(console.text(&record));
-    let errors = [&tables, &log].into_iter().filter_map(|written| {
-        let error: &anyhow::Error = written.as_ref().err()?;
-        Some(format!("{error:#}"))
-    });
+    ci::annotate(&outputs.ci, &record);
+    let errors = [&tables, &log, &for_servers]
+        .into_iter()
+        .filter_map(|written| {
+            let error: &anyhow::Error = written.as_ref().err()?;
+            Some(format!("{error:#}"))
+        });
     let lost: Vec<String> = errors.chain(lost_so_far()).collect();
     if !lost.is_empty() && json.is_ok() {
         ending::put_lost_into(&mut record, lost);
@@ -100,5 +115,6 @@ fn write_out(finished: Finished) -> Result<()> {
     }
     cannot(json)?;
     cannot(tables)?;
-    cannot(log)
+    cannot(log)?;
+    cannot(for_servers)
 }

@@ -67,7 +67,8 @@ impl AddAssign for ArrivalCounts {
 impl ShardArrivals {
     /// The arrivals of a plan with an open load; reserves memory for the users and the line.
     pub fn new(open: &Open, plan: &Plan, shard: usize) -> Self {
-        let shard_rate_max = open.rate_max / plan.shards as f64;
+        let shards = plan.shards as f64 * plan.load.part().of() as f64;
+        let shard_rate_max = open.rate_max / shards;
         let line_max = ((shard_rate_max * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
         let users_max = plan.users_of_shard(shard);
         Self {

@@ -2,7 +2,8 @@
 //! themselves. Shards look at it once per turn and never wait for it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use crate::load::Load;
 
@@ -29,6 +30,8 @@ pub struct Control {
     start_ns: AtomicU64,
     /// The slowest answer that a shard has reported.
     slowest_ns: AtomicU64,
+    /// The wall-clock moment before which no shard starts.
+    starts_at: OnceLock<SystemTime>,
     /// Held by a thread that steers, never by a shard.
     steering: Mutex<()>,
 }
@@ -57,6 +60,17 @@ impl Control {
             1 => Order::Drain,
             _ => Order::StopNow,
         }
+    }
+
+    /// Holds all shards, once they are built, until a wall-clock moment. It is given before the run, once; an order to end
+    /// the run calls the start off.
+    pub fn start_at(&self, moment: SystemTime) {
+        let _ = self.starts_at.set(moment);
+    }
+
+    /// The moment before which no shard starts.
+    pub(super) fn starts_at(&self) -> Option<SystemTime> {
+        self.starts_at.get().copied()
     }
 
     /// Orders a level of a load that is steered: users, or iterations per second in an open load. From `begin_ns` on it is

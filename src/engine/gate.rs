@@ -1,11 +1,14 @@
 //! The meeting of the shards before the start: either all of them are built and begin at the same moment, or none
-//! begins.
+//! begins. With a moment of the wall clock given, they begin then.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::io::clock::Clock;
+
+/// Longest time without a look at whether the start was called off, and at a wall clock that may have been set.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The moment at which a run begins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,16 +54,29 @@ impl Gate {
         self.clock.now_ns().saturating_sub(start_ns)
     }
 
-    /// Waits for the other shards. Returns the common start, or `None` when the run was cancelled.
-    pub fn pass(&self) -> Option<Start> {
+    /// Waits for the other shards, and with them for the moment `at`, unless the start is called off before. Returns the
+    /// common start, or `None` when the run was cancelled.
+    pub fn pass(&self, at: Option<SystemTime>, is_called_off: impl Fn() -> bool) -> Option<Start> {
         let mut state = self.lock();
         if let State::Closed { missing } = &mut *state {
             *missing -= 1;
             if *missing == 0 {
-                *state = State::Open(self.start());
+                state = self.wait_until(at, is_called_off, state);
+                if let State::Closed { .. } = *state {
+                    *state = State::Open(self.start());
+                }
                 self.changed.notify_all();
             }
         }
+        self.decided(state)
+    }
+
+    /// Waits until it is decided whether the run begins. Returns the common start, or `None` when it was cancelled.
+    pub fn wait(&self) -> Option<Start> {
+        self.decided(self.lock())
+    }
+
+    fn decided(&self, mut state: MutexGuard<'_, State>) -> Option<Start> {
         loop {
             match &*state {
                 State::Open(start) => return Some(*start),
@@ -71,6 +87,28 @@ impl Gate {
                 }
             }
         }
+    }
+
+    /// Waits for a moment of the wall clock. The gate is cancelled when the start is called off.
+    fn wait_until<'g>(
+        &self,
+        at: Option<SystemTime>,
+        is_called_off: impl Fn() -> bool,
+        mut state: MutexGuard<'g, State>,
+    ) -> MutexGuard<'g, State> {
+        // An error says that the moment has passed.
+        while let Some(Ok(left)) = at.map(|at| at.duration_since(SystemTime::now()))
+            && !left.is_zero()
+            && matches!(*state, State::Closed { .. })
+        {
+            if is_called_off() {
+                *state = State::Cancelled;
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left.min(LOOK));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
     }
 
     /// Cancels the run: a shard's thread could not be started, or a shard could not be built. Without effect once the gate
@@ -107,7 +145,9 @@ mod tests {
     fn check(shards: usize) -> Vec<Option<u64>> {
         let gate = Gate::new(3);
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..shards).map(|_| scope.spawn(|| gate.pass())).collect();
+            let threads: Vec<_> = (0..shards)
+                .map(|_| scope.spawn(|| gate.pass(None, || false)))
+                .collect();
             if shards < 3 {
                 gate.cancel();
             }
@@ -133,8 +173,36 @@ mod tests {
     #[test]
     fn an_open_gate_is_not_closed_again() {
         let gate = Gate::new(1);
-        let start = gate.pass().map(|start| start.at_ns);
+        let start = gate.pass(None, || false).map(|start| start.at_ns);
         gate.cancel();
-        assert_eq!(gate.pass().map(|start| start.at_ns), start);
+        assert_eq!(gate.wait().map(|start| start.at_ns), start);
+    }
+
+    #[test]
+    fn the_gate_opens_not_before_its_moment_and_at_once_after_it() {
+        for offset_ms in [-5_000, 30] {
+            let now = SystemTime::now();
+            let offset = Duration::from_millis(i64::unsigned_abs(offset_ms));
+            let at = match offset_ms > 0 {
+                true => now + offset,
+                false => now - offset,
+            };
+            let start = Gate::new(1).pass(Some(at), || false).expect("it opens");
+            let wall = SystemTime::UNIX_EPOCH + Duration::from_nanos(start.wall_ns);
+            assert!(wall >= at, "{offset_ms}");
+        }
+    }
+
+    #[test]
+    fn a_start_that_is_called_off_lets_no_shard_begin() {
+        let gate = Gate::new(2);
+        let at = SystemTime::now() + Duration::from_secs(3_600);
+        std::thread::scope(|scope| {
+            let threads = [(); 2].map(|()| scope.spawn(|| gate.pass(Some(at), || true)));
+            for thread in threads {
+                assert!(thread.join().expect("no panic").is_none());
+            }
+        });
+        assert!(gate.wait().is_none());
     }
 }

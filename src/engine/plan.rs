@@ -73,6 +73,15 @@ impl Connections {
     }
 }
 
+/// How users and connections are divided among so many shards of this process.
+pub fn deal(load: &Load, connections: Connections, shards: usize) -> Deal {
+    let users = load.users_max();
+    let connections = connections.shared();
+    let connections = connections.map_or(users, |count| count as u64);
+    let deal = Deal::new(users, connections, shards);
+    deal.of_part(load.part())
+}
+
 impl Plan {
     /// Each user needs a [`Tally`](super::user::Tally): to count passes, to keep a pace or a deadline, or to number the
     /// users of a seat.
@@ -91,12 +100,9 @@ impl Plan {
         self.load.is_open() && steps.any(|step| step.on_failure == OnFailure::Stop)
     }
 
-    /// How users and connections are divided among the shards.
+    /// How users and connections are divided among the shards; of all parts, those of this process.
     pub fn deal(&self) -> Deal {
-        let users = self.load.users_max();
-        let connections = self.connections.shared();
-        let connections = connections.map_or(users, |count| count as u64);
-        Deal::new(users, connections, self.shards)
+        deal(&self.load, self.connections, self.shards)
     }
 
     /// Most users of a shard at once.

@@ -1,7 +1,7 @@
 //! A plan is run: one thread for each shard, started together; their seconds are collected, their outcomes added up.
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 
@@ -133,7 +133,10 @@ pub fn run_on<D: Driver>(
                 }
             }
         }
-        let started_at = SystemTime::now();
+        let started_at = match gate.wait() {
+            Some(start) => SystemTime::UNIX_EPOCH + Duration::from_nanos(start.wall_ns),
+            None => SystemTime::now(),
+        };
         let load_from_ns = || match plan.load.arrivals() {
             None => Some(0),
             Some(_) => control.arrivals_after_ns(),

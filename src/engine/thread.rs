@@ -98,7 +98,8 @@ impl ShardThread<'_> {
         mut shard: Shard<'_, D>,
         port: Port,
     ) -> Option<Finished> {
-        let start = self.gate.pass()?;
+        let is_called_off = || self.control.order() != Order::Run;
+        let start = self.gate.pass(self.control.starts_at(), is_called_off)?;
         let (before, clock) = (CpuTime::of_this_thread(), CoreClock::of_this_thread());
         let mut on_interval = port.into_on_interval(&clock);
         let ran = catch_unwind(AssertUnwindSafe(|| {

@@ -135,6 +135,18 @@ impl Template {
         }
     }
 
+    /// Puts a text before the path for good: after the base path of every target that it is bound to from now on.
+    pub fn put_before_path(&mut self, text: &str) {
+        for nth in 0..self.gaps.len() {
+            if self.gaps[nth].is_base_path {
+                self.fill(nth, b"");
+                self.fill(nth, text.as_bytes());
+                let gap = &mut self.gaps[nth].range;
+                gap.end = gap.start;
+            }
+        }
+    }
+
     /// Puts a text in the nth gap, and moves everything after it.
     fn fill(&mut self, nth: usize, text: &[u8]) {
         let (gap, later) = self.gaps[nth..].split_first_mut().expect("a gap");

@@ -5,6 +5,7 @@
 //! the first to leave. When the line rises again, another user takes its place.
 
 use super::deal::Deal;
+use super::part::Part;
 use super::pieces::Pieces;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -18,6 +19,8 @@ pub struct Closed {
     pieces: Pieces<Piece>,
     /// Iterations of all users together, if bounded.
     pub iterations: Option<u64>,
+    /// The part of it that this process makes. Users and iterations are those of all parts.
+    pub part: Part,
 }
 
 /// A point of the line of users.
@@ -96,6 +99,7 @@ impl Closed {
             users,
             pieces: Pieces::fixed(vec![piece]),
             iterations: None,
+            part: Part::WHOLE,
         }
     }
 
@@ -105,6 +109,7 @@ impl Closed {
             users: users_max,
             pieces: Pieces::steered(Vec::new()),
             iterations: None,
+            part: Part::WHOLE,
         }
     }
 
@@ -168,6 +173,7 @@ impl Closed {
             users: points.iter().map(|point| point.users).max().unwrap_or(0),
             pieces: Pieces::fixed(pieces),
             iterations: None,
+            part: Part::WHOLE,
         }
     }
 
@@ -282,7 +288,7 @@ impl Changes {
                 continue;
             }
             let change = piece.change(self.nth);
-            let is_ours = self.deal.shard_of(change.user) == self.shard;
+            let is_ours = self.deal.is_of(change.user, self.shard);
             // A user without a share of the iterations never comes.
             let has_nothing_to_do = load.iterations_of(change.user) == Some(0);
             if is_ours && !has_nothing_to_do {

@@ -7,14 +7,22 @@
 //!    arrivals, evenly spaced.
 //!
 //! A user's actions depend on its number alone, so that a seed means the same on any number of shards.
+//!
+//! Where several processes make one load, connection c belongs to part c mod parts, and within it to shard
+//! (c div parts) mod shards. So the parts' shares do not depend on how many shards each has, and shard s of part p takes the
+//! place of shard p + parts * s of a single process with parts * shards of them.
 
-/// How a plan's users and connections are dealt to its shards.
+use super::part::Part;
+
+/// How a plan's users and connections are dealt to the shards of one part; users are numbered over all parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deal {
     // INVARIANT: 1 <= connections <= users, unless there are no users; shards >= 1.
     users: u64,
     connections: u64,
+    /// Shards that the load would have if all parts had as many as this one.
     shards: u64,
+    part: Part,
 }
 
 impl Deal {
@@ -24,12 +32,36 @@ impl Deal {
             users,
             connections: connections.clamp(1, users.max(1)),
             shards: shards.max(1) as u64,
+            part: Part::WHOLE,
         }
     }
 
-    /// The shard of a user.
-    pub fn shard_of(self, user: u64) -> usize {
-        (user % self.connections % self.shards) as usize
+    /// The same for the shards of one part.
+    pub fn of_part(self, part: Part) -> Self {
+        Self {
+            shards: self.shards / self.part.of() * part.of(),
+            part,
+            ..self
+        }
+    }
+
+    /// The place of one of this part's shards among those of all parts.
+    fn among_all(self, shard: usize) -> u64 {
+        self.part.index() + self.part.of() * shard as u64
+    }
+
+    /// Whether a user belongs to a shard.
+    #[inline]
+    pub fn is_of(self, user: u64, shard: usize) -> bool {
+        user % self.connections % self.shards == self.among_all(shard)
+    }
+
+    /// Users of this part among those whose number is below `users`.
+    pub fn share_of(self, users: u64) -> u64 {
+        let (parts, part) = (self.part.of(), self.part.index());
+        let rounds = users / self.connections;
+        let rest = users % self.connections;
+        rounds * dealt(self.connections, parts, part) + dealt(rest, parts, part)
     }
 
     /// Number of a shard's connections.
@@ -51,14 +83,15 @@ impl Deal {
     /// A user's place among those of its shard.
     pub fn place_of(self, user: u64) -> u32 {
         let (round, within) = (user / self.connections, user % self.connections);
-        let shard = (within % self.shards) as usize;
-        (round * self.dealt(self.connections, shard) + within / self.shards) as u32
+        let of_round = dealt(self.connections, self.shards, within % self.shards);
+        (round * of_round + within / self.shards) as u32
     }
 
     /// The first arrival of a shard; [`Deal::arrival_after`] gives the others. `None` for a shard without a connection.
     pub fn first_arrival(self, shard: usize) -> Option<u64> {
-        let has_some = (shard as u64) < self.connections.min(self.users);
-        has_some.then(|| self.arrival_from(0, shard as u64))
+        let place = self.among_all(shard);
+        let has_some = place < self.connections.min(self.users);
+        has_some.then(|| self.arrival_from(0, place))
     }
 
     /// The arrival of a shard after one of its arrivals.
@@ -67,7 +100,7 @@ impl Deal {
         let next = self.shards;
         match within + next < self.connections && user + next < self.users {
             true => arrival + next,
-            false => self.arrival_from(arrival + self.round_left(arrival), shard as u64),
+            false => self.arrival_from(arrival + self.round_left(arrival), self.among_all(shard)),
         }
     }
 
@@ -94,7 +127,7 @@ impl Deal {
 
     /// A shard's part of a number of things that are dealt in turn.
     fn dealt(self, count: u64, shard: usize) -> u64 {
-        count / self.shards + u64::from((shard as u64) < count % self.shards)
+        dealt(count, self.shards, self.among_all(shard))
     }
 
     /// The numbers of a shard's users by their place, computed without a division of 64-bit numbers.
@@ -103,9 +136,14 @@ impl Deal {
             connections_of_shard: self.dealt(self.connections, shard).max(1) as u32,
             connections: self.connections,
             shards: self.shards,
-            shard: shard as u64,
+            shard: self.among_all(shard),
         }
     }
+}
+
+/// The part of one of so many, of a number of things that are dealt in turn.
+fn dealt(count: u64, among: u64, one: u64) -> u64 {
+    count / among + u64::from(one < count % among)
 }
 
 /// The numbers of one shard's users in the whole run.
@@ -157,7 +195,8 @@ mod tests {
             let deal = Deal::new(users, connections, shards);
             let mut places = vec![0; shards];
             for user in 0..users {
-                let shard = deal.shard_of(user);
+                let shard = (0..shards).find(|shard| deal.is_of(user, *shard));
+                let shard = shard.expect("a shard has it");
                 assert_eq!(deal.place_of(user), places[shard], "{deal:?} {user}");
                 assert_eq!(deal.numbers(shard).of(places[shard]), user, "{deal:?}");
                 places[shard] += 1;
@@ -186,7 +225,7 @@ mod tests {
                 let mut arrivals = 0;
                 let mut at = deal.first_arrival(shard).expect("it has a connection");
                 while at < arrivals_all {
-                    assert_eq!(deal.shard_of(at % users), shard, "{deal:?} {at}");
+                    assert!(deal.is_of(at % users, shard), "{deal:?} {at}");
                     arrivals += 1;
                     at = deal.arrival_after(at, shard);
                 }
@@ -197,6 +236,48 @@ mod tests {
                 seen, arrivals_all,
                 "every arrival is some shard's: {deal:?}"
             );
+        }
+    }
+
+    /// Parts with different numbers of shards, as on machines with different numbers of cores.
+    #[test]
+    fn parts_share_users_connections_and_arrivals_whatever_their_shards() {
+        for (users, connections, parts) in deals() {
+            let whole = Deal::new(users, connections, 1);
+            let (mut owners, mut slots, mut arrivals) = (vec![0; users as usize], 0, Vec::new());
+            for number in 1..=parts as u64 {
+                let part = Part::new(number, parts as u64).expect("a part");
+                let shards = 1 + number as usize % 3;
+                let deal = Deal::new(users, connections, shards).of_part(part);
+                let mut own = 0;
+                for shard in 0..shards {
+                    slots += deal.connections_of(shard);
+                    own += deal.users_of(shard) as u64;
+                    for place in 0..deal.users_of(shard) as u32 {
+                        let user = deal.numbers(shard).of(place);
+                        owners[user as usize] += 1;
+                        assert!(deal.is_of(user, shard), "{deal:?} {user}");
+                        assert_eq!(deal.place_of(user), place, "{deal:?} {user}");
+                    }
+                    let mut at = deal.first_arrival(shard);
+                    while let Some(arrival) = at.filter(|arrival| *arrival < 3 * users) {
+                        arrivals.push(arrival);
+                        at = Some(deal.arrival_after(arrival, shard));
+                    }
+                }
+                assert_eq!(deal.share_of(users), own, "{deal:?}");
+                let first: u64 = users / 2;
+                let counted =
+                    (0..first).filter(|user| (0..shards).any(|shard| deal.is_of(*user, shard)));
+                assert_eq!(deal.share_of(first), counted.count() as u64, "{deal:?}");
+            }
+            assert!(
+                owners.iter().all(|owners| *owners == 1),
+                "{whole:?} {parts}"
+            );
+            assert_eq!(slots, whole.connections_of(0), "{whole:?} {parts}");
+            arrivals.sort_unstable();
+            assert_eq!(arrivals, (0..3 * users).collect::<Vec<_>>(), "{parts}");
         }
     }
 }

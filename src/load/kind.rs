@@ -2,6 +2,7 @@
 
 use super::closed::Closed;
 use super::open::Open;
+use super::part::Part;
 
 /// The load on the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,18 @@ impl Load {
             Self::Closed(_) => None,
             Self::Open { arrivals, .. } => Some(arrivals),
         }
+    }
+
+    /// The part of it that this process makes.
+    pub fn part(&self) -> Part {
+        self.users().part
+    }
+
+    /// The same load, of which this process makes one part.
+    pub fn of_part(mut self, part: Part) -> Self {
+        let (Self::Closed(users) | Self::Open { ready: users, .. }) = &mut self;
+        users.part = part;
+        self
     }
 
     /// Whether it is an open load.

@@ -292,13 +292,12 @@ impl Schedule {
             let arrivals = self.cumulative.partition_point(|&below| below <= chance);
             // The bits that a position does not use draw the owner. Because owners are drawn at random and not in turn,
             // each shard's own arrivals are a Poisson process too.
-            let owner = |draw: &u64| {
+            let is_ours = |draw: &u64| {
                 let bits = draw & ((1 << OWNER_BITS) - 1);
-                self.deal.shard_of((bits * self.owners) >> OWNER_BITS)
+                let owner = (bits * self.owners) >> OWNER_BITS;
+                self.deal.is_of(owner, self.shard)
             };
-            let ours = (1..=arrivals as u64)
-                .map(draw)
-                .filter(|draw| owner(draw) == self.shard);
+            let ours = (1..=arrivals as u64).map(draw).filter(is_ours);
             self.positions.extend(ours.map(even));
             self.positions.sort_unstable_by(|a, b| b.total_cmp(a));
             self.block += 1;

@@ -9,12 +9,18 @@ pub struct Machine {
     pub cpu: String,
     /// Release of the kernel.
     pub kernel: String,
+    /// Name in the network.
+    pub hostname: String,
+    /// A number that the kernel draws when it boots: processes that read the same one share a clock.
+    pub boot_id: String,
 }
 
 impl Machine {
     /// This machine. A field that cannot be read is empty.
     pub fn read() -> Self {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = info
             .lines()
@@ -23,6 +29,8 @@ impl Machine {
         Self {
             cpu: cpu.unwrap_or_default().to_owned(),
             kernel: kernel.trim().to_owned(),
+            hostname: hostname.trim().to_owned(),
+            boot_id: boot_id.trim().to_owned(),
         }
     }
     /// Major and minor number of the kernel: `6.18.5-cloud` -> (6, 18).
@@ -41,8 +49,8 @@ mod tests {
     fn the_kernels_version_is_read_from_its_release() {
         let of = |release: &str| {
             let machine = Machine {
-                cpu: String::new(),
                 kernel: release.to_owned(),
+                ..Machine::default()
             };
             machine.kernel_version()
         };

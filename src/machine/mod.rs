@@ -5,6 +5,7 @@
 //! - `memory`: what is free, what this process has; `descriptors` (the limit of open descriptors).
 //! - `governor` (what chooses the frequency), `sleeping` (clocks and sleeps), `network` (what the kernel allows TCP).
 //! - `hindrances`: what kept the machine and this process from running, each second; `throttling` (by the quota).
+//! - [`watched`]: what runs beside the load, each second.
 
 mod cgroup;
 pub mod cpu;
@@ -17,6 +18,7 @@ pub(crate) mod network;
 mod quota;
 pub(crate) mod sleeping;
 mod throttling;
+pub mod watched;
 
 pub use governor::governors;
 pub use hindrances::{Hindered, Hindrances};

@@ -13,6 +13,12 @@ pub fn cpu_quota_cores() -> Option<f64> {
     )
 }
 
+/// The same for another process.
+pub(super) fn cpu_quota_cores_of(pid: i32) -> Option<f64> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    quota(&groups, Path::new(ROOT))
+}
+
 /// Version 2 has quota and period in `cpu.max` (cgroup-v2.rst, "CPU Interface Files"), version 1 in two files
 /// (sched-bwc.rst). A group is bound by every group above it too. Inside a container the path may be that of the host
 /// while the root is the container's own group, so folders that do not exist are ignored.

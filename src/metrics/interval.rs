@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use super::effort::Effort;
 use super::latencies::{Latencies, Size};
 use super::outcome::Failures;
-use super::seconds::Seconds;
+use super::seconds::{Causes, Seconds};
 
 /// What happened in a stretch of time, as a rule a second.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Interval {
     pub effort: Effort,
     /// How far it is to be believed; zero until it is complete and judged.
     pub judged: Seconds,
+    /// The causes of doubt that were found in it; none until it is judged.
+    pub causes: Causes,
     /// Failures by kind, all steps.
     pub failures: Failures,
     /// By metric.
@@ -96,6 +98,7 @@ impl Interval {
             working_ns: 0,
             effort: Effort::default(),
             judged: Seconds::default(),
+            causes: Causes::default(),
             failures: Failures::default(),
             steps,
         }
@@ -121,6 +124,7 @@ impl Interval {
         self.working_ns = 0;
         self.effort = Effort::default();
         self.judged = Seconds::default();
+        self.causes = Causes::default();
         self.failures = Failures::default();
         for step in &mut self.steps {
             step.requests = 0;
@@ -180,6 +184,7 @@ impl AddAssign<&Self> for Interval {
         self.working_ns = self.working_ns.max(other.working_ns);
         self.effort += other.effort;
         self.judged += &other.judged;
+        self.causes += &other.causes;
         self.failures += &other.failures;
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;

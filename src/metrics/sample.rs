@@ -2,7 +2,7 @@
 
 use super::effort::Effort;
 use super::interval::StepInterval;
-use super::seconds::Seconds;
+use super::seconds::{Causes, Seconds};
 
 /// A stretch of the run.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Sample {
     pub effort: Effort,
     /// Its seconds, by how far each can be believed.
     pub judged: Seconds,
+    /// The causes of doubt that were found in them.
+    pub causes: Causes,
     /// By metric.
     pub steps: Vec<StepSample>,
 }
@@ -55,6 +57,8 @@ impl Sample {
         let (mut effort, mut judged) = (self.effort, self.judged);
         effort += later.effort;
         judged += &later.judged;
+        let mut causes = self.causes;
+        causes += &later.causes;
         Self {
             end_ns: later.end_ns,
             length_ns: self.length_ns + later.length_ns,
@@ -63,6 +67,7 @@ impl Sample {
             working_ns: self.working_ns + later.working_ns,
             effort,
             judged,
+            causes,
             steps: joined.collect(),
         }
     }

@@ -3,7 +3,7 @@
 use super::effort::{CoreWait, Effort};
 use super::interval::Interval;
 use super::sample::{Sample, StepSample};
-use super::seconds::Seconds;
+use super::seconds::{Cause, Causes, Seconds};
 
 /// Most samples in a series: a day at one second would be 86,400 of them.
 const SAMPLES_MAX: usize = 4096;
@@ -83,6 +83,7 @@ impl Series {
             working_ns: interval.working_ns,
             effort: interval.effort,
             judged: interval.judged,
+            causes: interval.causes,
             steps: interval.steps.iter().map(StepSample::pack).collect(),
         };
         if sample.length_ns < SAMPLE_NS_MIN && !self.is_empty() {
@@ -237,6 +238,12 @@ impl Sample {
         ];
         let effort = self.effort.fields();
         let head = head.into_iter().chain(effort).chain(self.judged.0);
+        // Most seconds have no cause of doubt: the number of causes, then each with its figure.
+        let causes: Vec<(Cause, f64)> = self.causes.found().collect();
+        let found = causes
+            .iter()
+            .flat_map(|(cause, figure)| [*cause as u64, figure.to_bits()]);
+        let head = head.chain([causes.len() as u64]).chain(found);
         for field in head.chain([self.steps.len() as u64]) {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
@@ -260,6 +267,11 @@ impl Sample {
         let [end_ns, length_ns, is_drain, users, working_ns] = [(); 5].map(|()| reader.u64());
         let effort = Effort::from_fields([(); Effort::FIELDS].map(|()| reader.u64()));
         let judged = Seconds(Seconds::default().0.map(|_| reader.u64()));
+        let mut causes = Causes::default();
+        for _ in 0..reader.u64() {
+            let cause = Cause::ALL[reader.u64() as usize];
+            causes.add(cause, f64::from_bits(reader.u64()));
+        }
         let steps = reader.u64();
         let steps = (0..steps).map(|_| {
             let sum_ns = reader.u128();
@@ -289,6 +301,7 @@ impl Sample {
             working_ns,
             effort,
             judged,
+            causes,
             steps: steps.collect(),
         }
     }

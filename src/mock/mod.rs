@@ -5,12 +5,16 @@
 //! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections.
 //! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
+//! - `canned`, `canned_thread`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
 //! - For answers that are delayed or spoiled: `impairments` (a known `capacity`, `faults`), `impaired_thread`,
 //!   `impaired_connection`, and `alarm` (precise timers).
 
 mod agents;
 mod alarm;
 mod bodies;
+mod canned;
+mod canned_answer;
+mod canned_thread;
 mod capacity;
 mod config;
 mod connection;
@@ -27,6 +31,8 @@ mod stand_in;
 mod thread;
 mod unix;
 
+pub use canned::{CannedResponder, REQUEST_BYTES_MAX};
+pub use canned_answer::{CannedAnswer, CannedUse};
 pub use capacity::Capacity;
 pub use config::{MockConfig, Ready, Runtime};
 pub use connection::CONNECTION_BYTES;

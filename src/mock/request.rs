@@ -4,7 +4,8 @@ use httparse::Status;
 
 const FIELDS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Longest body, in bytes.
+pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A complete request.
 #[derive(Debug, PartialEq, Eq)]

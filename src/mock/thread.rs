@@ -28,6 +28,14 @@ pub(super) fn has_uring() -> bool {
     io_uring::IoUring::new(8).is_ok()
 }
 
+/// Keeps the calling thread on one core.
+pub(super) fn pin(core: usize) {
+    let mut set = CpuSet::new();
+    if set.set(core).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_err() {
+        tracing::warn!("a thread of the stand-in could not be pinned to core {core}");
+    }
+}
+
 /// The body of a thread. It serves until `stopped` becomes true and the listening socket is shut down. Impairments are
 /// for tokio only.
 pub(super) fn serve(
@@ -38,12 +46,7 @@ pub(super) fn serve(
     impairments: Option<Arc<Impairments>>,
     stopped: watch::Receiver<bool>,
 ) {
-    if let Some(core) = core {
-        let mut set = CpuSet::new();
-        if set.set(core).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_err() {
-            tracing::warn!("a thread of the stand-in could not be pinned to core {core}");
-        }
-    }
+    core.into_iter().for_each(pin);
     let served = match runtime {
         Runtime::Tokio => serve_on_tokio(listener, service, impairments, stopped),
         Runtime::Auto | Runtime::Uring => {

@@ -5,26 +5,28 @@
 
 use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
-use crate::metrics::summary::Sample;
 
+use super::distribution::add_sample;
 use super::load_rate;
-use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
+use super::schema::{ConfidenceRecord, PERCENTS, Record, StepSampleRecord, Times};
 
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// Puts the intervals into a record. `samples` is the series that the record was made of; `steps` are all requests of
-/// each step, failures included.
-pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latencies]) {
+/// Puts the intervals into a record, from its series; `steps` are all requests of each step, failures included.
+pub(super) fn put_into(record: &mut Record, steps: &[Latencies]) {
     let mut all = Latencies::default();
-    let mut seconds_of_all = vec![Latencies::default(); samples.len()];
+    let series = &record.series;
+    let mut seconds_of_all = vec![Latencies::default(); series.len()];
     // All but the last of the load and of the drain are of this length.
-    let longest_ns = samples.iter().map(|sample| sample.length_ns).max();
-    let second_s = longest_ns.unwrap_or_default() as f64 / 1e9;
+    let second_s = series
+        .iter()
+        .map(|sample| sample.length_s)
+        .fold(0.0, f64::max);
     for (at, (step, times)) in record.steps.iter_mut().zip(steps).enumerate() {
-        let seconds: Vec<Latencies> = samples
+        let seconds: Vec<Latencies> = series
             .iter()
-            .map(|sample| sample.steps[at].unpack().response)
+            .map(|sample| unpacked(&sample.steps[at]))
             .collect();
         for (sum, second) in seconds_of_all.iter_mut().zip(&seconds) {
             *sum += second;
@@ -47,6 +49,12 @@ pub(super) fn put_into(record: &mut Record, samples: &[Sample], steps: &[Latenci
         totals.rps_low = Some(rps.low.max(0.0).min(totals.rps));
         totals.rps_high = Some(rps.high.max(totals.rps));
     }
+}
+
+fn unpacked(step: &StepSampleRecord) -> Latencies {
+    let mut times = Latencies::default();
+    add_sample(&mut times, step).expect("packed by the maker of the record");
+    times
 }
 
 /// Bounds the percentiles and the mean of a distribution; what that rests on, by percentile.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, InLoad, StepCounts};
-use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::seconds::{Cause, Seconds, Status};
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
@@ -87,13 +87,17 @@ pub fn record(
         errors,
         generator,
         rules: Vec::new(),
+        until: Vec::new(),
         search: None,
         stand_in: None,
+        watched: Vec::new(),
         series: samples.iter().map(sample_record).collect(),
+        runs: Vec::new(),
+        spread: None,
     };
     let all = summary.counts.steps.iter();
     let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &samples, &all);
+    bounds::put_into(&mut record, &all);
     record
 }
 
@@ -265,6 +269,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         late: sample.effort.late,
         verdict: judge_seconds(&sample.judged).name().into(),
         seconds: seconds_by_verdict(&sample.judged),
+        causes: sample.causes.found().map(cause_record).collect(),
         steps: sample
             .steps
             .iter()
@@ -283,6 +288,15 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
             })
             .collect(),
     }
+}
+
+fn cause_record((cause, figure): (Cause, f64)) -> (String, f64) {
+    let figure = if cause.is_time() {
+        figure / 1e3
+    } else {
+        figure
+    };
+    (cause.name().to_owned(), figure)
 }
 
 fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {

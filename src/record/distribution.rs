@@ -38,22 +38,53 @@ pub fn packed(latencies: &Latencies) -> String {
     STANDARD.encode(latencies.to_v2_deflate())
 }
 
+/// Adds a packed distribution to `sum`: the exact sum, least and greatest come from its figures.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_packed(sum: &mut Latencies, packed: &str, times: &Times) -> Result<(), String> {
+    let (Some(mean_us), Some(min_us), Some(max_us)) = (times.mean, times.min, times.max) else {
+        return Ok(());
+    };
+    let before = sum.count();
+    let exact_ns = (
+        (mean_us * 1e3 * times.count as f64).round() as u128,
+        nanoseconds(min_us),
+        nanoseconds(max_us),
+    );
+    sum.add_v2_deflate(&unpacked(packed)?, exact_ns)?;
+    match sum.count() - before == times.count {
+        true => Ok(()),
+        false => Err(format!(
+            "it holds {} times, and its figures say {}",
+            sum.count() - before,
+            times.count
+        )),
+    }
+}
+
 /// Adds the packed response times of a step's sample to `sum`.
 ///
 /// # Errors
 /// When the record was changed by hand and holds no such histogram.
 pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
-    let bytes = STANDARD
-        .decode(&step.response)
-        .map_err(|error| format!("not base64: {error}"))?;
-    let ns = |us: f64| (us * 1e3) as u64;
     // A sample without requests has no least time.
     let min_ns = match step.requests == 0 && step.max_us == 0.0 {
         true => u64::MAX,
-        false => ns(step.min_us),
+        false => nanoseconds(step.min_us),
     };
-    sum.add_v2_deflate(
-        &bytes,
-        ((step.sum_us * 1e3) as u128, min_ns, ns(step.max_us)),
-    )
+    let sum_ns = (step.sum_us * 1e3).round() as u128;
+    let exact_ns = (sum_ns, min_ns, nanoseconds(step.max_us));
+    sum.add_v2_deflate(&unpacked(&step.response)?, exact_ns)
+}
+
+fn unpacked(packed: &str) -> Result<Vec<u8>, String> {
+    STANDARD
+        .decode(packed)
+        .map_err(|error| format!("not base64: {error}"))
+}
+
+/// Whole nanoseconds were written as microseconds: cutting off instead of rounding would lose one.
+fn nanoseconds(us: f64) -> u64 {
+    (us * 1e3).round() as u64
 }

@@ -1,8 +1,9 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
-//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`files`] (reports on the disk),
-//! [`hdr`] (the interval log, which is written while the run lasts).
+//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`merge`] (records into one),
+//! [`repeat`] (several runs of one job as one), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
+//! written while the run lasts).
 
 mod bounds;
 pub mod build;
@@ -12,4 +13,6 @@ pub mod files;
 pub mod hdr;
 pub mod hints;
 mod load_rate;
+pub mod merge;
+pub mod repeat;
 pub mod schema;

@@ -59,6 +59,27 @@ impl Pointer {
         self.tokens.last().map_or("", String::as_str)
     }
 
+    /// Puts a value into a JSON tree where the pointer says, and objects on the way to it; `false` when another value
+    /// stands in the way.
+    #[must_use]
+    pub fn put(&self, tree: &mut Json, value: Json) -> bool {
+        let mut at = tree;
+        for token in &self.tokens {
+            if at.is_null() {
+                *at = Json::Object(serde_json::Map::new());
+            }
+            let Json::Object(members) = at else {
+                return false;
+            };
+            at = members.entry(token.as_str()).or_insert(Json::Null);
+        }
+        let is_free = at.is_null() || *at == value;
+        if is_free {
+            *at = value;
+        }
+        is_free
+    }
+
     /// The value that it points at; `None` when there is none.
     ///
     /// # Errors

@@ -12,6 +12,29 @@ use super::exit::Exit;
 use super::job::Gates;
 use super::output::note;
 
+/// Exit codes and their meanings, in the order in which they decide.
+pub const EXIT_CODES: [(u8, &str); 7] = [
+    (
+        130,
+        "interrupted by a signal; the reports are written all the same",
+    ),
+    (
+        3,
+        "the run could not be carried out, or a report or standard output could not be written",
+    ),
+    (
+        4,
+        "a rule of --fail-if or --require was broken; compare found a regression",
+    ),
+    (5, "with --require-valid: the verdict is not VALID"),
+    (
+        1,
+        "requests failed, or none had an outcome (--exit-code-on-error changes this one only); a search found nothing",
+    ),
+    (2, "wrong use or bad input; nothing was sent"),
+    (0, "all well"),
+];
+
 /// The facts that decide, as sentences: each is a reason why the run did not pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {

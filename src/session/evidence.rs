@@ -12,17 +12,22 @@ use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
 use crate::record::build;
 use crate::record::build::RunTime;
-use crate::record::distribution::times;
+use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record, RunInfo, ShardRecord,
-    StageRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record,
+    RunInfo, ShardRecord, StageRecord, VerdictRecord,
 };
 
 use super::prepare::Prepared;
+use super::share;
+use super::watched::records::{RunSpan, records};
+use super::watched::sampling::Sampled;
 
 /// The results of a run.
 pub struct Carried {
     pub ran: Run,
+    /// What was sampled beside it.
+    pub beside: Sampled,
     /// Findings on each second.
     pub watched: Watched,
     /// A signal has come.
@@ -33,7 +38,7 @@ pub struct Carried {
 pub fn record(prepared: Prepared, carried: &Carried) -> Record {
     let ran = &carried.ran;
     let scenario = &prepared.plan.scenario;
-    let record = build::record(
+    let mut record = build::record(
         run_info(&prepared, carried),
         &scenario.metrics,
         &scenario.spans,
@@ -44,6 +49,14 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
             open_at_load_end: ran.open_at_load_end,
         },
         generator(&prepared, carried),
+    );
+    record.watched = records(
+        &carried.beside,
+        RunSpan {
+            started_at: ran.started_at,
+            load_from_s: seconds(ran.load_from_ns),
+            load_to_s: seconds(ran.load_from_ns + ran.load_ns),
+        },
     );
     match prepared.stand_in {
         Some(stand_in) => {
@@ -124,6 +137,10 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         rss_max_bytes: cpu::resident_bytes_max(),
         turn_us: times(turns),
         connect_us: times(&ran.summary.counts.connects),
+        histograms: GeneratorHistograms {
+            turn: packed(turns),
+            connect: packed(&ran.summary.counts.connects),
+        },
         shards: ran
             .shards
             .iter()
@@ -137,6 +154,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
             status: verdict.status.name().into(),
             reasons: verdict.reasons,
         },
+        calibration: None,
     }
 }
 
@@ -148,7 +166,7 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
         waited: counts.waited,
         rate: counts.due as f64 / seconds(ran.load_ns).max(1e-9),
         iteration_s: watched.iteration_s(),
-        users_max: plan.load.users_max(),
+        users_max: plan.deal().share_of(plan.load.users_max()),
         users_left: ran.users_left,
     }
 }
@@ -180,9 +198,12 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
         addresses: plan.addresses.iter().map(socket::shown).collect(),
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
-        users: plan.load.users_max(),
+        users: plan.deal().share_of(plan.load.users_max()),
         users_came: ran.users_came,
-        spawn_rate: prepared.given.spawn_rate,
+        spawn_rate: prepared
+            .given
+            .spawn_rate
+            .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
         load: load_info(prepared, ran),
         seed: plan.seed,
@@ -192,7 +213,7 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             Backend::Auto | Backend::Uring => "io_uring",
         }
         .into(),
-        connections: connections_shown(plan.connections),
+        connections: connections_shown(share::connections(plan)),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
@@ -202,7 +223,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             cores: prepared.cores_allowed,
             cpu: machine.cpu,
             kernel: machine.kernel,
+            hostname: machine.hostname,
+            boot_id: machine.boot_id,
+            clock: share::clock(prepared.clock),
         },
+        part: share::part(plan),
+        start_at: share::start_at(prepared.start_at, ran.started_at),
+        parts: Vec::new(),
+        all_running: None,
     }
 }
 
@@ -224,22 +252,22 @@ fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
         stages: stages
             .iter()
             .map(|point| StageRecord {
-                users: point.users,
+                users: plan.deal().share_of(point.users),
                 after_s: seconds(point.after_ns),
             })
             .collect(),
         open: open.map(|(open, counts)| OpenRecord {
-            rate: given.rate.unwrap_or(open.rate_max),
+            rate: given.rate.unwrap_or(open.rate_max) * share::of_users(plan),
             stages: given
                 .rate_stages
                 .iter()
                 .map(|stage| RateStageRecord {
-                    rate: stage.rate,
+                    rate: stage.rate * share::of_users(plan),
                     after_s: seconds(stage.after_ns),
                 })
                 .collect(),
             arrivals: arrivals_shown(open.arrivals).into(),
-            users_ready: open.users_ready,
+            users_ready: plan.deal().share_of(open.users_ready),
             from_s: seconds(ran.load_from_ns),
             due: counts.due,
             begun: counts.started,
@@ -252,7 +280,7 @@ fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
             },
         }),
         wait: plan.scenario.wait.to_string(),
-        iterations: plan.load.users().iterations,
+        iterations: share::iterations(plan),
     }
 }
 

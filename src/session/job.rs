@@ -2,20 +2,22 @@
 //! target can still refuse it.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use crate::analysis::windows::Referee;
 use crate::engine::plan::Connections;
 use crate::io::Backend;
 use crate::load::Load;
 use crate::load::closed::Point;
 use crate::load::open::RatePoint;
 use crate::mock::MockConfig;
-use crate::record::schema::LevelRecord;
+use crate::record::schema::{LevelRecord, Record};
 use crate::scenario::model::Scenario;
 
 use super::connecting::Connecting;
+use super::run_judge::RunJudge;
 use super::steer::Course;
 use super::target::Target;
+use super::watched::list::WatchList;
 
 /// A run or a search, ready to be prepared.
 pub struct Job {
@@ -35,6 +37,7 @@ pub struct Traffic {
     pub load: JobLoad,
     pub limits: Limits,
     pub connecting: Connecting,
+    pub watch: WatchList,
 }
 
 /// The service under test.
@@ -48,6 +51,8 @@ pub enum JobTarget {
 /// How much, and until when.
 pub struct JobLoad {
     pub load: Load,
+    /// The wall-clock moment at which the run starts; `None` when it starts as soon as it is prepared.
+    pub start_at: Option<SystemTime>,
     /// Length of the load, from the start or from the first arrival; `None` when iterations bound it.
     pub run_time_ns: Option<u64>,
     pub given: GivenLoad,
@@ -84,8 +89,8 @@ pub struct Limits {
 
 /// The judge of a run: it may end it early.
 pub enum Judging {
-    /// Rules over the windows of a run.
-    Rules(Box<Referee>),
+    /// Rules over the windows of a run, and goals of precision.
+    Rules(Box<RunJudge>),
     Search(Box<SearchJob>),
 }
 
@@ -97,10 +102,26 @@ pub struct SearchJob {
 }
 
 /// Flags that change the exit code.
+#[derive(Clone, Copy)]
 pub struct Gates {
     pub require_valid: bool,
     /// Exit code when requests failed.
     pub code_of_failures: u8,
+}
+
+/// Where build servers read the results.
+#[derive(Default)]
+pub struct CiOutputs {
+    /// The summary in Markdown.
+    pub summary: Option<PathBuf>,
+    /// The summary is appended to this file; GitHub's runner names it.
+    pub step_summary: Option<PathBuf>,
+    /// The record that the summary compares with, and its path.
+    pub base: Option<(String, Box<Record>)>,
+    /// JUnit XML.
+    pub junit: Option<PathBuf>,
+    /// GitHub's annotations go to standard error.
+    pub has_annotations: bool,
 }
 
 /// Where the results go.
@@ -111,6 +132,8 @@ pub struct Outputs {
     pub csv_full_history: bool,
     /// The interval log.
     pub hdr: Option<PathBuf>,
+    /// What build servers read.
+    pub ci: CiOutputs,
     /// The console report in its full form.
     pub is_full: bool,
     /// No live display.

@@ -1,9 +1,13 @@
 //! A job carried out. Every front end calls this room: `run`, `search`, `request`, and what comes.
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
-//! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `rules` by the window,
-//! [`steer`] by the level), `publish` (ticks), `evidence` (the record), `ending` and [`exit`].
+//! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
+//! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `watched`
+//! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `ending` and [`exit`].
+//! `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
+pub(crate) mod calibrate;
+pub(crate) mod calibration;
 pub(crate) mod connecting;
 pub(crate) mod cores;
 pub(crate) mod diagnosis;
@@ -18,8 +22,13 @@ pub(crate) mod prepare;
 pub(crate) mod publish;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod run_judge;
+pub(crate) mod series;
+pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;
 pub(crate) mod target;
+pub(crate) mod until;
 pub(crate) mod watch;
+pub(crate) mod watched;

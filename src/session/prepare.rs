@@ -1,19 +1,21 @@
 //! Traffic -> Prepared: everything that stands before the first packet. Cores, stand-in, target, plan, limits, driver, signals.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
 use crate::engine;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, deal};
 use crate::engine::{Control, Footprint, Setup};
-use crate::io::{Backend, Sockets, probe, socket};
+use crate::io::{Backend, Sockets, WallClock, probe, socket, wall_clock};
 use crate::machine;
 use crate::machine::cpu;
 use crate::mock;
 use crate::mock::{Mock, MockConfig};
 use crate::text::units::{counted, three_digits};
 
+use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
 use super::diagnosis;
 use super::exit::cannot;
@@ -21,6 +23,7 @@ use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
 use super::target::Target;
+use super::watched::found::Found;
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -40,20 +43,29 @@ pub struct Prepared {
     pub cores_shared: bool,
     /// Cores that this process may use.
     pub cores_allowed: usize,
+    /// What is watched beside the run.
+    pub watched: Found,
     /// The load as the command line gives it.
     pub given: GivenLoad,
+    /// The wall-clock moment at which the run starts, when one was given.
+    pub start_at: Option<SystemTime>,
+    /// How exact the wall clock is; `None` where the kernel does not tell.
+    pub(super) clock: Option<WallClock>,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
+    /// Checksum of the scenario, by which its calibration is found.
+    pub checksum: u64,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
 
 impl Prepared {
-    /// Starts the stand-in when there is one, tries the target, checks the limits.
+    /// Starts the stand-in when there is one, tries the target, checks the limits. `signals`: the listener of a run
+    /// before this one.
     ///
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure. No request was sent then.
-    pub fn new(traffic: Traffic) -> Result<Self> {
+    pub fn new(traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
         let cores = cores(&traffic, &allowed, &mut notes);
@@ -70,8 +82,10 @@ impl Prepared {
             }
         };
         let addresses = traffic.connecting.reach(&target)?;
+        let scenario = traffic.scenario.bind("", "");
+        let checksum = calibration::checksum(&scenario);
         let plan = Plan {
-            scenario: traffic.scenario.bind(&target.authority, target.base_path()),
+            scenario: scenario.bind(&target.authority, target.base_path()),
             load: traffic.load.load,
             run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.
@@ -94,11 +108,22 @@ impl Prepared {
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
+        let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
+        let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
-        let signals = cannot(
-            Signals::listen(control.clone(), Announce::Orders)
-                .context("signals cannot be listened for"),
-        )?;
+        if let Some(moment) = traffic.load.start_at {
+            control.start_at(moment);
+        }
+        let signals = match signals {
+            Some(signals) => {
+                signals.turn_to(control.clone());
+                signals
+            }
+            None => cannot(
+                Signals::listen(control.clone(), Announce::Orders)
+                    .context("signals cannot be listened for"),
+            )?,
+        };
         Ok(Self {
             plan,
             setup: Setup {
@@ -115,8 +140,12 @@ impl Prepared {
             program_bytes,
             cores_shared: cores.shared,
             cores_allowed: allowed.len(),
+            watched,
             given: traffic.load.given,
+            start_at: traffic.load.start_at,
+            clock: wall_clock(),
             api_key_env: traffic.api_key_env,
+            checksum,
             notes,
         })
     }
@@ -131,8 +160,9 @@ impl Prepared {
 
 /// A core for each shard and each thread of the stand-in.
 fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores {
-    let users = usize::try_from(traffic.load.load.users_max()).unwrap_or(usize::MAX);
     let (wanted, connections) = (traffic.limits.shards, traffic.limits.connections);
+    let deal = deal(&traffic.load.load, connections, 1);
+    let users = deal.users_of(0);
     let quota = machine::cpu_quota_cores();
     let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));
     let mut cores = share_out(allowed, quota, wanted, has_stand_in, users);
@@ -145,7 +175,7 @@ fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores
         ));
     }
     // A shard without a user or a connection could do nothing.
-    let shards_max = connections.shared().unwrap_or(users).min(users).max(1);
+    let shards_max = deal.connections_of(0).max(1);
     if wanted > Some(shards_max) {
         notes.push(format!(
             "{}, since there are no more users or connections to share out",

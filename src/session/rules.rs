@@ -102,6 +102,7 @@ fn rule_record(case: &Case, record: &Record, load_from_ns: u64) -> RuleRecord {
             (None, _) => "never judged: the run ended before a window was full".into(),
         },
         note: (!names.is_empty()).then(|| names.join("; ")),
+        part: None,
     }
 }
 

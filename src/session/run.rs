@@ -2,13 +2,13 @@
 
 use anyhow::{Result, bail};
 
-use crate::analysis::windows::Referee;
 use crate::engine;
 use crate::engine::{Order, Second};
 use crate::metrics::tick::Ticks;
 use crate::record::hdr::{IntervalLog, Stretch};
-use crate::record::schema::{LevelRecord, Record};
+use crate::record::schema::{Calibration, LevelRecord, Record};
 
+use super::calibration;
 use super::ending::{Ending, Facts};
 use super::evidence;
 use super::evidence::Carried;
@@ -17,8 +17,12 @@ use super::job::{Gates, Job, Judging, Outputs};
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
+use super::run_judge::RunJudge;
+use super::signals::Signals;
 use super::steer::{Course, Steer};
+use super::until;
 use super::watch::SecondJudge;
+use super::watched::sampling::Sampling;
 
 /// A job that is ready to run.
 pub struct Session {
@@ -54,8 +58,16 @@ impl Session {
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure.
     pub fn prepare(job: Job) -> Result<Self> {
+        Self::prepare_after(job, None)
+    }
+
+    /// The same after another run of the command, whose listener for signals serves this one too.
+    ///
+    /// # Errors
+    /// As those of [`Session::prepare`].
+    pub fn prepare_after(job: Job, signals: Option<Signals>) -> Result<Self> {
         Ok(Self {
-            prepared: Prepared::new(job.traffic)?,
+            prepared: Prepared::new(job.traffic, signals)?,
             judging: job.judging,
             outputs: job.outputs,
             gates: job.gates,
@@ -68,20 +80,26 @@ impl Session {
     /// When the run could not begin. What goes wrong later is in the record.
     pub fn carry_out(self, ticks: &Ticks, on_notice: OnNotice<'_>) -> Result<Finished> {
         let Self {
-            prepared,
+            mut prepared,
             judging,
             outputs,
             gates,
         } = self;
+        let watched = std::mem::take(&mut prepared.watched);
         match judging {
-            Judging::Rules(mut referee) => {
+            Judging::Rules(mut judge) => {
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Rules(&mut referee))?;
+                let carried = seconds.run(&mut Judge::Rules(&mut judge), watched.start())?;
                 let log = seconds.log;
                 let load_from_ns = carried.ran.load_from_ns;
+                let known = calibration(&prepared);
                 let mut record = evidence::record(prepared, &carried);
-                rules::put_into(&mut record, *referee, load_from_ns);
+                put_beside(&mut record, known.as_ref(), &carried);
+                rules::put_into(&mut record, judge.referee, load_from_ns);
+                if let Some(precision) = judge.precision {
+                    until::put_into(&mut record, precision, judge.is_precise);
+                }
                 let facts = Facts::of(&record, &gates, carried.interrupted);
                 Ok(Finished::new(record, &facts, log, outputs))
             }
@@ -100,13 +118,15 @@ impl Session {
                 }
                 let log = open_log(&outputs, &prepared)?;
                 let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
-                let carried = seconds.run(&mut Judge::Search(&mut steer))?;
+                let carried = seconds.run(&mut Judge::Search(&mut steer), watched.start())?;
                 let log = seconds.log;
                 let mut found = steer.found();
                 let is_found = steer.has_found();
                 let always_failed = steer.always_failed().to_vec();
                 let names = rules::step_names(&prepared.plan.scenario);
+                let known = calibration(&prepared);
                 let mut record = evidence::record(prepared, &carried);
+                put_beside(&mut record, known.as_ref(), &carried);
                 if !always_failed.is_empty() {
                     found.ended = rules::search_ended_by(&record, &names, &always_failed);
                 }
@@ -135,6 +155,18 @@ impl Finished {
     }
 }
 
+/// The kept calibration that holds for a run.
+fn calibration(prepared: &Prepared) -> Option<Calibration> {
+    let (plan, backend) = (&prepared.plan, prepared.setup.backend);
+    let of = calibration::calibrated(plan, backend, prepared.cores_allowed, prepared.checksum);
+    calibration::find(&calibration::folder()?, &of, plan.shards)
+}
+
+fn put_beside(record: &mut Record, known: Option<&Calibration>, carried: &Carried) {
+    let beside = known.map(|known| calibration::beside(record, known, carried.ran.started_at));
+    record.generator.calibration = beside;
+}
+
 /// The interval log, when one is wanted.
 fn open_log(outputs: &Outputs, prepared: &Prepared) -> Result<Option<IntervalLog>> {
     let scenario = &prepared.plan.scenario;
@@ -144,7 +176,7 @@ fn open_log(outputs: &Outputs, prepared: &Prepared) -> Result<Option<IntervalLog
 
 /// The judge of a run, while it lasts.
 enum Judge<'j, 'p> {
-    Rules(&'j mut Referee),
+    Rules(&'j mut RunJudge),
     Search(&'j mut Steer<'p>),
 }
 
@@ -152,19 +184,7 @@ impl Judge<'_, '_> {
     /// Takes a second; whether the load is to end.
     fn on_second(&mut self, second: &Second<'_>, on_notice: OnNotice<'_>) -> bool {
         match self {
-            Self::Rules(referee) => match second
-                .begin_ns
-                .checked_sub(second.load_from_ns.unwrap_or(u64::MAX))
-            {
-                Some(begin_ns) => {
-                    let end_ns = begin_ns + (second.end_ns - second.begin_ns);
-                    referee.on_second(begin_ns, end_ns, second.interval)
-                }
-                None => {
-                    referee.on_preparation(second.interval);
-                    false
-                }
-            },
+            Self::Rules(judge) => judge.on_second(second),
             Self::Search(steer) => {
                 let known = steer.levels().len();
                 let is_over = steer.on_second(second);
@@ -209,7 +229,7 @@ impl<'s> Seconds<'s> {
     }
 
     /// Runs the plan to its end, or to that of its control.
-    fn run(&mut self, judge: &mut Judge<'_, '_>) -> Result<Carried> {
+    fn run(&mut self, judge: &mut Judge<'_, '_>, sampling: Sampling) -> Result<Carried> {
         let prepared = self.prepared;
         let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
         let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
@@ -224,6 +244,7 @@ impl<'s> Seconds<'s> {
         }));
         prepared.signals.on_run_over();
         Ok(Carried {
+            beside: sampling.stop(),
             ran: ran?,
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),

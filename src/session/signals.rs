@@ -3,8 +3,8 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -28,10 +28,16 @@ pub enum Announce {
 /// disk that takes nothing holds nobody up.
 const REPORT_GRACE: Duration = Duration::from_millis(200);
 
-/// Listens until the process ends: a signal must never be lost on a process that is stuck in a write.
+/// Listens until the process ends: a signal must never be lost on a process that is stuck in a write. A clone is the
+/// same listener.
+#[derive(Clone)]
 pub struct Signals {
     interrupted: Arc<AtomicBool>,
     is_over: Arc<AtomicBool>,
+    /// Runs follow the present one: their series reports what was measured when a signal comes.
+    is_series: Arc<AtomicBool>,
+    /// Where orders go: the run that is under way, or was the last one.
+    control: Arc<Mutex<Arc<Control>>>,
 }
 
 impl Signals {
@@ -43,8 +49,10 @@ impl Signals {
         let signals = Self {
             interrupted: Arc::new(AtomicBool::new(false)),
             is_over: Arc::new(AtomicBool::new(false)),
+            is_series: Arc::new(AtomicBool::new(false)),
+            control: Arc::new(Mutex::new(control)),
         };
-        let (interrupted, is_over) = (signals.interrupted.clone(), signals.is_over.clone());
+        let listener = signals.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -68,20 +76,15 @@ impl Signals {
                         _ = hung_up(&mut hangup) => Order::Drain,
                         _ = terminate.recv() => Order::StopNow,
                     };
-                    if is_over.load(Ordering::Relaxed) {
+                    if listener.is_over.load(Ordering::Relaxed) {
                         tokio::time::sleep(REPORT_GRACE).await;
                         process::exit_now(Exit::INTERRUPTED.0);
                     }
                     if stops {
                         process::exit_now(Exit::INTERRUPTED.0);
                     }
-                    let order = match control.order() {
-                        Order::Run => wish,
-                        Order::Drain | Order::StopNow => Order::StopNow,
-                    };
+                    let order = listener.give(wish);
                     stops = order == Order::StopNow;
-                    interrupted.store(true, Ordering::Relaxed);
-                    control.give(order);
                     if announce == Announce::Orders {
                         say(order);
                     }
@@ -99,9 +102,44 @@ impl Signals {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// There is nothing left to be stopped: from now on a signal ends the process.
+    /// There is nothing left to be stopped: from now on a signal ends the process. Within a series it is not so: a signal
+    /// between two runs ends the series.
     pub fn on_run_over(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        if !self.is_series.load(Ordering::Relaxed) {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Further runs follow.
+    pub fn begin_series(&self) {
+        self.is_series.store(true, Ordering::Relaxed);
+    }
+
+    /// No further run follows, and the last one is over.
+    pub fn end_series(&self) {
+        self.is_series.store(false, Ordering::Relaxed);
+        self.on_run_over();
+    }
+
+    /// Orders go to another run from now on. A signal that has come already is an order to that one too.
+    pub fn turn_to(&self, next: Arc<Control>) {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.interrupted() {
+            next.give(control.order());
+        }
+        *control = next;
+    }
+
+    /// Orders what a signal asks for; a second signal asks for more. Returns the order in force.
+    fn give(&self, wish: Order) -> Order {
+        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = match control.order() {
+            Order::Run => wish,
+            Order::Drain | Order::StopNow => Order::StopNow,
+        };
+        self.interrupted.store(true, Ordering::Relaxed);
+        control.give(order);
+        order
     }
 }
 

@@ -31,13 +31,15 @@ impl SecondJudge {
             .is_some_and(|from_ns| begin_ns >= from_ns);
         let is_load = !second.interval.is_drain && has_begun;
         let hindered = self.hindrances.since();
-        second.interval.judged = self.watched.on_second(
+        let (judged, causes) = self.watched.on_second(
             (begin_ns, end_ns),
             (is_load, self.is_search),
             second.interval,
             hindered.steal_share,
             hindered.throttled_us.unwrap_or(0),
         );
+        second.interval.judged = judged;
+        second.interval.causes = causes;
     }
 
     /// The verdict on the seconds so far.

@@ -63,6 +63,17 @@ pub fn moment(s: f64) -> String {
     format!("{s:.1} s")
 }
 
+/// How long ago something was, given in seconds: `just now`, `40 minutes ago`, `3 days ago`.
+pub fn ago(s: f64) -> String {
+    let (count, noun) = match s {
+        s if s < 60.0 => return "just now".into(),
+        s if s < 7_200.0 => (s / 60.0, "minute"),
+        s if s < 172_800.0 => (s / 3_600.0, "hour"),
+        s => (s / 86_400.0, "day"),
+    };
+    format!("{} ago", counted(count as u64, noun))
+}
+
 /// A size in the unit that suits it: `512 B`, `1.23 MB` (powers of ten).
 pub fn bytes(count: u64) -> String {
     match count {
@@ -139,6 +150,19 @@ mod tests {
         assert_eq!(moment(4.04), "4.0 s");
         assert_eq!(bytes(512), "512 B");
         assert_eq!(bytes(1_234_567), "1.23 MB");
+    }
+
+    #[test]
+    fn an_age_is_told_in_the_unit_that_suits_it() {
+        for (s, expected) in [
+            (0.0, "just now"),
+            (61.0, "1 minute ago"),
+            (7_199.0, "119 minutes ago"),
+            (7_200.0, "2 hours ago"),
+            (260_000.0, "3 days ago"),
+        ] {
+            assert_eq!(ago(s), expected);
+        }
     }
 
     #[test]

@@ -231,6 +231,7 @@ impl Sandbox {
         let is_local = has("--mock") || words[0] == "mock";
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
+            "compare" if has("--run") => &[3],
             "scenarios" | "doctor" | "report" | "compare" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.

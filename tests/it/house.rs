@@ -28,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ),
     ("live", &["metrics", "text"]),
     ("report", &["metrics", "record", "text"]),
-    ("record", &["analysis", "metrics", "scenario"]),
+    ("record", &["analysis", "metrics", "scenario", "text"]),
     ("analysis", &["metrics", "text"]),
     ("scenario", &["http", "load", "text"]),
     ("load", &[]),

@@ -11,7 +11,7 @@ use crate::text::units::{percent, rate, time};
 pub const REQUESTS_MIN: u64 = 10;
 
 /// Measures as they are written; the percentiles are examples of any.
-const MEASURES: [&str; 10] = [
+pub const MEASURES: [&str; 10] = [
     "avg", "p50", "p90", "p95", "p99", "p99.9", "max", "rps", "errors", "gave-up",
 ];
 

@@ -8,14 +8,16 @@
 //! and break a rule by it; they never lower a value, and never show that a rule was kept.
 //!
 //! Reading order: `rule` (parse, judge, show), `names` (the steps that a rule means), `measure` (its value and unit),
-//! `window` (what the value is taken from).
+//! `window` (what the value is taken from), `goal` (how well a measure is to be known).
 
+mod goal;
 mod measure;
 mod names;
 mod rule;
 mod window;
 
-pub use measure::REQUESTS_MIN;
+pub use goal::{Goal, Quantity};
+pub use measure::{MEASURES, REQUESTS_MIN};
 pub use names::{StepName, labels};
 pub use rule::{Basis, Finding, OPS_CORE_RULES, Purpose, Rule};
 pub use window::Window;

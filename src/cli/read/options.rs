@@ -1,17 +1,19 @@
 //! The flags that `run` and `search` share, read one by one; the scenario decides what they leave open.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::criteria::{Purpose, Rule};
+use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
-use crate::cli::results;
+use crate::cli::{ci, results};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
+use crate::load::part::Part;
 use crate::scenario::format::compile::{parse_rate_stage, parse_stage};
 use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
@@ -23,12 +25,15 @@ use crate::session::limits::connections_allowed;
 use crate::session::rules;
 use crate::session::source::ScenarioText;
 use crate::session::target::Target;
+use crate::session::until;
+use crate::session::watched::list::WatchList;
 
 use crate::text::units::grouped;
 
+use super::moment::moment;
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{sockets, stand_in};
+use super::{part, sockets, stand_in, watch};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -48,13 +53,18 @@ pub struct Options<'a> {
     pub target: JobTarget,
     pub scenario: ScenarioText,
     pub connecting: Connecting,
+    watch: WatchList,
     pub load: LoadOptions,
     /// Length of a window of `--stop-when`.
     window: Duration,
-    pub settle: Option<Duration>,
+    /// What `--settle` says.
+    pub settle: Option<Settle>,
     pub timeout: Duration,
     drain: Option<Duration>,
     seed: u64,
+    /// The part of the load that this process makes.
+    part: Part,
+    start_at: Option<SystemTime>,
     /// Connections that all users share, when a number was given.
     connections: Option<usize>,
     /// Requests on a connection at once.
@@ -128,14 +138,21 @@ impl<'a> Options<'a> {
                 any_method: false,
             },
             connecting,
+            watch: watch::list(&args.watch)?,
             load,
             window,
-            settle: time("--settle", args.settle.as_deref())?,
+            settle: settle(args.settle.as_deref())?,
             timeout,
             drain: time("--drain", args.drain.as_deref())?,
             seed: args
                 .seed
                 .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32),
+            part: part::part(args.part.as_deref(), &part::environment)?,
+            start_at: args
+                .start_at
+                .as_deref()
+                .map(|text| moment(text, SystemTime::now()))
+                .transpose()?,
             connections,
             pipeline,
             shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
@@ -204,7 +221,8 @@ impl<'a> Options<'a> {
     pub fn job_load(&self, load: Load, run_time_ns: Option<u64>) -> JobLoad {
         let options = &self.load;
         JobLoad {
-            load,
+            load: load.of_part(self.part),
+            start_at: self.start_at,
             run_time_ns,
             given: GivenLoad {
                 users: options.users,
@@ -239,7 +257,11 @@ impl<'a> Options<'a> {
         let busy = rate_max * scenario.pass_ns(REQUEST_NS) as f64 / 1e9;
         let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
-        let users_max = users_max.min(self.users_allowed(users_max)?);
+        // Parts on machines with different limits would disagree: all of them count on the same users.
+        let users_max = match self.part.is_whole() {
+            true => users_max.min(self.users_allowed(users_max)?),
+            false => users_max,
+        };
         Ok((ready.min(users_max), users_max))
     }
 
@@ -297,9 +319,37 @@ impl<'a> Options<'a> {
         }
         let are_given = given.iter().any(|(_, texts)| !texts.is_empty());
         let window_ns = self.window.as_nanos() as u64;
-        let settle_ns = self.settle.map(|settle| settle.as_nanos() as u64);
+        let settle_ns = self.settle_ns();
         let steps = scenario.metrics.len();
         rules::referee(all, are_given, load, window_ns, settle_ns, steps)
+    }
+
+    /// The judge of the goals of `--until`; `None` without any.
+    ///
+    /// # Errors
+    /// The first goal that is wrong, or when no flag bounds the run.
+    pub fn precision(&self, scenario: &Scenario) -> Result<Option<Precision>> {
+        let goals = until::parse(&self.args.until, scenario)?;
+        if goals.is_empty() {
+            return Ok(None);
+        }
+        let load = &self.load;
+        let has_stages = !load.stages.is_empty() || !load.rate_stages.is_empty();
+        if load.run_time.is_none() && load.iterations.is_none() && !has_stages {
+            bail!(
+                "--until needs an upper bound, for a figure may never be known so well: add for example -t 30m"
+            );
+        }
+        let settle = self.settle.unwrap_or(Settle::Time(0));
+        Ok(Some(Precision::new(goals, settle)))
+    }
+
+    /// The settling time, when it was given as a time.
+    pub fn settle_ns(&self) -> Option<u64> {
+        match self.settle {
+            Some(Settle::Time(ns)) => Some(ns),
+            Some(Settle::Auto) | None => None,
+        }
     }
 
     /// The job of these flags.
@@ -308,8 +358,10 @@ impl<'a> Options<'a> {
     /// When a result could not be written where it is wanted.
     pub fn into_job(self, scenario: Scenario, load: JobLoad, judging: Judging) -> Result<Job> {
         let is_search = matches!(judging, Judging::Search(_));
-        let outputs = outputs(self.args, is_search)?;
+        let outputs = outputs(self.args, &scenario.name, is_search)?;
         let limits = self.limits(load.load.users_max());
+        let has_seed = self.args.seed.is_some();
+        part::check(self.part, &load.load, limits.connections, has_seed)?;
         Ok(Job {
             traffic: Traffic {
                 target: self.target,
@@ -318,6 +370,7 @@ impl<'a> Options<'a> {
                 load,
                 limits,
                 connecting: self.connecting,
+                watch: self.watch,
             },
             judging,
             gates: Gates {
@@ -433,6 +486,15 @@ impl LoadOptions {
     }
 }
 
+/// `--settle`: a time, or `auto`.
+fn settle(text: Option<&str>) -> Result<Option<Settle>> {
+    if text == Some("auto") {
+        return Ok(Some(Settle::Auto));
+    }
+    let settle = time("--settle", text)?;
+    Ok(settle.map(|settle| Settle::Time(settle.as_nanos() as u64)))
+}
+
 /// The service, or the stand-in and how it behaves.
 fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Result<JobTarget> {
     let target = match (&args.host, of_url) {
@@ -454,14 +516,20 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 }
 
 /// Where the results go. Each place is tried now: a run must not end with nowhere to write.
-fn outputs(args: &RunArgs, is_search: bool) -> Result<Outputs> {
-    let singles = [(&args.json, "--json"), (&args.hdr, "--hdr")];
+fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
+    let singles = [
+        (&args.json, "--json"),
+        (&args.hdr, "--hdr"),
+        (&args.ci.summary_markdown, "--summary-markdown"),
+        (&args.ci.junit, "--junit"),
+    ];
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
+        ci: ci::of_run(&args.ci, scenario, is_search)?,
         is_full: args.report == ReportForm::Full,
         headless: args.headless,
         quiet: args.quiet,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::analysis::breaking_point::{Growth, Search};
 use crate::analysis::criteria::{OPS_CORE_RULES, Purpose};
+use crate::analysis::precision::Settle;
 use crate::cli::args::{RunArgs, SearchArgs};
 use crate::cli::stored;
 use crate::load::Load;
@@ -56,6 +57,12 @@ pub fn job(args: &SearchArgs) -> Result<Job> {
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
+    if args.part.is_some() {
+        bail!(
+            "--part does not go with search: each part would judge its own requests and choose its own levels; give \
+             --part to runs at fixed loads, and merge their records"
+        );
+    }
     for (is_given, flag, cure) in [
         (
             !args.stages.is_empty(),
@@ -63,7 +70,10 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
             "--from, --step and --every",
         ),
         (args.iterations.is_some(), "--iterations", "--every"),
+        (args.repeat.is_some(), "--repeat", "--every"),
+        (args.repeat_pause.is_some(), "--repeat-pause", "--every"),
         (!args.fail_if.is_empty(), "--fail-if", "--stop-when"),
+        (!args.until.is_empty(), "--until", "--every"),
         (!args.require.is_empty(), "--require", "--stop-when"),
     ] {
         if is_given {
@@ -134,7 +144,14 @@ fn course(args: &SearchArgs, options: &Options<'_>, scenario: &Scenario) -> Resu
     if every < Duration::from_secs(2) {
         bail!("--every: a level's window is at least 2s long, for it is judged in two halves");
     }
-    let settle = options.settle.unwrap_or(SETTLE.min(every / 2));
+    if options.settle == Some(Settle::Auto) {
+        bail!(
+            "--settle auto: a search needs to know when a level has settled before it judges it; give a time, for example 5s"
+        );
+    }
+    let settle = options
+        .settle_ns()
+        .map_or(SETTLE.min(every / 2), Duration::from_nanos);
     let mut rules = rules::parse(Purpose::Stop, &args.run.stop_when, scenario)?;
     if rules.is_empty() {
         let ops_cores = OPS_CORE_RULES.map(str::to_owned);

@@ -102,3 +102,34 @@ fn a_sample_beyond_the_bound_is_kept() {
     let lengths = series.samples().into_iter().map(|sample| sample.length_ns);
     assert_eq!(lengths.sum::<u64>(), 5_000_000_000);
 }
+
+#[test]
+fn the_evidence_of_each_second_is_kept_and_the_worst_of_joined_ones() {
+    let interval = |causes: &[(Cause, f64)]| {
+        let mut interval = Interval::new(1);
+        for (cause, figure) in causes {
+            interval.causes.add(*cause, *figure);
+        }
+        interval
+    };
+    let mut series = Series::new(1);
+    series.push(1_000_000_000, &interval(&[(Cause::Busy, 0.95)]));
+    series.push(2_000_000_000, &interval(&[]));
+    series.push(
+        3_000_000_000,
+        &interval(&[(Cause::CoreTaken, 0.3), (Cause::Busy, 0.92)]),
+    );
+    series.push(3_100_000_000, &interval(&[(Cause::CoreTaken, 0.4)]));
+    let samples = series.samples();
+    let found = samples
+        .iter()
+        .map(|sample| sample.causes.found().collect::<Vec<_>>());
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [
+            vec![(Cause::Busy, 0.95)],
+            vec![],
+            vec![(Cause::Busy, 0.92), (Cause::CoreTaken, 0.4)],
+        ]
+    );
+}

@@ -29,7 +29,8 @@ pub struct Totals {
     pub failure_ratio: f64,
     /// Requests with an outcome within the load time, per second of it.
     pub rps: f64,
-    /// Lower end of the 95 % interval of `rps`, from the seconds of the load; `None` with fewer than two.
+    /// Lower end of the 95 % interval of `rps`, from the seconds of the load; `None` with fewer than two. Of several runs,
+    /// the interval between them; `None` with fewer than three.
     #[serde(default)]
     pub rps_low: Option<f64>,
     /// Upper end of the same interval.
@@ -116,7 +117,7 @@ pub struct StepRecord {
 }
 
 /// How the polls of a step went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PollRecord {
     /// Name of the step.
     pub name: String,
@@ -133,7 +134,7 @@ pub struct PollRecord {
 }
 
 /// A span of steps that is measured as a whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpanRecord {
     /// Name of the span or task.
     pub name: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::CalibrationRecord;
 use super::distribution::Times;
 
 /// What the generator itself did.
@@ -19,10 +20,25 @@ pub struct Generator {
     pub turn_us: Times,
     /// Times to open a connection.
     pub connect_us: Times,
+    /// `turn_us` and `connect_us` as a whole.
+    #[serde(default)]
+    pub histograms: GeneratorHistograms,
     /// By shard.
     pub shards: Vec<ShardRecord>,
     /// Whether the run's figures can be believed.
     pub verdict: VerdictRecord,
+    /// What this machine can generate for the same requests; `None` without a calibration that holds for the run.
+    pub calibration: Option<CalibrationRecord>,
+}
+
+/// The generator's own distributions: HdrHistogram V2, deflated, base64; microseconds. Empty texts in records of before
+/// they were kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratorHistograms {
+    /// The distribution of `turn_us`.
+    pub turn: String,
+    /// The distribution of `connect_us`.
+    pub connect: String,
 }
 
 /// One shard.
@@ -47,7 +63,7 @@ pub struct VerdictRecord {
 }
 
 /// What the embedded stand-in counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandIn {
     /// Answers by `METHOD name status`.
     pub answers: BTreeMap<String, u64>,

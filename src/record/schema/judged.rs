@@ -1,4 +1,4 @@
-//! What was judged: rules, and the levels of a search.
+//! What was judged: rules, goals, and the levels of a search.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,39 @@ pub struct RuleRecord {
     pub says: String,
     /// Steps that failed every time from their first request on, when the rule was broken and there are any.
     pub note: Option<String>,
+    /// The part of a merged record that the rule judged; `None` in a record of one run.
+    #[serde(default)]
+    pub part: Option<String>,
+}
+
+/// A goal of `--until`, and how well its figure is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoalRecord {
+    /// The goal as it was given.
+    pub goal: String,
+    /// The figure is known as well as was asked.
+    pub reached: bool,
+    /// The figure: microseconds, or requests per second; `None` when nothing was measured.
+    pub value: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of the interval; `None` when the run does not bound it.
+    pub high: Option<f64>,
+    /// Half the width of the interval over the figure: 0.05 is ±5 %.
+    pub half_width: Option<f64>,
+    /// Independent samples that would know a percentile equally well; `None` for means and rates.
+    pub effective_samples: Option<f64>,
+    /// How often the run was looked at: after 20 s of load, then each time it had lasted 1.25 times as long.
+    pub looks: u64,
+    /// Load that the figure rests on, in seconds.
+    pub load_s: f64,
+    /// Load that the goal would about take, in seconds; `None` when it was reached, or when nothing says how long.
+    pub would_take_s: Option<f64>,
+    /// The same as a sentence.
+    pub says: String,
+    /// The part of a merged record that the goal was for; `None` in a record of one run.
+    #[serde(default)]
+    pub part: Option<String>,
 }
 
 /// A search for the breaking point.

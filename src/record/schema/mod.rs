@@ -5,8 +5,10 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `series` (the run second by second).
+//! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `watched` (what ran beside it).
 
+mod calibration;
 mod distribution;
 mod figures;
 mod generator;
@@ -14,11 +16,19 @@ mod judged;
 mod record;
 mod run;
 mod series;
+mod spread;
+mod watched;
 
+pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRecord};
 pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
-pub use generator::{Generator, ShardRecord, StandIn, VerdictRecord};
-pub use judged::{LevelRecord, RuleRecord, SearchRecord};
+pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
+pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
 pub use record::{Record, SCHEMA};
-pub use run::{LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord};
+pub use run::{
+    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
+    RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+};
 pub use series::{SampleRecord, StepSampleRecord};
+pub use spread::{SpreadFigure, SpreadRecord};
+pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

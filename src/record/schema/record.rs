@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 use super::generator::{Generator, StandIn};
-use super::judged::{RuleRecord, SearchRecord};
+use super::judged::{GoalRecord, RuleRecord, SearchRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
+use super::spread::SpreadRecord;
+use super::watched::WatchedRecord;
 
 /// The version of the schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "opsurge.record/1";
@@ -40,12 +42,25 @@ pub struct Record {
     pub generator: Generator,
     /// By rule of `--stop-when`, `--fail-if` and `--require`.
     pub rules: Vec<RuleRecord>,
+    /// By goal of `--until`.
+    #[serde(default)]
+    pub until: Vec<GoalRecord>,
     /// The search for the breaking point; `None` for a run.
     pub search: Option<SearchRecord>,
     /// What the embedded stand-in counted; `None` without one.
     pub stand_in: Option<StandIn>,
+    /// What ran beside the load: the generator first, then the service, and what `--watch` named; empty with `--watch none`.
+    #[serde(default)]
+    pub watched: Vec<WatchedRecord>,
     /// The run second by second; in a long run, several seconds are joined into one sample.
     pub series: Vec<SampleRecord>,
+    /// The runs of `--repeat` in their order, each whole: the figures outside are those of all of them together. Empty
+    /// for a single run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Record>,
+    /// What differs between `runs`; `None` for a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<SpreadRecord>,
 }
 
 impl Record {
@@ -62,6 +77,14 @@ impl Record {
                 "its schema is {}, and this version understands {SCHEMA}",
                 found.unwrap_or("missing")
             )),
+        }
+    }
+
+    /// The runs that this record holds: those inside, or itself.
+    pub fn single_runs(&self) -> &[Self] {
+        match &self.runs[..] {
+            [] => std::slice::from_ref(self),
+            runs => runs,
         }
     }
 

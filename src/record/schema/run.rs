@@ -43,12 +43,25 @@ pub struct RunInfo {
     /// Start of the run: RFC 3339, UTC.
     pub started_at: String,
     /// What ended the load: `time`, `iterations`, `nobody-left` (every user had left), `signal`, `criterion` (a rule, or
-    /// the search) or `error`.
+    /// the search), `precise` (the goals of `--until` were reached) or `error`.
     pub ended_by: String,
     /// The error of the generator that ended the run; `None` when none did.
     pub error: Option<String>,
-    /// The machine that the generator ran on.
+    /// The machine that the generator ran on; of a merged record, the machine of its first part.
     pub machine: MachineInfo,
+    /// The share of a larger run that this one was (`--part`); `None` for a whole run.
+    #[serde(default)]
+    pub part: Option<PartRecord>,
+    /// The wall-clock moment at which the run was to start (`--start-at`); `None` without one.
+    #[serde(default)]
+    pub start_at: Option<StartAtRecord>,
+    /// The records that this one was merged from, in the order in which they were given; empty for a record of one run.
+    #[serde(default)]
+    pub parts: Vec<MergedPartRecord>,
+    /// The stretch of a merged record in which all its parts had their load; `None` when there is no such stretch, and
+    /// for a record of one run.
+    #[serde(default)]
+    pub all_running: Option<StretchRecord>,
 }
 
 /// How the load was shaped.
@@ -127,4 +140,86 @@ pub struct MachineInfo {
     pub cpu: String,
     /// Release of the Linux kernel.
     pub kernel: String,
+    /// Name of the machine in its network; empty when it cannot be read.
+    #[serde(default)]
+    pub hostname: String,
+    /// Identity of the machine's boot: equal for processes under one kernel, which share a clock. Empty when it cannot be
+    /// read.
+    #[serde(default)]
+    pub boot_id: String,
+    /// How exact its wall clock was; `None` where the kernel does not tell.
+    #[serde(default)]
+    pub clock: Option<ClockRecord>,
+}
+
+/// How exact the wall clock of a machine was, as the kernel says (`adjtimex`, RFC 5905).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockRecord {
+    /// When the run was prepared.
+    pub start: ClockStateRecord,
+    /// When the run had ended.
+    pub end: ClockStateRecord,
+}
+
+/// The state of a wall clock at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStateRecord {
+    /// A time service keeps the clock.
+    pub is_synchronised: bool,
+    /// Largest error of the clock that the kernel allows for, in microseconds.
+    pub error_us_max: u64,
+}
+
+/// The share of a run that one process had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// Number of the part, from 1.
+    pub index: u64,
+    /// Number of parts.
+    pub of: u64,
+}
+
+/// The moment at which a run was to start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartAtRecord {
+    /// The moment: RFC 3339, UTC.
+    pub at: String,
+    /// How long after it the run started, in seconds.
+    pub late_s: f64,
+}
+
+/// A record that was merged into this one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MergedPartRecord {
+    /// Its name in the findings: `part 2/4`, or the name of its file.
+    pub name: String,
+    /// Its share of the run; `None` when it was a whole run.
+    pub part: Option<PartRecord>,
+    /// The machine that it ran on.
+    pub machine: MachineInfo,
+    /// Its own start: RFC 3339, UTC.
+    pub started_at: String,
+    /// Its start, in seconds since the start of the merged record.
+    pub offset_s: f64,
+    /// Begin of its load, in seconds since the start of the merged record.
+    pub from_s: f64,
+    /// End of its load, in seconds since the start of the merged record.
+    pub to_s: f64,
+    /// Its seed.
+    pub seed: u64,
+    /// Its threads.
+    pub shards: usize,
+    /// Requests with an outcome, failures included.
+    pub requests: u64,
+    /// Whether its own figures can be believed: `VALID`, or the gravest finding.
+    pub verdict: String,
+}
+
+/// A stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StretchRecord {
+    /// Its begin, in seconds since the start.
+    pub from_s: f64,
+    /// Its end, in seconds since the start.
+    pub to_s: f64,
 }

@@ -40,12 +40,16 @@ pub struct SampleRecord {
     pub verdict: String,
     /// Its seconds by verdict, each judged by itself. A rest of less than half a second is not judged.
     pub seconds: BTreeMap<String, u64>,
+    /// The causes of doubt that were found in its seconds, each with its worst figure: a share (0 to 1), a count, or a time
+    /// in microseconds where its name ends in `_us`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<String, f64>,
     /// By step, in the order of the record's `steps`.
     pub steps: Vec<StepSampleRecord>,
 }
 
 /// One step's part of a sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepSampleRecord {
     /// Requests with an outcome, failures included.
     pub requests: u64,

@@ -17,12 +17,14 @@ const LISTED_MAX: usize = 10;
 /// What is known of a comparison besides its figures.
 #[derive(Clone, Debug)]
 pub struct Compared<'r> {
-    /// The base's records, each with its name.
+    /// The base's records, each with its name; an empty one for runs that have no file.
     pub base: Vec<(String, &'r Record)>,
     /// The records of new.
     pub new: Vec<(String, &'r Record)>,
     /// How much worse a figure may become, as a share of the base's: 0.05 is 5 %.
     pub tolerance: f64,
+    /// What else is to be known of the runs, a paragraph each: failures, broken rules.
+    pub remarks: Vec<String>,
 }
 
 /// The text, with a newline at its end. No line is wider than `width` columns.
@@ -30,7 +32,11 @@ pub fn text(comparison: &Comparison, of: &Compared<'_>, width: usize, colour: bo
     let mut page = Page::new(width, colour);
     for (label, records) in [("BASE:", &of.base), ("NEW:", &of.new)] {
         for (name, record) in records {
-            page.paragraph(Paint::Nothing, &format!("{label} {}", run(name, record)));
+            let name = match name.is_empty() {
+                true => String::new(),
+                false => format!("{name}: "),
+            };
+            page.paragraph(Paint::Nothing, &format!("{label} {name}{}", run(record)));
         }
     }
     warnings(&mut page, comparison, of);
@@ -52,11 +58,15 @@ pub fn text(comparison: &Comparison, of: &Compared<'_>, width: usize, colour: bo
     page.finish()
 }
 
-/// `base.json: workflow on http://...: 12,345 requests in 10.0 s, begun 2026-...`.
-fn run(name: &str, record: &Record) -> String {
+/// `workflow on http://...: 12,345 requests in 10.0 s, begun 2026-...`; of several runs inside, their number.
+fn run(record: &Record) -> String {
     let run = &record.run;
+    let runs = match record.runs.len() as u64 {
+        0 => String::new(),
+        runs => format!("{} of ", counted(runs, "run")),
+    };
     format!(
-        "{name}: {} on {}, {} in {} s, begun {}",
+        "{runs}{} on {}, {} in {} s, begun {}",
         run.scenario,
         run.host,
         counted(record.totals.requests, "request"),
@@ -66,7 +76,17 @@ fn run(name: &str, record: &Record) -> String {
 }
 
 fn warnings(page: &mut Page, comparison: &Comparison, of: &Compared<'_>) {
-    let all = of.base.iter().chain(&of.new);
+    for remark in &of.remarks {
+        page.paragraph(Paint::Whole(Colour::Red), remark);
+    }
+    let sides = [("base", &of.base), ("new", &of.new)];
+    let all = sides.into_iter().flat_map(|(side, records)| {
+        let records = records.iter();
+        records.map(move |(name, record)| match name.is_empty() {
+            true => (side, record),
+            false => (name.as_str(), record),
+        })
+    });
     let doubtful = all.filter(|(_, record)| record.generator.verdict.status != "VALID");
     let mut doubtful: Vec<String> = doubtful
         .map(|(name, record)| format!("{name} is {}", record.generator.verdict.status))
@@ -92,7 +112,7 @@ fn warnings(page: &mut Page, comparison: &Comparison, of: &Compared<'_>) {
 }
 
 /// Name, base, new, difference, interval, word.
-type Row = [String; 6];
+pub(in crate::report) type Row = [String; 6];
 
 fn table(page: &mut Page, comparison: &Comparison, tolerance: f64) {
     let heads = ["", "base", "new", "change", "95 % interval", ""].map(str::to_owned);
@@ -149,14 +169,16 @@ fn table(page: &mut Page, comparison: &Comparison, tolerance: f64) {
     }
 }
 
-fn name(group: &Group) -> String {
+/// `POST /path`, or what stands for all of them.
+pub(in crate::report) fn name(group: &Group) -> String {
     match &group.step {
         None => "All requests".to_owned(),
         Some((method, name)) => format!("{method} {name}"),
     }
 }
 
-fn rows(group: &Group, tolerance: f64) -> Vec<Row> {
+/// A row for each figure of a group.
+pub(in crate::report) fn rows(group: &Group, tolerance: f64) -> Vec<Row> {
     let changes = group.changes.iter();
     let rows = changes.map(|(measure, change)| {
         let unit = Unit::of([change.base, change.new].into_iter().flatten());

@@ -57,7 +57,7 @@ impl Unit {
 
 /// A distribution, with what is known of its bounds.
 #[derive(Clone, Copy)]
-pub(super) struct Figures<'r> {
+pub(in crate::report) struct Figures<'r> {
     times: &'r Times,
     bound_from_us: Option<f64>,
     /// Its seconds are known, so that its percentiles have intervals where the run bounds them.
@@ -66,7 +66,7 @@ pub(super) struct Figures<'r> {
 
 /// A figure of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Which {
+pub(in crate::report) enum Which {
     Min,
     Mean,
     /// One of [`PERCENTS`].

@@ -3,7 +3,9 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{details, levels, load, rules, stand_in, totals, waits};
+use super::{
+    details, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+};
 use crate::record::schema::Record;
 
 /// Lists are shown whole.
@@ -24,10 +26,15 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     if is_valid(record) {
         verdict::paragraph(&mut page, record, ALL);
     }
+    generator::doubtful(&mut page, record);
     page.blank();
     totals::line(&mut page, record);
+    generator::calibration(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);
+    goals::lines(&mut page, record);
+    page.blank();
+    spread::section(&mut page, record);
     page.blank();
     levels::result(&mut page, record);
     levels::table(&mut page, record);
@@ -38,6 +45,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
         page.blank();
         waits::polls(&mut page, record, ALL);
         waits::spans_table(&mut page, record);
+        watched::table(&mut page, record);
     }
     page.blank();
     details::errors(&mut page, record);

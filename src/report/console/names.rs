@@ -3,7 +3,7 @@
 use crate::record::schema::StepRecord;
 
 /// `POST /v1/agent/[id]/workflow`.
-pub(super) fn whole(step: &StepRecord) -> String {
+pub(in crate::report) fn whole(step: &StepRecord) -> String {
     format!("{} {}", step.method, step.name)
 }
 

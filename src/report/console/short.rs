@@ -3,10 +3,13 @@
 use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
-use super::{endpoints, levels, load, rules, stand_in, totals, waits};
+use super::{
+    endpoints, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+};
 use crate::record::schema::Record;
 
-/// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own.
+/// Lines of a report on three endpoints at [`COLUMNS`] columns. Each further endpoint or level has a line of its own, and
+/// so has everything that is watched.
 const LINES_MAX: usize = 30;
 const COLUMNS: usize = 80;
 const ENDPOINTS: usize = 3;
@@ -30,7 +33,8 @@ pub(super) fn text(
         .map_or(0, |search| search.levels.len());
     // A narrow page needs more lines for the same words.
     let narrowness = COLUMNS.div_ceil(page().width());
-    let lines_max = LINES_MAX * narrowness + further + levels;
+    let beside = spread::lines(record) + watched::count(record) * narrowness;
+    let lines_max = LINES_MAX * narrowness + further + levels + beside;
     let texts = LISTED.map(|listed| {
         let mut page = page();
         write(&mut page, record, listed, is_quiet, files);
@@ -65,6 +69,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         totals::line(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
+        goals::lines(page, record);
         stand_in::short(page, record);
         return files.iter().for_each(|file| page.unbroken(file));
     }
@@ -73,7 +78,10 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    generator::small_reserve(page, record);
     load::arrivals(page, record);
+    page.blank();
+    spread::section(page, record);
     page.blank();
     levels::table(page, record);
     page.blank();
@@ -83,7 +91,9 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     }
     waits::polls(page, record, listed);
     waits::spans(page, record, listed);
+    watched::lines(page, record);
     rules::lines(page, record, listed);
+    goals::lines(page, record);
     stand_in::short(page, record);
     files.iter().for_each(|file| page.unbroken(file));
 }

@@ -6,7 +6,8 @@ use crate::metrics::summary::Summary;
 use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::schema::{
-    Generator, LoadInfo, MachineInfo, RuleRecord, RunInfo, Times, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, RuleRecord, RunInfo, Times,
+    VerdictRecord,
 };
 use crate::scenario::model::{Carries, MetricLabel};
 use crate::text::columns::columns;
@@ -66,11 +67,13 @@ fn record(answered: u64, failed: u64) -> Record {
         rss_max_bytes: 1,
         turn_us: Times::default(),
         connect_us: Times::default(),
+        histograms: GeneratorHistograms::default(),
         shards: Vec::new(),
         verdict: VerdictRecord {
             status: "VALID".into(),
             reasons: vec!["a long reason ".repeat(12)],
         },
+        calibration: None,
     };
     let summary = Summary { counts, series };
     let time = RunTime {
@@ -113,7 +116,14 @@ fn run_info() -> RunInfo {
             cores: 2,
             cpu: "a processor".into(),
             kernel: "6.18".into(),
+            hostname: "a-host".into(),
+            boot_id: String::new(),
+            clock: None,
         },
+        part: None,
+        start_at: None,
+        parts: Vec::new(),
+        all_running: None,
     }
 }
 
@@ -152,6 +162,7 @@ fn disaster() -> Record {
         value: Some(0.0457),
         says: "errors of all requests were 4.57 %, the limit is 1 %".into(),
         note: broken.then(|| "POST …/workflow failed every time from its first request (500): this break says nothing about load".into()),
+        part: None,
     }
     };
     record.rules = vec![rule(false), rule(true), rule(false), rule(false)];

@@ -64,7 +64,7 @@ pub(super) fn conditions(page: &mut Page, record: &Record) {
         lasted(&record.totals)
     );
     let is_as_planned = match run.ended_by.as_str() {
-        "time" | "iterations" => true,
+        "time" | "iterations" | "precise" => true,
         // A search ends by what it finds.
         "criterion" => record.search.is_some(),
         _ => false,
@@ -172,6 +172,7 @@ fn ended_by(word: &str) -> &str {
     match word {
         "nobody-left" => "the last user's leaving",
         "criterion" => "a rule",
+        "precise" => "the goals of --until",
         "signal" => "a signal",
         "error" => "an error",
         other => other,

@@ -1,10 +1,11 @@
-//! Locust's four CSV files, with exactly its columns, and one more for the levels of a search.
+//! Locust's four CSV files, with exactly its columns, one more for the levels of a search, and one for what was
+//! watched.
 //!
 //! Times are milliseconds with microseconds as decimals. As in Locust, response times include those of failed requests,
 //! the percentiles of the history are those of the last ten seconds, and the last row of `_stats.csv` is the aggregate
 //! with an empty type.
 //!
-//! Reading order: `stats`, `history` (with `sums`), `failures`, `levels`; `cells` and `moments` write
+//! Reading order: `stats`, `history` (with `sums`), `failures`, `levels`, `watched`; `cells` and `moments` write
 //! single values.
 
 mod cells;
@@ -14,6 +15,7 @@ mod levels;
 mod moments;
 mod stats;
 mod sums;
+mod watched;
 
 use anyhow::Result;
 
@@ -29,6 +31,8 @@ const RUN_SUFFIXES: [&str; 4] = [
 ];
 /// Name ending of a search's table of levels.
 const SEARCH_SUFFIX: &str = "_search.csv";
+/// Name ending of the table of what was watched.
+pub const WATCHED_SUFFIX: &str = "_watched.csv";
 const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes\n";
 
 /// The CSV files.
@@ -58,6 +62,8 @@ impl Report for Csv {
         ];
         let levels = record.search.as_ref().map(levels::table);
         let outputs = Self::suffixes(record.search.is_some()).zip(texts.into_iter().chain(levels));
+        let watched = (!record.watched.is_empty()).then(|| watched::table(record));
+        let outputs = outputs.chain(watched.map(|text| (WATCHED_SUFFIX, text)));
         Ok(outputs
             .map(|(suffix, text)| Output {
                 suffix,

@@ -35,6 +35,7 @@ pub fn record(input: &[u8]) {
     for runs in [1, 3] {
         let (base, new) = (vec![example.clone(); runs], vec![record.clone(); runs]);
         let compared = Compared {
+            remarks: Vec::new(),
             base: named(&base),
             new: named(&new),
             tolerance: 0.05,

@@ -1,5 +1,7 @@
 //! The real binary over loopback: every command, its exit codes, and its end under faults.
 
+mod calibrate;
+mod ci;
 mod commands;
 mod doctor;
 mod endings;
@@ -7,5 +9,8 @@ mod faults;
 mod headers;
 mod load;
 mod records;
+mod repeat;
 mod scenarios;
 mod secrets;
+mod until;
+mod watch;

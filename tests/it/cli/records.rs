@@ -194,7 +194,18 @@ fn records_that_do_not_go_together_are_refused_with_2() {
     let refused = compared(&[base, base, "--tolerance", "much"], 2);
     assert!(refused.contains("for example 5%"), "{refused}");
     let refused = compared(&[base, &format!("{base},{base}")], 2);
-    assert!(refused.contains("three and more of each"), "{refused}");
+    let says = "BASE has 1 run and NEW has 2 runs: runs are compared one with one, or three and more of each";
+    assert!(refused.contains(says), "{refused}");
+    assert!(
+        refused.contains("make at least 2 more of BASE and 1 more of NEW"),
+        "{refused}"
+    );
+    let two = &[base.as_str(); 2].join(",");
+    let refused = compared(&[two, two], 2);
+    assert!(
+        refused.contains("BASE has 2 runs and NEW has 2 runs"),
+        "{refused}"
+    );
     let three = &[base.as_str(); 3].join(",");
     let refused = compared(&[three, three], 2);
     assert!(refused.contains("are the same run"), "{refused}");

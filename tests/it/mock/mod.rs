@@ -1,5 +1,6 @@
-//! The stand-in for Ops-Core: its contract, its capacity, its faults.
+//! The stand-in for Ops-Core: its contract, its capacity, its faults; the canned responder.
 
+mod canned;
 mod capacity;
 mod contract;
 mod faults;

@@ -2,3 +2,4 @@
 
 mod interval_log;
 mod record_schema;
+mod repeat;

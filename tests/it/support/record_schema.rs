@@ -28,7 +28,7 @@ pub fn check_record(text: &str) {
 /// What is wrong with a value, each fault with its place.
 pub fn faults(schema: &Json, value: &Json) -> Vec<String> {
     let mut checker = Checker {
-        definitions: &schema["$defs"],
+        whole: schema,
         faults: Vec::new(),
     };
     checker.check(schema, value, "record");
@@ -36,7 +36,8 @@ pub fn faults(schema: &Json, value: &Json) -> Vec<String> {
 }
 
 struct Checker<'s> {
-    definitions: &'s Json,
+    /// The schema that references lead into.
+    whole: &'s Json,
     faults: Vec<String>,
 }
 
@@ -47,7 +48,7 @@ impl Checker<'_> {
             let fault = match keyword.as_str() {
                 "$schema" | "$defs" | "title" | "description" | "required" => None,
                 "$ref" => {
-                    self.check(&self.definitions[name_of(wanted)], value, place);
+                    self.check(referred(self.whole, wanted), value, place);
                     None
                 }
                 "anyOf" => self.any_of(wanted, value),
@@ -93,7 +94,7 @@ impl Checker<'_> {
         let mut all = Vec::new();
         for schema in schemas {
             let mut checker = Checker {
-                definitions: self.definitions,
+                whole: self.whole,
                 faults: Vec::new(),
             };
             checker.check(schema, value, "it");
@@ -121,10 +122,11 @@ impl Checker<'_> {
     }
 }
 
-/// `run` of `#/$defs/run`.
-fn name_of(reference: &Json) -> &str {
+/// `#/$defs/run` leads to that definition, `#` to the whole.
+fn referred<'s>(whole: &'s Json, reference: &Json) -> &'s Json {
     let reference = reference.as_str().expect("a text");
-    reference.strip_prefix("#/$defs/").expect("a definition")
+    let pointer = reference.strip_prefix('#').expect("a place in this file");
+    whole.pointer(pointer).expect("it is there")
 }
 
 fn is_of_type(wanted: &Json, value: &Json) -> bool {

@@ -1,0 +1,224 @@
+//! Canned answers: for each step one answer that meets everything the step expects of it.
+//!
+//! `opsurge calibrate` measures the generator against a server that does nothing but send them. The request of each step
+//! then begins with the step's number in its path, so that no scenario's paths have to be told apart.
+//!
+//! An answer is built from the step's expectations and checked by the same code that judges a run's answers: status,
+//! rules, values to extract, and for a poll that it neither asks again nor ends.
+
+use serde_json::Value as Json;
+
+use super::expect::{Extract, FoundIn, Reply, Rule, Unmet};
+use super::model::{Scenario, Step};
+use super::pointer::Pointer;
+
+/// What stands before the number of a step in the path of its requests.
+pub const PATH_MARK: &str = "/~";
+/// The text of a value that a step extracts, as far as its variable has room: the length of a usual id.
+const VALUE: &str = "d96aaa22-a187-4972-a633-b41aa48fa1a6";
+/// The body where nothing is expected of it.
+const PLAIN: &str = r#"{"status":"ok"}"#;
+/// Statuses whose answers have no body (RFC 9110 section 6.4.1).
+const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
+/// Below it are interim answers and protocol switches, which end no request.
+const STATUS_MIN: u16 = 200;
+
+/// An answer, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannedAnswer {
+    /// Status line, fields and the empty line after them.
+    pub head: Vec<u8>,
+    /// The body; empty for a status without one.
+    pub body: Vec<u8>,
+    /// The request asks for its connection to be closed after the answer.
+    pub closes: bool,
+}
+
+/// The answers of all steps, in their order.
+///
+/// # Errors
+/// The first step whose expectations no canned answer can meet, and why.
+pub fn answers(scenario: &Scenario) -> Result<Vec<CannedAnswer>, String> {
+    let steps = scenario.steps.iter();
+    steps
+        .map(|step| answer(scenario, step))
+        .collect::<Result<_, _>>()
+}
+
+impl Scenario {
+    /// Puts the number of each step before the path of its requests: `/~3/jobs` for step 3. It has to be bound then.
+    #[must_use]
+    pub fn with_step_numbers(mut self) -> Self {
+        for (number, step) in self.steps.iter_mut().enumerate() {
+            step.template
+                .put_before_path(&format!("{PATH_MARK}{number}"));
+        }
+        self
+    }
+}
+
+/// The answer with the first status that can be right; statuses of success first.
+fn answer(scenario: &Scenario, step: &Step) -> Result<CannedAnswer, String> {
+    let expected = || step.expect.statuses.iter().filter(|at| *at >= STATUS_MIN);
+    let success = expected().filter(|status| *status < 300);
+    let other = expected().filter(|status| *status >= 300);
+    let mut why = "no status that it expects ends a request".to_owned();
+    for (nth, status) in success.chain(other).enumerate() {
+        match answer_with(scenario, step, status) {
+            Ok(answer) => return Ok(answer),
+            Err(reason) if nth == 0 => why = reason,
+            Err(_) => {}
+        }
+    }
+    let label = &scenario.metrics[usize::from(step.metric)];
+    Err(format!(
+        "no canned answer meets what {} {} expects: {why}",
+        label.method, label.name
+    ))
+}
+
+fn answer_with(scenario: &Scenario, step: &Step, status: u16) -> Result<CannedAnswer, String> {
+    let has_body = !WITHOUT_BODY.contains(&status);
+    let body = match has_body {
+        true => body(step)?,
+        false => Vec::new(),
+    };
+    let mut head = format!("HTTP/1.1 {status} Canned\r\n");
+    if has_body {
+        head += &format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+    }
+    if step.closes {
+        head += "Connection: close\r\n";
+    }
+    let mut names: Vec<&str> = vec!["Content-Type", "Content-Length"];
+    for (name, value) in fields(step) {
+        if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(format!("the header {name} decides where the answer ends"));
+        }
+        head += &format!("{name}: {value}\r\n");
+        names.push(name);
+    }
+    head += "\r\n";
+    let answer = CannedAnswer {
+        head: head.into_bytes(),
+        body,
+        closes: step.closes,
+    };
+    check(scenario, step, status, &answer)?;
+    Ok(answer)
+}
+
+/// The fields that are expected or extracted, with values that no expectation looks at.
+fn fields(step: &Step) -> Vec<(&str, String)> {
+    let mut fields = Vec::new();
+    // An extracted field has to fit its variable: it comes first.
+    for extract in &step.extract {
+        if let FoundIn::Header(name) = &extract.from {
+            fields.push((name.as_str(), text_for(extract)));
+        }
+    }
+    for rule in &step.expect.rules {
+        if let Rule::Header(name) = rule {
+            let value = match name.to_ascii_lowercase().as_str() {
+                "content-encoding" => "identity",
+                "connection" => "keep-alive",
+                _ => "/canned",
+            };
+            fields.push((name.as_str(), value.to_owned()));
+        }
+    }
+    fields
+}
+
+/// A JSON text with everything that is expected in it or extracted from it.
+fn body(step: &Step) -> Result<Vec<u8>, String> {
+    let mut tree = Json::Null;
+    let put = |tree: &mut Json, pointer: &Pointer, value: Json| match pointer.put(tree, value) {
+        true => Ok(()),
+        false => Err(format!(
+            "two expectations contradict each other at {pointer}"
+        )),
+    };
+    for rule in &step.expect.rules {
+        if let Rule::Equals(pointer, json) = rule {
+            put(&mut tree, pointer, json.clone())?;
+        }
+    }
+    for extract in &step.extract {
+        if let FoundIn::Json(pointer) = &extract.from
+            && !is_there(pointer, &tree)
+        {
+            let text = text_for(extract);
+            let value = match extract.demands.bare_in_json {
+                true => serde_json::from_str(&text).unwrap_or(Json::Null),
+                false => Json::String(text),
+            };
+            put(&mut tree, pointer, value)?;
+        }
+    }
+    for rule in &step.expect.rules {
+        if let Rule::Exists(pointer) = rule
+            && !is_there(pointer, &tree)
+        {
+            put(&mut tree, pointer, Json::String(VALUE.to_owned()))?;
+        }
+    }
+    Ok(match tree {
+        Json::Null => PLAIN.into(),
+        tree => tree.to_string().into_bytes(),
+    })
+}
+
+fn is_there(pointer: &Pointer, tree: &Json) -> bool {
+    let text = tree.to_string();
+    let found = pointer.find(text.as_bytes());
+    found.is_ok_and(|found| found.is_some_and(|found| !found.is_null()))
+}
+
+/// A text that fits a variable.
+fn text_for(extract: &Extract) -> String {
+    match extract.demands.bare_in_json {
+        true => "1".to_owned(),
+        false => VALUE[..VALUE.len().min(extract.slot.bytes_max)].to_owned(),
+    }
+}
+
+/// Judges an answer as a run does.
+fn check(
+    scenario: &Scenario,
+    step: &Step,
+    status: u16,
+    answer: &CannedAnswer,
+) -> Result<(), String> {
+    let said = |unmet: Unmet<'_>| unmet.said(&scenario.secrets);
+    let reply = Reply {
+        head: &answer.head,
+        body: &answer.body,
+    };
+    if let Some(unmet) = step.expect.unmet(status, reply) {
+        return Err(said(unmet));
+    }
+    if let Some(repeat) = &step.repeat {
+        if repeat.not_yet.contains(status) {
+            return Err(format!("status {status} means \"ask again\" (not_yet)"));
+        }
+        let failed = repeat.failed.as_ref();
+        if let Some(met) = failed.and_then(|failed| failed.met(status, reply)) {
+            return Err(said(met));
+        }
+    }
+    let mut values = vec![0; scenario.variables.stride()];
+    for extract in &step.extract {
+        extract.store(reply, &mut values).map_err(said)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
