@@ -291,7 +291,8 @@ fn on_connecting(io: Io) -> Happening {
     }
 }
 
-fn tls_failure(reason: TlsFailure) -> Failure {
+/// The kind of failure that a reason is counted as.
+pub fn tls_failure(reason: TlsFailure) -> Failure {
     match reason {
         TlsFailure::CertificateExpired => Failure::CertificateExpired,
         TlsFailure::CertificateName => Failure::CertificateName,

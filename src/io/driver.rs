@@ -49,6 +49,14 @@ pub trait Driver {
         None
     }
 
+    /// Sends bytes at once, beside the queue, as far as the socket takes them: the last ones of a connection that is about
+    /// to be closed. No send may be under way on it.
+    fn send_last(&mut self, _connection: ConnectionId, _bytes: &[u8]) {}
+
+    /// From now on, connections that wait for their FIN pass over bytes before it. Without this call such bytes end the
+    /// wait.
+    fn pass_over_late_bytes(&mut self) {}
+
     /// Ends the connection. Its slot is free at once; events of operations under way may still arrive.
     fn close(&mut self, connection: ConnectionId);
 
@@ -80,6 +88,9 @@ pub trait Driver {
 
     /// Returns a received buffer to the driver.
     fn release(&mut self, received: Received);
+
+    /// The run is over: what has to be said on open connections is said. Only dropping the driver follows.
+    fn finish(&mut self) {}
 
     /// How often the kernel's completion queue has overflowed. Completions are not lost then, but late.
     fn overflows(&self) -> u64;

@@ -86,6 +86,7 @@ pub fn record(
             .collect(),
         errors,
         generator,
+        tls: None,
         rules: Vec::new(),
         until: Vec::new(),
         search: None,

@@ -9,7 +9,7 @@ pub fn hint(label: &MetricLabel, failure: Failure, status: u16) -> Option<String
     match (failure, of_status) {
         (Failure::Status, Some((_, hint))) => Some(hint.clone()),
         (Failure::Status, None) => of_unexpected(label, status),
-        _ => of_failure(failure).map(str::to_owned),
+        _ => cure(failure).map(str::to_owned),
     }
 }
 
@@ -17,7 +17,7 @@ fn of_unexpected(label: &MetricLabel, status: u16) -> Option<String> {
     let credentials = &label.carries.credentials;
     Some(match status {
         304 => "not modified: the step sends a condition (If-None-Match, If-Modified-Since); leave that out, or expect 304".into(),
-        300..=399 => "redirects are not followed: opsurge request shows where it leads (Location); send the step there, if that is not https".into(),
+        300..=399 => "redirects are not followed: opsurge request shows where it leads (Location); send the step there".into(),
         401 => match credentials {
             Credentials::ApiKey(variable) => format!(
                 "the API key was refused: set {variable} (or name another variable with --api-key-env) to the server's key"
@@ -47,7 +47,8 @@ fn of_unexpected(label: &MetricLabel, status: u16) -> Option<String> {
     })
 }
 
-fn of_failure(failure: Failure) -> Option<&'static str> {
+/// The likely cause of a failure whatever the step, and what to do.
+pub fn cure(failure: Failure) -> Option<&'static str> {
     Some(match failure {
         Failure::ConnectRefused => {
             "connection refused: the server was down, or its backlog was full"

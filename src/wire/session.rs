@@ -9,9 +9,9 @@
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{Error, HandshakeKind};
+use rustls::{Error, HandshakeKind, ProtocolVersion};
 
-use super::client::TlsClient;
+use super::client::{TlsClient, name_of};
 use super::failure::failure_of;
 use crate::io::TlsFailure;
 
@@ -50,6 +50,15 @@ pub enum State {
     PeerClosed,
     /// It failed, and is of no further use.
     Failed(TlsFailure),
+}
+
+/// What the two sides of a session agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// `TLS 1.2` or `TLS 1.3`.
+    pub version: &'static str,
+    /// The cipher suite's registered name.
+    pub cipher: String,
 }
 
 /// Buffers for what is carried.
@@ -101,6 +110,19 @@ impl Session {
     pub fn is_resumed(&self) -> Option<bool> {
         let kind = self.tls.handshake_kind()?;
         Some(kind == HandshakeKind::Resumed)
+    }
+
+    /// What the two sides agreed on, once the handshake is done.
+    pub fn agreed(&self) -> Agreed {
+        let version = match self.tls.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS 1.3",
+        };
+        let suite = self.tls.negotiated_cipher_suite();
+        Agreed {
+            version,
+            cipher: suite.as_ref().map(name_of).unwrap_or_default(),
+        }
     }
 
     /// Takes received bytes, which it changes. Afterwards [`Session::state`] tells how far it is.

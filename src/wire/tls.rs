@@ -132,8 +132,11 @@ impl<D: Driver> Tls<D> {
     ) -> io::Result<Self> {
         let mut slots = Vec::new();
         slots.resize_with(config.slots, Slot::default);
+        let mut driver = build(&config_below(config))?;
+        // The end of an encrypted stream is announced by a record before the FIN.
+        driver.pass_over_late_bytes();
         Ok(Self {
-            driver: build(&config_below(config))?,
+            driver,
             client: client.for_connections(config.slots),
             slots,
             rendered: vec![0; config.rendered_bytes_max],
@@ -148,9 +151,32 @@ impl<D: Driver> Tls<D> {
         })
     }
 
-    /// The driver below, when this one is not needed any more.
-    pub fn into_below(self) -> D {
-        self.driver
+    /// The driver below.
+    pub fn below(&self) -> &D {
+        &self.driver
+    }
+
+    /// Forgets an encrypted connection that is about to be closed. Its last record tells the server why: an alert, or
+    /// that this is the end (RFC 8446 section 6.1).
+    fn say_goodbye(&mut self, connection: ConnectionId) {
+        if self.secured_ref(connection).is_none() || self.driver.is_sending(connection) {
+            return;
+        }
+        let Some(mut secured) = self.slots[connection.slot as usize].secured.take() else {
+            return;
+        };
+        let Some(session) = secured.session.as_mut().filter(|_| !secured.continues) else {
+            return;
+        };
+        match session.state() {
+            State::Failed(_) => self.driver.send_last(connection, &secured.outgoing.records),
+            State::Open | State::PeerClosed => {
+                let mut record = [0; 64];
+                let length = session.close(&mut record);
+                self.driver.send_last(connection, &record[..length]);
+            }
+            State::InHandshake => {}
+        }
     }
 
     fn secured(&mut self, connection: ConnectionId) -> Option<&mut Secured> {
@@ -163,6 +189,12 @@ impl<D: Driver> Tls<D> {
         let slot = &self.slots[connection.slot as usize];
         let is_present = slot.generation == connection.generation;
         slot.secured.as_deref().filter(|_| is_present)
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        if self.secured_ref(connection).is_some() {
+            self.slots[connection.slot as usize].secured = None;
+        }
     }
 
     /// Sends a batch: at once if it fits a send buffer and no send is under way.
@@ -456,17 +488,26 @@ impl<D: Driver> Driver for Tls<D> {
         self.driver.flushed_ns()
     }
 
-    fn close(&mut self, connection: ConnectionId) {
-        if self.secured_ref(connection).is_some() {
-            self.slots[connection.slot as usize].secured = None;
+    fn finish(&mut self) {
+        for slot in 0..self.slots.len() {
+            let generation = self.slots[slot].generation;
+            self.say_goodbye(ConnectionId {
+                slot: slot as u32,
+                generation,
+            });
         }
+        self.driver.finish();
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        self.say_goodbye(connection);
+        self.forget(connection);
         self.driver.close(connection);
     }
 
     fn close_after_fin(&mut self, connection: ConnectionId) {
-        if self.secured_ref(connection).is_some() {
-            self.slots[connection.slot as usize].secured = None;
-        }
+        self.say_goodbye(connection);
+        self.forget(connection);
         self.driver.close_after_fin(connection);
     }
 

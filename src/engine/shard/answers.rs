@@ -80,8 +80,14 @@ impl<'p, D: Driver> Shard<'p, D> {
         connection.refusals = 0;
         connection.state = State::Idle;
         let first = connection.user;
-        let took_ns = self.clocks.now_ns - connection.opening_since_ns;
-        self.recorder.on_connected(took_ns);
+        let since_ns = connection.opening_since_ns;
+        let handshake = self.driver.handshake(self.connection_id(slot));
+        if let Some(handshake) = handshake {
+            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
+            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+        }
+        let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
+        self.recorder.on_connected(open_ns.saturating_sub(since_ns));
         if self.request(first).phase == Phase::Waiting {
             self.fill(slot);
         }

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `watched` (what ran beside it).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran beside it).
 
 mod calibration;
 mod distribution;
@@ -17,6 +17,7 @@ mod record;
 mod run;
 mod series;
 mod spread;
+mod tls;
 mod watched;
 
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRecord};
@@ -31,4 +32,5 @@ pub use run::{
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};
+pub use tls::{TlsHistograms, TlsRecord};
 pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

@@ -4,7 +4,7 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    details, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+    details, generator, goals, levels, load, rules, spread, stand_in, tls, totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -29,6 +29,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     generator::doubtful(&mut page, record);
     page.blank();
     totals::line(&mut page, record);
+    tls::full(&mut page, record);
     generator::calibration(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);

@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`,
+//! `verdict`, `totals`, `tls`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`,
 //! `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -21,6 +21,7 @@ mod short;
 pub mod spread;
 mod stand_in;
 mod table;
+mod tls;
 mod totals;
 mod verdict;
 mod waits;

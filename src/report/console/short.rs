@@ -4,7 +4,7 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    endpoints, generator, goals, levels, load, rules, spread, stand_in, totals, waits, watched,
+    endpoints, generator, goals, levels, load, rules, spread, stand_in, tls, totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -78,6 +78,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    tls::short(page, record);
     generator::small_reserve(page, record);
     load::arrivals(page, record);
     page.blank();

@@ -512,7 +512,7 @@ fn versions_and_ciphers_are_those_that_were_asked_for() {
     for cipher in ciphers {
         let pair = Scene::with(&[&TLS12, &TLS13], only(cipher), |_| {}).open_pair();
         let suite = pair.server.negotiated_cipher_suite().expect("it is open");
-        assert_eq!(crate::wire::client::name_of(&suite), cipher);
+        assert_eq!(name_of(&suite), cipher);
     }
     let old = |settings: &mut TlsSettings| settings.version_max = Version::Tls12;
     let pair = Scene::with(&[&TLS12, &TLS13], old, |_| {}).open_pair();

@@ -27,7 +27,7 @@ fn run_encrypted<A: Answers>(
     service: TlsService<Server<A>>,
     network: Network,
     seed: u64,
-) -> (Outcomes, TlsService<Server<A>>) {
+) -> (Outcomes, Tls<Sim<TlsService<Server<A>>>>) {
     let config = driver_config(plan, &Sockets::default(), 0);
     let build = |below: &_| Ok(Sim::new(below, service, network, seed));
     let driver = Tls::over(&config, client, build).expect("a simulation is always there");
@@ -35,13 +35,13 @@ fn run_encrypted<A: Answers>(
     let driver = CheckedDriver::new(driver, config.slots, &control, Vec::new());
     let ignore_intervals = Box::new(|_, _: &mut _| {});
     let (outcomes, driver) = drive(plan, 0, driver, &control, ignore_intervals);
-    let sim = driver.inner.into_below();
+    let driver = driver.inner;
     assert_eq!(
-        sim.buffers_out(),
+        driver.below().buffers_out(),
         0,
         "seed {seed}: a buffer was not released"
     );
-    (outcomes, sim.service)
+    (outcomes, driver)
 }
 
 fn workflow(users: u64, run_time_s: u64) -> Plan {
@@ -100,14 +100,14 @@ fn a_run_over_tls_has_the_counts_of_one_in_plain_text() {
             let (plain, _) = run(&plan, 0, service(), network, 1);
             let (server, client) = both(version, true);
             let service = TlsService::new(service(), server);
-            let (encrypted, service) = run_encrypted(&plan, &client, service, network, 1);
+            let (encrypted, driver) = run_encrypted(&plan, &client, service, network, 1);
             assert_eq!(
                 counts(&encrypted),
                 counts(&plain),
                 "{version:?} {connections:?}"
             );
             assert_eq!(failures(&encrypted), []);
-            let complaints = &service.service.answers.complaints;
+            let complaints = &driver.below().service.service.answers.complaints;
             assert!(complaints.is_empty(), "{complaints:?}");
         }
     }
