@@ -70,6 +70,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
         backend: Backend::Auto,
         cores: cores.iter().copied().map(Some).collect(),
         sockets: Sockets::default(),
+        tls: None,
     };
     let next = AtomicUsize::new(0);
     let build = |config: &_, clock| {

@@ -36,7 +36,7 @@
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
-//! | [`wire`] PURE | between connection and driver: received bytes as HTTP reads them; plain text today, the seam for TLS | |
+//! | [`wire`] PURE | encryption (TLS): a driver above a driver, plain text above, records below; unused by plain HTTP | `io` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | `text` |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |
@@ -50,7 +50,8 @@
 //! # Invariants
 //!
 //! - Nothing below `scenario` sees an invalid one. PURE rooms touch no socket, clock, thread or file.
-//! - After start-up the hot path does not allocate (`tests/allocation.rs`), lock, format or log.
+//! - After start-up the hot path does not allocate (`tests/allocation.rs`), lock, format or log. With TLS, rustls
+//!   allocates twice a request.
 //! - All drivers yield the same happenings for the same bytes; a stale completion never reaches a new connection.
 //! - Every request is counted exactly once: `sent = requests + cut_off` at the end, plus `in flight` before.
 //! - No latency is ever invented (no back-fill), and none is left out: timeouts, unanswered requests and cut-offs count at

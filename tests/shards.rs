@@ -137,6 +137,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         backend: Backend::Auto,
         cores: vec![None; shards],
         sockets: Sockets::default(),
+        tls: None,
     };
     let observed = AtomicU64::new(0);
     let mut on_second = |second: &mut opsurge::engine::Second<'_>| {

@@ -227,6 +227,9 @@ pub struct RunArgs {
     /// Flags of the sockets.
     #[command(flatten)]
     pub sockets: SocketArgs,
+    /// Flags of TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Users at most, e.g. -u 50 [default: the scenario's]
     #[arg(
@@ -555,6 +558,9 @@ pub struct RequestArgs {
     /// Flags of the socket.
     #[command(flatten)]
     pub sockets: SocketArgs,
+    /// Flags of TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Print one JSON object instead: outcome, status, body_bytes, interim, reusable, elapsed_us, detail
     #[arg(long)]
     pub json: bool,
@@ -626,6 +632,43 @@ pub struct SocketArgs {
         help_heading = "Sockets"
     )]
     pub tcp: Vec<String>,
+}
+
+/// How connections are encrypted: for targets with https.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TlsArgs {
+    /// Trust the certificates of this authority (PEM) instead of the machine's roots, e.g. --cacert ca.pem
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub cacert: Option<PathBuf>,
+    /// Certificate of the client (PEM, with those between it and its root), for servers that ask for one (mTLS)
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub cert: Option<PathBuf>,
+    /// Its private key (PEM, without a password)
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub key: Option<PathBuf>,
+    /// Accept every certificate: any server that answers is measured. The report and the record say so
+    #[arg(long, help_heading = "TLS")]
+    pub insecure: bool,
+    /// Name in the handshake (SNI) and in the server's certificate, e.g. --server-name api.example [default: the host of
+    /// the URL]
+    #[arg(long, value_name = "NAME", help_heading = "TLS")]
+    pub server_name: Option<String>,
+    /// Connect to this address instead of what the host resolves to, e.g. --resolve api.example:443:127.0.0.1; for http
+    /// too; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", help_heading = "TLS")]
+    pub resolve: Vec<String>,
+    /// Resume the sessions of earlier connections, as browsers do, or do a full handshake for each: on, off [default: on]
+    #[arg(long, value_name = "on|off", help_heading = "TLS")]
+    pub tls_resume: Option<String>,
+    /// Newest version that is offered: 1.2, 1.3 [default: 1.3]
+    #[arg(long, value_name = "VERSION", help_heading = "TLS")]
+    pub tls_max: Option<String>,
+    /// Cipher suites that are offered, preferred first, e.g. --ciphers TLS_AES_128_GCM_SHA256 [default: all of rustls]
+    #[arg(long, value_name = "LIST", help_heading = "TLS")]
+    pub ciphers: Option<String>,
+    /// Append the secrets of every connection to this file (SSLKEYLOGFILE format), to decrypt a capture of the packets
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub keylog: Option<PathBuf>,
 }
 
 /// How the stand-in behaves, for `mock` and `run --mock`.

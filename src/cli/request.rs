@@ -16,6 +16,7 @@ use crate::session::exit::{Exit, cannot};
 use crate::session::output::say;
 use crate::session::source::{ScenarioText, Source};
 use crate::session::target::Target;
+use crate::session::tls;
 use crate::text::duration;
 use crate::text::printable::{in_lines, in_one_line};
 use crate::text::units::{counted, grouped};
@@ -46,14 +47,16 @@ pub fn request(args: &RequestArgs) -> Result<Exit> {
     let target = Target::parse(&args.url, "the URL")?;
     let timeout = duration::parse(&args.timeout).context("--timeout")?;
     let text = scenario_text(args, &target)?;
-    let connecting = connecting(&args.sockets)?;
+    let connecting = connecting(&args.sockets, &args.tls)?;
     // The path of the URL is the step's own.
     let scenario = text.compile()?.bind(&target.authority, "");
     let addresses = addresses_of(&target, &connecting)?;
+    let tls = tls::client(&target, connecting.tls)?;
     let (exchange, secrets) = cannot(exchange(Request {
         scenario,
         addresses,
         sockets: connecting.sockets,
+        tls,
         backend: args.io.into(),
         timeout_ns: timeout.as_nanos() as u64,
     }))?;
@@ -94,9 +97,7 @@ fn addresses_of(target: &Target, connecting: &Connecting) -> Result<Vec<SockAddr
     if connecting.unix_address()?.is_some() {
         return connecting.reach(target);
     }
-    let addresses = crate::io::socket::resolve(&target.host, target.port)
-        .with_context(|| format!("the name {} cannot be resolved", target.host));
-    let addresses = cannot(addresses)?;
+    let addresses = cannot(target.addresses(&connecting.resolved))?;
     connecting.prove(&addresses)?;
     Ok(addresses)
 }

@@ -2,9 +2,8 @@
 
 use crate::http::buffers::Buffers;
 use crate::http::response::{Decoded, Decoder, Expecting, Invalid, Keep, Phase};
-use crate::io::Io;
+use crate::io::{Io, TlsFailure};
 use crate::metrics::outcome::Failure;
-use crate::wire::Wire;
 
 /// The index of no user.
 pub const NO_USER: u32 = u32::MAX;
@@ -45,8 +44,6 @@ pub struct Connection {
     send_failed: bool,
     /// A request of the batch is longer than [`FIRST_FLIGHT_BYTES`].
     long_request: bool,
-    /// Finds the plain text in what is received.
-    pub wire: Wire,
     /// Decodes the answer.
     pub decoder: Decoder,
 }
@@ -97,6 +94,8 @@ pub enum Detail {
     None,
     /// The kernel's error number.
     Errno(i32),
+    /// Why the encryption failed.
+    Tls(TlsFailure),
     /// What is wrong with the answer.
     Invalid(Invalid),
     /// How much of the answer had come.
@@ -122,7 +121,6 @@ impl Default for Connection {
             awaited: 0,
             send_failed: false,
             long_request: false,
-            wire: Wire::default(),
             decoder: Decoder::new(),
         }
     }
@@ -162,7 +160,7 @@ impl Connection {
         }
     }
 
-    /// Something happened. `bytes` are the plain text of an [`Io::Received`], else empty; `sending` is whether the kernel
+    /// Something happened. `bytes` are those of an [`Io::Received`], else empty; `sending` is whether the kernel
     /// has yet to take a part of the batch; what has to be kept of an answer goes into `buffers`.
     pub fn on(&mut self, io: Io, bytes: &[u8], sending: bool, buffers: &mut Buffers) -> Happening {
         match self.state {
@@ -196,6 +194,7 @@ impl Connection {
                 let phase = self.decoder.phase();
                 Happening::Failed(closed_in(phase), Detail::Phase(phase))
             }
+            Io::TlsFailed(reason) => Happening::Failed(tls_failure(reason), Detail::Tls(reason)),
             Io::ReceiveFailed(errno) => {
                 let failure = match errno {
                     libc::ETIMEDOUT => Failure::Timeout,
@@ -282,12 +281,31 @@ fn on_connecting(io: Io) -> Happening {
             };
             Happening::Failed(failure, Detail::Errno(errno))
         }
+        Io::TlsFailed(reason) => Happening::Failed(tls_failure(reason), Detail::Tls(reason)),
         Io::Received(_)
         | Io::Closed
         | Io::Truncated
         | Io::ReceiveFailed(_)
         | Io::Sent
         | Io::SendFailed(_) => Happening::StillReading,
+    }
+}
+
+/// The kind of failure that a reason is counted as.
+pub fn tls_failure(reason: TlsFailure) -> Failure {
+    match reason {
+        TlsFailure::CertificateExpired => Failure::CertificateExpired,
+        TlsFailure::CertificateName => Failure::CertificateName,
+        TlsFailure::CertificateIssuer => Failure::CertificateIssuer,
+        TlsFailure::Certificate | TlsFailure::CertificateNotYetValid => Failure::Certificate,
+        TlsFailure::Alert(_) => Failure::TlsAlert,
+        TlsFailure::CutInHandshake(_) => Failure::TlsClosed,
+        TlsFailure::NoHttp1
+        | TlsFailure::NotTls
+        | TlsFailure::NothingInCommon
+        | TlsFailure::WrongMac
+        | TlsFailure::Misbehaved
+        | TlsFailure::KeysUsedUp => Failure::TlsProtocol,
     }
 }
 

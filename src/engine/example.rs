@@ -74,6 +74,7 @@ pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String 
         }
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        Detail::Tls(reason) => reason.to_string(),
         // The shown bytes may be cut within a secret.
         Detail::Invalid(Invalid::NotHttp(shown_bytes, count)) => {
             let shown = String::from_utf8_lossy(&shown_bytes[..usize::from(count)]);

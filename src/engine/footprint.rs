@@ -8,10 +8,11 @@ use super::plan::Plan;
 use crate::http::response::HEAD_BYTES_MAX;
 use crate::io::epoll::Epoll;
 use crate::io::uring::Uring;
-use crate::io::{Backend, Sockets, connection_bytes};
+use crate::io::{Backend, DriverConfig, Sockets, connection_bytes};
 use crate::metrics::interval::Interval;
 use crate::metrics::recorder::Counts;
 use crate::metrics::series::Series;
+use crate::wire;
 
 use super::batch::Batches;
 use super::collector::SPARE_INTERVALS;
@@ -103,16 +104,16 @@ impl Footprint {
             steps,
             figures: figures.bytes_usual(),
             figures_max: figures.bytes_max(),
-            buffers: (0..plan.shards)
-                .map(|index| {
-                    let config = driver_config(plan, &Sockets::default(), index);
-                    match backend {
-                        Backend::Epoll => Epoll::buffer_bytes(&config),
-                        Backend::Uring | Backend::Auto => Uring::buffer_bytes(&config),
-                    }
-                })
-                .sum(),
+            buffers: buffers(plan, backend, DriverConfig::clone),
         }
+    }
+
+    /// The same when connections are encrypted: what rustls keeps of each, and records in the send buffers.
+    #[must_use]
+    pub fn encrypted(mut self, plan: &Plan, backend: Backend) -> Self {
+        self.of_connections += self.connections * wire::CONNECTION_BYTES;
+        self.buffers = buffers(plan, backend, wire::config_below);
+        self
     }
 
     /// All parts together, in bytes.
@@ -142,4 +143,14 @@ impl Footprint {
     pub fn at_worst(&self) -> usize {
         self.bytes() + self.users * (Requests::BYTES_EACH + size_of::<u32>())
     }
+}
+
+/// Bytes of the drivers' buffers and rings; `change` makes the configuration of the kernel's driver of a shard's.
+fn buffers(plan: &Plan, backend: Backend, change: impl Fn(&DriverConfig) -> DriverConfig) -> usize {
+    let configs = (0..plan.shards).map(|index| driver_config(plan, &Sockets::default(), index));
+    let bytes = configs.map(|config| match backend {
+        Backend::Epoll => Epoll::buffer_bytes(&change(&config)),
+        Backend::Uring | Backend::Auto => Uring::buffer_bytes(&change(&config)),
+    });
+    bytes.sum()
 }

@@ -11,6 +11,7 @@ use crate::io::uring::{Features, Uring};
 use crate::io::{Backend, Driver, DriverConfig};
 use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
+use crate::wire::Tls;
 
 use super::arrivals::ArrivalCounts;
 use super::collector::{Collector, Observer, OnSecond};
@@ -72,14 +73,27 @@ pub struct Death {
 /// # Errors
 /// A shard's thread or driver cannot be created (limits of the machine). Failures of the load are data, not errors.
 pub fn run(plan: &Plan, setup: &Setup, control: &Control, on_second: OnSecond<'_>) -> Result<Run> {
-    match setup.backend {
-        Backend::Epoll => run_on(plan, setup, control, on_second, &Epoll::new),
-        Backend::Uring | Backend::Auto => {
+    // Decided here, once: a shard of plain HTTP contains nothing of TLS.
+    match (setup.backend, &setup.tls) {
+        (Backend::Epoll, None) => run_on(plan, setup, control, on_second, &Epoll::new),
+        (Backend::Uring | Backend::Auto, None) => {
+            run_on(plan, setup, control, on_second, &new_uring)
+        }
+        (Backend::Epoll, Some(client)) => {
             run_on(plan, setup, control, on_second, &|config, clock| {
-                Uring::new(config, clock, Features::ALL)
+                Tls::over(config, client, |config| Epoll::new(config, clock))
+            })
+        }
+        (Backend::Uring | Backend::Auto, Some(client)) => {
+            run_on(plan, setup, control, on_second, &|config, clock| {
+                Tls::over(config, client, |config| new_uring(config, clock))
             })
         }
     }
+}
+
+fn new_uring(config: &DriverConfig, clock: Clock) -> io::Result<Uring> {
+    Uring::new(config, clock, Features::ALL)
 }
 
 /// The same over drivers that the caller builds, one on each shard's thread, whatever backend the setup names: benchmarks

@@ -1,6 +1,7 @@
 //! How a plan is carried out on this machine: which driver, which cores, what each shard's driver is built from.
 
 use crate::io::{Backend, DriverConfig, Sockets};
+use crate::wire::TlsClient;
 
 use super::plan::Plan;
 
@@ -13,6 +14,8 @@ pub struct Setup {
     pub cores: Vec<Option<usize>>,
     /// Options of each connection's socket.
     pub sockets: Sockets,
+    /// How connections are encrypted; `None` for plain HTTP.
+    pub tls: Option<TlsClient>,
 }
 
 /// What the driver of one of the plan's shards is built from.

@@ -118,7 +118,12 @@ impl ShardThread<'_> {
             Ok((outcomes, driver)) => (Some(outcomes), Some(driver), None),
             Err(panic) => (None, None, Some(panic)),
         };
-        let closed = catch_unwind(AssertUnwindSafe(|| drop(driver)));
+        let closed = catch_unwind(AssertUnwindSafe(|| {
+            let mut driver = driver;
+            if let Some(driver) = driver.as_mut().filter(|_| ran.is_ok()) {
+                driver.finish();
+            }
+        }));
         let panic = ran.err().or(failed_late).or(closed.err());
         if panic.is_some() {
             self.control.give(Order::StopNow);

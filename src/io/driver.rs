@@ -1,5 +1,6 @@
 //! The trait between a shard and the kernel: submit operations, then wait for events.
 
+use super::tls_failure::TlsFailure;
 use super::token::ConnectionId;
 
 /// Most events that one [`Driver::wait`] returns. It bounds the length of a turn, and so the error of a time stamp.
@@ -48,6 +49,14 @@ pub trait Driver {
         None
     }
 
+    /// Sends bytes at once, beside the queue, as far as the socket takes them: the last ones of a connection that is about
+    /// to be closed. No send may be under way on it.
+    fn send_last(&mut self, _connection: ConnectionId, _bytes: &[u8]) {}
+
+    /// From now on, connections that wait for their FIN pass over bytes before it. Without this call such bytes end the
+    /// wait.
+    fn pass_over_late_bytes(&mut self) {}
+
     /// Ends the connection. Its slot is free at once; events of operations under way may still arrive.
     fn close(&mut self, connection: ConnectionId);
 
@@ -67,8 +76,21 @@ pub trait Driver {
     /// The same bytes, to be changed where they lie: ciphertext is decrypted in place.
     fn received_mut(&mut self, received: Received) -> &mut [u8];
 
+    /// How a connection was made safe, from its [`Io::Connected`] on until it is closed; `None` without encryption.
+    fn handshake(&self, _connection: ConnectionId) -> Option<Handshake> {
+        None
+    }
+
+    /// Whether a connection that is not reported as connected yet is open, and its handshake under way.
+    fn is_in_handshake(&self, _connection: ConnectionId) -> bool {
+        false
+    }
+
     /// Returns a received buffer to the driver.
     fn release(&mut self, received: Received);
+
+    /// The run is over: what has to be said on open connections is said. Only dropping the driver follows.
+    fn finish(&mut self) {}
 
     /// How often the kernel's completion queue has overflowed. Completions are not lost then, but late.
     fn overflows(&self) -> u64;
@@ -94,6 +116,17 @@ pub struct Turn {
     pub reaped_ns: u64,
 }
 
+/// The handshake of an encrypted connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// When the connection was open and the handshake began, in nanoseconds of the driver's clock.
+    pub began_ns: u64,
+    /// When the handshake was done.
+    pub done_ns: u64,
+    /// The session of an earlier connection was resumed: no certificate was sent or verified.
+    pub is_resumed: bool,
+}
+
 /// An event of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -117,6 +150,8 @@ pub enum Io {
     /// The peer has ended its side of an encrypted stream without the message that must announce it (RFC 8446 section 6.1):
     /// what came before may lack its end.
     Truncated,
+    /// The encryption of the connection failed. Nothing more will arrive.
+    TlsFailed(TlsFailure),
     /// Reading failed, for example by a reset: errno. Nothing more will arrive.
     ReceiveFailed(i32),
     /// The kernel has taken all of a send for which [`Driver::announce_sent`] was called.

@@ -28,6 +28,8 @@ pub fn lingering_max(slots: usize) -> usize {
 pub(super) struct Lingering {
     waiting: VecDeque<Waiting>,
     count_max: usize,
+    /// Bytes before the FIN do not end the wait.
+    pub passes_over_bytes: bool,
 }
 
 struct Waiting {
@@ -43,6 +45,7 @@ impl Lingering {
         Self {
             waiting: VecDeque::with_capacity(count_max),
             count_max,
+            passes_over_bytes: false,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order:
 //! - `driver`: the trait [`Driver`] and its vocabulary: [`Event`], [`Io`], [`Received`], [`Turn`]. [`token`] has the
-//!   [`ConnectionId`], and ties a completion to its operation.
+//!   [`ConnectionId`], and ties a completion to its operation. `tls_failure`: how encryption above a driver fails.
 //! - `config`: what a driver is built from.
 //! - [`uring`]: the fast path. [`epoll`]: the same by readiness, where io_uring is forbidden.
 //! - `dial` and [`options`]: how a connection begins. `lingering`: how it ends. `send_buffers`: memory for requests.
@@ -31,6 +31,7 @@ pub mod probe;
 pub mod process;
 mod send_buffers;
 pub mod socket;
+mod tls_failure;
 pub mod token;
 pub mod uring;
 mod wall_clock;
@@ -39,7 +40,8 @@ pub use backend::{Backend, connection_bytes};
 pub use config::DriverConfig;
 pub use descriptors::{CLOSING_MAX, descriptors};
 pub use dial::{Dialer, Sockets};
-pub use driver::{Driver, EVENTS_MAX, Event, INSERTS_MAX, Insert, Io, Received, Turn};
+pub use driver::{Driver, EVENTS_MAX, Event, Handshake, INSERTS_MAX, Insert, Io, Received, Turn};
 pub use lingering::{LINGERING_MAX, lingering_max};
+pub use tls_failure::TlsFailure;
 pub use token::ConnectionId;
 pub use wall_clock::{WallClock, wall_clock};

@@ -116,13 +116,25 @@ pub fn reachable(addresses: &[SockAddr], timeout: Duration) -> io::Result<Vec<So
 /// Opens and closes one connection on a route.
 ///
 /// # Errors
-/// The error of `socket`, `bind` or `connect`; `TimedOut`; `WouldBlock` when the backlog of a Unix socket is full.
+/// As [`open_route`].
 pub fn try_route(dialer: &Dialer, route: usize, timeout: Duration) -> io::Result<()> {
+    open_route(dialer, route, timeout).map(drop)
+}
+
+/// Opens a connection on a route, whose reads and writes block.
+///
+/// # Errors
+/// The error of `socket`, `bind` or `connect`; `TimedOut`; `WouldBlock` when the backlog of a Unix socket is full.
+pub fn open_route(dialer: &Dialer, route: usize, timeout: Duration) -> io::Result<Socket> {
     let socket = dialer.open(route, Blocking::Yes)?;
     match dialer.address(route) {
-        address if address.is_unix() => connect_unix(&socket, address),
-        address => socket.connect_timeout(address, timeout),
+        address if address.is_unix() => {
+            connect_unix(&socket, address)?;
+            socket.set_nonblocking(false)?;
+        }
+        address => socket.connect_timeout(address, timeout)?,
     }
+    Ok(socket)
 }
 
 /// Tries an option on a socket of the address's family.

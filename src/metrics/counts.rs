@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use super::handshakes::Handshakes;
 use super::latencies::{Latencies, Size};
 use super::outcome::Failure;
 
@@ -17,6 +18,8 @@ pub struct Counts {
     pub spans: Vec<SpanCounts>,
     /// Times to open a connection.
     pub connects: Latencies,
+    /// Handshakes of encrypted connections.
+    pub handshakes: Handshakes,
     /// Lengths of the turns of the shards' loops.
     pub turns: Latencies,
 }
@@ -126,6 +129,7 @@ impl Counts {
             steps: vec![StepCounts::default(); steps],
             spans: vec![SpanCounts::default(); spans],
             connects: Latencies::default(),
+            handshakes: Handshakes::default(),
             turns: Latencies::default(),
         }
     }
@@ -150,6 +154,8 @@ impl Counts {
             steps: (0..steps).map(|_| StepCounts::reserved()).collect(),
             spans: (0..spans).map(|_| span()).collect(),
             connects: Latencies::reserved(),
+            // They allocate as they count: rustls allocates more in every handshake.
+            handshakes: Handshakes::default(),
             turns: Latencies::reserved(),
         }
     }
@@ -290,6 +296,7 @@ impl AddAssign<&Self> for Counts {
             span.times += &more.times;
         }
         self.connects += &other.connects;
+        self.handshakes += &other.handshakes;
         self.turns += &other.turns;
     }
 }

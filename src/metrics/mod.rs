@@ -10,6 +10,7 @@
 
 pub mod counts;
 pub mod effort;
+pub mod handshakes;
 pub mod interval;
 pub mod latencies;
 mod layout;

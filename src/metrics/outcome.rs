@@ -38,6 +38,22 @@ pub enum Failure {
     ConnectTimeout,
     /// Connecting failed for another reason.
     ConnectFailed,
+    /// The server's certificate has expired.
+    CertificateExpired,
+    /// The server's certificate is for another name.
+    CertificateName,
+    /// No trusted root has issued the server's certificate.
+    CertificateIssuer,
+    /// The server's certificate is not accepted for another reason.
+    Certificate,
+    /// The server refused the encryption with an alert (RFC 8446 section 6).
+    TlsAlert,
+    /// The bytes received break the rules of TLS, or are not TLS.
+    TlsProtocol,
+    /// The connection was open, and its handshake not done in time.
+    TlsTimeout,
+    /// The connection ended within the handshake.
+    TlsClosed,
     /// The answer was not complete in time.
     Timeout,
     /// No connection became free in time.
@@ -72,12 +88,20 @@ pub enum Failure {
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 28] = [
         Self::Status,
         Self::Expectation,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
+        Self::CertificateExpired,
+        Self::CertificateName,
+        Self::CertificateIssuer,
+        Self::Certificate,
+        Self::TlsAlert,
+        Self::TlsProtocol,
+        Self::TlsTimeout,
+        Self::TlsClosed,
         Self::Timeout,
         Self::WaitTimeout,
         Self::ResetBeforeHead,
@@ -101,6 +125,7 @@ impl Failure {
             self,
             Self::ConnectTimeout
                 | Self::ConnectFailed
+                | Self::TlsTimeout
                 | Self::Timeout
                 | Self::WaitTimeout
                 | Self::TaskTimeout
@@ -115,6 +140,14 @@ impl Failure {
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::ConnectFailed => "connect-failed",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateName => "certificate-name",
+            Self::CertificateIssuer => "certificate-issuer",
+            Self::Certificate => "certificate",
+            Self::TlsAlert => "tls-alert",
+            Self::TlsProtocol => "tls-protocol",
+            Self::TlsTimeout => "tls-timeout",
+            Self::TlsClosed => "tls-closed",
             Self::Timeout => "timeout",
             Self::WaitTimeout => "wait-timeout",
             Self::ResetBeforeHead => "reset-before-head",

@@ -241,6 +241,11 @@ impl Recorder {
         self.counts.spans[span].times.record(took_ns);
     }
 
+    /// A handshake was done.
+    pub fn on_handshake(&mut self, is_resumed: bool, took_ns: u64) {
+        self.counts.handshakes.record(is_resumed, took_ns);
+    }
+
     /// A connection was opened.
     pub fn on_connected(&mut self, took_ns: u64) {
         self.counts.connects.record(took_ns);

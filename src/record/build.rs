@@ -90,6 +90,7 @@ pub fn record(
             .collect(),
         errors,
         generator,
+        tls: None,
         rules: Vec::new(),
         until: Vec::new(),
         search: None,

@@ -9,7 +9,7 @@ pub fn hint(label: &MetricLabel, failure: Failure, status: u16) -> Option<String
     match (failure, of_status) {
         (Failure::Status, Some((_, hint))) => Some(hint.clone()),
         (Failure::Status, None) => of_unexpected(label, status),
-        _ => of_failure(failure).map(str::to_owned),
+        _ => cure(failure).map(str::to_owned),
     }
 }
 
@@ -17,7 +17,7 @@ fn of_unexpected(label: &MetricLabel, status: u16) -> Option<String> {
     let credentials = &label.carries.credentials;
     Some(match status {
         304 => "not modified: the step sends a condition (If-None-Match, If-Modified-Since); leave that out, or expect 304".into(),
-        300..=399 => "redirects are not followed: opsurge request shows where it leads (Location); send the step there, if that is not https".into(),
+        300..=399 => "redirects are not followed: opsurge request shows where it leads (Location); send the step there".into(),
         401 => match credentials {
             Credentials::ApiKey(variable) => format!(
                 "the API key was refused: set {variable} (or name another variable with --api-key-env) to the server's key"
@@ -47,13 +47,38 @@ fn of_unexpected(label: &MetricLabel, status: u16) -> Option<String> {
     })
 }
 
-fn of_failure(failure: Failure) -> Option<&'static str> {
+/// The likely cause of a failure whatever the step, and what to do.
+pub fn cure(failure: Failure) -> Option<&'static str> {
     Some(match failure {
         Failure::ConnectRefused => {
             "connection refused: the server was down, or its backlog was full"
         }
         Failure::ConnectTimeout => {
             "the server did not accept the connection in time: its backlog is full, or packets are dropped"
+        }
+        Failure::CertificateExpired => {
+            "renew the server's certificate, or check this machine's clock; --insecure accepts it"
+        }
+        Failure::CertificateName => {
+            "give --server-name with a name in the certificate, or a --host that is one; --insecure accepts any"
+        }
+        Failure::CertificateIssuer => {
+            "give --cacert with the root that issued the certificate; has the server sent the certificates between? --insecure accepts any"
+        }
+        Failure::Certificate => {
+            "openssl s_client -connect HOST:PORT shows what the server sends; --insecure accepts it"
+        }
+        Failure::TlsAlert => {
+            "the server's log says why it refused; certificate_required: give --cert and --key"
+        }
+        Failure::TlsProtocol => {
+            "is this the https port? A server with none but old versions (before TLS 1.2) or ciphers is not spoken to"
+        }
+        Failure::TlsTimeout => {
+            "the server accepted the connection and did not finish the handshake in time: its cores are busy with handshakes, or the port expects plain HTTP"
+        }
+        Failure::TlsClosed => {
+            "the server ended the connection before the handshake was done: see its log, and its limits on handshakes"
         }
         Failure::Timeout => "no complete answer within --timeout",
         Failure::Unanswered => {

@@ -12,7 +12,9 @@ use crate::io::{Dialer, Sockets, socket};
 use crate::text::units::grouped;
 
 use super::exit::cannot;
+use super::resolved::Resolved;
 use super::target::{REACH_TIMEOUT, Target, shown};
+use super::tls::TlsOptions;
 
 /// The first loopback address; all of 127.0.0.0/8 is local.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -22,6 +24,9 @@ pub struct Connecting {
     /// Path, or `@NAME` of an abstract socket.
     pub unix_socket: Option<String>,
     pub sockets: Sockets,
+    /// Addresses of hosts, instead of the resolver's.
+    pub resolved: Vec<Resolved>,
+    pub tls: TlsOptions,
 }
 
 impl Connecting {
@@ -43,7 +48,7 @@ impl Connecting {
                 cannot(reach_unix(&address, name))?;
                 return Ok(vec![address]);
             }
-            _ => cannot(target.reach())?,
+            _ => cannot(target.reach(&self.resolved))?,
         };
         self.prove(&addresses)?;
         let sources = &self.sockets.sources;

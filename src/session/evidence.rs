@@ -15,7 +15,8 @@ use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
     Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
-    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, VerdictRecord,
+    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord,
+    VerdictRecord,
 };
 
 use super::prepare::Prepared;
@@ -52,6 +53,7 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         },
         generator(&prepared, carried),
     );
+    record.tls = tls(&prepared, ran);
     record.watched = records(
         &carried.beside,
         RunSpan {
@@ -159,6 +161,25 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         },
         calibration: None,
     }
+}
+
+/// How connections were encrypted; `None` for plain HTTP.
+fn tls(prepared: &Prepared, ran: &Run) -> Option<TlsRecord> {
+    let (client, agreed) = (prepared.setup.tls.as_ref()?, prepared.agreed.as_ref()?);
+    let handshakes = &ran.summary.counts.handshakes;
+    Some(TlsRecord {
+        version: agreed.version.into(),
+        cipher: agreed.cipher.clone(),
+        server_name: client.name().to_str().into_owned(),
+        insecure: client.is_insecure(),
+        resume: client.resumes(),
+        full_us: times(&handshakes.full),
+        resumed_us: times(&handshakes.resumed),
+        histograms: TlsHistograms {
+            full: packed(&handshakes.full),
+            resumed: packed(&handshakes.resumed),
+        },
+    })
 }
 
 fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {

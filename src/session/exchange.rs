@@ -2,6 +2,7 @@
 //!
 //! The tap is a driver around the engine's driver. It hands every call on, and a connection of its own reads the same bytes.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -12,16 +13,19 @@ use crate::engine::plan::{Connections, Plan};
 use crate::engine::{Control, Setup, driver_config, example, run_on};
 use crate::http::buffers::Buffers;
 use crate::http::response::{Expecting, Keep};
+use crate::io::clock::Clock;
 use crate::io::epoll::Epoll;
 use crate::io::uring::{Features, Uring};
 use crate::io::{
-    Backend, ConnectionId, Driver, DriverConfig, Event, Insert, Io, Received, Sockets, Turn, probe,
+    Backend, ConnectionId, Driver, DriverConfig, Event, Handshake, Insert, Io, Received, Sockets,
+    Turn, probe,
 };
 use crate::load::Load;
 use crate::load::closed::Closed;
 use crate::metrics::outcome::Failure;
 use crate::scenario::model::Scenario;
 use crate::scenario::secrets::Secrets;
+use crate::wire::{Tls, TlsClient};
 
 /// How long a connection is watched after its answer: bytes or an end in that time make it useless for another request.
 const WATCH_NS: u64 = 50_000_000;
@@ -37,6 +41,7 @@ pub struct Request {
     /// Tried in turn until one accepts a connection.
     pub addresses: Vec<SockAddr>,
     pub sockets: Sockets,
+    pub tls: Option<TlsClient>,
     pub backend: Backend,
     pub timeout_ns: u64,
 }
@@ -98,6 +103,7 @@ pub fn exchange(request: Request) -> Result<(Exchange, Secrets)> {
         backend: choice.backend,
         cores: vec![None],
         sockets: request.sockets,
+        tls: request.tls,
     };
     let mut last = Exchange::default();
     for address in request.addresses {
@@ -115,17 +121,9 @@ pub fn exchange(request: Request) -> Result<(Exchange, Secrets)> {
 fn attempt(plan: &Plan, setup: &Setup) -> Result<Exchange> {
     let seen = Mutex::new(Exchange::default());
     let control = Control::default();
-    let ran = match setup.backend {
-        Backend::Epoll => run_on(plan, setup, &control, &mut |_| {}, &|config, clock| {
-            Ok(Tap::new(Epoll::new(config, clock)?, plan, config, &seen))
-        }),
-        Backend::Uring | Backend::Auto => {
-            run_on(plan, setup, &control, &mut |_| {}, &|config, clock| {
-                let driver = Uring::new(config, clock, Features::ALL)?;
-                Ok(Tap::new(driver, plan, config, &seen))
-            })
-        }
-    };
+    let ran = run_on(plan, setup, &control, &mut |_| {}, &|config, clock| {
+        Ok(Tap::new(driver(setup, config, clock)?, plan, config, &seen))
+    });
     let ran = ran.context("the request could not be sent")?;
     let mut exchange = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     if exchange.ended.is_none() {
@@ -141,9 +139,26 @@ fn attempt(plan: &Plan, setup: &Setup) -> Result<Exchange> {
     Ok(exchange)
 }
 
+/// The driver of a setup: chosen while the program runs, since one request does not count nanoseconds.
+fn driver(setup: &Setup, config: &DriverConfig, clock: Clock) -> io::Result<Box<dyn Driver>> {
+    Ok(match (setup.backend, &setup.tls) {
+        (Backend::Epoll, None) => Box::new(Epoll::new(config, clock)?),
+        (Backend::Epoll, Some(client)) => Box::new(Tls::over(config, client, |config| {
+            Epoll::new(config, clock)
+        })?),
+        (Backend::Uring | Backend::Auto, None) => {
+            Box::new(Uring::new(config, clock, Features::ALL)?)
+        }
+        (Backend::Uring | Backend::Auto, Some(client)) => {
+            let build = |config: &_| Uring::new(config, clock, Features::ALL);
+            Box::new(Tls::over(config, client, build)?)
+        }
+    })
+}
+
 /// A driver that hands everything on and keeps the bytes of one exchange.
-struct Tap<'t, D> {
-    driver: D,
+struct Tap<'t> {
+    driver: Box<dyn Driver>,
     expecting: Expecting,
     /// The request says that it is the last one on its connection.
     closes: bool,
@@ -158,8 +173,13 @@ struct Tap<'t, D> {
     is_over: bool,
 }
 
-impl<'t, D: Driver> Tap<'t, D> {
-    fn new(driver: D, plan: &'t Plan, config: &DriverConfig, seen: &'t Mutex<Exchange>) -> Self {
+impl<'t> Tap<'t> {
+    fn new(
+        driver: Box<dyn Driver>,
+        plan: &'t Plan,
+        config: &DriverConfig,
+        seen: &'t Mutex<Exchange>,
+    ) -> Self {
         let step = &plan.scenario.steps[0];
         Self {
             began_ns: driver.now_ns(),
@@ -268,7 +288,7 @@ impl<'t, D: Driver> Tap<'t, D> {
     }
 }
 
-impl<D: Driver> Driver for Tap<'_, D> {
+impl Driver for Tap<'_> {
     fn now_ns(&self) -> u64 {
         self.driver.now_ns()
     }
@@ -311,6 +331,14 @@ impl<D: Driver> Driver for Tap<'_, D> {
         self.driver.flushed_ns()
     }
 
+    fn send_last(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        self.driver.send_last(connection, bytes);
+    }
+
+    fn pass_over_late_bytes(&mut self) {
+        self.driver.pass_over_late_bytes();
+    }
+
     fn close(&mut self, connection: ConnectionId) {
         self.driver.close(connection);
     }
@@ -345,8 +373,20 @@ impl<D: Driver> Driver for Tap<'_, D> {
         self.driver.received_mut(received)
     }
 
+    fn handshake(&self, connection: ConnectionId) -> Option<Handshake> {
+        self.driver.handshake(connection)
+    }
+
+    fn is_in_handshake(&self, connection: ConnectionId) -> bool {
+        self.driver.is_in_handshake(connection)
+    }
+
     fn release(&mut self, received: Received) {
         self.driver.release(received);
+    }
+
+    fn finish(&mut self) {
+        self.driver.finish();
     }
 
     fn overflows(&self) -> u64 {

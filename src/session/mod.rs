@@ -1,7 +1,7 @@
 //! A job carried out. Every front end calls this room: `run`, `search`, `request`, and what comes.
 //!
-//! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `connecting`, `cores`,
-//! `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
+//! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `resolved`, `connecting`,
+//! `tls`, `key_log`, `cores`, `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
 //! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `watched`
 //! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `settle` (what it leaves
 //! out), `ending` and [`exit`]. `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
@@ -16,11 +16,13 @@ pub(crate) mod evidence;
 pub(crate) mod exchange;
 pub mod exit;
 pub(crate) mod job;
+pub(crate) mod key_log;
 pub(crate) mod limits;
 pub mod orders;
 pub(crate) mod output;
 pub(crate) mod prepare;
 pub(crate) mod publish;
+pub(crate) mod resolved;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod run_judge;
@@ -31,6 +33,7 @@ pub(crate) mod signals;
 pub(crate) mod source;
 pub mod steer;
 pub(crate) mod target;
+pub(crate) mod tls;
 pub(crate) mod until;
 pub(crate) mod watch;
 pub(crate) mod watched;

@@ -14,6 +14,8 @@ use crate::machine::cpu;
 use crate::mock;
 use crate::mock::{Mock, MockConfig};
 use crate::text::units::{counted, three_digits};
+use crate::wire::TlsClient;
+use crate::wire::session::Agreed;
 
 use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
@@ -23,6 +25,7 @@ use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
 use super::target::Target;
+use super::tls;
 use super::watched::found::Found;
 
 /// Everything that a run needs.
@@ -55,6 +58,8 @@ pub struct Prepared {
     pub api_key_env: String,
     /// Checksum of the scenario, by which its calibration is found.
     pub checksum: u64,
+    /// What a first handshake led to; `None` for plain HTTP.
+    pub agreed: Option<Agreed>,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
@@ -65,7 +70,7 @@ impl Prepared {
     ///
     /// # Errors
     /// A limit of the machine or a refusal of the target, with the cure. No request was sent then.
-    pub fn new(traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
+    pub fn new(mut traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
         let cores = cores(&traffic, &allowed, &mut notes);
@@ -82,6 +87,11 @@ impl Prepared {
             }
         };
         let addresses = traffic.connecting.reach(&target)?;
+        let tls = tls::client(&target, std::mem::take(&mut traffic.connecting.tls))?;
+        let agreed = tls.as_ref().map(|client| {
+            tls::try_handshake(&target, client, &addresses, &traffic.connecting.sockets)
+        });
+        let agreed = agreed.transpose()?;
         let scenario = traffic.scenario.bind("", "");
         let checksum = calibration::checksum(&scenario);
         let plan = Plan {
@@ -104,10 +114,19 @@ impl Prepared {
         let backend = cannot(choose_backend(limits.backend, &plan, &sockets, &mut notes))?;
         let of_stand_in = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
         let footprint = Footprint::of(&plan, backend, of_stand_in);
+        let footprint = match &tls {
+            None => footprint,
+            Some(_) => footprint.encrypted(&plan, backend),
+        };
         let program_bytes = cpu::resident_bytes();
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
+        if tls.as_ref().is_some_and(TlsClient::is_insecure) {
+            notes.push(
+                "--insecure: no certificate is verified, so what answers may be another server than the one meant".into(),
+            );
+        }
         let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
         let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
@@ -130,7 +149,9 @@ impl Prepared {
                 backend,
                 cores: cores.shards.iter().copied().map(Some).collect(),
                 sockets,
+                tls,
             },
+            agreed,
             target,
             stand_in,
             control,

@@ -11,19 +11,23 @@ use crate::scenario::members;
 use crate::scenario::members::Author;
 use crate::text::printable::in_one_line;
 
+use super::resolved::{Resolved, addresses_of};
+
 /// Time that the trial connections may take before a run is called off.
 pub(crate) const REACH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A service to be tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// `http://host:port`, as it stands in reports.
+    /// `http://host:port` or `https://host:port`, as it stands in reports.
     pub url: String,
-    /// Value of the `Host` field (RFC 9110 section 7.2): the port only when it is not 80.
+    /// Its connections are encrypted.
+    pub is_https: bool,
+    /// Value of the `Host` field (RFC 9110 section 7.2): the port only when it is not the scheme's own.
     pub authority: String,
     /// Name or address without brackets, for the resolver.
     pub host: String,
-    /// 80 when the URL names none.
+    /// 80 or 443 when the URL names none.
     pub port: u16,
     /// Path and query, `/` when the URL has none.
     pub path: String,
@@ -48,16 +52,14 @@ impl Target {
                 false => format!("{flag} {shown} is not a URL; write http://localhost:8000"),
             }
         })?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => bail!(
-                "{flag} {shown}: opsurge speaks plain HTTP/1.1, not TLS; aim it at the service's http port, behind what ends TLS"
-            ),
+        let (scheme, port_of_scheme) = match uri.scheme_str() {
+            Some("http") => ("http", 80),
+            Some("https") => ("https", 443),
             scheme => bail!(
-                "{flag} {shown}: the scheme is {}, not http",
+                "{flag} {shown}: the scheme is {}, not http or https",
                 scheme.unwrap_or("missing")
             ),
-        }
+        };
         let authority = uri.authority().with_context(|| {
             format!("{flag} {shown} names no host; write http://localhost:8000")
         })?;
@@ -72,18 +74,19 @@ impl Target {
         }
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            None if authority.as_str() == bracketed => 80,
+            None if authority.as_str() == bracketed => port_of_scheme,
             None => bail!("{flag} {shown}: the port is not a number from 1 to 65535"),
         };
         if port == 0 {
             bail!("{flag} {shown}: port 0 cannot be connected to; name the service's port");
         }
-        let authority = match port {
-            80 => bracketed.to_owned(),
-            port => format!("{bracketed}:{port}"),
+        let authority = match port == port_of_scheme {
+            true => bracketed.to_owned(),
+            false => format!("{bracketed}:{port}"),
         };
         Ok(Self {
-            url: format!("http://{bracketed}:{port}"),
+            url: format!("{scheme}://{bracketed}:{port}"),
+            is_https: scheme == "https",
             authority,
             host: bracketed
                 .trim_start_matches('[')
@@ -102,17 +105,29 @@ impl Target {
         self.path.trim_end_matches('/')
     }
 
-    /// The addresses that accept a connection now. Nothing is sent on it.
+    /// Its addresses: those given for it, or the resolver's.
     ///
     /// # Errors
-    /// When the name is unknown or no connection is accepted, with what to check. It takes at most 4 s.
-    pub fn reach(&self) -> Result<Vec<SockAddr>> {
-        let addresses = socket::resolve(&self.host, self.port).with_context(|| {
+    /// When the name is unknown.
+    pub fn addresses(&self, resolved: &[Resolved]) -> Result<Vec<SockAddr>> {
+        let given = addresses_of(resolved, &self.host, self.port);
+        if !given.is_empty() {
+            return Ok(given);
+        }
+        socket::resolve(&self.host, self.port).with_context(|| {
             format!(
                 "the name {} cannot be resolved; check the spelling of --host",
                 self.host
             )
-        })?;
+        })
+    }
+
+    /// The addresses that accept a connection now. Nothing is sent on it.
+    ///
+    /// # Errors
+    /// When the name is unknown or no connection is accepted, with what to check. It takes at most 4 s.
+    pub fn reach(&self, resolved: &[Resolved]) -> Result<Vec<SockAddr>> {
+        let addresses = self.addresses(resolved)?;
         socket::reachable(&addresses, REACH_TIMEOUT).with_context(|| {
             let tried: Vec<String> = addresses.iter().map(socket::shown).collect();
             format!(
@@ -183,11 +198,18 @@ mod tests {
             Ok(("[::1]:8000", "::1", 8000, "/a?b=c")),
         );
         check("http://[::1]", Ok(("[::1]", "::1", 80, "/")));
+        check(
+            "https://localhost/x",
+            Ok(("localhost", "localhost", 443, "/x")),
+        );
+        check(
+            "https://localhost:80",
+            Ok(("localhost:80", "localhost", 80, "/")),
+        );
     }
 
     #[test]
     fn what_cannot_be_tested_is_refused_with_a_reason() {
-        check("https://localhost", Err("not TLS"));
         check("ftp://localhost", Err("the scheme is ftp"));
         check("http://", Err("--host http://"));
         check("http://localhost/a b", Err("it has a blank"));

@@ -195,7 +195,7 @@ impl<S: Service> Sim<S> {
             Io::ReceiveFailed(_) => 4,
             Io::SendFailed(_) => 5,
             Io::Sent => 6,
-            Io::Truncated => 7,
+            Io::Truncated | Io::TlsFailed(_) => 7,
         };
         let place = u64::from(connection.slot) << 32 | u64::from(connection.generation);
         for word in [self.clock_ns, place, kind] {

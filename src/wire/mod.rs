@@ -1,5 +1,19 @@
-//! The seam between a connection's socket and its HTTP: bytes in, bytes out. Pure.
+//! Encryption between a connection's HTTP and its socket: a driver on top of a driver. Pure.
+//!
+//! Plain HTTP does without: its shards use the driver of the kernel itself, and pay nothing for this room.
+//!
+//! Reading order:
+//! - `tls`: [`Tls`], the driver that encrypts.
+//! - `session`: one connection's encryption; the one file that drives rustls's connection. `outgoing`: what it has to send.
+//! - `client`: what was asked for -> what handshakes are made of. `tickets`: sessions to be resumed.
+//! - `failure`: errors of rustls -> kinds that are counted.
 
-mod inbound;
+mod client;
+mod failure;
+mod outgoing;
+pub mod session;
+mod tickets;
+mod tls;
 
-pub use inbound::{Inbound, Wire};
+pub use client::{Refused, TlsClient, TlsSettings, Trust, Version, cipher_names};
+pub use tls::{CONNECTION_BYTES, Tls, config_below};

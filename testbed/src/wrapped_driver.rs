@@ -1,6 +1,6 @@
 //! A driver around a driver: forwards every call, and lets a test see or change some of them.
 
-use opsurge::io::{ConnectionId, Driver, Event, Insert, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, Event, Handshake, Insert, Received, Turn};
 
 /// What a test sees or changes. A method that is not overridden forwards the call.
 pub trait Hooks<D: Driver> {
@@ -56,6 +56,14 @@ impl<D: Driver, H: Hooks<D>> Driver for WrappedDriver<D, H> {
         self.hooks.flushed_ns(&mut self.driver)
     }
 
+    fn send_last(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        self.driver.send_last(connection, bytes);
+    }
+
+    fn pass_over_late_bytes(&mut self) {
+        self.driver.pass_over_late_bytes();
+    }
+
     fn close(&mut self, connection: ConnectionId) {
         self.driver.close(connection);
     }
@@ -76,8 +84,20 @@ impl<D: Driver, H: Hooks<D>> Driver for WrappedDriver<D, H> {
         self.driver.received_mut(received)
     }
 
+    fn handshake(&self, connection: ConnectionId) -> Option<Handshake> {
+        self.driver.handshake(connection)
+    }
+
+    fn is_in_handshake(&self, connection: ConnectionId) -> bool {
+        self.driver.is_in_handshake(connection)
+    }
+
     fn release(&mut self, received: Received) {
         self.driver.release(received);
+    }
+
+    fn finish(&mut self) {
+        self.driver.finish();
     }
 
     fn overflows(&self) -> u64 {

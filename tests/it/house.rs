@@ -10,14 +10,14 @@ const ROOMS: [(&str, &[&str]); 17] = [
         "cli",
         &[
             "analysis", "engine", "http", "io", "live", "load", "machine", "metrics", "mock",
-            "record", "report", "scenario", "session", "text",
+            "record", "report", "scenario", "session", "text", "wire",
         ],
     ),
     (
         "session",
         &[
             "analysis", "engine", "http", "io", "load", "machine", "metrics", "mock", "record",
-            "scenario", "text",
+            "scenario", "text", "wire",
         ],
     ),
     (
@@ -34,7 +34,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("load", &[]),
     ("sim", &["io"]),
     ("io", &[]),
-    ("wire", &[]),
+    ("wire", &["io"]),
     ("http", &["text"]),
     ("metrics", &[]),
     ("machine", &[]),

@@ -1,7 +1,7 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
-//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`stand_in`], `watch`, [`faults`], [`values`].
+//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;
@@ -14,5 +14,6 @@ pub mod search;
 pub mod sockets;
 pub mod source;
 pub mod stand_in;
+pub mod tls;
 pub mod values;
 mod watch;

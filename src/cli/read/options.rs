@@ -97,7 +97,7 @@ impl<'a> Options<'a> {
     /// The first flag that is wrong or contradicts another, with the cure.
     pub fn from_args(args: &'a RunArgs) -> Result<Self> {
         let (source, target_of_url) = source(args)?;
-        let connecting = sockets::connecting(&args.sockets)?;
+        let connecting = sockets::connecting(&args.sockets, &args.tls)?;
         let target = target(args, target_of_url, &connecting)?;
         let headers = args.headers.iter().map(|header| parse_header(header));
         let headers = headers.collect::<Result<_>>()?;

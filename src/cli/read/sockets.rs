@@ -1,11 +1,11 @@
-//! `--unix-socket`, `--source-address` and `--tcp`, read.
+//! `--unix-socket`, `--source-address` and `--tcp`, read; with the flags of TLS, how connections are made.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::cli::args::SocketArgs;
+use crate::cli::args::{SocketArgs, TlsArgs};
 use crate::io::Sockets;
 use crate::io::options::TcpOption;
 use crate::session::connecting::{Connecting, address_of, number_of};
@@ -37,7 +37,7 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 ///
 /// # Errors
 /// With the flag, what is wrong with it, and what would do instead.
-pub fn connecting(args: &SocketArgs) -> Result<Connecting> {
+pub fn connecting(args: &SocketArgs, tls: &TlsArgs) -> Result<Connecting> {
     let mut sources: Vec<IpAddr> = Vec::new();
     for text in args.source_addresses.iter().flat_map(|all| all.split(',')) {
         for source in expand(text.trim())? {
@@ -67,6 +67,8 @@ pub fn connecting(args: &SocketArgs) -> Result<Connecting> {
     let connecting = Connecting {
         unix_socket: args.unix_socket.clone(),
         sockets: Sockets { sources, tcp },
+        resolved: super::tls::resolved(tls)?,
+        tls: super::tls::tls(tls)?,
     };
     connecting.unix_address()?;
     Ok(connecting)

@@ -11,7 +11,6 @@ use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
 use crate::scenario::model::Step;
-use crate::wire::Inbound;
 
 use super::state::Shard;
 
@@ -42,21 +41,20 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Bytes came on a connection. They may hold several answers: each is handled before the next is looked at.
     fn on_received(&mut self, id: ConnectionId, received: Received) {
         let sending = self.driver.is_sending(id);
-        let mut bytes = self.driver.received(received);
-        let wire = &mut self.pool.connections[id.slot as usize].wire;
-        let Inbound::Plain(mut plain) = wire.on_received(bytes);
+        let mut rest = self.driver.received(received);
+        let mut used = 0;
         loop {
             let connection = &mut self.pool.connections[id.slot as usize];
-            let (io, rest) = (Io::Received(received), &bytes[plain.clone()]);
-            let happening = connection.on(io, rest, sending, &mut self.buffers);
+            let happening = connection.on(Io::Received(received), rest, sending, &mut self.buffers);
+            let bytes = rest.len();
             let goes_on = self.on_happening(id.slot, happening);
             match happening {
-                Happening::Answered { consumed, .. } if goes_on && consumed < plain.len() => {
-                    plain.start += consumed;
+                Happening::Answered { consumed, .. } if goes_on && consumed < bytes => {
+                    used += consumed;
                 }
                 _ => break,
             }
-            bytes = self.driver.received(received);
+            rest = &self.driver.received(received)[used..];
         }
     }
 
@@ -82,8 +80,14 @@ impl<'p, D: Driver> Shard<'p, D> {
         connection.refusals = 0;
         connection.state = State::Idle;
         let first = connection.user;
-        let took_ns = self.clocks.now_ns - connection.opening_since_ns;
-        self.recorder.on_connected(took_ns);
+        let since_ns = connection.opening_since_ns;
+        let handshake = self.driver.handshake(self.connection_id(slot));
+        if let Some(handshake) = handshake {
+            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
+            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+        }
+        let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
+        self.recorder.on_connected(open_ns.saturating_sub(since_ns));
         if self.request(first).phase == Phase::Waiting {
             self.fill(slot);
         }

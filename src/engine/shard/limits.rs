@@ -37,7 +37,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.break_off(slot, Ending::TimeOver(phase));
             }
             State::Connecting => {
-                let ending = Ending::NotOpenYet(Failure::ConnectTimeout, Detail::None);
+                let failure = match self.driver.is_in_handshake(self.connection_id(slot)) {
+                    true => Failure::TlsTimeout,
+                    false => Failure::ConnectTimeout,
+                };
+                let ending = Ending::NotOpenYet(failure, Detail::None);
                 self.give_up_waiting(slot, ending);
             }
             State::BackingOff => {

@@ -310,8 +310,15 @@ impl Epoll {
         let Some(mut socket) = self.lingering.get(connection) else {
             return;
         };
-        let is_empty =
-            matches!(socket.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        // Readiness is reported once for all bytes that are there.
+        let mut passed_over = [0; 1024];
+        let read = loop {
+            match socket.read(&mut passed_over) {
+                Ok(1..) if self.lingering.passes_over_bytes => {}
+                read => break read,
+            }
+        };
+        let is_empty = matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock);
         if !is_empty {
             // Dropping the socket closes the connection.
             self.lingering.take(connection);
@@ -376,6 +383,19 @@ impl Driver for Epoll {
     fn is_sending(&self, connection: ConnectionId) -> bool {
         let state = &self.connections[connection.slot as usize];
         state.generation == connection.generation && state.send.is_some()
+    }
+
+    fn send_last(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        if let Some(state) = self.live(connection)
+            && let (Some(socket), None) = (&state.socket, state.send)
+        {
+            // What the socket does not take is lost with the connection, as is an error.
+            let _ = socket.send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+        }
+    }
+
+    fn pass_over_late_bytes(&mut self) {
+        self.lingering.passes_over_bytes = true;
     }
 
     fn close(&mut self, connection: ConnectionId) {

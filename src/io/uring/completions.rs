@@ -76,7 +76,8 @@ impl Uring {
             if let Some(id) = buffer {
                 self.receive.publish(size, id);
             }
-            return self.on_lingering(connection, result);
+            let is_armed = cqueue::more(completion.flags());
+            return self.on_lingering(connection, result, is_armed);
         }
         let io = match (result, buffer) {
             (1.., Some(id)) => {
@@ -117,9 +118,14 @@ impl Uring {
     }
 
     /// A receive of a connection that waits for its FIN.
-    fn on_lingering(&mut self, connection: ConnectionId, result: i32) {
+    fn on_lingering(&mut self, connection: ConnectionId, result: i32, is_armed: bool) {
         match result {
             result if is_to_rearm(result) => self.to_arm.push(connection),
+            1.. if self.lingering.passes_over_bytes => {
+                if !is_armed {
+                    self.to_arm.push(connection);
+                }
+            }
             0 => self.closing.extend(self.lingering.take(connection)),
             // The peer has sent more than its answer, or a reset: its FIN is not waited for any longer.
             _ => {
@@ -162,7 +168,7 @@ impl Uring {
         let is_live = state.generation == connection.generation && state.socket.is_some();
         if !is_live && self.lingering.get(connection).is_some() {
             one_shot.free(index);
-            return self.on_lingering(connection, result);
+            return self.on_lingering(connection, result, false);
         }
         let io = match result {
             1.. => {

@@ -348,6 +348,19 @@ impl Driver for Uring {
         self.queue.take_flushed_ns()
     }
 
+    fn send_last(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        let state = &self.connections[connection.slot as usize];
+        let is_live = state.generation == connection.generation && !state.sending;
+        if let Some(socket) = state.socket.as_ref().filter(|_| is_live) {
+            // What the socket does not take is lost with the connection, as is an error.
+            let _ = socket.send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+        }
+    }
+
+    fn pass_over_late_bytes(&mut self) {
+        self.lingering.passes_over_bytes = true;
+    }
+
     fn close(&mut self, connection: ConnectionId) {
         let state = &mut self.connections[connection.slot as usize];
         if state.generation != connection.generation {

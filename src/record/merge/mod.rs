@@ -4,7 +4,7 @@
 //! sums, never from percentiles. The seconds are joined on one time axis, on which each record has an offset.
 //!
 //! Reading order: `whole` ([`merge`]), `run` (what was done), `figures` (steps, polls, spans, failures), `series` (the
-//! seconds), `generator`, `watched`; [`align`] (the offsets, from the clocks), [`together`] (what is said of parts that should have
+//! seconds), `generator`, `tls`, `watched`; [`align`] (the offsets, from the clocks), [`together`] (what is said of parts that should have
 //! run together).
 
 pub mod align;
@@ -13,6 +13,7 @@ mod figures;
 mod generator;
 mod run;
 mod series;
+mod tls;
 pub mod together;
 mod watched;
 mod whole;

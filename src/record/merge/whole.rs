@@ -13,6 +13,7 @@ use super::figures::{Parts, Sums, errors, polls, spans, step_sums};
 use super::generator::generator;
 use super::run::{load_s, run_info};
 use super::series::series;
+use super::tls::tls;
 use super::watched::watched;
 
 /// Merges records into one. Each comes with its name, which findings repeat; `offsets_s` are their starts on the common
@@ -43,6 +44,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         spans: spans(&parts)?,
         errors: errors(&parts),
         generator: generator(&parts)?,
+        tls: tls(&parts)?,
         rules: rules(&parts),
         until: until(&parts),
         search: None,

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do), `part` (of a run),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `watched` (what ran beside it).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran
+//! beside it).
 
 mod calibration;
 mod distribution;
@@ -18,6 +19,7 @@ mod record;
 mod run;
 mod series;
 mod spread;
+mod tls;
 mod watched;
 
 pub use calibration::{CALIBRATION_SCHEMA, Calibrated, Calibration, CalibrationRecord};
@@ -33,4 +35,5 @@ pub use run::{
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};
+pub use tls::{TlsHistograms, TlsRecord};
 pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

@@ -10,6 +10,7 @@ use super::part::{SliceRecord, WarmUpRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
 use super::spread::SpreadRecord;
+use super::tls::TlsRecord;
 use super::watched::WatchedRecord;
 
 /// The version of the schema that is written, and the only one that is read.
@@ -47,6 +48,9 @@ pub struct Record {
     pub errors: Vec<ErrorRecord>,
     /// What the generator itself did, and whether its figures can be believed.
     pub generator: Generator,
+    /// How connections were encrypted; `None` for plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsRecord>,
     /// By rule of `--stop-when`, `--fail-if` and `--require`.
     pub rules: Vec<RuleRecord>,
     /// By goal of `--until`.

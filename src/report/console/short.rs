@@ -4,7 +4,7 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    endpoints, generator, goals, levels, load, parts, rules, slice, spread, stand_in, totals,
+    endpoints, generator, goals, levels, load, parts, rules, slice, spread, stand_in, tls, totals,
     waits, watched,
 };
 use crate::record::schema::Record;
@@ -83,6 +83,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     totals::conditions(page, record);
     slice::line(page, record);
     parts::lines(page, record);
+    tls::short(page, record);
     generator::small_reserve(page, record);
     load::arrivals(page, record);
     page.blank();

@@ -283,7 +283,6 @@ fn wrong_use_is_refused_before_anything_is_sent() {
         &["run", "--mock", "--json", "/nowhere/at/all.json"],
         "there is no folder /nowhere/at",
     );
-    check(&["run", "--host", "https://localhost"], "not TLS");
     check(&["run", "--mock", "--usres", "5"], "--users");
     check(
         &["scenarios", "show", "workfow"],

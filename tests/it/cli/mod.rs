@@ -7,6 +7,7 @@ mod doctor;
 mod endings;
 mod faults;
 mod headers;
+mod https;
 mod load;
 mod parts;
 mod records;

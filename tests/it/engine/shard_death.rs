@@ -56,6 +56,7 @@ fn setup() -> Setup {
         backend: Backend::Epoll,
         cores: vec![None; SHARDS],
         sockets: Sockets::default(),
+        tls: None,
     }
 }
 

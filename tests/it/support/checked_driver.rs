@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use opsurge::engine::{Control, Order};
-use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Insert, Io, Received, Turn};
+use opsurge::io::{ConnectionId, Driver, EVENTS_MAX, Event, Handshake, Insert, Io, Received, Turn};
 
 /// Longest time until the shard sees an order from outside.
 pub const SLEEP_NS_MAX: u64 = 100_000_000;
@@ -173,6 +173,14 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
         self.inner.is_sending(connection)
     }
 
+    fn send_last(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        self.inner.send_last(connection, bytes);
+    }
+
+    fn pass_over_late_bytes(&mut self) {
+        self.inner.pass_over_late_bytes();
+    }
+
     fn close(&mut self, connection: ConnectionId) {
         self.assert_is_current(connection, "a close");
         self.note(format_args!("close {connection:?}"));
@@ -230,10 +238,22 @@ impl<D: Driver> Driver for CheckedDriver<'_, D> {
         self.inner.received_mut(received)
     }
 
+    fn handshake(&self, connection: ConnectionId) -> Option<Handshake> {
+        self.inner.handshake(connection)
+    }
+
+    fn is_in_handshake(&self, connection: ConnectionId) -> bool {
+        self.inner.is_in_handshake(connection)
+    }
+
     fn release(&mut self, received: Received) {
         let at = self.out.iter().position(|(out, _)| *out == received);
         self.out.swap_remove(at.expect("a buffer is released once"));
         self.inner.release(received);
+    }
+
+    fn finish(&mut self) {
+        self.inner.finish();
     }
 
     fn overflows(&self) -> u64 {

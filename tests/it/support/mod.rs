@@ -11,3 +11,5 @@ pub mod raw_server;
 pub mod refused_address;
 pub mod service_faults;
 pub mod sim_server;
+pub mod tls_server;
+pub mod tls_service;
