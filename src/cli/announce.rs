@@ -11,7 +11,7 @@ use crate::load::open::Arrivals;
 use crate::record::schema::LevelRecord;
 use crate::session::diagnosis::proxies_set;
 use crate::session::job::Judging;
-use crate::session::output::note;
+use crate::session::output::{CLEAR_LINE, note};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Notice, Session};
 use crate::session::steer::Course;
@@ -43,7 +43,7 @@ pub fn announce(session: &Session) {
 /// Says what happens while the run lasts; `is_quiet`: only what went wrong.
 pub fn say(notice: &Notice<'_>, is_quiet: bool) {
     let clear = match std::io::stderr().is_terminal() {
-        true => "\r\x1b[K",
+        true => CLEAR_LINE,
         false => "",
     };
     match notice {

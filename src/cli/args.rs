@@ -42,7 +42,9 @@ const CALIBRATE_EXAMPLES: &str = "Examples:
 
 const REPORT_EXAMPLES: &str = "Examples:
   opsurge report run.json --report full
-  opsurge report run.json --csv run";
+  opsurge report run.json --csv run
+  opsurge report run.json --html run.html
+  opsurge report before.json after.json --html both.html";
 
 const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare base.json new.json
@@ -364,7 +366,12 @@ pub struct RunArgs {
         help_heading = "Rules"
     )]
     pub window: String,
-    /// Settling time after a change of the load, ignored by every rule and by --until [default: 5s, or a quarter of what the load stays]
+    /// Settling time, e.g. --settle 30s, or --settle auto to have it found [default for rules: 5s, or a quarter of what the
+    /// load stays; all else: 0]
+    ///
+    /// No figure of a run, no rule and no --until is of the load before it; rules ignore as much after every change of the
+    /// load. auto finds it by the warm-up rule when the run has ended (rules then keep their default). The record keeps the
+    /// whole series and says what was left out. In a search it is the time from a level's ramp to its window.
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub settle: Option<String>,
 
@@ -414,6 +421,9 @@ pub struct RunArgs {
     /// Write the record (JSON), from which every report can be made again
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub html: Option<PathBuf>,
     /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history, _failures, _exceptions
     #[arg(long, value_name = "PREFIX", help_heading = "Results")]
     pub csv: Option<PathBuf>,
@@ -427,9 +437,18 @@ pub struct RunArgs {
     /// Flags of what other programs read.
     #[command(flatten)]
     pub ci: CiArgs,
-    /// No live progress line
+    /// Nothing is shown while the run lasts
     #[arg(long, help_heading = "Results")]
     pub headless: bool,
+    /// What is shown while the run lasts, e.g. --live line [default: the screen on a terminal, else a line every 10 s]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        conflicts_with = "headless",
+        help_heading = "Results"
+    )]
+    pub live: Option<LiveForm>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -688,6 +707,21 @@ pub struct ReportArgs {
     /// Record of a run or a search, as --json wrote it
     #[arg(value_name = "RECORD")]
     pub record: PathBuf,
+    /// Record that is drawn over the first one, on one page: give --html too
+    #[arg(value_name = "OTHER", requires = "html", conflicts_with_all = ["csv", "json"])]
+    pub other: Option<PathBuf>,
+    /// Write the report as one HTML file with charts and the record inside; it needs no network, e.g. --html run.html
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Leave out the load before this time, e.g. --from 12s or --from 1m30s
+    ///
+    /// Every report is then of that part, from the seconds of the series. A second belongs to it as a whole or not at all.
+    /// What is not known by second is left out and named.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Leave out the load after this time, and the drain, e.g. --to 60s
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub report: ReportForm,
@@ -845,6 +879,17 @@ pub enum LogLevel {
     Debug,
     /// Everything
     Trace,
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveForm {
+    /// Charts, tables, and keys that stop the run or change its load
+    Screen,
+    /// One line: each second on a terminal, else every 10 s
+    Line,
+    /// Nothing, as with --headless
+    None,
 }
 
 /// How much of the report is printed.

@@ -10,6 +10,7 @@ mod calibrate;
 mod ci;
 mod compare;
 mod compare_runs;
+mod display;
 mod doctor;
 mod help;
 mod mock;
@@ -34,6 +35,7 @@ pub use help::topic;
 use crate::io::Backend;
 use crate::report::console::Form;
 use crate::session::exit::Exit;
+use crate::session::output::LogLine;
 
 /// Carries out a command.
 ///
@@ -92,7 +94,7 @@ fn start_log(args: &LogArgs) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogLine)
         .with_target(false)
         .init();
 }

@@ -1,4 +1,4 @@
-//! The files that a command writes: their places checked beforehand, the CSV files written.
+//! The files that a command writes: their places checked beforehand, the CSV files and the page written.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::record::files;
 use crate::record::schema::Record;
 use crate::report::csv::{Csv, WATCHED_SUFFIX};
+use crate::report::html::Html;
 use crate::report::output::Report;
 
 /// Makes sure that every file can be written where it is wanted, and that no two share a place. `singles` are single files
@@ -45,4 +46,15 @@ pub fn write_csv(csv: &Csv, prefix: &Path, record: &Record) -> Result<String> {
         "CSV: {}_stats.csv and its companions",
         prefix.display()
     ))
+}
+
+/// Writes the report as a page; the line that says where it is.
+///
+/// # Errors
+/// When a histogram of the record cannot be read, or the file cannot be written.
+pub fn write_html(path: &Path, record: &Record) -> Result<String> {
+    for output in Html.outputs(record)? {
+        files::write(path, &output.bytes)?;
+    }
+    Ok(format!("HTML: {}", path.display()))
 }

@@ -1,10 +1,9 @@
 //! `opsurge run` and `opsurge search`: a job -> a session -> reports and exit code.
 
-use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::live::line::Line;
 use crate::metrics::tick::Ticks;
 use crate::record::files;
 use crate::record::schema::Record;
@@ -13,11 +12,13 @@ use crate::report::csv::Csv;
 use crate::session::ending;
 use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
+use crate::session::orders;
 use crate::session::output::{columns, has_colour, lost_so_far, print};
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
+use super::display::{Display, Shown};
 use super::{ci, read, results};
 
 /// `opsurge run`.
@@ -30,7 +31,10 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
     carry_out(read::search::job(args)?)
 }
 
-fn carry_out(job: Job) -> Result<Exit> {
+fn carry_out(mut job: Job) -> Result<Exit> {
+    if Shown::of(job.outputs.live)? == Shown::Screen {
+        orders::allow(&mut job.traffic);
+    }
     let session = Session::prepare(job)?;
     if !session.outputs.quiet {
         announce(&session);
@@ -40,21 +44,21 @@ fn carry_out(job: Job) -> Result<Exit> {
     ending.exit(write_out(finished))
 }
 
-/// Runs a session to its end, with the live line.
+/// Runs a session to its end, with its live display.
 ///
 /// # Errors
-/// When the run could not begin.
+/// When the run could not begin, or what is to be shown cannot be.
 pub(super) fn carried(session: Session) -> Result<Finished> {
-    let (is_quiet, is_headless) = (session.outputs.quiet, session.outputs.headless);
-    let ticks = std::sync::Arc::new(Ticks::default());
-    let has_line = !is_headless && !is_quiet && std::io::stderr().is_terminal();
-    let line = has_line.then(|| Line::start(ticks.clone(), columns(std::io::stderr()) - 1));
+    let is_quiet = session.outputs.quiet;
+    let shown = Shown::of(session.outputs.live)?;
+    let ticks = Arc::new(Ticks::default());
+    let display = Display::start(shown, &session.prepared, ticks.clone());
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
     ticks.close();
-    if let Some(line) = line {
-        line.end();
-    }
-    finished
+    let screen_cpu_s = display.end();
+    let mut finished = finished?;
+    finished.record.generator.screen_cpu_s = screen_cpu_s;
+    Ok(finished)
 }
 
 /// Prints and writes everything; a file that cannot be written does not keep the others from being. The record comes
@@ -85,6 +89,10 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
         files.push(results::write_csv(&csv, prefix, &record)?);
         Ok(())
     });
+    let page = outputs.html.as_ref().map_or(Ok(()), |path| {
+        files.push(results::write_html(path, &record)?);
+        Ok(())
+    });
     let log = log.map_or(Ok(()), |log| {
         files.push(format!("Interval log: {}", log.end()?.display()));
         Ok(())
@@ -102,7 +110,7 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
     };
     print(console.text(&record));
     ci::annotate(&outputs.ci, &record);
-    let errors = [&tables, &log, &for_servers]
+    let errors = [&tables, &page, &log, &for_servers]
         .into_iter()
         .filter_map(|written| {
             let error: &anyhow::Error = written.as_ref().err()?;
@@ -115,6 +123,7 @@ pub(super) fn write_out(finished: Finished) -> Result<()> {
     }
     cannot(json)?;
     cannot(tables)?;
+    cannot(page)?;
     cannot(log)?;
     cannot(for_servers)
 }

@@ -2,7 +2,7 @@
 //! themselves. Shards look at it once per turn and never wait for it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use crate::load::Load;
@@ -10,7 +10,7 @@ use crate::load::Load;
 use super::handover::INTERVAL_NS;
 
 /// Longest time until a shard notices an order: its longest sleep.
-pub(super) const NOTICED_NS_MAX: u64 = 100_000_000;
+pub(crate) const NOTICED_NS_MAX: u64 = 100_000_000;
 /// From the moment that the last shard is ready to the first arrival: all shards have noticed the agreement by then.
 const ARRIVALS_AFTER_NS: u64 = 2 * NOTICED_NS_MAX;
 
@@ -34,6 +34,24 @@ pub struct Control {
     starts_at: OnceLock<SystemTime>,
     /// Held by a thread that steers, never by a shard.
     steering: Mutex<()>,
+    /// What a display asks for, until the session takes it.
+    asked: Mutex<Asked>,
+}
+
+/// A level that a person asks for, through a display: users of a closed load, iterations per second of an open one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    /// Users, or iterations per second.
+    pub level: f64,
+    /// The display, as records name it.
+    pub by: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    pending: Option<Wanted>,
+    /// The level that was asked for last.
+    level: Option<f64>,
 }
 
 /// An order to all shards. Later ones outrank earlier ones.
@@ -86,6 +104,51 @@ impl Control {
         match load {
             Load::Closed(users) => users.steer(begin_ns, ramp_ns, level as u64),
             Load::Open { arrivals, .. } => arrivals.steer(begin_ns, ramp_ns, level),
+        }
+    }
+
+    /// Asks for another level from now on. The session takes it at the end of the second; the latest one wins.
+    pub fn ask(&self, wanted: Wanted) {
+        *self.asked() = Asked {
+            pending: Some(wanted),
+            level: Some(wanted.level),
+        };
+    }
+
+    /// The level that was asked for last, by any display.
+    pub fn level_asked(&self) -> Option<f64> {
+        self.asked().level
+    }
+
+    /// Takes what is asked for, once.
+    pub fn take_asked(&self) -> Option<Wanted> {
+        self.asked().pending.take()
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the rest of a load's line: from `begin_ns` on it goes to `level`, which users reach after `ramp_ns` and a
+    /// rate at once, and stays there. Times are counted from the begin of the load. Returns the level, lowered to what
+    /// there is room for; `None` when the load takes no orders, or took too many.
+    ///
+    /// `begin_ns` has to be at least 100 ms ahead, so that every shard knows of the change when it begins, and later than
+    /// that of the order before.
+    pub fn replace_rest(
+        &self,
+        load: &Load,
+        begin_ns: u64,
+        ramp_ns: u64,
+        level: f64,
+    ) -> Option<f64> {
+        let _turn = self.steering.lock().unwrap_or_else(PoisonError::into_inner);
+        match load {
+            Load::Closed(users) => {
+                let users = users.replace_rest(begin_ns, ramp_ns, level as u64);
+                users.map(|users| users as f64)
+            }
+            Load::Open { arrivals, .. } => arrivals.replace_rest(begin_ns, level),
         }
     }
 

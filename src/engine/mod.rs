@@ -29,7 +29,8 @@ pub mod user;
 
 pub use arrivals::ArrivalCounts;
 pub use collector::{OnSecond, Second};
-pub use control::{Control, Order};
+pub(crate) use control::NOTICED_NS_MAX;
+pub use control::{Control, Order, Wanted};
 pub use footprint::{Footprint, Part};
 pub use outcomes::Ended;
 pub use run::{Death, Run, run, run_on};

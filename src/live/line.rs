@@ -14,6 +14,11 @@ const KINDS_MAX: usize = 2;
 /// How long the end of the run waits for a terminal that takes nothing.
 const END_WAIT: Duration = Duration::from_millis(200);
 
+/// Time between two lines of a log.
+const LOG_EVERY_NS: u64 = 10_000_000_000;
+/// Columns of a line of a log.
+const LOG_COLUMNS: usize = 200;
+
 /// The line, drawn by a thread of its own: a terminal that is stopped stops nothing else.
 pub struct Line {
     ended: Receiver<()>,
@@ -22,15 +27,36 @@ pub struct Line {
 impl Line {
     /// Draws each tick on standard error, in at most `width` columns, until the ticks are closed. Without a thread nothing is drawn.
     pub fn start(ticks: Arc<Ticks>, width: usize) -> Self {
-        let (end, ended) = channel();
-        ticks.add_reader();
-        let draw = move || {
+        Self::spawn(ticks, move |ticks| {
             let mut number = 0;
             while let Some(tick) = ticks.next_after(number) {
                 number = tick.number;
                 redraw(&line(&tick, width));
             }
             redraw("");
+        })
+    }
+
+    /// Writes a line of its own every 10 s, for a log.
+    pub fn start_log(ticks: Arc<Ticks>) -> Self {
+        Self::spawn(ticks, |ticks| {
+            let (mut number, mut due_ns) = (0, LOG_EVERY_NS);
+            while let Some(tick) = ticks.next_after(number) {
+                number = tick.number;
+                if tick.end_ns >= due_ns {
+                    due_ns = (tick.end_ns + 1).next_multiple_of(LOG_EVERY_NS);
+                    // A log that takes nothing is no error.
+                    let _ = writeln!(stderr(), "{}", line(&tick, LOG_COLUMNS));
+                }
+            }
+        })
+    }
+
+    fn spawn(ticks: Arc<Ticks>, show: impl FnOnce(&Ticks) + Send + 'static) -> Self {
+        let (end, ended) = channel();
+        ticks.add_reader();
+        let draw = move || {
+            show(&ticks);
             // The other side may have stopped waiting.
             let _ = end.send(());
         };

@@ -1,3 +1,4 @@
 //! The run while it lasts, for people.
 
 pub mod line;
+pub mod screen;

@@ -13,8 +13,10 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// A closed load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Closed {
-    /// Users at the peak.
+    /// Users at the peak of the line.
     pub users: u64,
+    /// Most users that there is room for: those of the peak, or more where orders may ask for more.
+    room: u64,
     /// Stretches of time in which users come or leave, in order.
     pieces: Pieces<Piece>,
     /// Iterations of all users together, if bounded.
@@ -97,6 +99,7 @@ impl Closed {
         };
         Self {
             users,
+            room: users,
             pieces: Pieces::fixed(vec![piece]),
             iterations: None,
             part: Part::WHOLE,
@@ -107,6 +110,7 @@ impl Closed {
     pub fn steered(users_max: u64) -> Self {
         Self {
             users: users_max,
+            room: users_max,
             pieces: Pieces::steered(Vec::new()),
             iterations: None,
             part: Part::WHOLE,
@@ -126,6 +130,45 @@ impl Closed {
         })
     }
 
+    /// The same load, whose rest an order may replace while the run lasts, with room for `users_max` users, or for those
+    /// of its peak if they are more. A load with a bounded number of iterations stays as it is.
+    pub fn replaceable(self, users_max: u64) -> Self {
+        match self.iterations {
+            Some(_) => self,
+            None => Self {
+                room: users_max.max(self.users),
+                pieces: Pieces::replaceable(self.pieces.fixed),
+                ..self
+            },
+        }
+    }
+
+    /// Replaces the line from `begin_ns` on, which must lie in the future and after the order before: the number of users
+    /// goes to `users` within `length_ns` and stays there. Returns that number, lowered to what there is room for;
+    /// `None` when the load takes no orders, or took too many.
+    pub fn replace_rest(&self, begin_ns: u64, length_ns: u64, users: u64) -> Option<u64> {
+        let to = users.min(self.room);
+        let piece = Piece {
+            begin_ns,
+            length_ns,
+            from: self.users_at(begin_ns),
+            to,
+            at_once: true,
+        };
+        let is_taken = self.takes_orders() && self.pieces.push(piece);
+        is_taken.then_some(to)
+    }
+
+    /// Whether orders may replace the rest of the line.
+    pub fn takes_orders(&self) -> bool {
+        self.pieces.are_replaceable()
+    }
+
+    /// Whether an order has replaced the rest of the line.
+    pub fn has_orders(&self) -> bool {
+        self.takes_orders() && self.pieces.is_decided(0)
+    }
+
     /// Whether its course is decided while the run lasts.
     pub fn is_steered(&self) -> bool {
         self.pieces.are_steered()
@@ -134,7 +177,7 @@ impl Closed {
     /// Whether users may leave before its end, so that others may take their places.
     pub fn may_shrink(&self) -> bool {
         let shrinks = |piece: &Piece| piece.to < piece.from;
-        self.is_steered() || self.pieces.fixed.iter().any(shrinks)
+        self.is_steered() || self.takes_orders() || self.pieces.fixed.iter().any(shrinks)
     }
 
     /// A line through points. A jump is spread over a second, or over the stretch after it when that is shorter.
@@ -169,8 +212,10 @@ impl Closed {
             piece.begin_ns += late_ns;
             piece.length_ns = piece.length_ns.saturating_sub(late_ns);
         }
+        let users = points.iter().map(|point| point.users).max().unwrap_or(0);
         Self {
-            users: points.iter().map(|point| point.users).max().unwrap_or(0),
+            users,
+            room: users,
             pieces: Pieces::fixed(pieces),
             iterations: None,
             part: Part::WHOLE,
@@ -197,9 +242,8 @@ impl Closed {
 
     /// Number of users whose time to come lies before a moment, less those whose time to leave does.
     pub fn users_at(&self, at_ns: u64) -> u64 {
-        let begun = self.pieces.fixed.iter();
-        let begun = begun.take_while(|piece| piece.begin_ns < at_ns);
-        begun.last().map_or(0, |piece| {
+        let begun = self.pieces.last_begun(at_ns, |piece| piece.begin_ns);
+        begun.map_or(0, |piece| {
             let all = piece.to.abs_diff(piece.from);
             let (mut done, mut open) = (0, all);
             while done < open {
@@ -216,7 +260,12 @@ impl Closed {
         })
     }
 
-    /// Most users at once: no more than there are iterations to do.
+    /// Most users that there is room for at once.
+    pub fn room(&self) -> u64 {
+        self.iterations.map_or(self.room, |all| all.min(self.room))
+    }
+
+    /// Most users at once, by the line: no more than there are iterations to do.
     pub fn users_at_once(&self) -> u64 {
         self.iterations
             .map_or(self.users, |all| all.min(self.users))
@@ -244,6 +293,7 @@ impl Closed {
             shard,
             piece: 0,
             nth: 0,
+            later_seen: 0,
         }
     }
 }
@@ -275,19 +325,31 @@ pub struct Changes {
     shard: usize,
     piece: usize,
     nth: u64,
+    /// Stretches decided during the run that [`Changes::peek`] has taken into account.
+    later_seen: usize,
 }
 
 impl Changes {
     /// The next change among the shard's users; `None` when no more is decided.
     pub fn peek(&mut self, load: &Closed) -> Option<Change> {
+        while self.is_outdated(load) {
+            self.later_seen += 1;
+        }
         loop {
             let piece = load.pieces.get(self.piece)?;
-            if self.nth >= piece.to.abs_diff(piece.from) {
-                self.piece += 1;
-                self.nth = 0;
+            let next = load.pieces.next(self.piece, |piece| piece.begin_ns);
+            let is_through = self.nth >= piece.to.abs_diff(piece.from);
+            let change = (!is_through).then(|| piece.change(self.nth));
+            // An order's piece replaces what would have come at its beginning or later.
+            let stays = |change: &Change| {
+                next.is_none_or(|(index, next)| {
+                    !load.pieces.is_later(index) || change.at_ns < next.begin_ns
+                })
+            };
+            let Some(change) = change.filter(stays) else {
+                (self.piece, self.nth) = (next?.0, 0);
                 continue;
-            }
-            let change = piece.change(self.nth);
+            };
             let is_ours = self.deal.is_of(change.user, self.shard);
             // A user without a share of the iterations never comes.
             let has_nothing_to_do = load.iterations_of(change.user) == Some(0);
@@ -301,6 +363,11 @@ impl Changes {
     /// Moves past that change.
     pub fn advance(&mut self) {
         self.nth += 1;
+    }
+
+    /// Whether stretches were decided that the last look did not know.
+    pub fn is_outdated(&self, load: &Closed) -> bool {
+        load.pieces.is_decided(self.later_seen)
     }
 }
 

@@ -68,10 +68,18 @@ impl Load {
         matches!(self, Self::Open { .. })
     }
 
-    /// Most users at once.
-    pub fn users_max(&self) -> u64 {
+    /// Most users at once, by the plan alone.
+    pub fn users_planned(&self) -> u64 {
         match self {
             Self::Closed(users) => users.users_at_once(),
+            Self::Open { arrivals, .. } => arrivals.users_max,
+        }
+    }
+
+    /// Most users that there is room for.
+    pub fn users_max(&self) -> u64 {
+        match self {
+            Self::Closed(users) => users.room(),
             Self::Open { arrivals, .. } => arrivals.users_max,
         }
     }
@@ -81,6 +89,36 @@ impl Load {
         match self {
             Self::Closed(users) => users.levels(),
             Self::Open { arrivals, .. } => arrivals.levels(),
+        }
+    }
+
+    /// The same load, whose rest orders may replace while the run lasts: with room for so many users of a closed load, or
+    /// for so many iterations per second. A search, and a load with a bounded number of iterations, stay as they are.
+    pub fn replaceable(self, level_max: f64) -> Self {
+        match self {
+            steered if steered.is_steered() => steered,
+            Self::Closed(users) => Self::Closed(users.replaceable(level_max as u64)),
+            Self::Open { ready, arrivals } if ready.iterations.is_none() => Self::Open {
+                ready,
+                arrivals: arrivals.replaceable(level_max),
+            },
+            Self::Open { .. } => self,
+        }
+    }
+
+    /// Whether orders may replace its rest.
+    pub fn takes_orders(&self) -> bool {
+        match self {
+            Self::Closed(users) => users.takes_orders(),
+            Self::Open { arrivals, .. } => arrivals.takes_orders(),
+        }
+    }
+
+    /// Users, or iterations per second, that the line is at.
+    pub fn level_at(&self, at_ns: u64) -> f64 {
+        match self {
+            Self::Closed(users) => users.users_at(at_ns) as f64,
+            Self::Open { arrivals, .. } => arrivals.rate_at(at_ns),
         }
     }
 

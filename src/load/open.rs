@@ -26,6 +26,8 @@ pub struct Open {
     pieces: Pieces<Piece>,
     /// The highest rate, in iterations per second.
     pub rate_max: f64,
+    /// The highest rate that an order may ask for.
+    rate_limit: f64,
     /// The distribution of arrivals.
     pub arrivals: Arrivals,
     /// Most users at once.
@@ -73,6 +75,27 @@ impl Piece {
             0 => self.to * length_s,
             _ => (self.from + self.to) / 2.0 * length_s,
         }
+    }
+
+    /// The rate after its first `length_ns`.
+    fn rate_after(&self, length_ns: u64) -> f64 {
+        match self.length_ns {
+            0 => self.to,
+            whole_ns => {
+                let share = length_ns.min(whole_ns) as f64 / whole_ns as f64;
+                self.from + (self.to - self.from) * share
+            }
+        }
+    }
+
+    /// Iterations due before a moment that lies in it.
+    fn count_at(&self, at_ns: u64) -> f64 {
+        let length_ns = at_ns.saturating_sub(self.begin_ns);
+        let mean = match self.length_ns {
+            0 => self.to,
+            _ => (self.from + self.rate_after(length_ns)) / 2.0,
+        };
+        self.before + mean * (length_ns as f64 / SECOND_NS)
     }
 
     /// When the area reaches `count`, which is reached in this piece.
@@ -125,8 +148,10 @@ impl Open {
             before,
         });
         let ends = pieces.iter().flat_map(|piece| [piece.from, piece.to]);
+        let rate_max = ends.fold(0.0, f64::max);
         Self {
-            rate_max: ends.fold(0.0, f64::max),
+            rate_max,
+            rate_limit: rate_max,
             pieces: Pieces::fixed(pieces),
             arrivals,
             users_max,
@@ -142,6 +167,49 @@ impl Open {
             pieces: Pieces::steered(nothing.pieces.fixed),
             ..nothing
         }
+    }
+
+    /// The same load, whose rest orders may replace while the run lasts, with up to `rate_limit` iterations per second.
+    pub fn replaceable(self, rate_limit: f64) -> Self {
+        Self {
+            rate_limit: rate_limit.max(self.rate_max),
+            pieces: Pieces::replaceable(self.pieces.fixed),
+            ..self
+        }
+    }
+
+    /// Replaces the line from `begin_ns` on, which must lie in the future and after the order before: the rate is `rate`.
+    /// Returns it, lowered to the highest rate allowed; `None` when the load takes no orders, or took too many.
+    pub fn replace_rest(&self, begin_ns: u64, rate: f64) -> Option<f64> {
+        let rate = rate.clamp(0.0, self.rate_limit);
+        let before = self.pieces.last_begun(begin_ns, |piece| piece.begin_ns);
+        let piece = Piece {
+            begin_ns,
+            length_ns: 0,
+            from: rate,
+            to: rate,
+            before: before.map_or(0.0, |before| before.count_at(begin_ns)),
+        };
+        let is_taken = self.takes_orders() && self.pieces.push(piece);
+        is_taken.then_some(rate)
+    }
+
+    /// Whether orders may replace the rest of the line.
+    pub fn takes_orders(&self) -> bool {
+        self.pieces.are_replaceable()
+    }
+
+    /// The highest rate that an order may ask for.
+    pub fn rate_limit(&self) -> f64 {
+        self.rate_limit
+    }
+
+    /// The rate at a moment.
+    pub fn rate_at(&self, at_ns: u64) -> f64 {
+        let piece = self.pieces.last_begun(at_ns + 1, |piece| piece.begin_ns);
+        piece.map_or(0.0, |piece| {
+            piece.rate_after(at_ns.saturating_sub(piece.begin_ns))
+        })
     }
 
     /// Changes the rate to `rate` within `length_ns` from `begin_ns` on, which must lie in the future and after the change
@@ -201,12 +269,14 @@ impl Open {
 
     /// Index of the piece in which `count` iterations become due: `from` or a later one.
     fn piece_of(&self, count: f64, from: usize) -> usize {
-        let is_in = |index: &usize| {
-            self.pieces
-                .get(index + 1)
-                .is_none_or(|next| count < next.before)
-        };
-        (from..).find(is_in).unwrap_or(from)
+        let mut index = from;
+        while let Some((next, piece)) = self.pieces.next(index, |piece| piece.begin_ns) {
+            if count < piece.before {
+                break;
+            }
+            index = next;
+        }
+        index
     }
 
     /// The arrivals of one shard, in order.

@@ -62,6 +62,8 @@ pub struct StepInterval {
     pub body_bytes: u64,
     /// Response times of all requests with an outcome, and the ages of those cut off or never begun.
     pub response: Latencies,
+    /// Service times, submitted to answered, of requests that did not fail.
+    pub service: Latencies,
     /// Least time in `response` that is only a lower bound: of requests unanswered, cut off or never begun.
     pub bound_min_ns: Option<u64>,
     /// Polls that got the awaited answer.
@@ -83,6 +85,7 @@ impl Interval {
         let step = || StepInterval {
             open: Latencies::reserved(),
             response: Latencies::reserved(),
+            service: Latencies::reserved(),
             ..StepInterval::default()
         };
         Self::of((0..steps).map(|_| step()).collect())
@@ -109,8 +112,8 @@ impl Interval {
         Size {
             bytes: size_of::<Self>()
                 + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED),
-            histograms: steps,
-            histograms_max: 2 * steps,
+            histograms: 2 * steps,
+            histograms_max: 3 * steps,
         }
     }
 
@@ -132,6 +135,7 @@ impl Interval {
             step.answers = 0;
             step.body_bytes = 0;
             step.response.clear();
+            step.service.clear();
             step.bound_min_ns = None;
             step.polls_ready = 0;
             step.polls_gave_up = 0;
@@ -156,6 +160,7 @@ impl AddAssign<&Self> for StepInterval {
         self.answers += other.answers;
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
+        self.service += &other.service;
         let bounds = [self.bound_min_ns, other.bound_min_ns];
         self.bound_min_ns = bounds.into_iter().flatten().min();
         self.polls_ready += other.polls_ready;

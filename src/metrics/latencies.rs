@@ -172,6 +172,12 @@ impl Latencies {
         })
     }
 
+    /// Each count above zero with the greatest time in microseconds that it may stand for, ascending.
+    pub fn counts_us(&self) -> impl Iterator<Item = (u64, u64)> {
+        let recorded = self.recorded();
+        recorded.map(|(index, count)| (range_of(index).1, count))
+    }
+
     /// Number of times counted.
     pub fn count(&self) -> u64 {
         self.count

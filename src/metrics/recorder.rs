@@ -20,7 +20,10 @@ pub struct Recorder {
     waited_in_line: u64,
     /// The service time of the slowest answer that failed.
     slowest_failed_ns: u64,
-    /// The counts of the whole run.
+    /// The service times of the present interval are in `counts` already.
+    is_over: bool,
+    /// The counts of the whole run. Service times are added when an interval is handed over, so that a request records
+    /// each time once.
     pub counts: Counts,
 }
 
@@ -67,6 +70,7 @@ impl Recorder {
             core_time_ns: (0, 0),
             waited_in_line: 0,
             slowest_failed_ns: 0,
+            is_over: false,
             counts: Counts::reserved(steps, spans),
         }
     }
@@ -116,7 +120,7 @@ impl Recorder {
         interval.response.record(response_ns);
         let status = match outcome {
             Outcome::Success { status } | Outcome::NotYet { status } => {
-                counts
+                interval
                     .service
                     .record(times.done_ns.saturating_sub(times.submitted_ns));
                 counts.response.record(response_ns);
@@ -300,8 +304,9 @@ impl Recorder {
 
     /// The longest service time of an answer, whatever its status.
     pub fn slowest_ns(&self) -> u64 {
-        let steps = self.counts.steps.iter();
-        let slowest_ns = steps.map(|step| step.service.exact_ns().2).max();
+        let past = self.counts.steps.iter().map(|step| &step.service);
+        let present = self.interval.steps.iter().map(|step| &step.service);
+        let slowest_ns = past.chain(present).map(|times| times.exact_ns().2).max();
         slowest_ns.unwrap_or(0).max(self.slowest_failed_ns)
     }
 
@@ -320,11 +325,28 @@ impl Recorder {
 
     /// Returns the present interval and goes on with an empty one.
     pub fn swap_interval(&mut self, empty: Interval) -> Interval {
+        self.count_service();
         std::mem::replace(&mut self.interval, empty)
     }
 
+    /// Adds the service times of the present interval to the counts of the run.
+    fn count_service(&mut self) {
+        let steps = self.counts.steps.iter_mut().zip(&self.interval.steps);
+        for (counts, interval) in steps.filter(|(_, interval)| !interval.service.is_empty()) {
+            counts.service += &interval.service;
+        }
+    }
+
+    /// Nothing more is recorded, and the counts become those of the whole run.
+    pub fn on_over(&mut self) {
+        if !std::mem::replace(&mut self.is_over, true) {
+            self.count_service();
+        }
+    }
+
     /// The counts of the whole run, and the last interval.
-    pub fn into_parts(self) -> (Counts, Interval) {
+    pub fn into_parts(mut self) -> (Counts, Interval) {
+        self.on_over();
         (self.counts, self.interval)
     }
 }

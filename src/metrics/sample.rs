@@ -15,6 +15,8 @@ pub struct Sample {
     pub is_drain: bool,
     /// Users present at its end.
     pub users: u64,
+    /// Requests under way at its end.
+    pub in_flight: u64,
     /// Time that the busiest shard worked.
     pub working_ns: u64,
     /// The work of the shards.
@@ -27,7 +29,7 @@ pub struct Sample {
     pub steps: Vec<StepSample>,
 }
 
-/// One step's part of a sample, its histogram packed.
+/// One step's part of a sample, its histograms packed.
 #[derive(Clone, Debug)]
 pub struct StepSample {
     /// Requests with an outcome, failures included.
@@ -44,6 +46,10 @@ pub struct StepSample {
     pub response_v2: Vec<u8>,
     /// The exact sum, least and greatest of the response times.
     pub exact_ns: (u128, u64, u64),
+    /// Service times of requests that did not fail, packed likewise.
+    pub service_v2: Vec<u8>,
+    /// The exact sum, least and greatest of the service times.
+    pub service_exact_ns: (u128, u64, u64),
 }
 
 impl Sample {
@@ -64,6 +70,7 @@ impl Sample {
             length_ns: self.length_ns + later.length_ns,
             is_drain: later.is_drain,
             users: later.users,
+            in_flight: later.in_flight,
             working_ns: self.working_ns + later.working_ns,
             effort,
             judged,
@@ -83,7 +90,7 @@ impl Sample {
 }
 
 impl StepSample {
-    /// Packs the histogram of response times; the ages of open requests are dropped.
+    /// Packs the histograms of response and service times; the ages of open requests are dropped.
     pub fn pack(step: &StepInterval) -> Self {
         Self {
             requests: step.requests,
@@ -92,10 +99,12 @@ impl StepSample {
             body_bytes: step.body_bytes,
             response_v2: step.response.to_v2_deflate(),
             exact_ns: step.response.exact_ns(),
+            service_v2: step.service.to_v2_deflate(),
+            service_exact_ns: step.service.exact_ns(),
         }
     }
 
-    /// The step's counts with the histogram unpacked, and no ages of open requests.
+    /// The step's counts with the histograms unpacked, and no ages of open requests.
     pub fn unpack(&self) -> StepInterval {
         let mut step = StepInterval::default();
         self.add_to(&mut step);
@@ -109,6 +118,9 @@ impl StepSample {
         sum.body_bytes += self.body_bytes;
         sum.response
             .add_v2_deflate(&self.response_v2, self.exact_ns)
+            .expect("packed by this module");
+        sum.service
+            .add_v2_deflate(&self.service_v2, self.service_exact_ns)
             .expect("packed by this module");
     }
 }

@@ -7,8 +7,9 @@ use super::seconds::{Cause, Causes, Seconds};
 
 /// Most samples in a series: a day at one second would be 86,400 of them.
 const SAMPLES_MAX: usize = 4096;
-/// Memory for a series, taken before the run. A second of a busy step packs to 200 to 1,900 bytes: the mixed scenario
-/// fills this in 40 minutes at 1,600 requests per second, in 18 at 23,000. From then on samples become longer.
+/// Memory for a series, taken before the run. A second of a busy step packs to 400 to 3,600 bytes, response and service
+/// times: the mixed scenario fills this in 20 minutes at 1,600 requests per second, in 9 at 23,000. From then on samples
+/// become longer.
 const BYTES_MAX: usize = 4 << 20;
 /// Further memory for each step, so that a scenario of hundreds of steps has some hundred samples too.
 const STEP_BYTES_MAX: usize = 64 << 10;
@@ -80,6 +81,7 @@ impl Series {
             length_ns: end_ns.saturating_sub(self.end_ns),
             is_drain: interval.is_drain,
             users: interval.users,
+            in_flight: interval.in_flight,
             working_ns: interval.working_ns,
             effort: interval.effort,
             judged: interval.judged,
@@ -168,9 +170,25 @@ impl Reader<'_> {
         u64::from_le_bytes(self.take(8).try_into().expect("eight bytes"))
     }
 
+    /// A packed histogram, as [`append_times`] wrote it: exact sum, least and greatest, and its bytes.
+    fn times(&mut self) -> ((u128, u64, u64), Vec<u8>) {
+        let sum_ns = self.u128();
+        let [min_ns, max_ns, size] = [(); 3].map(|()| self.u64());
+        ((sum_ns, min_ns, max_ns), self.take(size as usize).to_vec())
+    }
+
     fn u128(&mut self) -> u128 {
         u128::from_le_bytes(self.take(16).try_into().expect("sixteen bytes"))
     }
+}
+
+/// Writes a packed histogram: its exact sum, least and greatest, its size, and its bytes.
+fn append_times(bytes: &mut Vec<u8>, (sum_ns, min_ns, max_ns): (u128, u64, u64), packed: &[u8]) {
+    bytes.extend_from_slice(&sum_ns.to_le_bytes());
+    for field in [min_ns, max_ns, packed.len() as u64] {
+        bytes.extend_from_slice(&field.to_le_bytes());
+    }
+    bytes.extend_from_slice(packed);
 }
 
 impl Effort {
@@ -234,6 +252,7 @@ impl Sample {
             self.length_ns,
             is_drain,
             self.users,
+            self.in_flight,
             self.working_ns,
         ];
         let effort = self.effort.fields();
@@ -248,14 +267,12 @@ impl Sample {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
         for step in &self.steps {
-            let (sum_ns, min_ns, max_ns) = step.exact_ns;
-            bytes.extend_from_slice(&sum_ns.to_le_bytes());
             let counts = [step.requests, step.failures, step.answers, step.body_bytes];
-            let rest = [min_ns, max_ns, step.response_v2.len() as u64];
-            for field in counts.into_iter().chain(rest) {
+            for field in counts {
                 bytes.extend_from_slice(&field.to_le_bytes());
             }
-            bytes.extend_from_slice(&step.response_v2);
+            append_times(&mut bytes, step.exact_ns, &step.response_v2);
+            append_times(&mut bytes, step.service_exact_ns, &step.service_v2);
         }
         let size = bytes.len() as u64;
         bytes[..8].copy_from_slice(&size.to_le_bytes());
@@ -264,7 +281,8 @@ impl Sample {
 
     fn read(reader: &mut Reader<'_>) -> Self {
         let _size = reader.u64();
-        let [end_ns, length_ns, is_drain, users, working_ns] = [(); 5].map(|()| reader.u64());
+        let [end_ns, length_ns, is_drain, users, in_flight, working_ns] =
+            [(); 6].map(|()| reader.u64());
         let effort = Effort::from_fields([(); Effort::FIELDS].map(|()| reader.u64()));
         let judged = Seconds(Seconds::default().0.map(|_| reader.u64()));
         let mut causes = Causes::default();
@@ -274,23 +292,18 @@ impl Sample {
         }
         let steps = reader.u64();
         let steps = (0..steps).map(|_| {
-            let sum_ns = reader.u128();
-            let [
-                requests,
-                failures,
-                answers,
-                body_bytes,
-                min_ns,
-                max_ns,
-                size,
-            ] = [(); 7].map(|()| reader.u64());
+            let [requests, failures, answers, body_bytes] = [(); 4].map(|()| reader.u64());
+            let (exact_ns, response_v2) = reader.times();
+            let (service_exact_ns, service_v2) = reader.times();
             StepSample {
                 requests,
                 failures,
                 answers,
                 body_bytes,
-                response_v2: reader.take(size as usize).to_vec(),
-                exact_ns: (sum_ns, min_ns, max_ns),
+                response_v2,
+                exact_ns,
+                service_v2,
+                service_exact_ns,
             }
         });
         Self {
@@ -298,6 +311,7 @@ impl Sample {
             length_ns,
             is_drain: is_drain != 0,
             users,
+            in_flight,
             working_ns,
             effort,
             judged,

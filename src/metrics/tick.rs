@@ -32,6 +32,17 @@ pub struct Tick {
     pub verdict: Status,
 }
 
+/// What a reader finds that does not wait.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A newer tick.
+    Tick(Arc<Tick>),
+    /// No newer tick yet.
+    Nothing,
+    /// The run is over, and the last tick was read.
+    End,
+}
+
 /// The cell that ticks are published in.
 #[derive(Debug, Default)]
 pub struct Ticks {
@@ -83,6 +94,16 @@ impl Ticks {
         latest.tick.clone().filter(|tick| tick.number > number)
     }
 
+    /// The latest tick after this number, without a wait.
+    pub fn find_after(&self, number: u64) -> Found {
+        let latest = self.lock();
+        match latest.tick.as_ref().filter(|tick| tick.number > number) {
+            Some(tick) => Found::Tick(tick.clone()),
+            None if latest.is_closed => Found::End,
+            None => Found::Nothing,
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,8 +135,12 @@ mod tests {
         assert!(ticks.has_readers());
         (1..=3).for_each(|number| ticks.publish(tick(number)));
         assert_eq!(ticks.next_after(0).expect("published").number, 3);
+        assert!(matches!(ticks.find_after(0), Found::Tick(tick) if tick.number == 3));
+        assert!(matches!(ticks.find_after(3), Found::Nothing));
         ticks.publish(tick(4));
         ticks.close();
+        assert!(matches!(ticks.find_after(3), Found::Tick(tick) if tick.number == 4));
+        assert!(matches!(ticks.find_after(4), Found::End));
         assert_eq!(ticks.next_after(3).expect("not read yet").number, 4);
         assert!(ticks.next_after(4).is_none(), "closed");
     }

@@ -1,47 +1,100 @@
 //! The intervals of a record's figures, from the seconds of its series. The method stands in [`confidence`].
 //!
 //! The series keeps the response times of all requests, failures included. They are `all_us`; where nothing failed they
-//! are `response_us` too. Service and client times have no seconds, and no interval.
+//! are `response_us` too. It keeps the service times of requests that did not fail, `service_us`. Client times have no
+//! seconds, and no interval.
 
 use crate::analysis::confidence::{Mean, Percentile};
 use crate::metrics::latencies::Latencies;
 
-use super::distribution::add_sample;
+use super::distribution::{add_sample, add_service};
 use super::load_rate;
-use super::schema::{ConfidenceRecord, PERCENTS, Record, StepSampleRecord, Times};
+use super::schema::{ConfidenceRecord, PERCENTS, Record, Times};
 
 #[cfg(doc)]
 use crate::analysis::confidence;
 
-/// Puts the intervals into a record, from its series; `steps` are all requests of each step, failures included.
-pub(super) fn put_into(record: &mut Record, steps: &[Latencies]) {
-    let mut all = Latencies::default();
-    let series = &record.series;
-    let mut seconds_of_all = vec![Latencies::default(); series.len()];
+/// The times of a step in each sample of the series.
+pub(super) struct StepSeconds {
+    /// Response times, failures included.
+    pub response: Vec<Latencies>,
+    /// Service times of requests that did not fail; empty where the series does not know them.
+    pub service: Vec<Latencies>,
+}
+
+impl StepSeconds {
+    /// The times of every step in the samples of a record's series, those of the settling time left out.
+    ///
+    /// # Errors
+    /// When the record was changed by hand and a histogram of its series cannot be read.
+    pub fn of_series(record: &Record) -> Result<Vec<Self>, String> {
+        let of_step = |at: usize| {
+            let mut seconds = Self {
+                response: Vec::new(),
+                service: Vec::new(),
+            };
+            for sample in record.series.iter().filter(|sample| !sample.is_settling) {
+                let (mut response, mut service) = (Latencies::default(), Latencies::default());
+                add_sample(&mut response, &sample.steps[at])?;
+                add_service(&mut service, &sample.steps[at])?;
+                seconds.response.push(response);
+                seconds.service.push(service);
+            }
+            Ok(seconds)
+        };
+        (0..record.steps.len()).map(of_step).collect()
+    }
+}
+
+/// Puts the intervals into a record, from the times of each sample of its series, by step.
+pub(super) fn put_into(record: &mut Record, steps: &[StepSeconds]) {
+    let samples = record.series.iter().filter(|sample| !sample.is_settling);
     // All but the last of the load and of the drain are of this length.
-    let second_s = series
-        .iter()
+    let second_s = samples
+        .clone()
         .map(|sample| sample.length_s)
         .fold(0.0, f64::max);
-    for (at, (step, times)) in record.steps.iter_mut().zip(steps).enumerate() {
-        let seconds: Vec<Latencies> = series
-            .iter()
-            .map(|sample| unpacked(&sample.steps[at]))
-            .collect();
-        for (sum, second) in seconds_of_all.iter_mut().zip(&seconds) {
-            *sum += second;
-        }
-        all += times;
-        step.confidence = bound(&mut step.all_us, times, &seconds, second_s);
+    let nothing = vec![Latencies::default(); samples.count()];
+    let mut all = StepSeconds {
+        response: nothing.clone(),
+        service: nothing,
+    };
+    for (step, seconds) in record.steps.iter_mut().zip(steps) {
+        add(&mut all.response, &seconds.response);
+        add(&mut all.service, &seconds.service);
+        step.confidence = bound(
+            &mut step.all_us,
+            &sum(&seconds.response),
+            &seconds.response,
+            second_s,
+        );
+        bound(
+            &mut step.service_us,
+            &sum(&seconds.service),
+            &seconds.service,
+            second_s,
+        );
         if step.failures == 0 && step.response_us.count == step.all_us.count {
             step.response_us.bounds = step.all_us.bounds;
         }
     }
+    let totals = &mut record.totals;
+    totals.confidence = bound(
+        &mut totals.all_us,
+        &sum(&all.response),
+        &all.response,
+        second_s,
+    );
+    bound(
+        &mut totals.service_us,
+        &sum(&all.service),
+        &all.service,
+        second_s,
+    );
     let rps = load_rate::of_load(&record.series, record.run.load.from_s(), |sample| {
         sample.steps.iter().map(|step| step.requests).sum()
     });
     let totals = &mut record.totals;
-    totals.confidence = bound(&mut totals.all_us, &all, &seconds_of_all, second_s);
     if totals.failures == 0 && totals.response_us.count == totals.all_us.count {
         totals.response_us.bounds = totals.all_us.bounds;
     }
@@ -51,10 +104,16 @@ pub(super) fn put_into(record: &mut Record, steps: &[Latencies]) {
     }
 }
 
-fn unpacked(step: &StepSampleRecord) -> Latencies {
-    let mut times = Latencies::default();
-    add_sample(&mut times, step).expect("packed by the maker of the record");
-    times
+fn add(sums: &mut [Latencies], seconds: &[Latencies]) {
+    for (sum, second) in sums.iter_mut().zip(seconds) {
+        *sum += second;
+    }
+}
+
+fn sum(seconds: &[Latencies]) -> Latencies {
+    let mut sum = Latencies::default();
+    seconds.iter().for_each(|second| sum += second);
+    sum
 }
 
 /// Bounds the percentiles and the mean of a distribution; what that rests on, by percentile.

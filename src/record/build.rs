@@ -13,12 +13,14 @@ use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
 use super::bounds;
+use super::bounds::StepSeconds;
 use super::distribution::{packed, times};
 use super::hints::hint;
 use super::schema::{
     ErrorRecord, Generator, Histograms, PollRecord, Record, RunInfo, SCHEMA, SampleRecord,
     SpanRecord, StandIn, StepRecord, StepSampleRecord, Totals,
 };
+use super::warm_up;
 
 /// How long a run lasted, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,8 @@ pub fn record(
         passed: true,
         exit_code: 0,
         reasons: Vec::new(),
+        slice: None,
+        warm_up: None,
         totals: Totals {
             drain_s: time.drain_ns as f64 / 1e9,
             open_at_load_end: time.open_at_load_end,
@@ -96,9 +100,14 @@ pub fn record(
         runs: Vec::new(),
         spread: None,
     };
-    let all = summary.counts.steps.iter();
-    let all: Vec<Latencies> = all.map(StepCounts::response_with_failures).collect();
-    bounds::put_into(&mut record, &all);
+    let of_step = |at: usize| {
+        let steps = samples.iter().map(|sample| sample.steps[at].unpack());
+        let (response, service) = steps.map(|step| (step.response, step.service)).unzip();
+        StepSeconds { response, service }
+    };
+    let seconds: Vec<StepSeconds> = (0..record.steps.len()).map(of_step).collect();
+    bounds::put_into(&mut record, &seconds);
+    record.warm_up = warm_up::of(&record);
     record
 }
 
@@ -256,7 +265,9 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         t_s: sample.end_ns as f64 / 1e9,
         length_s,
         is_drain: sample.is_drain,
+        is_settling: false,
         users: sample.users,
+        in_flight: Some(sample.in_flight),
         rps: ratio(all.requests as f64, length_s),
         failures_per_s: ratio(all.failures as f64, length_s),
         p50_us: response.p50,
@@ -276,6 +287,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
             .iter()
             .map(|step| {
                 let (sum_ns, min_ns, max_ns) = step.exact_ns;
+                let (service_sum_ns, service_min_ns, service_max_ns) = step.service_exact_ns;
                 StepSampleRecord {
                     requests: step.requests,
                     failures: step.failures,
@@ -285,6 +297,10 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
                     min_us: min_ns.min(max_ns) as f64 / 1e3,
                     max_us: max_ns as f64 / 1e3,
                     response: STANDARD.encode(&step.response_v2),
+                    service_sum_us: service_sum_ns as f64 / 1e3,
+                    service_min_us: service_min_ns.min(service_max_ns) as f64 / 1e3,
+                    service_max_us: service_max_ns as f64 / 1e3,
+                    service: STANDARD.encode(&step.service_v2),
                 }
             })
             .collect(),

@@ -278,8 +278,11 @@ impl<'r> Part<'r> {
         })
     }
 
-    /// Requests and failures of a sample.
+    /// Requests and failures of a sample; none in the settling time.
     fn counts(&self, sample: &SampleRecord) -> (u64, u64) {
+        if sample.is_settling {
+            return (0, 0);
+        }
         let steps = sample.steps.iter().enumerate();
         let steps = steps.filter(|(at, _)| self.step.is_none_or(|step| step == *at));
         steps.fold((0, 0), |(requests, failures), (_, step)| {

@@ -69,13 +69,39 @@ pub fn add_packed(sum: &mut Latencies, packed: &str, times: &Times) -> Result<()
 /// When the record was changed by hand and holds no such histogram.
 pub fn add_sample(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
     // A sample without requests has no least time.
-    let min_ns = match step.requests == 0 && step.max_us == 0.0 {
+    let is_empty = step.requests == 0 && step.max_us == 0.0;
+    let exact_us = (step.sum_us, step.min_us, step.max_us);
+    add_exact(sum, &step.response, exact_us, is_empty)
+}
+
+/// Adds the packed service times of a step's sample to `sum`; nothing where the record does not know them.
+///
+/// # Errors
+/// When the record was changed by hand and holds no such histogram.
+pub fn add_service(sum: &mut Latencies, step: &StepSampleRecord) -> Result<(), String> {
+    if step.service.is_empty() {
+        return Ok(());
+    }
+    let exact_us = (
+        step.service_sum_us,
+        step.service_min_us,
+        step.service_max_us,
+    );
+    add_exact(sum, &step.service, exact_us, step.service_max_us == 0.0)
+}
+
+fn add_exact(
+    sum: &mut Latencies,
+    packed: &str,
+    (sum_us, min_us, max_us): (f64, f64, f64),
+    is_empty: bool,
+) -> Result<(), String> {
+    let min_ns = match is_empty {
         true => u64::MAX,
-        false => nanoseconds(step.min_us),
+        false => nanoseconds(min_us),
     };
-    let sum_ns = (step.sum_us * 1e3).round() as u128;
-    let exact_ns = (sum_ns, min_ns, nanoseconds(step.max_us));
-    sum.add_v2_deflate(&unpacked(&step.response)?, exact_ns)
+    let exact_ns = ((sum_us * 1e3).round() as u128, min_ns, nanoseconds(max_us));
+    sum.add_v2_deflate(&unpacked(packed)?, exact_ns)
 }
 
 fn unpacked(packed: &str) -> Result<Vec<u8>, String> {

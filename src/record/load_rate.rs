@@ -10,14 +10,16 @@ const WHOLE_MIN: f64 = 0.9;
 const ROUNDING_S: f64 = 1e-6;
 
 /// The mean rate of the load's whole seconds with its interval, by the requests that `requests_of` counts in each; the load
-/// began `load_from_s` after the start. The preparation of an open load, the drain, and what is left of the load's last second are no such seconds.
+/// began `load_from_s` after the start. The preparation of an open load, the settling time, the drain, and what is left of the load's last second are no such seconds.
 pub(super) fn of_load(
     series: &[SampleRecord],
     load_from_s: f64,
     requests_of: impl Fn(&SampleRecord) -> u64,
 ) -> Option<Mean> {
     let is_load = |sample: &&SampleRecord| {
-        !sample.is_drain && sample.t_s - sample.length_s >= load_from_s - ROUNDING_S
+        !sample.is_drain
+            && !sample.is_settling
+            && sample.t_s - sample.length_s >= load_from_s - ROUNDING_S
     };
     let load = || series.iter().filter(is_load);
     let longest_s = load().map(|sample| sample.length_s).fold(0.0, f64::max);

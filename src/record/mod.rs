@@ -1,8 +1,9 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
-//! `load_rate`, [`distribution`] and [`hints`]), [`comparison`] (records beside each other), [`merge`] (records into one),
-//! [`repeat`] (several runs of one job as one), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
+//! `load_rate`, [`distribution`] and [`hints`]), [`warm_up`] (whether its beginning was slower), [`slice`] (a part of a run
+//! as a record), [`comparison`] (records beside each other), [`merge`] (records into one), [`repeat`] (several runs of one job
+//! as one), [`longer_samples`] (a smaller record), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
 //! written while the run lasts).
 
 mod bounds;
@@ -12,7 +13,11 @@ pub mod distribution;
 pub mod files;
 pub mod hdr;
 pub mod hints;
+mod joining;
 mod load_rate;
+pub mod longer_samples;
 pub mod merge;
 pub mod repeat;
 pub mod schema;
+pub mod slice;
+pub mod warm_up;

@@ -14,8 +14,9 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, RateStageRecord, Record,
-    RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
+    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord,
+    VerdictRecord,
 };
 
 use super::prepare::Prepared;
@@ -32,6 +33,8 @@ pub struct Carried {
     pub watched: Watched,
     /// A signal has come.
     pub interrupted: bool,
+    /// Changes of the load that were ordered.
+    pub orders: Vec<OrderRecord>,
 }
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
@@ -137,6 +140,7 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
         cpu_system_s: cpu_s(|cpu| cpu.system_ns),
         rss_max_bytes: cpu::resident_bytes_max(),
         turn_us: times(turns),
+        screen_cpu_s: None,
         connect_us: times(&ran.summary.counts.connects),
         histograms: GeneratorHistograms {
             turn: packed(turns),
@@ -218,14 +222,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
         addresses: plan.addresses.iter().map(socket::shown).collect(),
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
-        users: plan.deal().share_of(plan.load.users_max()),
+        users: plan.deal().share_of(users_asked(plan, &carried.orders)),
         users_came: ran.users_came,
         spawn_rate: prepared
             .given
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
-        load: load_info(prepared, ran),
+        load: load_info(prepared, carried),
         seed: plan.seed,
         shards: plan.shards,
         backend: match prepared.setup.backend {
@@ -254,7 +258,14 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
     }
 }
 
-fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
+/// Users at the peak, by the plan and the orders.
+fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
+    let ordered = orders.iter().filter_map(|order| order.users);
+    ordered.fold(plan.load.users_planned(), u64::max)
+}
+
+fn load_info(prepared: &Prepared, carried: &Carried) -> LoadInfo {
+    let ran = &carried.ran;
     let given = &prepared.given;
     let plan = &prepared.plan;
     let open = plan.load.arrivals().zip(ran.arrivals);
@@ -301,6 +312,7 @@ fn load_info(prepared: &Prepared, ran: &Run) -> LoadInfo {
         }),
         wait: plan.scenario.wait.to_string(),
         iterations: share::iterations(plan),
+        orders: carried.orders.clone(),
     }
 }
 

@@ -124,9 +124,25 @@ pub struct CiOutputs {
     pub has_annotations: bool,
 }
 
+/// How a run is shown while it lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Live {
+    /// The screen where there is a terminal that can show it, else the line.
+    #[default]
+    Auto,
+    /// The screen.
+    Screen,
+    /// The line of progress.
+    Line,
+    /// Nothing.
+    Nothing,
+}
+
 /// Where the results go.
 pub struct Outputs {
     pub json: Option<PathBuf>,
+    /// The report as a page.
+    pub html: Option<PathBuf>,
     /// Prefix of Locust's four CSV files.
     pub csv: Option<PathBuf>,
     pub csv_full_history: bool,
@@ -136,7 +152,7 @@ pub struct Outputs {
     pub ci: CiOutputs,
     /// The console report in its full form.
     pub is_full: bool,
-    /// No live display.
-    pub headless: bool,
+    /// The live display.
+    pub live: Live,
     pub quiet: bool,
 }

@@ -3,8 +3,8 @@
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `resolved`, `connecting`,
 //! `tls`, `key_log`, `cores`, `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
 //! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `watched`
-//! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `ending` and [`exit`].
-//! `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
+//! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `settle` (what it leaves
+//! out), `ending` and [`exit`]. `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
 pub(crate) mod calibrate;
 pub(crate) mod calibration;
@@ -18,6 +18,7 @@ pub mod exit;
 pub(crate) mod job;
 pub(crate) mod key_log;
 pub(crate) mod limits;
+pub mod orders;
 pub(crate) mod output;
 pub(crate) mod prepare;
 pub(crate) mod publish;
@@ -26,6 +27,7 @@ pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod run_judge;
 pub(crate) mod series;
+pub(crate) mod settle;
 pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod source;

@@ -182,7 +182,8 @@ impl Prepared {
 fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores {
     let (wanted, connections) = (traffic.limits.shards, traffic.limits.connections);
     let deal = deal(&traffic.load.load, connections, 1);
-    let users = deal.users_of(0);
+    let planned = deal.share_of(traffic.load.load.users_planned());
+    let users = usize::try_from(planned).unwrap_or(usize::MAX);
     let quota = machine::cpu_quota_cores();
     let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));
     let mut cores = share_out(allowed, quota, wanted, has_stand_in, users);

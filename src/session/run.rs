@@ -14,10 +14,12 @@ use super::evidence;
 use super::evidence::Carried;
 use super::exit::cannot;
 use super::job::{Gates, Job, Judging, Outputs};
+use super::orders::Orders;
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
 use super::run_judge::RunJudge;
+use super::settle;
 use super::signals::Signals;
 use super::steer::{Course, Steer};
 use super::until;
@@ -100,7 +102,9 @@ impl Session {
                 if let Some(precision) = judge.precision {
                     until::put_into(&mut record, precision, judge.is_precise);
                 }
+                // A failure within the settling time fails the run all the same.
                 let facts = Facts::of(&record, &gates, carried.interrupted);
+                let record = settle::without_settling(record, judge.settle);
                 Ok(Finished::new(record, &facts, log, outputs))
             }
             Judging::Search(search) => {
@@ -233,12 +237,14 @@ impl<'s> Seconds<'s> {
         let prepared = self.prepared;
         let mut second_judge = SecondJudge::start(prepared.plan.load.is_steered());
         let (plan, setup, control) = (&prepared.plan, &prepared.setup, &prepared.control);
+        let mut orders = Orders::new(plan, control, prepared.given.spawn_rate);
         let ran = cannot(engine::run(plan, setup, control, &mut |second| {
             second_judge.on_second(second);
             self.log(second);
             if judge.on_second(second, self.on_notice) {
                 control.give(Order::Drain);
             }
+            orders.on_second(second);
             self.publisher
                 .publish(second, second_judge.status(), judge.level());
         }));
@@ -248,6 +254,7 @@ impl<'s> Seconds<'s> {
             ran: ran?,
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),
+            orders: orders.into_records(),
         })
     }
 

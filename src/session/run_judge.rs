@@ -1,6 +1,6 @@
 //! The judge of a run, second by second: rules end it when something is bad, goals when everything is known.
 
-use crate::analysis::precision::Precision;
+use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::engine::Second;
 
@@ -11,6 +11,8 @@ pub struct RunJudge {
     pub referee: Referee,
     /// The goals of `--until`; `None` without any.
     pub precision: Option<Precision>,
+    /// What `--settle` leaves out of the figures; `None` when it is not given.
+    pub settle: Option<Settle>,
     /// The goals have ended the run.
     pub is_precise: bool,
 }
@@ -22,6 +24,7 @@ impl RunJudge {
             referee,
             precision: None,
             is_precise: false,
+            settle: None,
         }
     }
 

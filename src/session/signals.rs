@@ -78,9 +78,11 @@ impl Signals {
                     };
                     if listener.is_over.load(Ordering::Relaxed) {
                         tokio::time::sleep(REPORT_GRACE).await;
+                        super::output::before_exit();
                         process::exit_now(Exit::INTERRUPTED.0);
                     }
                     if stops {
+                        super::output::before_exit();
                         process::exit_now(Exit::INTERRUPTED.0);
                     }
                     let order = listener.give(wish);

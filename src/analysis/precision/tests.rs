@@ -194,9 +194,22 @@ fn truth_us(rho: f64, percent: f64) -> f64 {
     -(1.0 - percent / 100.0f64).ln() / (PER_S / rho - PER_S) * 1e6
 }
 
+/// Checks that nine of ten intervals at the stop hold the true p99.
+fn check_coverage(rho: f64, share: f64, runs: u64, seconds_max: usize) {
+    let (stopped, covered) = coverage(rho, &p99(share), truth_us(rho, 99.0), runs, seconds_max);
+    println!(
+        "M/M/1 at {rho}, p99 within {share}: {runs} runs, {stopped:.3} stopped, {covered:.3} of their intervals hold the truth"
+    );
+    assert!(stopped >= 0.9 && covered >= 0.9, "{stopped} {covered}");
+}
+
+/// `scripts/measure intervals` asks for more runs, and for a queue that takes long.
 #[test]
 fn at_the_stop_nine_of_ten_intervals_or_more_hold_the_true_percentile() {
-    let (stopped, covered) = coverage(0.5, &p99(0.05), truth_us(0.5, 99.0), 60, 200);
-    println!("M/M/1 at 0.5, p99 within 5 %: {stopped:.3} stopped, {covered:.3} hold the truth");
-    assert!(stopped >= 0.9 && covered >= 0.9, "{stopped} {covered}");
+    let runs = std::env::var("OPSURGE_RUNS").ok();
+    let runs = runs.map(|runs| runs.parse().expect("OPSURGE_RUNS is a number"));
+    check_coverage(0.5, 0.05, runs.unwrap_or(40), 250);
+    if let Some(runs) = runs {
+        check_coverage(0.8, 0.1, runs, 1_500);
+    }
 }

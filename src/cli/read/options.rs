@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::analysis::criteria::{Purpose, Rule};
 use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
-use crate::cli::args::{ArrivalsChoice, ReportForm, RunArgs};
+use crate::cli::args::{ArrivalsChoice, LiveForm, ReportForm, RunArgs};
 use crate::cli::{ci, results};
 use crate::engine::plan::{Connections, PIPELINE_MAX};
 use crate::load::Load;
@@ -19,7 +19,7 @@ use crate::scenario::model::Scenario;
 use crate::scenario::wait::Wait;
 use crate::session::connecting::Connecting;
 use crate::session::job::{
-    Gates, GivenLoad, Job, JobLoad, JobTarget, Judging, Limits, Outputs, Traffic,
+    Gates, GivenLoad, Job, JobLoad, JobTarget, Judging, Limits, Live, Outputs, Traffic,
 };
 use crate::session::limits::connections_allowed;
 use crate::session::rules;
@@ -28,6 +28,7 @@ use crate::session::target::Target;
 use crate::session::until;
 use crate::session::watched::list::WatchList;
 
+use crate::text::duration;
 use crate::text::units::grouped;
 
 use super::moment::moment;
@@ -344,6 +345,21 @@ impl<'a> Options<'a> {
         Ok(Some(Precision::new(goals, settle)))
     }
 
+    /// The figures of a run are those after the settling time: something has to be left.
+    ///
+    /// # Errors
+    /// When the load ends before it.
+    pub fn check_settle(&self, load: &JobLoad) -> Result<()> {
+        match (self.settle_ns(), load.run_time_ns) {
+            (Some(settle_ns), Some(run_time_ns)) if settle_ns >= run_time_ns => bail!(
+                "--settle {}: the load ends after {}, and nothing would be measured; give a longer --run-time or a shorter --settle",
+                duration::show(Duration::from_nanos(settle_ns)),
+                duration::show(Duration::from_nanos(run_time_ns))
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The settling time, when it was given as a time.
     pub fn settle_ns(&self) -> Option<u64> {
         match self.settle {
@@ -519,6 +535,7 @@ fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Re
 fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
     let singles = [
         (&args.json, "--json"),
+        (&args.html, "--html"),
         (&args.hdr, "--hdr"),
         (&args.ci.summary_markdown, "--summary-markdown"),
         (&args.ci.junit, "--junit"),
@@ -526,12 +543,19 @@ fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
     results::check_places(&singles, args.csv.as_deref(), is_search)?;
     Ok(Outputs {
         json: args.json.clone(),
+        html: args.html.clone(),
         csv: args.csv.clone(),
         csv_full_history: args.csv_full_history,
         hdr: args.hdr.clone(),
         ci: ci::of_run(&args.ci, scenario, is_search)?,
         is_full: args.report == ReportForm::Full,
-        headless: args.headless,
+        live: match args.live {
+            _ if args.headless || args.quiet => Live::Nothing,
+            None => Live::Auto,
+            Some(LiveForm::Screen) => Live::Screen,
+            Some(LiveForm::Line) => Live::Line,
+            Some(LiveForm::None) => Live::Nothing,
+        },
         quiet: args.quiet,
     })
 }

@@ -18,10 +18,12 @@ pub fn job(args: &RunArgs) -> Result<Job> {
     let options = Options::from_args(args)?;
     let scenario = options.compile()?;
     let load = options.load(&scenario)?;
+    options.check_settle(&load)?;
     let referee = options.referee(&scenario, &load)?;
     let judge = RunJudge {
         referee,
         precision: options.precision(&scenario)?,
+        settle: options.settle,
         is_precise: false,
     };
     options.into_job(scenario, load, Judging::Rules(Box::new(judge)))

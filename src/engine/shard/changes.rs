@@ -29,12 +29,12 @@ impl<'p> UserChanges<'p> {
 
     /// Whether a change is known, or may still be decided.
     pub fn may_continue(&self) -> bool {
-        self.next.is_some() || self.load.is_steered()
+        self.next.is_some() || self.load.is_steered() || self.load.has_orders()
     }
 
     /// Looks for changes that were decided after the last look.
     pub fn refresh(&mut self) {
-        if self.next.is_none() && self.load.is_steered() {
+        if self.changes.is_outdated(self.load) {
             self.next = self.changes.peek(self.load);
         }
     }

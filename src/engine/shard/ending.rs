@@ -101,6 +101,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Hands over the last interval, and takes the shard apart.
     fn into_outcomes(mut self, on_interval: OnInterval<'_>) -> (Outcomes, D) {
         self.hand_over_last(on_interval);
+        self.recorder.on_over();
         let clocks = self.clocks;
         let outcomes = Outcomes {
             arrivals: self.arrivals.as_ref().map(|arrivals| arrivals.counts),

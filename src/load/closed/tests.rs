@@ -165,3 +165,80 @@ fn iterations_are_shared_out_completely() {
         assert_eq!(changes(&load, 0, 1).len() as u64, busy);
     }
 }
+
+#[test]
+fn an_order_replaces_the_rest_of_the_line_on_every_shard() {
+    for shards in [1, 3] {
+        // 10 users at once, 100 more between 10 s and 20 s; ordered at 15 s: 30 within 2 s.
+        let load = points(&[(10, 0), (10, 10), (110, 10), (0, 5)]).replaceable(110);
+        assert!(!load.has_orders());
+        assert_eq!(
+            load.replace_rest(15 * SECOND_NS, 2 * SECOND_NS, 30),
+            Some(30)
+        );
+        assert_eq!(load.replace_rest(40 * SECOND_NS, 0, 500), Some(110));
+        assert!(load.has_orders() && !load.is_steered());
+        let mut all: Vec<Change> = (0..shards)
+            .flat_map(|shard| changes(&load, shard, shards))
+            .collect();
+        all.sort_by_key(|change| change.at_ns);
+        for (at_s, users) in [
+            (9.0, 10),
+            (14.999, 59),
+            (16.0, 44),
+            (17.5, 30),
+            (39.9, 30),
+            (40.1, 110),
+        ] {
+            assert_eq!(users_at(&all, at_s), users, "{shards} {at_s}");
+        }
+        // User n is present while the line is above n: the last to come is the first to leave.
+        let left: Vec<u64> = all
+            .iter()
+            .filter(|change| !change.comes)
+            .map(|change| change.user)
+            .collect();
+        assert!(
+            left.iter().rev().is_sorted() && left.last() == Some(&30),
+            "{left:?}"
+        );
+    }
+}
+
+#[test]
+fn a_shard_that_has_seen_the_line_takes_an_order_at_its_moment() {
+    let load = Closed::at_rate(100, 10.0).replaceable(200);
+    let mut seen = load.changes(Deal::new(load.room(), load.room(), 1), 0);
+    for _ in 0..30 {
+        seen.peek(&load).expect("100 are planned");
+        seen.advance();
+    }
+    assert_eq!(seen.peek(&load).expect("one more").at_ns, 3 * SECOND_NS);
+    assert!(!seen.is_outdated(&load));
+    assert_eq!(load.replace_rest(3_500_000_000, SECOND_NS, 33), Some(33));
+    assert!(seen.is_outdated(&load));
+    let mut rest = Vec::new();
+    while let Some(change) = seen.peek(&load) {
+        rest.push((change.at_ns / 1_000_000, change.user, change.comes));
+        seen.advance();
+    }
+    let expected = [
+        (3_000, 30, true),
+        (3_100, 31, true),
+        (3_200, 32, true),
+        (3_300, 33, true),
+        (3_400, 34, true),
+        (3_500, 34, false),
+        (4_000, 33, false),
+    ];
+    assert_eq!(rest, expected);
+    assert!(!seen.is_outdated(&load));
+}
+
+#[test]
+fn a_fixed_number_of_iterations_and_a_search_take_no_orders() {
+    let counted = Closed::at_rate(5, 5.0).with_iterations(Some(100));
+    assert_eq!(counted.clone().replaceable(50), counted);
+    assert_eq!(counted.replace_rest(SECOND_NS, 0, 1), None);
+    assert_eq!(Closed::steered(5).replace_rest(SECOND_NS, 0, 1), None);
+}

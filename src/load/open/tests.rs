@@ -162,3 +162,43 @@ fn poisson_arrivals_keep_their_rate() {
     // One standard deviation is 0.3 %.
     assert!((99.0..101.0).contains(&last_s), "{last_s}");
 }
+
+#[test]
+fn an_order_replaces_the_rest_of_the_rate_for_any_number_of_shards() {
+    for (arrivals, shards) in [
+        (Arrivals::Constant, 1),
+        (Arrivals::Constant, 7),
+        (Arrivals::Poisson, 3),
+    ] {
+        // From 0 to 200 per second within 20 s; at 10 s it is 100, and 500 arrivals have come.
+        let ramp = open(0.0, &[(200.0, 20), (50.0, 20)], arrivals).replaceable(1_000.0);
+        assert_eq!(ramp.replace_rest(10 * S, 20.0), Some(20.0));
+        assert_eq!(ramp.replace_rest(20 * S, 0.0), Some(0.0));
+        assert_eq!(ramp.replace_rest(30 * S, 1e9), Some(1_000.0));
+        let rates = [5, 15, 25, 35].map(|at_s| ramp.rate_at(at_s * S));
+        assert_eq!(rates, [50.0, 20.0, 0.0, 1_000.0]);
+        let all = times(&ramp, 3, shards, 1_600);
+        let within = |from_s: u64, to_s: u64| {
+            let within = all
+                .iter()
+                .filter(|&&ns| (from_s * S..to_s * S).contains(&ns));
+            within.count() as f64
+        };
+        let spread = match arrivals {
+            Arrivals::Constant => 1.0,
+            Arrivals::Poisson => 100.0,
+        };
+        assert!((within(0, 10) - 500.0).abs() <= spread, "{arrivals:?}");
+        assert!((within(10, 20) - 200.0).abs() <= spread, "{arrivals:?}");
+        assert_eq!(within(20, 30), 0.0, "{arrivals:?}");
+        assert!(within(30, 31) >= 800.0, "{arrivals:?}");
+    }
+}
+
+#[test]
+fn a_fixed_rate_takes_no_orders() {
+    assert_eq!(
+        open(5.0, &[], Arrivals::Constant).replace_rest(S, 1.0),
+        None
+    );
+}

@@ -14,6 +14,7 @@ fn the_three_clocks_are_kept_apart() {
     recorder.on_started(0);
     let outcome = Outcome::Success { status: 202 };
     recorder.record(0, outcome, times(1_000_000, 3_000_000, 8_000_000), 7, 100);
+    recorder.on_over();
     let step = &recorder.counts.steps[0];
     assert_eq!(step.service.max_us(), 5_000.0);
     assert_eq!(step.response.max_us(), 7_000.0);
@@ -88,4 +89,26 @@ fn intervals_are_handed_over_without_losing_a_count() {
         (all.requests, all.body_bytes, all.response.count()),
         (30, 90, 30)
     );
+}
+
+#[test]
+fn service_times_are_counted_once_in_the_run_and_once_in_their_second() {
+    let mut recorder = Recorder::new(1, 0, 0);
+    let mut seconds = Interval::new(1);
+    let outcome = Outcome::Success { status: 200 };
+    for second in 1..=3 {
+        recorder.record(0, outcome, times(0, 1_000, second * 1_000_000), 0, 0);
+        assert_eq!(recorder.slowest_ns(), second * 1_000_000 - 1_000);
+        if second < 3 {
+            seconds += &recorder.swap_interval(Interval::new(1));
+        }
+    }
+    // The last second is not handed over, and the counts are asked for twice.
+    recorder.on_over();
+    assert_eq!(recorder.counts.steps[0].service.count(), 3);
+    let (counts, last) = recorder.into_parts();
+    seconds += &last;
+    let (of_run, of_seconds) = (&counts.steps[0].service, &seconds.steps[0].service);
+    assert_eq!(of_run.count(), 3);
+    assert_eq!(of_run.exact_ns(), of_seconds.exact_ns());
 }

@@ -166,13 +166,15 @@ fn fail(errors: &mut Vec<ErrorCount>, at_ns: u64, status: u16) {
     }
 }
 
-fn generator() -> Generator {
+/// A generator that can be believed.
+pub fn generator() -> Generator {
     Generator {
         cpu_user_s: 1.0,
         cpu_system_s: 2.0,
         rss_max_bytes: 3,
         turn_us: Times::default(),
         connect_us: Times::default(),
+        screen_cpu_s: None,
         histograms: GeneratorHistograms::default(),
         shards: Vec::new(),
         verdict: VerdictRecord {
@@ -183,7 +185,8 @@ fn generator() -> Generator {
     }
 }
 
-fn run_info() -> RunInfo {
+/// A closed load of five users and ten iterations.
+pub fn run_info() -> RunInfo {
     RunInfo {
         version: "0".into(),
         scenario: "drawn".into(),
@@ -201,6 +204,7 @@ fn run_info() -> RunInfo {
             open: None,
             wait: "0s".into(),
             iterations: Some(10),
+            orders: Vec::new(),
         },
         seed: 7,
         shards: 1,

@@ -32,6 +32,9 @@ pub(super) fn generator(parts: &Parts<'_>) -> Result<Generator, MergeError> {
             .unwrap_or(0),
         turn_us,
         connect_us,
+        screen_cpu_s: generators()
+            .filter_map(|generator| generator.screen_cpu_s)
+            .reduce(|one, other| one + other),
         histograms: GeneratorHistograms {
             turn: packed(&turns),
             connect: packed(&connects),

@@ -22,6 +22,6 @@ pub use error::MergeError;
 pub use whole::merge;
 
 #[cfg(test)]
-mod drawn;
+pub(super) mod drawn;
 #[cfg(test)]
 mod tests;

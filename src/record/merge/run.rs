@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::record::schema::{
-    LoadInfo, MergedPartRecord, OpenRecord, RateStageRecord, Record, RunInfo, StageRecord,
-    StretchRecord,
+    LoadInfo, MergedPartRecord, OpenRecord, OrderRecord, RateStageRecord, Record, RunInfo,
+    StageRecord, StretchRecord,
 };
 
 use super::figures::{Part, Parts};
@@ -64,7 +64,8 @@ fn described(part: &Part<'_>) -> Vec<MergedPartRecord> {
         });
         return shifted.collect();
     }
-    let from_s = offset_s + run.load.from_s();
+    let settling_s = record.slice.as_ref().map_or(0.0, |slice| slice.from_s);
+    let from_s = offset_s + run.load.from_s() + settling_s;
     vec![MergedPartRecord {
         name: name.to_owned(),
         part: run.part,
@@ -182,7 +183,23 @@ fn load_info(parts: &Parts<'_>, load_s: f64) -> LoadInfo {
         open: open(parts, load_s),
         wait: load.wait.clone(),
         iterations: iterations.sum(),
+        orders: orders(parts),
     }
+}
+
+/// The orders of all parts, each with the part whose load it changed.
+fn orders(parts: &Parts<'_>) -> Vec<OrderRecord> {
+    let mut orders = Vec::new();
+    for part in parts.iter() {
+        let of_part = part.record.run.load.orders.iter();
+        orders.extend(of_part.map(|order| OrderRecord {
+            at_s: order.at_s + part.offset_s,
+            by: format!("{} of {}", order.by, part.name),
+            ..order.clone()
+        }));
+    }
+    orders.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+    orders
 }
 
 /// The parts' lines as one: values at the same points added up. Lines through different moments cannot be added so, and the

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::{Seconds, Status};
-use crate::record::distribution::{add_sample, packed, times};
-use crate::record::schema::{SampleRecord, StepSampleRecord};
+use crate::record::distribution::times;
+use crate::record::joining::{StepSum, worst_causes};
+use crate::record::schema::SampleRecord;
 
 use super::error::MergeError;
 use super::figures::{Part, Parts, step_places};
@@ -157,11 +158,13 @@ fn bounds(before_s: f64, cut: i64, pieces: &[Piece<'_>], next: Option<&Bin<'_>>)
 
 /// What the pieces of a merged sample add up to.
 struct Sums {
-    steps: Vec<(StepSampleRecord, Latencies)>,
+    steps: Vec<StepSum>,
     all: Latencies,
     requests: u64,
     failures: u64,
     users: u64,
+    /// `None` when a part does not have it.
+    in_flight: Option<u64>,
     busy: f64,
     /// Numbers of seconds that are of a status or of a graver one.
     judged: Seconds,
@@ -176,24 +179,25 @@ impl Sums {
         names: &[&str],
     ) -> Result<Self, MergeError> {
         let mut sums = Self {
-            steps: (0..count).map(|_| Default::default()).collect(),
+            steps: (0..count).map(|_| StepSum::default()).collect(),
             all: Latencies::default(),
             requests: 0,
             failures: 0,
             users: 0,
+            in_flight: Some(0),
             busy: 0.0,
             judged: Seconds::default(),
         };
         for piece in pieces {
             for (step, place) in piece.sample.steps.iter().zip(&steps[piece.part]) {
-                sums.add_step(*place, step).map_err(|reason| {
+                sums.steps[*place].add(step).map_err(|reason| {
                     let place = format!("of the second {}", piece.sample.t_s);
                     MergeError::unreadable(names[piece.part], &place, &reason)
                 })?;
             }
         }
-        for (step, times) in &sums.steps {
-            sums.all += times;
+        for step in &sums.steps {
+            sums.all += &step.response;
             sums.requests += step.requests;
             sums.failures += step.failures;
         }
@@ -204,19 +208,13 @@ impl Sums {
         Ok(sums)
     }
 
-    fn add_step(&mut self, place: usize, step: &StepSampleRecord) -> Result<(), String> {
-        let (sum, times) = &mut self.steps[place];
-        sum.requests += step.requests;
-        sum.failures += step.failures;
-        sum.body_bytes += step.body_bytes;
-        add_sample(times, step)
-    }
-
     /// Adds what a part as a whole contributes: its users at the end; its busiest shard, if that is the busiest of all. A
     /// second of several parts has the gravest of their verdicts.
     fn add_part<'p, 'r: 'p, I: Iterator<Item = &'p Piece<'r>>>(&mut self, own: impl Fn() -> I) {
         let last = own().max_by(|one, other| one.end_s.total_cmp(&other.end_s));
         self.users += last.map_or(0, |piece| piece.sample.users);
+        let in_flight = last.map_or(Some(0), |piece| piece.sample.in_flight);
+        self.in_flight = self.in_flight.zip(in_flight).map(|(sum, more)| sum + more);
         let length_s: f64 = own().map(|piece| piece.sample.length_s).sum();
         let worked_s: f64 = own()
             .map(|piece| piece.sample.busy * piece.sample.length_s)
@@ -265,7 +263,9 @@ impl Sums {
             t_s: end_s,
             length_s,
             is_drain,
+            is_settling: pieces.iter().all(|piece| piece.sample.is_settling),
             users: self.users,
+            in_flight: self.in_flight,
             rps: per_second(self.requests),
             failures_per_s: per_second(self.failures),
             p50_us: response.p50,
@@ -283,30 +283,8 @@ impl Sums {
                 .filter(|status| judged[*status] > 0)
                 .map(|status| (status.name().to_owned(), judged[status]))
                 .collect(),
-            causes: worst_causes(pieces),
-            steps: self.steps.iter().map(step_sample).collect(),
+            causes: worst_causes(pieces.iter().map(|piece| piece.sample)),
+            steps: self.steps.iter().map(StepSum::record).collect(),
         }
-    }
-}
-
-/// Each cause of doubt with its worst figure.
-fn worst_causes(pieces: &[Piece<'_>]) -> BTreeMap<String, f64> {
-    let mut worst = BTreeMap::new();
-    for (cause, figure) in pieces.iter().flat_map(|piece| &piece.sample.causes) {
-        let known = worst.entry(cause.clone()).or_insert(*figure);
-        *known = figure.max(*known);
-    }
-    worst
-}
-
-fn step_sample((counts, times): &(StepSampleRecord, Latencies)) -> StepSampleRecord {
-    let (sum_ns, min_ns, max_ns) = times.exact_ns();
-    StepSampleRecord {
-        sum_us: sum_ns as f64 / 1e3,
-        // Without a request the least is `u64::MAX`, and the greatest 0.
-        min_us: min_ns.min(max_ns) as f64 / 1e3,
-        max_us: max_ns as f64 / 1e3,
-        response: packed(times),
-        ..counts.clone()
     }
 }

@@ -1,10 +1,12 @@
 //! The merged record as a whole.
 
-use crate::record::bounds;
+use crate::metrics::latencies::Latencies;
+use crate::record::bounds::{self, StepSeconds};
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    GoalRecord, Histograms, Record, RuleRecord, SCHEMA, StandIn, StepRecord, Totals,
+    GoalRecord, Histograms, Record, RuleRecord, SCHEMA, SliceRecord, StandIn, StepRecord, Totals,
 };
+use crate::record::warm_up;
 
 use super::error::MergeError;
 use super::figures::{Parts, Sums, errors, polls, spans, step_sums};
@@ -29,7 +31,6 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
     let sums = step_sums(&parts)?;
     let run = run_info(&parts);
     let load_s = load_s(&run.parts);
-    let latencies: Vec<_> = sums.iter().map(Sums::all).collect();
     let steps = sums.iter().map(|sum| sum.record(load_s));
     let mut record = Record {
         schema: SCHEMA.into(),
@@ -52,9 +53,16 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         watched: watched(&parts),
         runs: Vec::new(),
         spread: None,
+        slice: settled(&parts).cloned(),
+        warm_up: None,
     };
     record.totals = totals(&parts, &record.steps, &sums, load_s, end_s(&record));
-    bounds::put_into(&mut record, &latencies);
+    let seconds = StepSeconds::of_series(&record).map_err(MergeError)?;
+    if record.slice.is_some() {
+        put_times_of_seconds(&mut record, &seconds);
+    }
+    bounds::put_into(&mut record, &seconds);
+    record.warm_up = warm_up::of(&record);
     Ok(record)
 }
 
@@ -62,13 +70,46 @@ fn check(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<(), MergeError
     if parts.is_empty() || parts.len() != offsets_s.len() {
         return Err(MergeError("there is no record to merge".into()));
     }
-    match parts.iter().find(|(_, record)| record.search.is_some()) {
-        Some((name, _)) => Err(MergeError(format!(
+    if let Some((name, _)) = parts.iter().find(|(_, record)| record.search.is_some()) {
+        return Err(MergeError(format!(
             "{name} is the record of a search: each search chose its own levels, and levels of different machines cannot \
              be added; merge records of `run`"
-        ))),
-        None => Ok(()),
+        )));
     }
+    let is_cut = |record: &Record| record.slice.as_ref().is_some_and(|slice| !slice.settled);
+    if let Some((name, _)) = parts.iter().find(|(_, record)| is_cut(record)) {
+        return Err(MergeError(format!(
+            "{name} is a part of a run, made by `report --from --to`: merge whole runs, and take the part of the result"
+        )));
+    }
+    let settled = |(_, record): &&(String, Record)| record.slice.is_some();
+    match (
+        parts.iter().find(settled),
+        parts.iter().find(|part| !settled(part)),
+    ) {
+        (Some((settled, _)), Some((whole, _))) => Err(MergeError(format!(
+            "{settled} leaves out its settling time, and {whole} does not: merge runs that were made with the same --settle"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What the first of the parts left out, when they were made with `--settle`.
+fn settled<'r>(parts: &Parts<'r>) -> Option<&'r SliceRecord> {
+    parts.first().record.slice.as_ref()
+}
+
+/// The times of all requests without those of the settling time. The histograms of steps with failures are of the whole
+/// run then.
+fn put_times_of_seconds(record: &mut Record, seconds: &[StepSeconds]) {
+    let mut all = Latencies::default();
+    for (step, seconds) in record.steps.iter_mut().zip(seconds) {
+        let mut sum = Latencies::default();
+        seconds.response.iter().for_each(|second| sum += second);
+        step.all_us = times(&sum);
+        all += &sum;
+    }
+    record.totals.all_us = times(&all);
 }
 
 /// The sums over all steps.

@@ -20,6 +20,8 @@ pub struct Generator {
     pub turn_us: Times,
     /// Times to open a connection.
     pub connect_us: Times,
+    /// CPU time that the live screen took, in seconds; `None` without one.
+    pub screen_cpu_s: Option<f64>,
     /// `turn_us` and `connect_us` as a whole.
     #[serde(default)]
     pub histograms: GeneratorHistograms,

@@ -5,7 +5,7 @@
 //! `docs/record.schema.json` says the same for other programs; a test holds the records of all tests to it.
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
-//! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do),
+//! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do), `part` (of a run),
 //! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran beside it).
 
 mod calibration;
@@ -13,6 +13,7 @@ mod distribution;
 mod figures;
 mod generator;
 mod judged;
+mod part;
 mod record;
 mod run;
 mod series;
@@ -25,10 +26,11 @@ pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
+pub use part::{SliceRecord, WarmUpRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{
-    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord, PartRecord,
-    RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+    ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord,
+    OrderRecord, PartRecord, RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 use super::generator::{Generator, StandIn};
 use super::judged::{GoalRecord, RuleRecord, SearchRecord};
+use super::part::{SliceRecord, WarmUpRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
 use super::spread::SpreadRecord;
@@ -29,6 +30,12 @@ pub struct Record {
     pub exit_code: u8,
     /// Why the run did not pass, and which rules could not be judged.
     pub reasons: Vec<String>,
+    /// The part of the run that the figures are of; `None` when they are of all of it.
+    #[serde(default)]
+    pub slice: Option<SliceRecord>,
+    /// A beginning that differs from the rest, or a trend; `None` when neither was found.
+    #[serde(default)]
+    pub warm_up: Option<WarmUpRecord>,
     /// The sums over all steps.
     pub totals: Totals,
     /// By method and name, in the scenario's order.

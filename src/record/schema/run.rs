@@ -77,6 +77,23 @@ pub struct LoadInfo {
     pub wait: String,
     /// Passes of the work loop in all; `None` when they are not bounded.
     pub iterations: Option<u64>,
+    /// Orders that replaced the rest of the load's line during the run, in order of time. Records that are older than
+    /// this field have none.
+    #[serde(default)]
+    pub orders: Vec<OrderRecord>,
+}
+
+/// A change of the load that a person ordered during the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderRecord {
+    /// When it took effect, in seconds since the start.
+    pub at_s: f64,
+    /// Users from then on, reached at the spawn rate; `None` in an open load.
+    pub users: Option<u64>,
+    /// Iterations per second from then on; `None` in a closed load.
+    pub rate: Option<f64>,
+    /// The display that it came from: `screen`; in a merged record with the name of its part: `screen of a.json`.
+    pub by: String,
 }
 
 impl LoadInfo {

@@ -14,8 +14,14 @@ pub struct SampleRecord {
     pub length_s: f64,
     /// It lies in the drain, after the load's end.
     pub is_drain: bool,
+    /// It lies in the settling time of `--settle`: its requests are in no other figure of the record.
+    #[serde(default)]
+    pub is_settling: bool,
     /// Users at its end that had been started and had not left.
     pub users: u64,
+    /// Requests under way at its end; `None` in records of versions that did not keep it.
+    #[serde(default)]
+    pub in_flight: Option<u64>,
     /// Requests with an outcome per second.
     pub rps: f64,
     /// Failures per second.
@@ -65,4 +71,16 @@ pub struct StepSampleRecord {
     pub max_us: f64,
     /// Response times, failures and cut-offs included: HdrHistogram V2, deflated, base64; microseconds.
     pub response: String,
+    /// Sum of the service times of requests that did not fail, in microseconds, to the nanosecond.
+    #[serde(default)]
+    pub service_sum_us: f64,
+    /// Least of these times, in microseconds; 0 when there is none.
+    #[serde(default)]
+    pub service_min_us: f64,
+    /// Greatest of these times, in microseconds; 0 when there is none.
+    #[serde(default)]
+    pub service_max_us: f64,
+    /// Service times, packed as `response` is; empty in a record of an older version, which does not know them by second.
+    #[serde(default)]
+    pub service: String,
 }

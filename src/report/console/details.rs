@@ -131,17 +131,15 @@ pub(super) fn response_times(page: &mut Page, record: &Record) {
 pub(super) fn clocks(page: &mut Page, record: &Record) {
     let steps = || {
         let steps = record.steps.iter();
-        steps.filter(|step| step.response_us.count > 0)
+        steps.filter(|step| has_clocks(step))
     };
     let tails = record.steps.iter().zip(names::tails(&record.steps));
-    let tails = tails.filter(|(step, _)| step.response_us.count > 0);
+    let tails = tails.filter(|(step, _)| has_clocks(step));
     let tails: Vec<String> = tails.map(|(_, tail)| tail).collect();
     if tails.is_empty() {
         return;
     }
-    let service: Vec<Figures<'_>> = steps()
-        .map(|step| Figures::exact(&step.service_us))
-        .collect();
+    let service: Vec<Figures<'_>> = steps().map(Figures::service).collect();
     let client: Vec<Figures<'_>> = steps()
         .map(|step| Figures::exact(&step.client_us))
         .collect();
@@ -158,6 +156,11 @@ pub(super) fn clocks(page: &mut Page, record: &Record) {
     ));
     columns.extend(time_columns(&client, &CLIENT, unit_of(&client, &CLIENT)));
     with_legend(page, &Table::new(columns));
+}
+
+/// Service times, or client times, of a step are known; those of a slice may not be.
+fn has_clocks(step: &StepRecord) -> bool {
+    step.service_us.count + step.client_us.count > 0
 }
 
 /// Each kind of failure with its first and last time and an example.

@@ -45,9 +45,7 @@ pub(super) fn table(page: &mut Page, record: &Record) {
     let tails = names::tails(all);
     let tails = shown.iter().map(|index| tails[*index].clone());
     let response: Vec<Figures<'_>> = steps().map(Figures::all).collect();
-    let service: Vec<Figures<'_>> = steps()
-        .map(|step| Figures::exact(&step.service_us))
-        .collect();
+    let service: Vec<Figures<'_>> = steps().map(Figures::service).collect();
     let unit = unit_of(&response, &RESPONSE);
     let mut columns = vec![
         Column::new(0, Align::Left, "endpoint", tails)

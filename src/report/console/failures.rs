@@ -40,7 +40,7 @@ pub(super) fn end_of_run(page: &mut Page, record: &Record) {
 }
 
 /// The failures that name their cause (a wrong key, a refused connection), and the others; most frequent first.
-pub(super) fn by_cause(record: &Record) -> (Vec<&ErrorRecord>, Vec<&ErrorRecord>) {
+pub(in crate::report) fn by_cause(record: &Record) -> (Vec<&ErrorRecord>, Vec<&ErrorRecord>) {
     let names_cause = |error: &&ErrorRecord| {
         let mut without = WITHOUT_CAUSE.iter();
         error.hint.is_some() && without.all(|failure| failure.name() != error.kind)
@@ -93,7 +93,8 @@ pub(super) fn rest<'e>(page: &mut Page, errors: impl Iterator<Item = &'e &'e Err
     }
 }
 
-fn line(record: &Record, error: &ErrorRecord) -> String {
+/// `FAILED: 50 of 200 POST /x answered 500 (25.0 %)`.
+pub(in crate::report) fn line(record: &Record, error: &ErrorRecord) -> String {
     let is_same = |step: &&StepRecord| step.method == error.method && step.name == error.name;
     let step = record.steps.iter().find(is_same);
     let requests = step.map_or(0, |step| step.requests);

@@ -16,7 +16,7 @@ const LEGEND: [(&str, &str); 2] = [
 
 /// The unit of a column of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::report) enum Unit {
     Us,
     Ms,
     S,
@@ -90,6 +90,15 @@ impl<'r> Figures<'r> {
             times: &step.all_us,
             bound_from_us: step.bound_from_us,
             has_seconds: true,
+        }
+    }
+
+    /// Service times of a step. The seconds of an older record do not have them.
+    pub fn service(step: &'r StepRecord) -> Self {
+        Self {
+            times: &step.service_us,
+            bound_from_us: None,
+            has_seconds: step.service_us.bounds.p50_low.is_some(),
         }
     }
 

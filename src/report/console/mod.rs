@@ -1,28 +1,30 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `totals`, `tls`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`,
-//! `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
+//! `verdict`, `part` (what the figures are of), `totals`, `tls`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`,
+//! `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs.
+//! Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
 mod details;
 mod endpoints;
-mod failures;
+pub(super) mod failures;
 pub(super) mod figures;
 mod full;
 mod generator;
 mod goals;
 mod levels;
-mod load;
+pub(super) mod load;
 pub(super) mod names;
 mod page;
+mod part;
 mod rules;
 mod short;
 pub mod spread;
 mod stand_in;
 mod table;
 mod tls;
-mod totals;
+pub(super) mod totals;
 mod verdict;
 mod waits;
 pub(super) mod watched;

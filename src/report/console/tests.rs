@@ -67,6 +67,7 @@ fn record(answered: u64, failed: u64) -> Record {
         rss_max_bytes: 1,
         turn_us: Times::default(),
         connect_us: Times::default(),
+        screen_cpu_s: None,
         histograms: GeneratorHistograms::default(),
         shards: Vec::new(),
         verdict: VerdictRecord {
@@ -102,6 +103,7 @@ fn run_info() -> RunInfo {
             open: None,
             wait: "0s".into(),
             iterations: None,
+            orders: Vec::new(),
         },
         seed: 7,
         shards: 1,

@@ -6,7 +6,7 @@ use super::figures::{Figures, Which};
 use super::load;
 use super::page::{Colour, NO_BREAK, Page, Paint};
 use crate::record::schema::{Record, RunInfo, Totals};
-use crate::text::units::{bytes, counted, grouped, three_digits, time};
+use crate::text::units::{bytes, counted, grouped, percent, three_digits, time};
 
 /// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms (11.8 to 13.1), max 88.0 ms`, failures included.
 pub(super) fn line(page: &mut Page, record: &Record) {
@@ -121,6 +121,7 @@ pub(super) fn header(page: &mut Page, record: &Record) {
                 machine.kernel
             )),
         ),
+        ("screen", screen(record)),
         (
             "lasted",
             Some(format!(
@@ -131,11 +132,14 @@ pub(super) fn header(page: &mut Page, record: &Record) {
         ),
         (
             "traffic",
-            Some(format!(
-                "{} sent, {} received",
-                bytes(totals.bytes_sent),
-                bytes(totals.bytes_received)
-            )),
+            // That of a slice is not known.
+            (totals.bytes_sent > 0).then(|| {
+                format!(
+                    "{} sent, {} received",
+                    bytes(totals.bytes_sent),
+                    bytes(totals.bytes_received)
+                )
+            }),
         ),
     ];
     for (keyword, text) in lines {
@@ -145,8 +149,19 @@ pub(super) fn header(page: &mut Page, record: &Record) {
     }
 }
 
+/// What the live screen cost, when there was one.
+fn screen(record: &Record) -> Option<String> {
+    let cpu_s = record.generator.screen_cpu_s?;
+    let run_s = record.totals.load_s + record.totals.drain_s;
+    Some(format!(
+        "{} of CPU time, {} of a core",
+        time(cpu_s * 1e6),
+        percent(cpu_s / run_s.max(1e-9))
+    ))
+}
+
 /// The URL, and the Unix socket that stands for its address.
-fn target(run: &RunInfo) -> String {
+pub(in crate::report) fn target(run: &RunInfo) -> String {
     let by_unix_socket = run.addresses.iter().find(|to| to.starts_with("unix:"));
     match by_unix_socket {
         Some(socket) => format!("{} at {socket}", run.host),
@@ -155,7 +170,7 @@ fn target(run: &RunInfo) -> String {
 }
 
 /// `30.0 s of load, 5.00 s of waiting for 1 open request`.
-fn lasted(totals: &Totals) -> String {
+pub(in crate::report) fn lasted(totals: &Totals) -> String {
     let load = format!("{} s of load", three_digits(totals.load_s));
     match totals.open_at_load_end {
         0 => load,
@@ -168,7 +183,7 @@ fn lasted(totals: &Totals) -> String {
 }
 
 /// What ended the load, in words.
-fn ended_by(word: &str) -> &str {
+pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
         "nobody-left" => "the last user's leaving",
         "criterion" => "a rule",
@@ -180,7 +195,7 @@ fn ended_by(word: &str) -> &str {
 }
 
 /// Source addresses and socket options, when any were asked for.
-fn sockets(run: &RunInfo) -> Option<String> {
+pub(in crate::report) fn sockets(run: &RunInfo) -> Option<String> {
     let from = match &run.source_addresses[..] {
         [] => None,
         [only] => Some(format!("from {only}")),

@@ -16,7 +16,7 @@ const HEAD: &str = "Type,Name,Request Count,Failure Count,Median Response Time,A
 pub(super) fn table(record: &Record) -> Result<String> {
     let mut text = format!("{HEAD},{PERCENTILES}\n");
     let mut sums = Sums::default();
-    for sample in &record.series {
+    for sample in record.series.iter().filter(|sample| !sample.is_settling) {
         sums += &Sums::of(sample, Steps::Together)?;
     }
     let mut requests = 0;

@@ -12,6 +12,7 @@ mod load;
 mod records;
 mod repeat;
 mod scenarios;
+mod screen;
 mod secrets;
 mod until;
 mod watch;

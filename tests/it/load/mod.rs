@@ -1,3 +1,4 @@
 //! Load models: when each request is due.
 
 mod open;
+mod orders;

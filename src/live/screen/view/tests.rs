@@ -1,0 +1,294 @@
+use std::sync::Arc;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::live::screen::keys::{Changes, Keys};
+use crate::live::screen::state::About;
+use crate::metrics::interval::{ArrivalsSoFar, Interval};
+use crate::metrics::outcome::{Failure, Failures};
+
+const SIZES: [(u16, u16); 5] = [(40, 10), (60, 15), (80, 24), (120, 40), (200, 60)];
+const S: u64 = 1_000_000_000;
+
+const USERS: Changes = Changes {
+    is_open: false,
+    min: 1.0,
+    max: 150.0,
+};
+
+fn state(steps: usize) -> State {
+    let about = About {
+        target: "http://127.0.0.1:8000".into(),
+        scenario: "workflow".into(),
+        run_time_s: Some(60.0),
+        steps: (0..steps)
+            .map(|step| format!("POST /v1/opscore/agent/[id]/step-{step}"))
+            .collect(),
+        has_colour: true,
+    };
+    State::new(about, Ok(USERS))
+}
+
+/// A second with requests of each step, `failures` of them failed.
+fn tick(state: &State, number: u64, requests: u64, failures: u64) -> Tick {
+    let steps = state.about.steps.len();
+    let mut second = Interval::new(steps);
+    let mut so_far = match state.shown.last() {
+        Some(last) => (last.so_far.clone(), last.failures),
+        None => (Interval::new(steps).steps, Failures::default()),
+    };
+    (second.users, second.in_flight, second.oldest_ns) = (50, 7, 4_200_000_000);
+    second.judged[Status::Valid] = 1;
+    for (index, step) in second.steps.iter_mut().enumerate() {
+        (step.requests, step.answers) = (requests, requests);
+        (0..requests).for_each(|nth| {
+            step.response
+                .record((1 + nth) * 1_000_000 * (1 + index as u64));
+        });
+    }
+    if let Some(step) = second.steps.first_mut() {
+        step.failures = failures;
+    }
+    second.failures[Failure::Timeout] = failures;
+    for (sum, step) in so_far.0.iter_mut().zip(&second.steps) {
+        *sum += step;
+    }
+    so_far.1 += &second.failures;
+    Tick {
+        number,
+        begin_ns: (number - 1) * S,
+        end_ns: number * S,
+        load_from_ns: Some(0),
+        second,
+        so_far: so_far.0,
+        failures: so_far.1,
+        level: None,
+        verdict: Status::Valid,
+    }
+}
+
+fn run_for(state: &mut State, seconds: u64, failures: impl Fn(u64) -> u64) {
+    let before = state.shown.last().map_or(0, |tick| tick.number);
+    for number in before + 1..=before + seconds {
+        let tick = tick(state, number, 20, failures(number));
+        state.on_tick(Arc::new(tick));
+    }
+}
+
+/// The lines of a frame, without the space at their ends.
+fn drawn(state: &State, (columns, lines): (u16, u16)) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(columns, lines)).expect("a terminal");
+    terminal.draw(|frame| draw(frame, state)).expect("drawn");
+    let buffer = terminal.backend().buffer().clone();
+    let row = |y: u16| {
+        let cells = (0..columns).map(|x| buffer[(x, y)].symbol().to_owned());
+        cells.collect::<String>().trim_end().to_owned()
+    };
+    (0..lines).map(row).collect()
+}
+
+/// Checks that each of these stands whole in one line.
+fn check(state: &State, size: (u16, u16), expected: &[&str]) {
+    let lines = drawn(state, size);
+    for part in expected {
+        assert!(
+            lines.iter().any(|line| line.contains(part)),
+            "{part:?} at {size:?}:\n{}",
+            lines.join("\n")
+        );
+    }
+}
+
+#[test]
+fn every_size_shows_what_happens_and_how_to_stop() {
+    let mut state = state(3);
+    run_for(&mut state, 12, |second| u64::from(second % 4 == 0));
+    for size in SIZES {
+        check(
+            &state,
+            size,
+            &[
+                "12 s, 48s left",
+                "workflow on",
+                "50 users",
+                "60.0 req/s",
+                "3 failures (0.417 %)",
+                "7 open, oldest 4.20 s",
+                "last 10 s VALID   so far VALID",
+                "q stop",
+                "steps, last 10 s",
+                "/step-2",
+                "20.0",
+            ],
+        );
+    }
+    // Method and end of a name stay; the last columns give way.
+    let narrow = drawn(&state, (40, 10)).join("\n");
+    assert!(!narrow.contains("p95"), "{narrow}");
+    for size in [(60, 15), (80, 24), (120, 40)] {
+        check(&state, size, &["timeout", "last 10 s", "12.0 s", "4.00 s"]);
+    }
+    for size in [(80, 24), (120, 40)] {
+        check(&state, size, &["response  p50", "1.00 failed/s", "p99"]);
+        let all = drawn(&state, size).join("\n");
+        let is_dot = |c: char| ('\u{2801}'..='\u{28ff}').contains(&c);
+        assert!(all.contains(is_dot), "a line is drawn:\n{all}");
+    }
+}
+
+#[test]
+fn nothing_has_happened_and_everything_has_happened() {
+    for steps in [0, 1, 3, 25] {
+        let mut state = state(steps);
+        for size in SIZES
+            .into_iter()
+            .chain([(1, 1), (20, 4), (3, 50), (300, 5)])
+        {
+            drawn(&state, size);
+        }
+        run_for(&mut state, 620, |_| 20);
+        for kind in Failure::ALL {
+            let mut tick = tick(
+                &state,
+                state.shown.last().map_or(1, |last| last.number + 1),
+                9,
+                1,
+            );
+            tick.failures[kind] = u64::MAX / 64;
+            tick.second.arrivals = ArrivalsSoFar {
+                waiting: u64::MAX / 4,
+                dropped: u64::MAX / 4,
+                ..ArrivalsSoFar::default()
+            };
+            tick.verdict = Status::ConnectionsLimited;
+            state.on_tick(Arc::new(tick));
+        }
+        state.keys.is_long = true;
+        for size in SIZES
+            .into_iter()
+            .chain([(1, 1), (20, 4), (3, 50), (300, 5)])
+        {
+            drawn(&state, size);
+        }
+        assert_eq!(state.shown.moments().count(), 600, "memory does not grow");
+    }
+}
+
+#[test]
+fn many_steps_say_how_many_are_left_out() {
+    let mut state = state(40);
+    run_for(&mut state, 3, |_| 0);
+    let lines = drawn(&state, (80, 24));
+    let last = lines
+        .iter()
+        .find(|line| line.contains("more in a taller window"));
+    let left: usize = last
+        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
+        .expect("a number");
+    let shown = lines.iter().filter(|line| line.contains("/step-")).count();
+    assert_eq!(shown + left, 40, "{}", lines.join("\n"));
+}
+
+#[test]
+fn the_load_that_is_over_is_draining_and_a_search_has_a_level() {
+    let mut state = state(2);
+    run_for(&mut state, 2, |_| 0);
+    let mut next = tick(&state, 3, 1, 0);
+    (next.second.is_drain, next.level) = (true, Some(120.0));
+    next.verdict = Status::GeneratorLimited;
+    state.on_tick(Arc::new(next));
+    for size in [(60, 15), (80, 24)] {
+        check(
+            &state,
+            size,
+            &["3 s, draining", "level 120", "so far GENERATOR-LIMITED"],
+        );
+    }
+}
+
+#[test]
+fn a_paused_display_stands_still_and_catches_up() {
+    let mut state = state(2);
+    run_for(&mut state, 5, |_| 0);
+    state.keys.is_paused = true;
+    let before = drawn(&state, (80, 24));
+    for number in 6..=30 {
+        let tick = tick(&state, number, 20, 0);
+        state.on_tick(Arc::new(tick));
+    }
+    assert_eq!(drawn(&state, (80, 24)), before);
+    check(&state, (60, 15), &["display paused"]);
+    state.keys.is_paused = false;
+    state.catch_up();
+    check(&state, (80, 24), &["30 s, 30s left"]);
+    assert_eq!(state.shown.moments().count(), 30, "no second is lost");
+}
+
+#[test]
+fn the_footer_tells_the_number_that_is_typed_the_message_or_the_keys() {
+    let mut state = state(1);
+    run_for(&mut state, 1, |_| 0);
+    check(&state, (80, 24), &["q stop   + - 0-9 users   space pause"]);
+    check(&state, (40, 10), &["q stop", "? help"]);
+    state.say_change(150.0);
+    let expected = "150 users asked for, the most that this run has room for";
+    check(&state, (80, 24), &[expected]);
+    (0..33).for_each(|_| {
+        state.on_frame();
+    });
+    assert_eq!(state.message(), None, "a message goes away");
+    state.keys.typed = Some("12".into());
+    check(&state, (60, 15), &["users: 12_   Enter sets, Esc cancels"]);
+    state.keys.typed = None;
+    state.keys.is_help = true;
+    check(
+        &state,
+        (60, 15),
+        &[
+            "twice: stop now; a third time: end",
+            "that many users: 1 to 150",
+            "any key      closes this",
+        ],
+    );
+    state.keys = Keys::new(Err("the search decides the load".into()));
+    state.keys.is_help = true;
+    check(&state, (80, 24), &["nothing: the search decides the load"]);
+    state.keys.is_help = false;
+    let all = drawn(&state, (80, 24)).join("\n");
+    assert!(!all.contains("+ -"), "{all}");
+}
+
+#[test]
+fn steps_are_summed_over_ten_seconds_or_since_the_start() {
+    let mut state = state(1);
+    run_for(&mut state, 10, |_| 0);
+    for number in 11..=20 {
+        let tick = tick(&state, number, 40, 0);
+        state.on_tick(Arc::new(tick));
+    }
+    let rate = |state: &State| {
+        let lines = drawn(state, (80, 24));
+        let row = lines.iter().find(|line| line.contains("/step-0"));
+        row.and_then(|row| row.split_whitespace().nth(2).map(str::to_owned))
+    };
+    assert_eq!(rate(&state).as_deref(), Some("40.0"));
+    state.keys.span = crate::live::screen::keys::Span::SoFar;
+    assert_eq!(rate(&state).as_deref(), Some("30.0"));
+}
+
+#[test]
+fn without_colours_nothing_is_coloured_and_the_lines_differ() {
+    let mut state = state(2);
+    state.about.has_colour = false;
+    run_for(&mut state, 20, |second| second % 3);
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
+    terminal.draw(|frame| draw(frame, &state)).expect("drawn");
+    let buffer = terminal.backend().buffer();
+    let is_coloured =
+        |cell: &ratatui::buffer::Cell| cell.fg != Color::Reset || cell.bg != Color::Reset;
+    assert!(!buffer.content.iter().any(is_coloured));
+    let symbols: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+    assert!(symbols.contains('•') && symbols.contains('█'), "{symbols}");
+}

@@ -1,0 +1,110 @@
+//! How the run was made: what is needed to make it again, and to know what its figures hold for.
+
+use maud::{Markup, html};
+
+use super::shell::{safe, section as framed};
+use crate::record::schema::{Generator, Record};
+use crate::report::console::load;
+use crate::report::console::totals::{ended_by, lasted, sockets, target};
+use crate::text::units::{bytes, counted, percent, time};
+
+/// The section.
+pub(super) fn section(record: &Record) -> Markup {
+    let content = html! {
+        dl.conditions {
+            @for (name, text) in facts(record) { dt { (name) } dd { (safe(&text)) } }
+        }
+    };
+    framed("conditions", "How it was run", &content)
+}
+
+fn facts(record: &Record) -> Vec<(&'static str, String)> {
+    let (run, machine) = (&record.run, &record.run.machine);
+    let pipeline = match run.pipeline {
+        1 => String::new(),
+        depth => format!(", pipeline {depth}"),
+    };
+    let facts = [
+        ("Scenario", Some(run.scenario.clone())),
+        ("Target", Some(target(run))),
+        (
+            "Addresses",
+            Some(run.addresses.join(", ")).filter(|text| !text.is_empty()),
+        ),
+        ("Load", Some(load::shown(run, record.search.is_some()))),
+        ("Seed", Some(run.seed.to_string())),
+        ("Started", Some(run.started_at.clone())),
+        (
+            "Lasted",
+            Some(format!(
+                "{}; ended by {}",
+                lasted(&record.totals),
+                ended_by(&run.ended_by)
+            )),
+        ),
+        (
+            "Engine",
+            Some(format!(
+                "opsurge {}, {}, {}, connections {}{pipeline}, timeout {} s",
+                run.version,
+                run.backend,
+                counted(run.shards as u64, "shard"),
+                run.connections,
+                run.timeout_s
+            )),
+        ),
+        ("Sockets", sockets(run)),
+        (
+            "Machine",
+            Some(format!(
+                "{}, {}, Linux {}",
+                counted(machine.cores as u64, "core"),
+                machine.cpu,
+                machine.kernel
+            )),
+        ),
+        ("Generator", Some(generator(&record.generator))),
+        ("Stand-in", stand_in(record)),
+        ("Exit code", Some(record.exit_code.to_string())),
+    ];
+    let facts = facts.into_iter();
+    facts
+        .filter_map(|(name, text)| Some((name, text?)))
+        .collect()
+}
+
+fn generator(generator: &Generator) -> String {
+    let busy = generator.shards.iter().map(|shard| percent(shard.busy));
+    let busy: Vec<String> = busy.collect();
+    let turns = match (generator.turn_us.p50, generator.turn_us.max) {
+        (Some(p50), Some(max)) => format!("; turns p50 {}, max {}", time(p50), time(max)),
+        _ => String::new(),
+    };
+    format!(
+        "shards busy {}; CPU {} user, {} system; memory {}{turns}",
+        busy.join(", "),
+        time(generator.cpu_user_s * 1e6),
+        time(generator.cpu_system_s * 1e6),
+        bytes(generator.rss_max_bytes)
+    )
+}
+
+fn stand_in(record: &Record) -> Option<String> {
+    let stand_in = record.stand_in.as_ref()?;
+    let faults = stand_in
+        .faults
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"));
+    let faults: Vec<String> = faults.collect();
+    let agrees = match stand_in.agrees {
+        true => "its counts equal the run's",
+        false => "it counted other answers than the run",
+    };
+    Some(match faults.is_empty() {
+        true => format!("embedded; {agrees}"),
+        false => format!(
+            "embedded; {agrees}; faults on purpose: {}",
+            faults.join(", ")
+        ),
+    })
+}
