@@ -25,11 +25,11 @@ class Table:
     def near(self, case, what, expected_ms, found_us, tolerance_ms):
         self.row(case, what, f"{expected_ms:7.1f} ms", found_us, abs(found_us / 1e3 - expected_ms), tolerance_ms)
 
-    def row(self, case, what, expected, found_us, error_ms, tolerance_ms):
+    def row(self, case, what, expected, found_us, error_ms, tolerance_ms, has_stall=True):
         verdict = "NOT OK"
         if error_ms <= tolerance_ms:
             verdict = "ok"
-        elif found_us > 1e5 and error_ms <= tolerance_ms + SERVER_MS:
+        elif has_stall and found_us > 1e5 and error_ms <= tolerance_ms + SERVER_MS:
             verdict = f"ok with the server's {SERVER_MS} ms"
         self.failed += verdict == "NOT OK"
         print(f"{case:<26} {what:<16} {expected:>10}  {found_us / 1e3:9.3f} ms  within {tolerance_ms:6.2f} ms  {verdict}")
@@ -59,7 +59,9 @@ def main():
     table = Table()
     for ms in DELAYS_MS:
         service = records[f"delay{ms}"]["steps"][0]["service_us"]
-        table.near(f"500/s, answers after {ms} ms", "service p50", ms, service["p50"], 0.2)
+        error_ms = abs(service["p50"] / 1e3 - ms)
+        table.row(f"500/s, answers after {ms} ms", "service p50", f"{ms:7.1f} ms", service["p50"], error_ms, 0.2,
+                  has_stall=False)
     client = records["lateness"]["steps"][0]["client_us"]
     table.at_most("5,000/s, no stall", "client p99", 0.1, client["p99"])
     response = records["stall"]["steps"][0]["response_us"]

@@ -52,6 +52,10 @@ const COMPARE_EXAMPLES: &str = "Examples:
   opsurge compare a1.json,a2.json,a3.json b1.json,b2.json,b3.json
   opsurge compare --run http://localhost:8000 http://localhost:8001 -u 50 -t 30s --json-base old.json";
 
+const MERGE_EXAMPLES: &str = "Examples:
+  opsurge merge part1.json part2.json part3.json part4.json -o whole.json
+  opsurge merge part*.json -o - | jq .totals.rps";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -79,7 +83,8 @@ pub enum Command {
     ///
     /// The same requests, shards and connections as in a run, without waits and pauses, against a responder on cores of its
     /// own that answers each step with what it expects: status, fields, JSON values to extract; polls are ready at once.
-    /// Nothing is sent anywhere else, so the flags of a run may stay as they are; --host is not contacted.
+    /// Nothing is sent anywhere else: --host is not contacted. Flags of load and engine may stay as in a run; rules and
+    /// outputs are refused.
     ///
     /// CEILING: requests per second with the 95 % interval, per core, and CPU time per request; "at least" when the generator
     /// had time left. FLOOR: service times of one request at a time. That the generator was the limit is what is wanted here.
@@ -103,11 +108,11 @@ pub enum Command {
     /// times (failures included) of base and new, the difference with its 95 % interval, and a word: faster, slower, no
     /// difference seen (0 lies within the interval), or not enough data (the runs do not bound the difference).
     ///
-    /// One record each is compared by the intervals of its figures, which do not contain the spread from run to run. Three
-    /// records or more each, with commas between, are compared by that spread (Welch's t). Of 20 figures that did not
-    /// change, one may be called different.
+    /// One run each is compared by the intervals of its figures, which do not contain the spread from run to run. Three
+    /// runs or more each, inside a record of run --repeat or in records with commas between, are compared by that spread
+    /// (Welch's t). Of 20 figures that did not change, one may be called different.
     ///
-    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that what drifts meanwhile meets
+    /// --run makes the runs itself: the same job and seed against two hosts in turns, so that drift meanwhile affects
     /// both. Each host is tried before each of its runs. A signal ends the run that is under way and starts no further one;
     /// what was measured is compared, as far as it can be.
     ///
@@ -115,6 +120,17 @@ pub enum Command {
     /// or the records do not go together. With --run also those of run: of several the first of 130, 3, 4, 5, 1.
     #[command(after_long_help = COMPARE_EXAMPLES)]
     Compare(Box<CompareArgs>),
+    /// Join the records of several machines or parts to one
+    ///
+    /// Exact: requests, failures and histograms are added, second by second, and percentiles with their intervals come from
+    /// the sums. Rates are over the time in which any part had its load; the report says from when to when all of them had.
+    /// A part that began or ended more than 1 s apart from the others, or is missing, is a finding of the verdict.
+    ///
+    /// Seconds are joined by the wall clocks of the machines. Where these may be wrong by more than 0.5 s, or are not
+    /// synchronised, they are joined by the common start (see --start-at of run), and a note says so. Refused are records
+    /// of different scenarios, steps or kinds of load, of the same run or part twice, and of searches.
+    #[command(after_long_help = MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
     /// Find what on this machine limits or distorts a run, with the cure for each
@@ -390,6 +406,13 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub pipeline: String,
+    /// A connection for each request, which says 'Connection: close': what opening connections costs
+    #[arg(long, conflicts_with = "connection_lifetime", help_heading = "Engine")]
+    pub new_connections: bool,
+    /// Replace a connection after so many answers, or by the first answer after this time, as load balancers and rotating
+    /// clients do, e.g. --connection-lifetime 100 or --connection-lifetime 30s; in plain text its port stays in TIME_WAIT
+    #[arg(long, value_name = "N|TIME", help_heading = "Engine")]
+    pub connection_lifetime: Option<String>,
     /// Threads, one per core [default: the allowed cores within the CPU quota, less the stand-in's]
     #[arg(
         long,
@@ -513,7 +536,7 @@ pub struct SearchArgs {
 /// `opsurge calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// The flags of `run`; waits, target, rules and outputs have no use here.
+    /// The flags of `run`; waits and target have no use here, rules and outputs are refused.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -807,6 +830,33 @@ fn only_with_run(arg: Arg) -> Arg {
         true => arg,
         false => arg.requires("run"),
     }
+}
+
+/// `opsurge merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Records of the parts, as --json wrote them
+    #[arg(value_name = "RECORD", required = true)]
+    pub records: Vec<PathBuf>,
+    /// Where the merged record goes; - is standard output, and the report then goes to standard error
+    #[arg(short, long, value_name = "RECORD", required = true)]
+    pub output: PathBuf,
+    /// How seconds of the parts are joined: by the wall clocks of their machines, or by their common start [default: clock
+    /// where the clocks are good enough]
+    #[arg(long, value_enum)]
+    pub align: Option<AlignChoice>,
+    /// Merge records that do not seem to belong together
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How the seconds of several records are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlignChoice {
+    /// By the wall clocks of their machines
+    Clock,
+    /// By their common start
+    Start,
 }
 
 /// `opsurge scenarios`.

@@ -1,7 +1,7 @@
 //! `opsurge compare --run`: the same job against two hosts in turns, several times each, and the comparison of the two.
 //!
-//! The turns are base, new, new, base, base, new, ...: what drifts while the runs last (a warming machine, other load)
-//! meets both sides alike.
+//! The turns are base, new, new, base, base, new, ...: drift while the runs last (a warming machine, other load)
+//! affects both sides equally.
 
 use std::path::PathBuf;
 
@@ -180,7 +180,15 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.sockets.unix_socket.is_some(), "--unix-socket", HOSTS),
         (args.json.is_some(), "--json", RECORDS),
         (args.csv.is_some(), "--csv", RECORDS),
+        (args.html.is_some(), "--html", RECORDS),
         (args.hdr.is_some(), "--hdr", RECORDS),
+        (
+            args.ci.summary_markdown.is_some(),
+            "--summary-markdown",
+            RECORDS,
+        ),
+        (args.ci.summary_base.is_some(), "--summary-base", RECORDS),
+        (args.ci.junit.is_some(), "--junit", RECORDS),
     ] {
         if is_given {
             bail!(

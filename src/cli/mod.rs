@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
-//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `compare` and `compare_runs` (with `sides`;
+//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
 //! `stored`: records read again; `results`: files written; `ci`: those for build servers).
 
 mod announce;
@@ -13,6 +13,7 @@ mod compare_runs;
 mod display;
 mod doctor;
 mod help;
+mod merge;
 mod mock;
 mod read;
 mod repeat;
@@ -78,6 +79,7 @@ fn carry_out(command: Command) -> Result<Exit> {
                 true => compare_runs::compare_runs(&args),
             }
         }
+        Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
     }

@@ -72,7 +72,7 @@ impl Repeated {
             let width = columns(std::io::stderr());
             note(run_line(label, &finished.record, width).trim_end());
         }
-        // A moment to start at is that of the first run.
+        // Only the first run waits for --start-at.
         self.args.start_at = None;
         self.records.push(finished.record);
         self.rest = Some((gates, finished.outputs));

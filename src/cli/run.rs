@@ -23,6 +23,7 @@ use super::{ci, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
+    read::repeat::refuse_pause_alone(args)?;
     carry_out(read::run::job(args)?)
 }
 

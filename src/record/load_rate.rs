@@ -22,7 +22,10 @@ pub(super) fn of_load(
             && sample.t_s - sample.length_s >= load_from_s - ROUNDING_S
     };
     let load = || series.iter().filter(is_load);
-    let longest_s = load().map(|sample| sample.length_s).fold(0.0, f64::max);
+    // The last one is the rest of a second, or a second with such a rest, and not what the others are measured by.
+    let others = load().count().saturating_sub(1).max(1);
+    let lengths = load().take(others).map(|sample| sample.length_s);
+    let longest_s = lengths.fold(0.0, f64::max);
     let whole = load().filter(|sample| sample.length_s >= WHOLE_MIN * longest_s);
     let rates: Vec<f64> = whole
         .map(|sample| requests_of(sample) as f64 / sample.length_s)
@@ -63,5 +66,18 @@ mod tests {
         assert_eq!(found.value, 100.0);
         assert!(found.low > 98.0 && found.high < 102.0, "{found:?}");
         assert!(rate(&samples[..3]).is_none(), "one second");
+    }
+
+    /// Short of half a second, the rest of the load is joined to its last second.
+    #[test]
+    fn a_last_second_with_the_rest_of_the_load_leaves_the_others_whole() {
+        let mut series = Series::new(1);
+        for second in 1..=10 {
+            series.push(second * SECOND_NS, &interval(100, false));
+        }
+        series.push(10 * SECOND_NS + 400_000_000, &interval(40, false));
+        let samples: Vec<SampleRecord> = series.samples().iter().map(sample_record).collect();
+        let found = of_load(&samples, 0.0, |sample| sample.steps[0].requests);
+        assert!((found.expect("ten seconds").value - 100.0).abs() < 1e-9);
     }
 }

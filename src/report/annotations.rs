@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn no_message_ends_its_line_or_begins_another_command() {
         assert_eq!(
-            line(Level::Error, "a: b, c", "100 % of\n::set-env name=X::y\r"),
+            line(Level::Error, "a: b, c", "100 % of\n::set-env name=X::y"),
             "::error title=a%3A b%2C c::100 %25 of%0A::set-env name=X::y\n"
         );
     }

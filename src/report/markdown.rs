@@ -13,7 +13,7 @@ use super::output::{Output, Report};
 use crate::record::comparison::Comparison;
 use crate::record::schema::{Record, RuleRecord};
 use crate::text::printable::in_one_line;
-use crate::text::units::{bytes, grouped, moment, percent, shortened, three_digits};
+use crate::text::units::{bytes, counted, grouped, moment, percent, shortened, three_digits};
 
 /// Most rows of a table: a summary is looked at, the record has the rest.
 const ROWS_MAX: usize = 50;
@@ -247,14 +247,21 @@ fn compared(text: &mut String, base: &Base<'_>, record: &Record) {
         list(text, &comparison.differing);
     }
     let heads = ["", "Base", "New", "Change", "95 % interval", ""];
-    for group in &comparison.groups {
+    for (at, group) in comparison.groups.iter().enumerate() {
+        // All requests stand open, the steps behind a click.
+        if at == 1 {
+            *text += "<details><summary>Step by step</summary>\n\n";
+        }
         *text += &format!("{}\n\n", code(&name(group)));
         let rows = rows(group, base.tolerance);
         let rows = rows.iter().map(|row| {
             let cells = row.iter().map(|cell| plain(cell.trim()));
             cells.collect()
         });
-        table(text, None, &heads, 0, rows);
+        table(text, None, &heads, 1, rows);
+    }
+    if comparison.groups.len() > 1 {
+        *text += "</details>\n\n";
     }
     *text += "One run each: the intervals do not contain the spread from run to run.\n\n";
 }
@@ -277,14 +284,16 @@ fn conditions(text: &mut String, record: &Record) {
                 run.seed
             ),
             format!(
-                "{} shards, {} sent, {} received",
-                run.shards,
+                "{}, {} sent, {} received",
+                counted(run.shards as u64, "shard"),
                 bytes(totals.bytes_sent),
                 bytes(totals.bytes_received)
             ),
             format!(
-                "{} cores, {}, Linux {}",
-                machine.cores, machine.cpu, machine.kernel
+                "{}, {}, Linux {}",
+                counted(machine.cores as u64, "core"),
+                machine.cpu,
+                machine.kernel
             ),
         ],
     );
@@ -364,7 +373,7 @@ mod tests {
     fn no_sign_of_a_text_has_a_meaning() {
         assert_eq!(
             code("GET /a|b/[id] <b>@me `x`\n#1"),
-            "<code>GET /a&#124;b/&#91;id&#93; &#60;b&#62;&#64;me &#96;x&#96;\\n&#35;1</code>"
+            "<code>GET /a&#124;b/&#91;id&#93; &#60;b&#62;&#64;me &#96;x&#96;&#92;n&#35;1</code>"
         );
         assert_eq!(plain("@me"), "&#64;\u{200b}me");
     }

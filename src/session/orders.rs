@@ -38,8 +38,13 @@ pub struct Limits {
 ///
 /// Sequence numbers, rows and the users that take the seats of others are numbered by the room: loads with any of these
 /// get no more room than they have, so that a seed sends the same requests with a display and without one.
+///
+/// A part of a load that several processes make stays as it is: the parts are dealt by the users of all of them.
 pub fn allow(traffic: &mut Traffic) {
     let load = &traffic.load.load;
+    if !load.part().is_whole() {
+        return;
+    }
     let level_max = match load.arrivals() {
         Some(open) => open.rate_max * RATE_TIMES_MAX,
         None => users_max(traffic) as f64,
@@ -94,6 +99,9 @@ pub fn limits(plan: &Plan) -> Result<Limits, &'static str> {
     }
     if load.users().iterations.is_some() {
         return Err("the number of iterations is fixed, and so is the load");
+    }
+    if !load.part().is_whole() {
+        return Err("other processes make parts of this load, which have to agree");
     }
     if !load.takes_orders() {
         return Err("the load of this command is fixed");

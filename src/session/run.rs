@@ -167,6 +167,8 @@ fn calibration(prepared: &Prepared) -> Option<Calibration> {
 }
 
 fn put_beside(record: &mut Record, known: Option<&Calibration>, carried: &Carried) {
+    // The responder of a calibration speaks plain HTTP.
+    let known = known.filter(|_| !record.run.host.starts_with("https"));
     let beside = known.map(|known| calibration::beside(record, known, carried.ran.started_at));
     record.generator.calibration = beside;
 }

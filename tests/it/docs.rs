@@ -23,7 +23,7 @@ const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
 /// Records of runs that the pages name.
-const RECORDS: [&str; 9] = [
+const RECORDS: [&str; 13] = [
     "run.json",
     "base.json",
     "new.json",
@@ -33,6 +33,10 @@ const RECORDS: [&str; 9] = [
     "b1.json",
     "b2.json",
     "b3.json",
+    "part1.json",
+    "part2.json",
+    "part3.json",
+    "part4.json",
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
@@ -177,7 +181,10 @@ impl Sandbox {
 
     fn opsurge(&self, arguments: &[String]) -> Output {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut program = binary::opsurge(&arguments).current_dir(self.folder.path());
+        let folder = self.folder.path();
+        let program = binary::opsurge(&arguments).current_dir(folder);
+        // What `calibrate` keeps.
+        let mut program = program.env("XDG_CACHE_HOME", folder);
         for (name, value) in &self.env {
             program = program.env(name, value);
         }
@@ -228,16 +235,16 @@ impl Sandbox {
         }
         let is_help = words.iter().any(|word| word == "--help" || word == "help");
         let has = |flag: &str| words.iter().any(|word| word == flag);
-        let is_local = has("--mock") || words[0] == "mock";
+        let is_local = has("--mock") || matches!(words[0].as_str(), "mock" | "calibrate");
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
             "compare" if has("--run") => &[3],
-            "scenarios" | "doctor" | "report" | "compare" => &[0],
+            "scenarios" | "doctor" | "report" | "compare" | "merge" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
             "request" => &[1],
-            "mock" => &[0],
+            "mock" | "calibrate" => &[0],
             other => panic!("{place}: opsurge {other}?"),
         };
         if is_local && !is_help {
@@ -479,6 +486,7 @@ fn every_flag_named_exists() {
         "doctor",
         "report",
         "compare",
+        "merge",
     ];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';

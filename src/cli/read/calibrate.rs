@@ -32,6 +32,8 @@ pub fn job(args: &mut RunArgs) -> Result<CalibrationJob> {
         args.host = Some(HOST.into());
     }
     args.mock = false;
+    // Nothing but this process takes part.
+    args.watch = vec!["none".into()];
     args.wait = Some("0".into());
     args.pause = Some("0".into());
     args.run_time.get_or_insert_with(|| RUN_TIME.into());
@@ -73,46 +75,46 @@ fn read(args: &RunArgs) -> Result<Job> {
 }
 
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
+    const RULE: &str = "it judges no service";
+    const OUTPUT: &str = "its result is the file that it names";
+    let is_https = |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let urls = [&args.host, &args.get, &args.url];
     for (is_given, flag, why) in [
-        (
-            !args.stop_when.is_empty(),
-            "--stop-when",
-            "it judges no service",
-        ),
-        (
-            !args.fail_if.is_empty(),
-            "--fail-if",
-            "it judges no service",
-        ),
-        (
-            !args.require.is_empty(),
-            "--require",
-            "it judges no service",
-        ),
+        (!args.stop_when.is_empty(), "--stop-when", RULE),
+        (!args.until.is_empty(), "--until", RULE),
+        (!args.fail_if.is_empty(), "--fail-if", RULE),
+        (!args.require.is_empty(), "--require", RULE),
         (
             args.require_valid,
             "--require-valid",
             "a generator at its limit is what it wants",
         ),
+        (args.json.is_some(), "--json", OUTPUT),
+        (args.csv.is_some(), "--csv", OUTPUT),
+        (args.hdr.is_some(), "--hdr", OUTPUT),
+        (args.html.is_some(), "--html", OUTPUT),
         (
-            args.json.is_some(),
-            "--json",
-            "its result is the file that it names",
+            args.ci.summary_markdown.is_some(),
+            "--summary-markdown",
+            OUTPUT,
         ),
+        (args.ci.junit.is_some(), "--junit", OUTPUT),
+        (args.repeat.is_some(), "--repeat", "call it again"),
+        (args.part.is_some(), "--part", "it measures one machine"),
         (
-            args.csv.is_some(),
-            "--csv",
-            "its result is the file that it names",
-        ),
-        (
-            args.hdr.is_some(),
-            "--hdr",
-            "its result is the file that it names",
+            args.start_at.is_some(),
+            "--start-at",
+            "it measures one machine",
         ),
         (
             args.sockets.unix_socket.is_some(),
             "--unix-socket",
             "its responder listens on TCP",
+        ),
+        (
+            urls.into_iter().any(is_https),
+            "https",
+            "its responder speaks plain HTTP, and a run over TLS costs more",
         ),
     ] {
         if is_given {

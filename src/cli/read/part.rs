@@ -206,14 +206,21 @@ pub fn check(part: Part, load: &Load, connections: Connections, has_seed: bool) 
         bail!(
             "--part {all}: {} cannot be shared by {of} parts, some of which would have nothing to do; give at least \
              {of} of them, or fewer parts",
-            match connections.shared() {
-                Some(count) if (count as u64) < load.users_max() =>
-                    counted(count as u64, "connection"),
-                _ => counted(load.users_max(), "user with an iteration to do"),
-            }
+            what_is_shared(load, connections)
         );
     }
     Ok(())
+}
+
+/// What there is least of: `3 users`, `2 connections`, or iterations.
+fn what_is_shared(load: &Load, connections: Connections) -> String {
+    let users = load.users_max();
+    let connections = connections.shared().map(|count| count as u64);
+    match (connections, load.users().iterations) {
+        (Some(count), _) if count < users => counted(count, "connection"),
+        (_, Some(all)) if all < load.users().users => counted(all, "iteration"),
+        _ => counted(users, "user"),
+    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,12 @@ use crate::session::job::{Job, Judging};
 use crate::session::run_judge::RunJudge;
 
 use super::options::Options;
-use super::repeat::refuse_pause_alone;
 
 /// Reads the command line.
 ///
 /// # Errors
 /// What is wrong with it or with the scenario, and the cure.
 pub fn job(args: &RunArgs) -> Result<Job> {
-    refuse_pause_alone(args)?;
     let options = Options::from_args(args)?;
     let scenario = options.compile()?;
     let load = options.load(&scenario)?;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::metrics::latencies::Latencies;
+use crate::metrics::seconds::Status;
 use crate::record::distribution::{add_packed, packed, times};
 use crate::record::schema::{
     ErrorRecord, Histograms, PollRecord, Record, SpanRecord, StepRecord, Times,
@@ -50,19 +51,37 @@ impl<'r> Parts<'r> {
         *earliest.unwrap_or(&self.0[0])
     }
 
-    /// Sentences of all parts, each with the name of its part before it. Those of a record that was merged itself have
-    /// their names already.
+    /// Sentences of all parts, each with the names of the parts that say it before it, those of the gravest verdict
+    /// first. Sentences of a record that was merged itself have their names already.
     pub fn said(&self, sentences: impl Fn(&'r Record) -> &'r [String]) -> Vec<String> {
-        let said = self.0.iter().flat_map(|part| {
+        let mut parts: Vec<&Part<'r>> = self.0.iter().collect();
+        parts.sort_by_key(|part| gravity(&part.record.generator.verdict.status));
+        let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
+        for part in parts {
             let is_merged = !part.record.run.parts.is_empty();
-            let sentences = sentences(part.record).iter();
-            sentences.map(move |sentence| match is_merged {
-                true => sentence.clone(),
-                false => format!("{}: {sentence}", part.name),
-            })
+            for sentence in sentences(part.record) {
+                let known = said
+                    .iter_mut()
+                    .find(|(names, known)| !is_merged && !names.is_empty() && known == sentence);
+                match known {
+                    Some((names, _)) => names.push(part.name),
+                    None if is_merged => said.push((Vec::new(), sentence)),
+                    None => said.push((vec![part.name], sentence)),
+                }
+            }
+        }
+        let said = said.into_iter().map(|(names, sentence)| match &names[..] {
+            [] => sentence.to_owned(),
+            names => format!("{}: {sentence}", names.join(", ")),
         });
         said.collect()
     }
+}
+
+/// The place of a status among all, the gravest first. One that this version does not know is graver than all others.
+pub(super) fn gravity(status: &str) -> usize {
+    let place = Status::ALL.iter().position(|known| known.name() == status);
+    place.map_or(0, |place| place + 1)
 }
 
 /// One step, added up.

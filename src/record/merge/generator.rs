@@ -8,7 +8,7 @@ use crate::record::schema::{
 };
 
 use super::error::MergeError;
-use super::figures::Parts;
+use super::figures::{Parts, gravity};
 
 /// CPU times are added up, shards stand one after the other, the largest resident memory is that of one process. The
 /// verdict is the gravest of the parts, with the findings of all.
@@ -76,11 +76,8 @@ fn added(
     Ok((sum, figures))
 }
 
-/// The gravest of several statuses. One that this version does not know is graver than all others.
+/// The gravest of several statuses.
 pub(super) fn gravest<'s>(statuses: impl Iterator<Item = &'s str>) -> String {
-    let rank = |status: &&str| {
-        let place = Status::ALL.iter().position(|known| known.name() == *status);
-        place.map_or(0, |place| place + 1)
-    };
-    statuses.min_by_key(rank).unwrap_or("VALID").to_owned()
+    let gravest = statuses.min_by_key(|status| gravity(status));
+    gravest.unwrap_or(Status::Valid.name()).to_owned()
 }

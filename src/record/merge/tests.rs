@@ -264,6 +264,7 @@ fn records_that_are_not_parts_of_one_run_are_told_apart() {
         |record| drop(record.steps.pop()),
         "only one of them has the step",
     );
+    check(|record| record.run.seed += 1, "their seeds are");
     let first = PartRecord { index: 1, of: 2 };
     check(
         |record| record.run.part = Some(PartRecord { index: 1, of: 2 }),

@@ -43,6 +43,12 @@ fn difference(one: &Record, other: &Record) -> Option<String> {
             of.load.model, to.load.model
         ));
     }
+    if of.part.is_some() && to.part.is_some() && of.seed != to.seed {
+        return Some(format!(
+            "their seeds are {} and {}, and parts of one run share one",
+            of.seed, to.seed
+        ));
+    }
     let steps = |record: &Record| {
         let steps = record.steps.iter();
         steps

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do), `part` (of a run),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran beside it).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran
+//! beside it).
 
 mod calibration;
 mod distribution;

@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    details, generator, goals, levels, load, part, rules, spread, stand_in, tls, totals, waits,
-    watched,
+    details, generator, goals, levels, load, parts, rules, slice, spread, stand_in, tls, totals,
+    waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -30,13 +30,14 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     generator::doubtful(&mut page, record);
     page.blank();
     totals::line(&mut page, record);
+    slice::line(&mut page, record);
+    parts::lines(&mut page, record);
     tls::full(&mut page, record);
-    part::slice(&mut page, record);
     generator::calibration(&mut page, record);
     load::arrivals(&mut page, record);
     rules::lines(&mut page, record, ALL);
     goals::lines(&mut page, record);
-    part::warm_up(&mut page, record);
+    slice::warm_up(&mut page, record);
     page.blank();
     spread::section(&mut page, record);
     page.blank();

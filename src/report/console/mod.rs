@@ -1,9 +1,9 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `part` (what the figures are of), `totals`, `tls`, `generator`, `load`, `levels` (of a search), `endpoints`, `details`,
-//! `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one job; [`compare`], the page of two runs.
-//! Under them: `page` (lines), `table`, `figures` (times), `names`.
+//! `verdict`, `slice` (what the figures are of), `totals`, `parts` (of a merged record), `tls`, `generator`, `load`, `levels`
+//! (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one
+//! job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
 mod details;
@@ -17,9 +17,10 @@ mod levels;
 pub(super) mod load;
 pub(super) mod names;
 mod page;
-mod part;
+mod parts;
 mod rules;
 mod short;
+mod slice;
 pub mod spread;
 mod stand_in;
 mod table;

@@ -41,8 +41,10 @@ fn paragraph(page: &mut Page, rule: &RuleRecord) {
         count if rule.broken => format!(" (window {count})"),
         count => format!(" ({} windows, the last one shown)", grouped(count)),
     };
+    let part = rule.part.as_ref();
+    let part = part.map_or(String::new(), |part| format!("{part}: "));
     let text = format!(
-        "{keyword} --{} '{}':{place} {}{windows}",
+        "{keyword} {part}--{} '{}':{place} {}{windows}",
         rule.kind, rule.rule, rule.says
     );
     page.paragraph(Paint::Words(colour, keyword), &text);

@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    endpoints, generator, goals, levels, load, part, rules, spread, stand_in, tls, totals, waits,
-    watched,
+    endpoints, generator, goals, levels, load, parts, rules, slice, spread, stand_in, tls, totals,
+    waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -68,7 +68,8 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         }
         levels::result(page, record);
         totals::line(page, record);
-        part::slice(page, record);
+        slice::line(page, record);
+        parts::lines(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
         goals::lines(page, record);
@@ -80,8 +81,9 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     page.blank();
     totals::line(page, record);
     totals::conditions(page, record);
+    slice::line(page, record);
+    parts::lines(page, record);
     tls::short(page, record);
-    part::slice(page, record);
     generator::small_reserve(page, record);
     load::arrivals(page, record);
     page.blank();
@@ -98,7 +100,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     watched::lines(page, record);
     rules::lines(page, record, listed);
     goals::lines(page, record);
-    part::warm_up(page, record);
+    slice::warm_up(page, record);
     stand_in::short(page, record);
     files.iter().for_each(|file| page.unbroken(file));
 }

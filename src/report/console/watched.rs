@@ -231,3 +231,75 @@ fn mean(
     });
     (length_s > 0.0).then(|| sum / length_s)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> WatchedRecord {
+        WatchedRecord {
+            name: "ops-core".into(),
+            what: "port 8000".into(),
+            processes_max: 4,
+            cores: Some(2.0),
+            cpu_mean: Some(1.83),
+            cpu_max: Some(1.97),
+            rss_max_bytes: Some(412_000_000),
+            descriptors_max: Some(96),
+            ..WatchedRecord::default()
+        }
+    }
+
+    fn shown(watched: &WatchedRecord) -> String {
+        format!("{}: {}{}", title(watched), summary(watched), full(watched))
+    }
+
+    #[test]
+    fn a_line_says_what_was_watched_and_whether_it_was_full() {
+        let mut service = service();
+        assert_eq!(
+            shown(&service),
+            "ops-core (port 8000, 4 processes): CPU 1.83 cores (max 1.97), 412 MB, 96 descriptors"
+        );
+        service.full_s = 12.0;
+        assert!(shown(&service).ends_with("; full for 12.0 s (it may use 2.00 cores)"));
+    }
+
+    #[test]
+    fn a_title_says_nothing_twice() {
+        let title = |name: &str, what: &str| {
+            title(&WatchedRecord {
+                name: name.into(),
+                what: what.into(),
+                ..WatchedRecord::default()
+            })
+        };
+        assert_eq!(title("nginx", "processes nginx"), "nginx");
+        assert_eq!(title("redis", "redis h:6379"), "redis (h:6379)");
+        assert_eq!(title("opsurge (port 7)", "port 7"), "opsurge (port 7)");
+    }
+
+    #[test]
+    fn a_redis_is_summed_over_its_seconds_weighted_by_their_length() {
+        let sample = |length_s: f64, operations_per_s: f64| WatchedSampleRecord {
+            length_s,
+            redis: Some(RedisSampleRecord {
+                operations_per_s,
+                clients: 3,
+                hits_per_s: 1.0,
+                misses_per_s: 3.0,
+                keys: 5,
+                ..RedisSampleRecord::default()
+            }),
+            ..WatchedSampleRecord::default()
+        };
+        let redis = WatchedRecord {
+            samples: vec![sample(1.0, 100.0), sample(3.0, 500.0)],
+            ..WatchedRecord::default()
+        };
+        assert_eq!(
+            summary(&redis),
+            "400 operations/s, 3 clients, 5 keys, 25 % of lookups hit"
+        );
+    }
+}

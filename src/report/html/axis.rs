@@ -42,7 +42,8 @@ impl Axis {
         let greatest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
         let greatest = greatest.min(VALUE_MAX);
         let least_range = match unit {
-            Unit::Share => 0.01,
+            Unit::Share | Unit::Number => 0.01,
+            Unit::Bytes => 1e3,
             _ => 1.0,
         };
         let to = greatest.max(least_range) * (1.0 + HEADROOM);

@@ -8,6 +8,7 @@ use super::heat;
 use super::levels;
 use super::over_time;
 use super::run::Run;
+use super::watched;
 use crate::record::schema::Record;
 
 /// The charts of a record, and what they share.
@@ -36,6 +37,7 @@ pub fn charts(record: &Record) -> Result<Charts> {
         over_time::users(&run),
         over_time::generator(&run),
     ];
+    pictures.extend(watched::pictures(&run));
     if let Some(search) = &record.search {
         pictures.extend(levels::pictures(search, &mut abscissae));
     }

@@ -6,7 +6,7 @@ use super::shell::{safe, section as framed};
 use crate::record::schema::{Generator, Record};
 use crate::report::console::load;
 use crate::report::console::totals::{ended_by, lasted, sockets, target};
-use crate::text::units::{bytes, counted, percent, time};
+use crate::text::units::{bytes, counted, moment, percent, time};
 
 /// The section.
 pub(super) fn section(record: &Record) -> Markup {
@@ -63,6 +63,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
                 machine.kernel
             )),
         ),
+        ("Merged from", parts(record)),
         ("Generator", Some(generator(&record.generator))),
         ("Stand-in", stand_in(record)),
         ("Exit code", Some(record.exit_code.to_string())),
@@ -87,6 +88,22 @@ fn generator(generator: &Generator) -> String {
         time(generator.cpu_system_s * 1e6),
         bytes(generator.rss_max_bytes)
     )
+}
+
+/// The runs that a merged record was made of.
+fn parts(record: &Record) -> Option<String> {
+    let parts = record.run.parts.iter().map(|part| {
+        format!(
+            "{} on {} (from {}, {}, {})",
+            part.name,
+            part.machine.hostname,
+            moment(part.from_s),
+            counted(part.requests, "request"),
+            part.verdict
+        )
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn stand_in(record: &Record) -> Option<String> {

@@ -64,13 +64,8 @@ fn copy(record: &Record, bytes_max: usize) -> Result<Copy> {
         });
     }
     let series_bytes = series_bytes(record);
-    let others_bytes = json.len().saturating_sub(series_bytes);
-    let room = bytes_max
-        .saturating_sub(others_bytes)
-        .max(bytes_max / 4)
-        .max(1);
-    // As long as they are packed, neighbours take about the sum of both: a first guess that is never too small by much.
-    let mut neighbours = (series_bytes / room / 2).max(1);
+    // Packed histograms do not compress again; joined ones take less than the sum of theirs, so this is a first guess.
+    let mut neighbours = (series_bytes / bytes_max.max(1)).max(1);
     loop {
         let uri = match neighbours {
             1 => gzipped(&json),
@@ -100,7 +95,9 @@ fn text(record: &Record) -> String {
 /// About how much of a record its histograms of seconds are.
 fn series_bytes(record: &Record) -> usize {
     let steps = record.series.iter().flat_map(|sample| &sample.steps);
-    steps.map(|step| step.response.len()).sum()
+    steps
+        .map(|step| step.response.len() + step.service.len())
+        .sum()
 }
 
 fn gzipped(json: &str) -> String {

@@ -39,8 +39,8 @@ pub(super) fn pictures(search: &SearchRecord, abscissae: &mut Abscissae) -> [Pic
         }),
     ];
     let times = vec![
-        line("p99", Style::Solid, 1, &|found| found.p99_us),
-        line("p50", Style::Solid, 0, &|found| found.p50_us),
+        line("p99", Style::Dots, 1, &|found| found.p99_us),
+        line("p50", Style::Dots, 0, &|found| found.p50_us),
     ];
     let x = Axis::levels(levels.iter().map(|found| found.level));
     let picture = |id, title, unit, y, lines| Picture {

@@ -2,7 +2,7 @@
 //!
 //! Everything is there without JavaScript but the crosshair. Reading order: `page` (the sections), `charts`
 //! (the charts of a record, which the live page shows too), `overlay` (two records); the sections: `verdict`, `numbers`,
-//! `steps`, `waits`, `errors`, `conditions`, `download`; the charts: `over_time`, `heat`, `curve`, `levels`; what they are
+//! `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time`, `heat`, `curve`, `levels`; what they are
 //! made of: `run` and `columns` (the series), `bands`, `chart`, `axis`, `drawing`, `units`; `shell` (the frame of a page).
 
 mod axis;
@@ -27,6 +27,7 @@ mod steps;
 mod units;
 mod verdict;
 mod waits;
+mod watched;
 
 use anyhow::Result;
 

@@ -13,6 +13,7 @@ use super::shell;
 use super::steps;
 use super::verdict;
 use super::waits;
+use super::watched;
 use crate::record::schema::Record;
 use crate::report::console::totals::target;
 
@@ -42,6 +43,7 @@ pub(super) fn page(record: &Record) -> Result<String> {
         (section(&charts(record)?, &marks(record)))
         (waits::section(record))
         (errors::section(record))
+        (watched::section(record))
         (conditions::section(record))
     };
     let shell_bytes = shell::page("", &html! {}).into_string().len();

@@ -12,6 +12,7 @@
   const show = {
     rate: (n) => (n === 0 ? "0" : three(n)) + "/s",
     count: grouped,
+    number: three,
     time: (us) => (us < 999.5 ? Math.round(us) + " us" : us < 999500 ? three(us / 1e3) + " ms" : three(us / 1e6) + " s"),
     share: (n) => trimmed(three(n * 100)) + " %",
     bytes: (n) => scaled(n, [1e3, 1e6, 1e9], [" B", " kB", " MB", " GB"]),

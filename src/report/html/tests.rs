@@ -8,7 +8,7 @@ use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::record::build;
 use crate::record::build::RunTime;
-use crate::record::schema::SampleRecord;
+use crate::record::schema::{SampleRecord, WatchedRecord, WatchedSampleRecord};
 use crate::scenario::model::{Carries, MetricLabel};
 
 /// Different seconds of a made-up run; a longer one repeats them.
@@ -106,6 +106,28 @@ fn generator() -> Value {
         "cpu_user_s": 1.0, "cpu_system_s": 2.0, "rss_max_bytes": 30_000_000, "turn_us": none, "connect_us": none,
         "shards": [{"core": 0, "busy": 0.1, "waited": null}], "verdict": {"status": "VALID", "reasons": []}
     })
+}
+
+fn watched(name: &str) -> WatchedRecord {
+    let sample = |second: u64| WatchedSampleRecord {
+        t_s: (second + 1) as f64,
+        length_s: 1.0,
+        cpu_cores: Some(0.25),
+        rss_bytes: Some(20_000_000 + second),
+        ..WatchedSampleRecord::default()
+    };
+    WatchedRecord {
+        name: name.into(),
+        what: name.into(),
+        cpu_mean: Some(0.25),
+        cpu_max: Some(0.25),
+        // A second without an answer is missing.
+        samples: (0..SECONDS)
+            .filter(|second| *second != 10)
+            .map(sample)
+            .collect(),
+        ..WatchedRecord::default()
+    }
 }
 
 /// The record with its seconds repeated until there are so many.
@@ -230,6 +252,7 @@ fn names_from_servers_and_scenarios_never_become_markup() {
     record.run.error = Some(hostile.into());
     record.run.host = hostile.into();
     record.run.started_at = hostile.into();
+    record.watched = vec![watched(hostile)];
     let base = Named {
         name: hostile,
         record: &record,
@@ -334,6 +357,25 @@ fn the_charts_of_a_record_are_parts_that_a_live_page_can_replace() {
             );
         }
     }
+}
+
+#[test]
+fn watched_processes_have_charts_with_a_gap_where_there_was_no_answer() {
+    let mut record = record(&["/a"], 10);
+    record.watched = vec![watched("ops-core")];
+    let page = page_of(&record);
+    assert!(page.contains(" id=\"watched\""));
+    let charts = charts(&record).expect("charts").charts;
+    let cpu = charts
+        .iter()
+        .find(|chart| chart.id == "cpu")
+        .expect("a chart");
+    let values: Value = serde_json::from_str(&cpu.values).expect("JSON");
+    let values = values["lines"][0]["v"].as_array().expect("values");
+    assert_eq!(values.len(), SECONDS as usize);
+    assert_eq!(values[9], 0.25);
+    assert_eq!(values[10], Value::Null);
+    assert!(charts.iter().any(|chart| chart.id == "memory"));
 }
 
 #[test]

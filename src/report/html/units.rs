@@ -13,6 +13,10 @@ pub(super) enum Unit {
     Time,
     /// 0 to 1.
     Share,
+    /// A number to three digits.
+    Number,
+    /// Bytes.
+    Bytes,
 }
 
 impl Unit {
@@ -23,6 +27,8 @@ impl Unit {
             Self::Count => "count",
             Self::Time => "time",
             Self::Share => "share",
+            Self::Number => "number",
+            Self::Bytes => "bytes",
         }
     }
 
@@ -34,6 +40,8 @@ impl Unit {
             Self::Count => units::grouped(value.round() as u64),
             Self::Time => units::time(value),
             Self::Share => units::percent(value),
+            Self::Number => units::three_digits(value),
+            Self::Bytes => units::bytes(value.round() as u64),
         }
     }
 
@@ -59,26 +67,33 @@ impl Unit {
         format!("{digits}{unit}")
     }
 
-    /// A value for the script, with the digits that [`Unit::show`] has and no more: they are most of a page's size.
+    /// A value for the script, with the digits that [`Unit::show`] shows and no more: they are most of a page's size, and
+    /// what is rounded once more would be shown as another value.
     pub fn number(self, value: Option<f64>) -> String {
         let Some(value) = value.filter(|value| value.is_finite()) else {
             return "null".to_owned();
         };
-        let is_rounded = self == Self::Time;
-        let rounded = match value.abs() {
-            0.0 => 0.0,
-            size if size >= 99.95 && (!is_rounded || size >= 1e9) => value.round(),
-            size => {
-                let scale = 10_f64.powi(2 - size.log10().floor() as i32);
-                // Division by a power of ten that is whole keeps the shortest text short.
-                match scale >= 1.0 {
-                    true => (value * scale).round() / scale,
-                    false => (value / (1.0 / scale).round()).round() * (1.0 / scale).round(),
-                }
-            }
+        let in_steps_of = |unit: f64| (shown(value / unit) * unit).round();
+        let rounded = match (self, value) {
+            (Self::Count, _) => value.round(),
+            (Self::Rate | Self::Number, _) => shown(value),
+            (Self::Share, _) => (shown(value * 100.0) * 1e3).round() / 1e5,
+            (Self::Time, us) if us < 999.5 => us.round(),
+            (Self::Time, us) if us < 999_500.0 => in_steps_of(1e3),
+            (Self::Time, _) => in_steps_of(1e6),
+            (Self::Bytes, count) if count < 999.5 => count.round(),
+            (Self::Bytes, count) if count < 1e6 => in_steps_of(1e3),
+            (Self::Bytes, count) if count < 1e9 => in_steps_of(1e6),
+            (Self::Bytes, _) => in_steps_of(1e9),
         };
         rounded.to_string()
     }
+}
+
+/// A number as it is shown, read again.
+fn shown(number: f64) -> f64 {
+    let text = units::three_digits(number).replace(',', "");
+    text.parse().unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -89,10 +104,12 @@ mod tests {
     fn values_for_the_script_have_three_digits() {
         let number = |unit: Unit, value| unit.number(Some(value));
         assert_eq!(number(Unit::Time, 12_345.678), "12300");
-        assert_eq!(number(Unit::Time, 0.1), "0.1");
+        assert_eq!(number(Unit::Time, 7_895.0), "7890", "as 7.89 ms is shown");
+        assert_eq!(number(Unit::Time, 0.1), "0");
         assert_eq!(number(Unit::Count, 12_345.0), "12345");
         assert_eq!(number(Unit::Rate, 1.2345), "1.23");
         assert_eq!(number(Unit::Share, 0.001_234_5), "0.00123");
+        assert_eq!(number(Unit::Bytes, 12_345_678.0), "12300000");
         assert_eq!(Unit::Rate.number(None), "null");
         assert_eq!(number(Unit::Rate, f64::INFINITY), "null");
     }
@@ -103,6 +120,7 @@ mod tests {
         assert_eq!(Unit::Time.tick(500.0), "500 us");
         assert_eq!(Unit::Rate.tick(1_500.0), "1,500/s");
         assert_eq!(Unit::Rate.tick(0.5), "0.5/s");
+        assert_eq!(Unit::Bytes.tick(20e6), "20 MB");
         assert_eq!(Unit::Count.tick(0.0), "0");
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::shell::safe;
 use crate::metrics::seconds::Status;
-use crate::record::schema::{Record, RuleRecord, SearchRecord};
+use crate::record::schema::{GoalRecord, Record, RuleRecord, SearchRecord};
 use crate::report::console::failures::{by_cause, line};
 use crate::text::units::{counted, grouped, level, moment, percent, rate};
 
@@ -39,6 +39,7 @@ pub(super) fn section(record: &Record) -> Markup {
                     }
                 }
                 @for rule in &record.rules { (one_rule(rule)) }
+                @for goal in &record.until { (one_goal(goal)) }
                 @if let Some(search) = &record.search { (found(search)) }
             }
         }
@@ -131,9 +132,25 @@ fn one_rule(rule: &RuleRecord) -> Markup {
         li class=(class) {
             strong { (word) } " " code { "--" (safe(&rule.kind)) " '" (safe(&rule.rule)) "'" }
             @if !place.is_empty() { " " (place) ":" }
+            @if let Some(part) = &rule.part { " (" (safe(part)) ")" }
             " " (safe(&rule.says))
             @if rule.windows > 1 { " (" (counted(rule.windows, "window")) ")" }
             @if let Some(note) = &rule.note { br; (safe(note)) }
+        }
+    }
+}
+
+/// A goal that was not reached is no failure: it says what it would take.
+fn one_goal(goal: &GoalRecord) -> Markup {
+    let (class, word) = match goal.reached {
+        true => ("good", "Known"),
+        false => ("remark", "Not known"),
+    };
+    html! {
+        li class=(class) {
+            strong { (word) } " " code { "--until '" (safe(&goal.goal)) "'" }
+            @if let Some(part) = &goal.part { " in " (safe(part)) }
+            " " (safe(&goal.says))
         }
     }
 }

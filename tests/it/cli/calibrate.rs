@@ -138,6 +138,11 @@ fn what_a_calibration_cannot_do_is_refused_before_anything_is_sent() {
         2,
         "--fail-if does not go with calibrate",
     );
+    check(
+        &["--host", "https://a"],
+        2,
+        "https does not go with calibrate",
+    );
     check(&["shpo"], 2, "no scenario");
     let clash = cache.path().join("clash.toml");
     let step = "[[task]]\nmethod = \"GET\"\npath = \"/a\"\nexpect = { status = [204], exists = [\"/id\"] }\n";

@@ -410,7 +410,7 @@ fn two_hosts_are_run_in_turns_and_compared() {
     }
     begun.sort_unstable();
     let order: String = begun.iter().map(|(_, side)| side).collect();
-    assert_eq!(order, "bnnbbn", "what drifts meets both sides alike");
+    assert_eq!(order, "bnnbbn", "drift affects both sides equally");
     // The records say the same when they are compared later.
     let paths = [&json_base, &json_new].map(|path| path.to_str().expect("UTF-8"));
     let later = run(&["compare", paths[0], paths[1]]);
@@ -423,6 +423,36 @@ fn two_hosts_are_run_in_turns_and_compared() {
     };
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(table(&text(&later)), table(&printed));
+}
+
+#[test]
+fn an_interrupted_comparison_keeps_its_runs_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("base.json");
+    let [base, new] = [RawServer::start(answer_ok), RawServer::start(answer_ok)];
+    let mut child = opsurge(&["compare", "--run", &base.url(), &new.url(), "--get", "/"])
+        .args(["-u", "1", "--wait", "5ms", "-t", "300ms"])
+        .args(["--repeat-pause", "10m", "--json-base"])
+        .arg(&json)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("it speaks").expect("UTF-8");
+    while !line().starts_with("base, run 1 of 5") {}
+    child.signal(Signal::SIGINT);
+    let output = child.wait_with_output().expect("it ends");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let missing = "NOT COMPARED: BASE has 1 run and NEW has 0 runs: ";
+    assert!(said.contains(missing), "{said}");
+    assert!(
+        said.contains("RUNS OF BASE: interrupted by a signal"),
+        "{said}"
+    );
+    let record = record_at(&json);
+    assert_eq!((record.runs.len(), record.exit_code), (1, 130));
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! The shard: whole runs in the simulation, in plain text and encrypted, pipelining, timestamps, and a shard that panics.
+//! The shard: whole runs in the simulation, parts of runs, in plain text and encrypted, pipelining, timestamps, and a
+//! shard that panics.
 
 mod encrypted;
+mod parts;
 mod pipeline;
 mod shard_death;
 mod simulation;

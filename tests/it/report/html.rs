@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::support::binary::{opsurge, run, text};
+use crate::support::binary::{Program, opsurge, run, text};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
@@ -14,19 +14,24 @@ const KEY: &str = "key-that-no-page-may-show";
 
 /// Carries out a command with `--json` and `--html`; the folder and the page.
 fn page(arguments: &[&str]) -> (TempDir, String) {
+    page_with(opsurge(arguments))
+}
+
+fn page_with(command: Program) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    let output = opsurge(arguments)
-        .env("OPSCORE_API_KEY", KEY)
-        .args(["--json", "run.json", "--html", "run.html", "--headless"])
-        .current_dir(folder.path())
+    let output = command
+        .arg("--headless")
+        .arg("--json")
+        .arg(folder.path().join("run.json"))
+        .arg("--html")
+        .arg(folder.path().join("run.html"))
         .output()
         .expect("the binary starts");
     let printed = text(&output);
-    assert!(printed.contains("HTML: run.html"), "{printed}");
+    assert!(printed.contains("HTML: "), "{printed}");
     let page = fs::read_to_string(folder.path().join("run.html")).expect("it was written");
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
     assert!(page.contains("Content-Security-Policy"));
-    assert!(!page.contains(KEY), "a secret");
     (folder, page)
 }
 
@@ -46,7 +51,7 @@ fn read(folder: &Path, name: &str) -> String {
 fn a_run_and_its_record_make_the_same_page_and_two_records_another() {
     let (folder, page) = page(&[
         "run",
-        "mixed",
+        "workflow",
         "--mock",
         "--mock-published-500",
         "-u",
@@ -85,6 +90,23 @@ fn a_run_and_its_record_make_the_same_page_and_two_records_another() {
     for part in ["run.json.gz, requests", "id=\"differences\"", "id=\"p99\""] {
         assert!(both.contains(part), "{part}");
     }
+}
+
+#[test]
+fn an_api_key_that_the_service_refuses_is_not_in_the_page() {
+    let arguments = [
+        "run", "workflow", "--mock", "-u", "2", "--pause", "0", "-t", "1s",
+    ];
+    let (folder, page) = page_with(opsurge(&arguments).env("OPSCORE_API_KEY", KEY));
+    assert!(
+        page.contains("answered 401"),
+        "the key was sent and refused"
+    );
+    assert!(!page.contains(KEY));
+    assert!(
+        !read(folder.path(), "run.json").contains(KEY),
+        "nor in the record inside it"
+    );
 }
 
 #[test]

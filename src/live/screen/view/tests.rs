@@ -128,7 +128,7 @@ fn every_size_shows_what_happens_and_how_to_stop() {
     let narrow = drawn(&state, (40, 10)).join("\n");
     assert!(!narrow.contains("p95"), "{narrow}");
     for size in [(60, 15), (80, 24), (120, 40)] {
-        check(&state, size, &["timeout", "last 10 s", "12.0 s", "4.00 s"]);
+        check(&state, size, &["timeout", "last 10 s", "12.0 s", "4.0 s"]);
     }
     for size in [(80, 24), (120, 40)] {
         check(&state, size, &["response  p50", "1.00 failed/s", "p99"]);

@@ -9,7 +9,7 @@ use crate::text::duration;
 use crate::text::units::{percent, three_digits, time};
 
 /// `PART: 12.0 s to 60.0 s of 60.0 s of load`, and what is not known of it.
-pub(super) fn slice(page: &mut Page, record: &Record) {
+pub(super) fn line(page: &mut Page, record: &Record) {
     let Some(slice) = &record.slice else {
         return;
     };
