@@ -406,6 +406,13 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub pipeline: String,
+    /// A connection for each request, which says 'Connection: close': what opening connections costs
+    #[arg(long, conflicts_with = "connection_lifetime", help_heading = "Engine")]
+    pub new_connections: bool,
+    /// Replace a connection after so many answers, or by the first answer after this time, as load balancers and rotating
+    /// clients do, e.g. --connection-lifetime 100 or --connection-lifetime 30s; in plain text its port stays in TIME_WAIT
+    #[arg(long, value_name = "N|TIME", help_heading = "Engine")]
+    pub connection_lifetime: Option<String>,
     /// Threads, one per core [default: the allowed cores within the CPU quota, less the stand-in's]
     #[arg(
         long,

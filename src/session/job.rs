@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::engine::plan::Connections;
+use crate::engine::plan::{Connections, Lifetime};
 use crate::io::Backend;
 use crate::load::Load;
 use crate::load::closed::Point;
@@ -79,6 +79,7 @@ pub struct Limits {
     /// Time limit of the drain in nanoseconds, when it is given.
     pub drain_ns: Option<u64>,
     pub connections: Connections,
+    pub lifetime: Lifetime,
     /// Threads, when a number was given.
     pub shards: Option<usize>,
     pub backend: Backend,

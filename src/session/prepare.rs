@@ -112,6 +112,7 @@ impl Prepared {
             drain_ns: limits.drain_ns,
             seed: limits.seed,
             connections: limits.connections,
+            lifetime: limits.lifetime,
             shards: cores.shards.len(),
             addresses,
         };

@@ -36,6 +36,9 @@ pub struct RunInfo {
     pub backend: String,
     /// `per-user`, or a number of connections.
     pub connections: String,
+    /// When a connection is replaced (`--connection-lifetime`): `100 answers`, or `30s`; `None` when the server decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_lifetime: Option<String>,
     /// Requests that a connection carries at once, at most; 1 without pipelining.
     pub pipeline: usize,
     /// Time limit of a request, in seconds.

@@ -91,6 +91,8 @@ pub(super) fn header(page: &mut Page, record: &Record) {
         1 => String::new(),
         depth => format!(", pipeline {depth}"),
     };
+    let lifetime = run.connection_lifetime.as_deref();
+    let lifetime = lifetime.map_or(String::new(), |it| format!(", each for {it}"));
     let machine = &run.machine;
     let lines = [
         (
@@ -104,7 +106,7 @@ pub(super) fn header(page: &mut Page, record: &Record) {
         (
             "engine",
             Some(format!(
-                "{}, {}, connections {}{pipeline}, timeout {} s",
+                "{}, {}, connections {}{lifetime}{pipeline}, timeout {} s",
                 run.backend,
                 counted(run.shards as u64, "shard"),
                 run.connections,
