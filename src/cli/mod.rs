@@ -8,6 +8,7 @@ mod announce;
 pub mod args;
 mod calibrate;
 mod ci;
+mod command;
 mod compare;
 mod compare_runs;
 mod display;

@@ -19,7 +19,7 @@ use crate::session::run::{Finished, Session};
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
 use super::display::{Display, Shown};
-use super::{ci, read, results};
+use super::{ci, command, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -59,6 +59,7 @@ pub(super) fn carried(session: Session) -> Result<Finished> {
     let screen_cpu_s = display.end();
     let mut finished = finished?;
     finished.record.generator.screen_cpu_s = screen_cpu_s;
+    finished.record.run.command = command::of_process();
     Ok(finished)
 }
 

@@ -243,6 +243,7 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
+        command: Vec::new(),
         load: load_info(prepared, carried),
         seed: plan.seed,
         shards: plan.shards,

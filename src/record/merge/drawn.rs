@@ -188,6 +188,7 @@ pub fn generator() -> Generator {
 /// A closed load of five users and ten iterations.
 pub fn run_info() -> RunInfo {
     RunInfo {
+        command: Vec::new(),
         version: "0".into(),
         scenario: "drawn".into(),
         host: "http://localhost".into(),

@@ -26,6 +26,10 @@ pub struct RunInfo {
     pub spawn_rate: Option<f64>,
     /// Run time in seconds; `None` unless asked for.
     pub run_time_s: Option<f64>,
+    /// The command line, word by word, with `***` for secrets; of a merged record, that of its first part. Empty in records
+    /// of versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// How the load was shaped.
     pub load: LoadInfo,
     /// Seed of everything random in the run.

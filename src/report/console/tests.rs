@@ -87,6 +87,7 @@ fn record(answered: u64, failed: u64) -> Record {
 
 fn run_info() -> RunInfo {
     RunInfo {
+        command: Vec::new(),
         version: "0".into(),
         scenario: "workflow".into(),
         host: "http://localhost:8000".into(),

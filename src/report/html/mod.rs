@@ -2,7 +2,7 @@
 //!
 //! Everything is there without JavaScript but the crosshair. Reading order: `page` (the sections), `charts`
 //! (the charts of a record, which the live page shows too), `overlay` (two records); the sections: `verdict`, `numbers`,
-//! `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time`, `heat`, `curve`, `levels`; what they are
+//! `runs`, `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time` (with `level`), `heat`, `curve`, `levels`; what they are
 //! made of: `run` and `columns` (the series), `bands`, `chart`, `axis`, `drawing`, `units`; `shell` (the frame of a page).
 
 mod axis;
@@ -16,12 +16,14 @@ mod download;
 mod drawing;
 mod errors;
 mod heat;
+mod level;
 mod levels;
 mod numbers;
 mod over_time;
 mod overlay;
 mod page;
 mod run;
+mod runs;
 mod shell;
 mod steps;
 mod units;
@@ -53,3 +55,5 @@ impl Report for Html {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
