@@ -133,7 +133,7 @@ fn attempt(plan: &Plan, setup: &Setup) -> Result<Exchange> {
         let error = counts.errors.iter().find(|error| error.count > 0);
         exchange.ended = error.map(|error| Ended::Failed {
             failure: error.failure,
-            detail: error.example.said.clone(),
+            detail: error.example.text.clone(),
         });
         exchange.elapsed_ns = (counts.failed.max_us() * 1e3) as u64;
     }

@@ -622,7 +622,7 @@ fn the_sample_report_is_of_this_version() {
     let mut arguments = words(command);
     set(&mut arguments, "-t", "2s");
     let output = sandbox.opsurge(&arguments);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     // Numbers are other ones in every run.
     let first = |line: &str| match line.split_whitespace().next()? {
         word if word.starts_with(|c: char| c.is_ascii_digit()) => Some("a number".to_owned()),
@@ -631,10 +631,13 @@ fn the_sample_report_is_of_this_version() {
     // Lines that go on are indented and depend on the figures; a verdict depends on the machine.
     let is_own =
         |line: &&str| !line.starts_with("  ") && !line.starts_with("VERDICT") && **line != *"[...]";
-    let mut fresh: Vec<String> = said.lines().filter_map(first).collect();
+    let mut fresh: Vec<String> = printed.lines().filter_map(first).collect();
     fresh.dedup();
     for word in lines.iter().copied().filter(is_own).filter_map(first) {
-        assert!(fresh.contains(&word), "no line begins with {word}:\n{said}");
+        assert!(
+            fresh.contains(&word),
+            "no line begins with {word}:\n{printed}"
+        );
     }
 }
 

@@ -487,7 +487,7 @@ fn check_time(run: &DrawnRun, outcomes: &Outcomes) {
         Some(over_ns) => assert!(lasted_ns <= over_ns, "{lasted_ns} ns, not {over_ns}"),
         None => assert_eq!(
             outcomes.ended,
-            Ended::NobodyLeft,
+            Ended::AllUsersLeft,
             "the run did not end by itself"
         ),
     }

@@ -271,7 +271,7 @@ fn a_500_stands_first_with_its_share_and_its_cause() {
             .iter()
             .position(|line| line.starts_with("FAILED: 50 of 200 POST"));
         let failed = failed.expect("a failure");
-        assert!(words(&text).contains("answered 500 (25.0 %)"), "{text}");
+        assert!(words(&text).contains("answered 500 (25 %)"), "{text}");
         assert_eq!(lines[failed + 1].trim(), "a broken storage");
     }
     let text = full(&record(200, 50));

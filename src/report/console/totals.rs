@@ -31,7 +31,7 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         three_digits(totals.rps)
     );
     if totals.failures > 0 {
-        let _ = write!(text, " ({} %)", three_digits(totals.failure_ratio * 100.0));
+        let _ = write!(text, " ({})", percent(totals.failure_ratio));
     }
     for (count, what) in [
         (totals.cut_off, "cut off at the end"),
@@ -197,7 +197,7 @@ pub(in crate::report) fn lasted(totals: &Totals) -> String {
 /// What ended the load, in words.
 pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
-        "nobody-left" => "the last user's leaving",
+        "all-users-left" => "the last user's leaving",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
         "signal" => "a signal",

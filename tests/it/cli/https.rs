@@ -241,10 +241,10 @@ fn large_bodies_and_pipelines_are_encrypted_on_each_connection() {
 fn check_refused(scene: &Scene, config: ServerConfig, flags: &[&str], parts: &[&str]) {
     let server = TlsServer::start(config, Manner::default());
     let output = scene.run(&url(&server), &[&["-t", "1s"], flags].concat());
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     for part in parts {
-        assert!(said.contains(part), "{said}");
+        assert!(printed.contains(part), "{printed}");
     }
     assert_eq!(server.seen.count(|seen| &seen.requests), 0);
 }
@@ -311,11 +311,11 @@ fn a_plain_server_is_told_from_a_tls_server() {
         &format!("https://127.0.0.1:{port}/"),
         &["-t", "1s", "--insecure"],
     );
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     assert!(
-        said.contains("is not TLS") && said.contains("https port"),
-        "{said}"
+        printed.contains("is not TLS") && printed.contains("https port"),
+        "{printed}"
     );
 }
 
@@ -440,15 +440,15 @@ fn one_request_over_https_is_shown_in_plain_text() {
         ])
         .output()
         .expect("the binary was built");
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{printed}");
         assert!(
-            said.contains("> GET / HTTP/1.1") && said.contains("< HTTP/1.1 200 OK"),
-            "{said}"
+            printed.contains("> GET / HTTP/1.1") && printed.contains("< HTTP/1.1 200 OK"),
+            "{printed}"
         );
         assert!(
-            said.contains("xxxxx") && said.contains("connection reusable"),
-            "{said}"
+            printed.contains("xxxxx") && printed.contains("connection reusable"),
+            "{printed}"
         );
         let output = opsurge(&["request", &url(&server), "--io", io])
             .output()
@@ -473,11 +473,11 @@ fn flags_of_tls_need_an_https_target() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let output = scene.run(&format!("http://127.0.0.1:{port}/"), flags);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
         assert!(
-            said.contains(&format!("{} is for https", flags[0])),
-            "{said}"
+            printed.contains(&format!("{} is for https", flags[0])),
+            "{printed}"
         );
     }
 }
