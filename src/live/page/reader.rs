@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::metrics::tick::Ticks;
 use crate::report::html::LiveRun;
 
 use super::board::Board;
 
-/// Least time between two drawings, as a multiple of the time that the last one took: drawing takes at most a tenth of a
-/// core.
+/// Least time between two drawings, as a multiple of the CPU time that the last one took: drawing takes at most a tenth of
+/// a core.
 const REST_TIMES: u32 = 9;
 /// Drawings are sent with at most so many bytes a second to all readers together.
 const BYTES_PER_S_MAX: usize = 16_000_000;
@@ -49,11 +51,16 @@ pub fn draw(board: &Arc<Board>, news: &Receiver<()>) {
         if is_drawn || readers == 0 || Instant::now() < due {
             continue;
         }
-        let began = Instant::now();
+        let before = cpu_time();
         let size = board.draw(&board.record_so_far(), LiveRun::Lasts);
         is_drawn = true;
         let sent_s = (size * readers) as f64 / BYTES_PER_S_MAX as f64;
-        let rest = (began.elapsed() * REST_TIMES).max(Duration::from_secs_f64(sent_s));
-        due = Instant::now() + rest;
+        let rest = cpu_time().saturating_sub(before) * REST_TIMES;
+        due = Instant::now() + rest.max(Duration::from_secs_f64(sent_s));
     }
+}
+
+/// CPU time of this thread.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

@@ -105,9 +105,9 @@ fn form(control: LiveControl) -> Markup {
 /// # Errors
 /// When a histogram of the record cannot be read.
 pub fn live_parts(record: &Record, run: LiveRun) -> Result<String> {
-    let verdict = match run {
-        LiveRun::Lasts => running(record),
-        LiveRun::Over => verdict::section(record),
+    let (verdict, conditions) = match run {
+        LiveRun::Lasts => (running(record), html! {}),
+        LiveRun::Over => (verdict::section(record), conditions::section(record)),
     };
     let parts = [
         ("verdict", verdict),
@@ -116,7 +116,7 @@ pub fn live_parts(record: &Record, run: LiveRun) -> Result<String> {
         ("waits", waits::section(record)),
         ("errors", errors::section(record)),
         ("watched", watched::section(record)),
-        ("conditions", conditions::section(record)),
+        ("conditions", conditions),
     ];
     let drawn = charts(record)?;
     let pictures = drawn.charts.iter();
