@@ -472,6 +472,9 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub live: Option<LiveForm>,
+    /// Flags of the live page.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -495,6 +498,21 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub exit_code_on_error: u8,
+}
+
+/// The live page.
+#[derive(Clone, Debug, Args)]
+pub struct WebArgs {
+    /// Serve the run as a page while it lasts: charts at /, /record.json, and /metrics for Prometheus; a port alone is this
+    /// machine's, e.g. --web 8089, or --web 0.0.0.0:8089 for everyone in the network [default: none]
+    #[arg(long, value_name = "ADDR", help_heading = "Results")]
+    pub web: Option<String>,
+    /// Let the page change users or rate and end the load; the printed address has the token that orders need
+    #[arg(long, requires = "web", help_heading = "Results")]
+    pub web_control: bool,
+    /// How long the page and the last metrics are served after the run, e.g. --web-linger 0 [default: 30s]
+    #[arg(long, value_name = "TIME", requires = "web", help_heading = "Results")]
+    pub web_linger: Option<String>,
 }
 
 /// `opsurge search`.

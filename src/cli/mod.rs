@@ -1,6 +1,6 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display` and `web`), `repeat`,
 //! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
 //! `stored`: records read again; `results`: files written; `ci`: those for build servers).
 
@@ -26,6 +26,7 @@ mod run;
 mod scenarios;
 mod sides;
 mod stored;
+mod web;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;

@@ -179,6 +179,11 @@ impl Prepared {
         })
     }
 
+    /// The listener for signals, which outlives the run.
+    pub fn signals(&self) -> Signals {
+        self.signals.clone()
+    }
+
     /// The target, and the Unix socket that it is reached by.
     pub fn target_shown(&self) -> String {
         let by_unix_socket = self.plan.addresses.iter().find(|to| to.is_unix());

@@ -34,7 +34,7 @@ use crate::text::units::grouped;
 use super::moment::moment;
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{part, sockets, stand_in, watch};
+use super::{part, sockets, stand_in, watch, web};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -596,6 +596,7 @@ fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
             Some(LiveForm::Line) => Live::Line,
             Some(LiveForm::None) => Live::Nothing,
         },
+        web: web::read(&args.web)?,
         quiet: args.quiet,
     })
 }

@@ -99,7 +99,7 @@ pub struct OrderRecord {
     pub users: Option<u64>,
     /// Iterations per second from then on; `None` in a closed load.
     pub rate: Option<f64>,
-    /// The display that it came from: `screen`; in a merged record with the name of its part: `screen of a.json`.
+    /// The display that it came from: `screen`, or `web` (the live page); in a merged record with the name of its part: `screen of a.json`.
     pub by: String,
 }
 
