@@ -9,6 +9,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
+#[cfg(target_env = "musl")]
+use super::no_ring as tokio_uring;
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
 

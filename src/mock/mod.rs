@@ -2,7 +2,8 @@
 //!
 //! Reading order:
 //! - `config` and `stand_in`: how it behaves, and [`Mock`], which starts and stops it.
-//! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections.
+//! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections
+//!   (`no_ring`: in place of tokio-uring on musl).
 //! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
 //! - `canned`, `canned_thread`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
@@ -24,6 +25,8 @@ mod impaired_connection;
 mod impaired_thread;
 mod impairments;
 mod listener;
+#[cfg(target_env = "musl")]
+mod no_ring;
 mod ops_core;
 mod request;
 mod routes;
