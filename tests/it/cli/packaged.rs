@@ -62,7 +62,7 @@ fn every_command_has_a_manual_page_with_all_its_flags() {
         whole.contains(".SH TOPICS\nopsurge help verdict, "),
         "{whole}"
     );
-    assert!(page("opsurge-run").contains(".SH EXAMPLES\n.nf\n  opsurge run --mock "));
+    assert!(page("opsurge-run").contains(".SH EXAMPLES\n.nf\n  opsurge run \\-\\-mock "));
     for command in Cli::command().get_subcommands() {
         let name = format!("opsurge-{}", command.get_name());
         let roff = |text: &str| text.replace('-', "\\-");
