@@ -20,10 +20,11 @@ mkdir "$root"
 cp "$opsurge" "$root/opsurge"
 chmod 755 "$work" "$root/opsurge"
 chmod 777 "$root" # For the files that a run leaves behind.
+chroot=$(PATH=$PATH:/usr/sbin:/sbin command -v chroot)
 if [ "$(id -u)" = 0 ]; then
-    inside=(chroot --userspec=65534:65534 "$root")
+    inside=("$chroot" --userspec=65534:65534 "$root")
 else
-    inside=(unshare --user --map-root-user chroot "$root")
+    inside=("$(command -v unshare)" --user --map-root-user "$chroot" "$root")
 fi
 checks=0
 failed=0

@@ -2,30 +2,28 @@
 //! as a `u32`. The stand-in then runs on tokio, as it does where io_uring is forbidden. Nothing here is ever called but
 //! [`start`], and that only when a ring is demanded.
 
-use std::io::{Error, ErrorKind, Result};
+use std::io::Result;
 
 /// The future of a thread is dropped: there is no ring to run it on.
 ///
 /// # Errors
 /// Always.
 pub(super) fn start(_future: impl Future<Output = Result<()>>) -> Result<()> {
-    Err(unsupported())
+    Err(net::unsupported())
 }
 
 pub(super) fn spawn(_task: impl Future<Output = ()> + 'static) {}
 
-fn unsupported() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "this build of the stand-in has no io_uring",
-    )
-}
-
 pub(super) mod net {
-    use std::io::Result;
+    use std::io::{Error, ErrorKind, Result};
     use std::net::{Shutdown, SocketAddr};
 
-    use super::unsupported;
+    pub(in crate::mock) fn unsupported() -> Error {
+        Error::new(
+            ErrorKind::Unsupported,
+            "this build of the stand-in has no io_uring",
+        )
+    }
 
     pub struct TcpListener;
 

@@ -25,10 +25,12 @@ const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
 /// Records of runs that the pages name.
-const RECORDS: [&str; 13] = [
+const RECORDS: [&str; 15] = [
     "run.json",
     "base.json",
     "new.json",
+    "before.json",
+    "after.json",
     "a1.json",
     "a2.json",
     "a3.json",
