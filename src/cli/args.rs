@@ -9,6 +9,7 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "opsurge",
     version,
+    long_version = super::version::LONG,
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -55,6 +56,14 @@ const COMPARE_EXAMPLES: &str = "Examples:
 const MERGE_EXAMPLES: &str = "Examples:
   opsurge merge part1.json part2.json part3.json part4.json -o whole.json
   opsurge merge part*.json -o - | jq .totals.rps";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  source <(opsurge completions bash)
+  opsurge completions fish > ~/.config/fish/completions/opsurge.fish";
+
+const MAN_EXAMPLES: &str = "Examples:
+  opsurge man ~/.local/share/man/man1
+  opsurge man man && man -l man/opsurge-run.1";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -145,6 +154,15 @@ pub enum Command {
     /// checks, without the sleeps, run silently before each run; what limits it is printed as a note.
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Print a script that completes commands and flags in a shell
+    ///
+    /// The packages install it. By hand, for the current user: bash reads ~/.local/share/bash-completion/completions/opsurge,
+    /// fish reads ~/.config/fish/completions/opsurge.fish, zsh reads the file _opsurge in any folder of $fpath.
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one for each command, into a folder
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// `opsurge run`.
@@ -928,6 +946,33 @@ pub struct DoctorArgs {
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,
+}
+
+/// `opsurge completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell that will read the script, e.g. bash
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: ShellChoice,
+}
+
+/// A shell that can complete command lines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ShellChoice {
+    /// bash 4 or later, with the package bash-completion or by source
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// `opsurge man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder for opsurge.1, opsurge-run.1 and so on; it is made when it is missing
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
 }
 
 /// What build servers read.

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display` and `web`), `repeat`,
 //! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
-//! `stored`: records read again; `results`: files written; `ci`: those for build servers).
+//! `stored`: records read again; `results`: files written; `ci`: those for build servers), and what packages are made of:
+//! `completions`, `man`, `version`.
 
 mod announce;
 pub mod args;
@@ -11,9 +12,11 @@ mod ci;
 mod command;
 mod compare;
 mod compare_runs;
+mod completions;
 mod display;
 mod doctor;
 mod help;
+mod man;
 mod merge;
 mod mock;
 mod read;
@@ -26,6 +29,7 @@ mod run;
 mod scenarios;
 mod sides;
 mod stored;
+mod version;
 mod web;
 
 use anyhow::Result;
@@ -84,6 +88,8 @@ fn carry_out(command: Command) -> Result<Exit> {
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     }
 }
 
