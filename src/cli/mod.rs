@@ -13,6 +13,7 @@ mod compare_runs;
 mod display;
 mod doctor;
 mod help;
+mod import;
 mod merge;
 mod mock;
 mod read;

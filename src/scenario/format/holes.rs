@@ -19,7 +19,7 @@ use super::site::{Site, check_characters, encoding_of_own, foreign, is_header_ch
 use super::toml::Item;
 
 /// First words of holes; a variable cannot have such a name.
-pub(super) const WORDS: [&str; 9] = [
+pub(in crate::scenario) const WORDS: [&str; 9] = [
     "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
 ];
 /// Most fresh values of one request.

@@ -9,7 +9,7 @@ mod body;
 pub mod compile;
 mod context;
 mod fields;
-mod holes;
+pub(in crate::scenario) mod holes;
 mod load_table;
 mod pieces;
 pub mod place;
