@@ -163,6 +163,26 @@ impl Draft {
         }
     }
 
+    /// Drops the variables that nothing uses, with their notes.
+    pub fn drop_unused_variables(&mut self) {
+        let mut texts: Vec<String> = Vec::new();
+        for mut step in self.steps().cloned().collect::<Vec<_>>() {
+            step.change_texts(&mut |_, text| texts.push(text.clone()));
+        }
+        texts.extend(self.variables.iter().map(|variable| variable.value.clone()));
+        let is_used = |name: &str| {
+            let hole = format!("{{{{{name}}}}}");
+            texts.iter().any(|text| text.contains(&hole))
+        };
+        let notes = &mut self.notes;
+        self.variables.retain(|variable| {
+            let is_used = is_used(&variable.name);
+            let cure = format!("; set {} in [variables]", variable.name);
+            notes.retain(|note| is_used || !note.what.ends_with(&cure));
+            is_used
+        });
+    }
+
     /// A name that no variable and no extracted value has.
     pub fn free_name(&self, wanted: &str) -> String {
         let wanted = variable_name(wanted);

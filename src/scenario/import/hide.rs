@@ -78,9 +78,10 @@ pub fn hide(draft: &mut Draft) {
     }
     // The longest first: one may be part of another.
     known.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+    let mut numbers = Vec::new();
     for step in draft.steps_mut() {
         step.change_texts(&mut |name, text| replace(name, text, &known));
-        hide_numbers(step);
+        hide_numbers(step, &mut numbers);
         if let Some(name) = &mut step.name {
             *name = all.mask_own(name);
         }
@@ -91,7 +92,21 @@ pub fn hide(draft: &mut Draft) {
     for variable in &mut draft.variables {
         replace(&variable.name, &mut variable.value, &known);
     }
-    for (_, name) in &known {
+    for name in numbers {
+        draft.note(
+            "JSON",
+            format!("{name} is a secret number; 0 is sent in its place"),
+        );
+    }
+    let names: Vec<String> = draft
+        .variables
+        .iter()
+        .map(|variable| variable.name.clone())
+        .collect();
+    for name in names
+        .iter()
+        .filter(|name| known.iter().any(|(_, it)| it == *name))
+    {
         draft.note(
             "[variables]",
             format!("{name} is a secret and was left out; write it there, or \"{{{{env.NAME}}}}\" to take it from the environment"),
@@ -252,20 +267,32 @@ pub(super) fn replace_outside_holes(text: &str, from: &str, to: &str) -> String 
 }
 
 /// Secret numbers in JSON become 0: a variable's text cannot stand there.
-fn hide_numbers(step: &mut Step) {
-    fn walk(json: &mut Json, is_secret: bool) {
-        match json {
-            Json::Object(members) => {
-                for (name, value) in members {
-                    walk(value, is_secret || is_secret_field(name));
-                }
-            }
-            Json::Array(items) => items.iter_mut().for_each(|item| walk(item, is_secret)),
-            Json::Number(_) if is_secret => *json = Json::from(0),
-            _ => {}
-        }
-    }
+fn hide_numbers(step: &mut Step, names: &mut Vec<String>) {
     if let Body::Json(json) = &mut step.body {
-        walk(json, false);
+        hide_numbers_in(json, None, names);
+    }
+}
+
+/// `secret` is the name of the secret member around the value.
+fn hide_numbers_in(json: &mut Json, secret: Option<&str>, names: &mut Vec<String>) {
+    match json {
+        Json::Object(members) => {
+            for (name, value) in members {
+                let own = is_secret_field(name).then_some(name.as_str());
+                hide_numbers_in(value, secret.or(own), names);
+            }
+        }
+        Json::Array(items) => {
+            for item in items {
+                hide_numbers_in(item, secret, names);
+            }
+        }
+        Json::Number(_) => {
+            if let Some(name) = secret {
+                names.push(name.to_owned());
+                *json = Json::from(0);
+            }
+        }
+        _ => {}
     }
 }

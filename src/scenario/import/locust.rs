@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::draft::{Draft, Task};
 use super::locust_calls::{Walker, range_of};
-use super::locust_values::{Scope, any, dotted, field, kind, nodes, place, word};
+use super::locust_values::{Scope, dotted, field, kind, nodes, place, word};
 
 /// Prints the syntax tree of the locustfile on its standard input, as JSON: for `python3 -I -c`.
 pub const SYNTAX_TREE: &str = include_str!("locustfile.py");
@@ -58,11 +58,10 @@ pub fn read(tree: &str) -> Result<Draft, String> {
         functions: file.functions(user),
         ..Scope::default()
     };
-    constants(nodes(&tree, "body"), &mut scope, &mut draft);
+    constants(nodes(&tree, "body"), &mut scope);
     for class in file.line_of(user).into_iter().rev() {
         attributes(class, &mut scope, &mut draft);
     }
-    // `comment` tells the class: the scenario may have its name.
     draft.name = super::draft::variable_name(word(user, "name")).replace('_', "-");
     let mut walker = Walker {
         scope,
@@ -127,6 +126,7 @@ pub fn read(tree: &str) -> Result<Draft, String> {
         walker.draft.stop = steps;
     }
     unique_names(&mut draft);
+    draft.drop_unused_variables();
     if draft.tasks.is_empty() && draft.start.is_empty() {
         return Err("no task of it sends a request that can be translated".to_owned());
     }
@@ -348,36 +348,16 @@ fn listed_tasks(node: &Json) -> Vec<(&Json, u32)> {
 }
 
 /// Constants of the module.
-fn constants<'n>(body: &'n [Json], scope: &mut Scope<'n>, draft: &mut Draft) {
-    for node in body
-        .iter()
-        .filter(|node| matches!(kind(node), "Assign" | "AnnAssign"))
-    {
-        let is_plain = !any(field(node, "value"), &|node| {
-            let is_value = [
-                "Call",
-                "Name",
-                "Lambda",
-                "ListComp",
-                "DictComp",
-                "GeneratorExp",
-            ]
-            .contains(&kind(node));
-            is_value && !dotted(node).starts_with("os.") && dotted(node) != "os"
-        });
+fn constants<'n>(body: &'n [Json], scope: &mut Scope<'n>) {
+    for node in body {
         let target = nodes(node, "targets")
             .first()
             .unwrap_or(field(node, "target"));
-        if is_plain && kind(target) == "Name" {
-            let value = scope.value(field(node, "value"), draft);
-            scope.constants.insert(word(target, "id").to_owned(), value);
-        } else if kind(target) == "Name"
-            && any(field(node, "value"), &|node| {
-                dotted(node).starts_with("os.")
-            })
-        {
-            let value = scope.value(field(node, "value"), draft);
-            scope.constants.insert(word(target, "id").to_owned(), value);
+        let is_constant = matches!(kind(node), "Assign" | "AnnAssign") && kind(target) == "Name";
+        if is_constant && !field(node, "value").is_null() {
+            scope
+                .constants
+                .insert(word(target, "id").to_owned(), field(node, "value"));
         }
     }
 }

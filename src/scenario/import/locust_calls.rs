@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use super::curl::{add_header, set_body};
-use super::draft::{BARE, Body, Draft, Step};
+use super::draft::{BARE, Body, Draft, Step, change_json};
 use super::har::METHODS;
 use super::locust_values::{
     SILENT, Scope, any, dotted, field, is_drawn, kind, nodes, place, text_of, word,
@@ -48,6 +48,16 @@ pub(super) fn is_request(node: &Json) -> bool {
     let is_method = method == "request" || METHODS.contains(&method.to_ascii_uppercase().as_str());
     (owner == "client" || owner.ends_with(".client")) && is_method
         || owner == "self" && method == "rest"
+}
+
+/// The request within `client.get(...).json()["a"]`.
+fn request_within(node: &Json) -> Option<&Json> {
+    match kind(node) {
+        "Call" if is_request(node) => Some(node),
+        "Call" => request_within(field(node, "func")),
+        "Attribute" | "Subscript" | "Await" => request_within(field(node, "value")),
+        _ => None,
+    }
 }
 
 fn has_request(node: &Json) -> bool {
@@ -121,11 +131,8 @@ impl<'n> Walker<'n, '_> {
     }
 
     fn expression(&mut self, node: &'n Json) {
-        if kind(node) == "Await" {
-            return self.expression(field(node, "value"));
-        }
-        if is_request(node) {
-            self.request(node);
+        if let Some(request) = request_within(node) {
+            self.request(request);
             return;
         }
         if kind(node) != "Call" {
@@ -224,6 +231,20 @@ impl<'n> Walker<'n, '_> {
                 self.scope
                     .answers
                     .insert(name.to_owned(), (step, String::new()));
+            }
+            return;
+        }
+        if let Some(request) = request_within(value) {
+            let step = self.request(request);
+            let is_json = word(field(value, "func"), "attr") == "json";
+            match step.filter(|_| is_json) {
+                Some(step) => {
+                    _ = self
+                        .scope
+                        .answers
+                        .insert(format!("json {name}"), (step, String::new()))
+                }
+                None => self.note(value, "what is taken from this answer is not translated"),
             }
             return;
         }
@@ -473,6 +494,25 @@ impl<'n> Walker<'n, '_> {
         Some(self.steps.len() - 1)
     }
 
+    /// A choice is a text: where JSON needs a number, the first of the choice is sent.
+    fn fix_choices(&mut self, place: &str, step: &mut Step) {
+        let Body::Json(json) = &mut step.body else {
+            return;
+        };
+        let mark = format!("{BARE}{{{{choice ");
+        let mut is_fixed = false;
+        change_json("", json, &mut |_, text| {
+            if let Some(options) = text.strip_prefix(&mark) {
+                let first = options.split(['|', '}']).next().unwrap_or("0");
+                *text = format!("{BARE}{first}");
+                is_fixed = true;
+            }
+        });
+        if is_fixed {
+            self.draft.note(place, "a choice of numbers in JSON: the first is sent each time; {{random 1..9}} draws a number");
+        }
+    }
+
     fn argument(&mut self, name: &str, value: &'n Json, place: &str, step: &mut Step) {
         if ["headers", "url", "path", "method"].contains(&name) || IGNORED_ARGUMENTS.contains(&name)
         {
@@ -502,6 +542,7 @@ impl<'n> Walker<'n, '_> {
             ("json", value) => {
                 step.drop_header("Content-Type");
                 step.body = Body::Json(value.clone());
+                self.fix_choices(place, step);
             }
             ("params", Json::Object(members)) => {
                 for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
@@ -518,7 +559,10 @@ impl<'n> Walker<'n, '_> {
                 );
                 step.drop_header("Content-Type");
             }
-            ("data", text) => set_body(step, &text_of(text)),
+            ("data", text) => {
+                set_body(step, &text_of(text));
+                self.fix_choices(place, step);
+            }
             ("auth", Json::Array(pair)) if pair.len() == 2 => {
                 let credentials = format!("{}:{}", text_of(&pair[0]), text_of(&pair[1]));
                 let value = match credentials.contains("{{") {

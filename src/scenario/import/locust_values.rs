@@ -94,8 +94,8 @@ pub(super) fn is_drawn(value: &Json) -> bool {
 /// What names stand for.
 #[derive(Clone, Default)]
 pub(super) struct Scope<'n> {
-    /// Constants of the module.
-    pub constants: HashMap<String, Json>,
+    /// Constants of the module: expressions, read when they are used.
+    pub constants: HashMap<String, &'n Json>,
     /// Attributes of the user.
     pub attributes: HashMap<String, Json>,
     /// Variables of the present function, and whether they were used.
@@ -189,7 +189,7 @@ impl<'n> Scope<'n> {
         Json::from(format!("{{{{{name}}}}}"))
     }
 
-    fn name(&mut self, node: &Json, draft: &mut Draft) -> Json {
+    fn name(&mut self, node: &'n Json, draft: &mut Draft) -> Json {
         let name = word(node, "id");
         if let Some((value, is_used)) = self.locals.get_mut(name) {
             if *is_used && is_drawn(value) {
@@ -198,8 +198,11 @@ impl<'n> Scope<'n> {
             *is_used = true;
             return value.clone();
         }
-        if let Some(value) = self.constants.get(name) {
-            return value.clone();
+        // Taken out meanwhile: it may name itself.
+        if let Some(expression) = self.constants.remove(name) {
+            let value = self.value(expression, draft);
+            self.constants.insert(name.to_owned(), expression);
+            return value;
         }
         let hole = draft.placeholder(name, &format!("{}: {name}", place(node)));
         draft.note(
@@ -234,7 +237,6 @@ impl<'n> Scope<'n> {
                 draft.note(place(node), "uuid4().hex is written with its hyphens");
                 Json::from("{{uuid}}")
             }
-            _ if self.constants.contains_key(&path) => self.constants[&path].clone(),
             _ => self.unknown(node, &path, draft),
         }
     }
@@ -378,9 +380,7 @@ impl<'n> Scope<'n> {
                 Json::from_iter(pairs.collect::<Vec<_>>())
             }
             ("json.dumps" | "dumps" | "orjson.dumps" | "ujson.dumps", _) => match first {
-                Some(value) => {
-                    Json::from(self.value(value, draft).to_string().replace("\\u0001", ""))
-                }
+                Some(value) => Json::from(self.value(value, draft).to_string()),
                 None => Json::Null,
             },
             ("os.environ.get" | "os.getenv" | "environ.get" | "getenv", _) => {

@@ -6,6 +6,7 @@ use super::draft::{Body, Draft, PLACEHOLDER, Step, Task, variable_name};
 use super::har::METHODS;
 use super::sample::{of_media, resolve};
 use super::target::encoded_path;
+use super::write::percent;
 use super::yaml;
 
 /// Keys of a path item that are operations.
@@ -246,8 +247,10 @@ fn add_parameter(
             let is_made =
                 !has_example && schema.is_some_and(|schema| schema.get("format").is_none());
             let hole = match text.as_str() {
-                "{{uuid}}" => text,
+                "{{uuid}}" => text.clone(),
                 text => {
+                    // A path takes a variable of the author as it is.
+                    let text = &percent(text);
                     let comment = match is_made {
                         true => format!("guessed: path parameter {name}"),
                         false => format!("path parameter {name}"),
@@ -255,7 +258,7 @@ fn add_parameter(
                     let known = draft
                         .variables
                         .iter()
-                        .find(|known| known.name == variable_name(name) && known.value == text);
+                        .find(|known| known.name == variable_name(name) && known.value == *text);
                     let variable = match known {
                         Some(known) => known.name.clone(),
                         None => draft.add_variable(name, text, &comment),

@@ -32,6 +32,8 @@ pub(super) fn split(url: &str) -> Target {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let origin = (!host.is_empty() && !host.contains("{{")).then(|| {
         let scheme = scheme.as_deref().unwrap_or("http");
+        let port = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(port).unwrap_or(host);
         format!("{scheme}://{}", host.to_ascii_lowercase())
     });
     Target {

@@ -258,7 +258,7 @@ fn key(name: &str) -> String {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 section 2.3) and holes.
-fn percent(text: &str) -> String {
+pub(super) fn percent(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while !rest.is_empty() {

@@ -4,5 +4,5 @@ curl --request POST \
   --header 'User-Agent: insomnia/9.3.3' \
   --data grant_type=password \
   --data username=ada \
-  --data 'password=5ecret&more' \
+  --data 'password=5ecret%26more' \
   --data client_secret=5ecretClient
