@@ -925,6 +925,19 @@ pub enum ScenariosAction {
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
     },
+    /// Make a scenario from curl commands, a HAR file, an OpenAPI 3 description or a locustfile
+    ///
+    /// The kind is told by the content. The scenario goes to standard output, and a line for each thing that was guessed or
+    /// not translated, with its place, to standard error. Secrets are left out: each becomes a variable to fill in.
+    ///
+    /// A locustfile is parsed by python3 and never run.
+    ///
+    /// Example: opsurge scenarios from session.har > shop.toml
+    From {
+        /// File, or - for standard input
+        #[arg(value_name = "FILE|-")]
+        file: String,
+    },
 }
 
 /// `opsurge doctor`.

@@ -16,6 +16,7 @@ mod completions;
 mod display;
 mod doctor;
 mod help;
+mod import;
 mod man;
 mod merge;
 mod mock;

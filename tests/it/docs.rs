@@ -43,6 +43,11 @@ const RECORDS: [&str; 16] = [
     "part3.json",
     "part4.json",
 ];
+/// Files of other tools that the pages import.
+const IMPORTED: [(&str, &str); 2] = [
+    ("har/chrome_shop.har", "session.har"),
+    ("locust/token_login.py", "locustfile.py"),
+];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
     "--release",
@@ -202,6 +207,10 @@ impl Sandbox {
         {
             let name = path.file_name().expect("a name");
             fs::copy(&path, folder.path().join(name)).expect("it is copied");
+        }
+        for (fixture, name) in IMPORTED {
+            let path = root().join("tests/it/scenario/import").join(fixture);
+            fs::copy(path, folder.path().join(name)).expect("it is copied");
         }
         let mut record = Record::parse(RECORD).expect("the example is a record");
         record.search = None;
