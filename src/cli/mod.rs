@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 //!
 //! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
-//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
+//! `calibrate`, `worker` (with `lane`), `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
 //! `stored`: records read again; `results`: files written; `ci`: those for build servers).
 
 mod announce;
@@ -13,6 +13,7 @@ mod compare_runs;
 mod display;
 mod doctor;
 mod help;
+mod lane;
 mod merge;
 mod mock;
 mod read;
@@ -25,6 +26,7 @@ mod run;
 mod scenarios;
 mod sides;
 mod stored;
+mod worker;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -78,6 +80,10 @@ fn carry_out(command: Command) -> Result<Exit> {
                 false => compare::compare(&args),
                 true => compare_runs::compare_runs(&args),
             }
+        }
+        Command::Worker(args) => {
+            start_log(&args.run.log);
+            worker::worker(*args)
         }
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),

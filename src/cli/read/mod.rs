@@ -1,6 +1,6 @@
 //! Args -> Job: the command line, validated.
 //!
-//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
+//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`], [`calibrate`] and [`worker`] (their jobs), [`repeat`],
 //! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, [`faults`], [`values`].
 
 pub mod calibrate;
@@ -17,3 +17,4 @@ pub mod stand_in;
 pub mod tls;
 pub mod values;
 mod watch;
+pub mod worker;
