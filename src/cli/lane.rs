@@ -182,7 +182,7 @@ impl Lane {
         }
         control.ask(Wanted {
             level: live.wanted as f64,
-            by: "locust",
+            by: "Locust master",
         });
         live.orders += 1;
         live.ordered_at = Instant::now();

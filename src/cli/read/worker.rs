@@ -255,7 +255,90 @@ fn file_name(class: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::args::{Cli, Command};
+    use crate::session::job::JobLoad;
+
+    fn read(words: &[&str]) -> Result<Options> {
+        let words = ["opsurge", "worker"].iter().chain(words);
+        match Cli::try_parse_from(words)?.command {
+            Command::Worker(args) => options(&args),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_test_begins_with_an_order_and_has_room_for_twice_its_users() {
+        let all = read(&["minimal", "--shards", "3"]).expect("fine");
+        assert_eq!(all.address, "tcp://127.0.0.1:5557");
+        let settings = Settings {
+            host: Some("http://127.0.0.1:1".into()),
+            stop_timeout_s: 2.0,
+            users_of_test: Some(700),
+            run_time_s: Some(60.0),
+        };
+        let job = job(&all.lanes[0], "1", 1, &settings, None).expect("fine");
+        let JobLoad {
+            load, run_time_ns, ..
+        } = &job.traffic.load;
+        assert!(load.users().has_orders());
+        assert_eq!((load.users_planned(), load.users_max()), (1, 1_400));
+        // More shards than the first step of a ramp has users.
+        assert_eq!(job.traffic.limits.shards, Some(3));
+        assert_eq!(*run_time_ns, Some(90 * SECOND_NS));
+        assert_eq!(job.traffic.limits.drain_ns, Some(3 * SECOND_NS));
+        let error = self::job(&all.lanes[0], "1", 1, &Settings::default(), None);
+        let error = error.err().expect("no host").to_string();
+        assert!(error.contains("the master names no host"), "{error}");
+    }
+
+    #[test]
+    fn classes_of_one_scenario_share_a_lane() {
+        let words = [
+            "--class",
+            "A=minimal",
+            "--class",
+            "B=mixed",
+            "--class",
+            "C=minimal",
+        ];
+        let options = read(&words).expect("fine");
+        let Classes::Named(named) = &options.classes else {
+            unreachable!("classes are named");
+        };
+        let lanes: Vec<usize> = named.iter().map(|(_, lane)| *lane).collect();
+        assert_eq!((lanes, options.lanes.len()), (vec![0, 1, 0], 2));
+        assert_eq!(options.lanes[1].label.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn what_the_master_decides_and_what_names_nothing_is_refused() {
+        for (words, expected) in [
+            (&["--rate", "5"][..], "--rate: the Locust master decides"),
+            (&["-t", "5s"], "--run-time: the Locust master decides"),
+            (
+                &["--repeat", "2"],
+                "--repeat does not go with opsurge worker",
+            ),
+            (&["--class", "A"], "--class A: give a class"),
+            (
+                &["--class", "A=mixed", "--class", "A=mixed"],
+                "--class A is given twice",
+            ),
+            (&["--class", "A=nothing"], "no scenario \"nothing\""),
+            (&["--master-host", "http://x"], "--master-host: give a name"),
+            (
+                &["--master-port", "0"],
+                "--master-port 0: give a whole number from 1",
+            ),
+            (&["--fail-if", "p95"], "p95"),
+        ] {
+            let error = read(words).err().expect(expected).to_string();
+            assert!(error.contains(expected), "{words:?}: {error}");
+        }
+    }
 
     #[test]
     fn the_number_of_a_test_stands_before_the_end_of_a_name() {

@@ -17,3 +17,4 @@ mod screen;
 mod secrets;
 mod until;
 mod watch;
+mod worker;
