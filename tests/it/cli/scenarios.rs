@@ -297,7 +297,7 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
                 "--settle",
                 "5s",
             ],
-            "the run ends before",
+            "give a longer --run-time or a shorter --settle",
         ),
         (
             &["--mock", "--get", "/", "-X", "PUT"],
