@@ -245,6 +245,7 @@ def faults():
     took = expect("the worker is known to the new master", lambda: len(master.workers()) == 1, 40)
     print(f"  the worker came back {took:.1f} s after the new master was started")
     expect("the old test's users have ended", lambda: (folder / "f2-1.json").exists())
+    expect("the worker is ready", lambda: [one["state"] for one in master.workers().values()] == ["ready"])
     took = master.swarm(10, 100, service.url)
     print(f"  10 users after {took:.1f} s")
     print("the worker is stopped for 8 s: a half-open connection")

@@ -38,6 +38,8 @@ struct Worker {
     /// Name of this machine, for identities.
     host_name: String,
     identity: String,
+    /// Why the last attempt to connect failed.
+    refused: String,
     began: Instant,
     is_quiet: bool,
 }
@@ -75,6 +77,7 @@ pub fn worker(args: WorkerArgs) -> Result<Exit> {
         // What stands before the first underscore is the machine, to the master.
         host_name: Machine::read().hostname.replace('_', "-"),
         identity: String::new(),
+        refused: String::new(),
         began,
         is_quiet: options.is_quiet,
     };
@@ -120,6 +123,13 @@ impl Worker {
         let now = now(self.began);
         match event {
             Event::Master(link::Event::Connected) => self.protocol.on_connected(now),
+            Event::Master(link::Event::Failed(reason)) => {
+                // Each reason is said once.
+                if self.refused != reason {
+                    self.say(&format!("no connection to the master yet: {reason}"));
+                    self.refused = reason;
+                }
+            }
             Event::Master(link::Event::Lost(reason)) => self.protocol.on_lost(&reason),
             Event::Master(link::Event::Message(bytes)) => match decode(&bytes) {
                 Ok(message) => self.protocol.on_message(message, now),

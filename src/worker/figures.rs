@@ -188,8 +188,8 @@ fn times(now: &Latencies, before: &Latencies) -> Vec<(f64, u64)> {
     counts.map(|(us, count)| (us as f64 / 1e3, count)).collect()
 }
 
-/// A time as the master is told it: within 1 %, so that its tables have at most 160 keys for each power of ten, and copy
-/// and sort them each second at little cost. Locust's own workers round a time below 100 ms to whole milliseconds. The
+/// A time as the master is told it: within 1 %, so that its tables have at most 175 keys for each power of ten, and
+/// copy and sort them each second at little cost. Locust's own workers round a time below 100 ms to whole milliseconds. The
 /// record of the worker has three digits.
 fn rounded_us(us: u64) -> u64 {
     let magnitude = 10_u64.pow(us.max(1).ilog10().saturating_sub(2));
@@ -197,7 +197,7 @@ fn rounded_us(us: u64) -> u64 {
         * match us / magnitude {
             0..100 => 1,
             100..200 => 2,
-            200..500 => 5,
+            200..500 => 4,
             _ => 10,
         };
     (us + step / 2) / step * step

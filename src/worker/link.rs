@@ -1,5 +1,5 @@
-//! The connection to the master: a thread with one ZeroMQ DEALER at a time. The crate does not reconnect a DEALER, and a
-//! second connection under a known identity is ignored by the master: so each connection is a new socket under a new
+//! The connection to the master: a thread with one ZeroMQ DEALER at a time. The crate does not reconnect a DEALER, and
+//! a second connection under a known identity is ignored by the master: so each connection is a new socket under a new
 //! identity, made when the protocol asks for it.
 
 use std::time::Duration;
@@ -23,6 +23,8 @@ const LINGER: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub enum Event {
     Connected,
+    /// An attempt has failed, with the reason; the next one follows.
+    Failed(String),
     Message(Vec<u8>),
     /// With the reason. Nothing more comes before the next [`Link::connect`].
     Lost(String),
@@ -103,10 +105,14 @@ async fn serve(address: &str, mut commands: UnboundedReceiver<Command>, on_event
                 Some(Command::Connect(newer)) => { next = Some(newer); continue }
             },
         };
-        let Some(mut socket) = opened else {
-            next = Some(identity);
-            sleep(PAUSE).await;
-            continue;
+        let mut socket = match opened {
+            Ok(socket) => socket,
+            Err(reason) => {
+                on_event(Event::Failed(reason));
+                next = Some(identity);
+                sleep(PAUSE).await;
+                continue;
+            }
         };
         on_event(Event::Connected);
         match carry(&mut socket, &mut commands, on_event).await {
@@ -122,13 +128,18 @@ async fn serve(address: &str, mut commands: UnboundedReceiver<Command>, on_event
     }
 }
 
-/// A connection under an identity; `None` when it could not be made this time.
-async fn open(address: &str, identity: &str) -> Option<DealerSocket> {
+/// A connection under an identity, or why it could not be made this time.
+async fn open(address: &str, identity: &str) -> Result<DealerSocket, String> {
+    let identity =
+        PeerIdentity::try_from(identity.as_bytes()).map_err(|error| error.to_string())?;
     let mut options = SocketOptions::default();
-    options.peer_identity(PeerIdentity::try_from(identity.as_bytes()).ok()?);
+    options.peer_identity(identity);
     let mut socket = DealerSocket::with_options(options);
-    let connected = timeout(CONNECT, socket.connect(address)).await;
-    matches!(connected, Ok(Ok(()))).then_some(socket)
+    match timeout(CONNECT, socket.connect(address)).await {
+        Ok(Ok(())) => Ok(socket),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", CONNECT.as_secs())),
+    }
 }
 
 /// Carries messages both ways, until another connection is asked for (its identity), or none any more (`None`).

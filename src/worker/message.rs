@@ -1,7 +1,7 @@
 //! The messages between a Locust master and its workers, as MessagePack: an array `[type, data, node_id]`.
 //!
-//! One bad message makes the master deaf to all workers, so a message is encoded from a closed set of values, whole or not
-//! at all; every field that the master demands is one of the struct's. What comes in may hold anything: a message that
+//! One bad message makes the master deaf to all workers, so a message is encoded from a closed set of values, whole or
+//! not at all; every field that the master demands is one of the struct's. What comes in may hold anything: a message that
 //! cannot be read is an error with its reason, never a panic.
 
 use rmpv::Value;
@@ -20,7 +20,7 @@ pub enum Outgoing {
         memory_bytes: u64,
     },
     /// What was measured since the last report.
-    Stats(Report),
+    Stats(Box<Report>),
     /// The answer to each `spawn`.
     Spawning,
     /// The users of a `spawn` are there.

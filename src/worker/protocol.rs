@@ -2,11 +2,11 @@
 //!
 //! 1. Connected: `client_ready` until the master's `ack`. Then a heartbeat each second and a report every 3 s.
 //! 2. `spawn` says how many users of each class there shall be, in all. The first one begins a test.
-//! 3. `stop` ends it: the rest of the figures, `client_stopped`, `client_ready`, in this order, so that the master merges
-//!    the figures before it strikes the worker off.
+//! 3. `stop` ends it: the rest of the figures, `client_stopped`, `client_ready`, in this order, so that the master
+//!    merges the figures before it strikes the worker off.
 //! 4. `quit`: open requests are cut off at once, for the master takes figures for half a second only.
-//! 5. A master that is silent has forgotten this worker, or has gone: the worker comes back under a new identity. Users go
-//!    on meanwhile; they end when the new connection brings no `spawn`, or when there is no master for a minute.
+//! 5. A master that is silent has forgotten this worker, or has gone: the worker comes back under a new identity. Users
+//!    go on meanwhile; they end when the new connection brings no `spawn`, or when there is no master for a minute.
 
 use std::sync::Arc;
 
@@ -556,7 +556,8 @@ impl Protocol {
             state: match self.phase {
                 // The master of a new connection has not said yet that it wants the users.
                 _ if self.resuming_ms.is_some() => "ready",
-                Phase::Ready | Phase::Left => "ready",
+                // A `spawn` of another master is carried out as soon as the old users are gone.
+                Phase::Ready | Phase::Left | Phase::Stopping { told: false, .. } => "ready",
                 Phase::Spawning { .. } => "spawning",
                 Phase::Running => "running",
                 Phase::Stopping { .. } | Phase::Quitting { .. } => "stopping",
@@ -578,7 +579,7 @@ impl Protocol {
             }
             lane.figures.report_into(&mut report);
         }
-        self.send(Outgoing::Stats(report));
+        self.send(Outgoing::Stats(Box::new(report)));
     }
 
     /// Users that are there, by class: a lane's users in the proportion in which its classes are wanted.

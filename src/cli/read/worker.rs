@@ -59,12 +59,12 @@ pub fn options(args: &WorkerArgs) -> Result<Options> {
         true => format!("[{host}]"),
         false => host.to_owned(),
     };
-    let port = number("--master-port", Some(&args.master_port), 1, 65_535)?.unwrap_or_default();
     refuse_what_the_master_decides(&args.run)?;
     let (classes, lanes) = lanes(args)?;
     for lane in &lanes {
         job(lane, "1", 1, &Settings::default(), Some(HOST))?;
     }
+    let port = number("--master-port", Some(&args.master_port), 1, 65_535)?.unwrap_or_default();
     Ok(Options {
         address: format!("tcp://{host}:{port}"),
         classes,

@@ -101,7 +101,7 @@ fn a_report_has_the_fields_of_a_python_workers_and_no_others() {
         by_second: vec![(1_795_683_904, 3)],
         ..Row::total(1.5)
     };
-    let ours = Outgoing::Stats(Report {
+    let ours = Outgoing::Stats(Box::new(Report {
         rows: vec![row],
         total: Row::total(1.5),
         errors: vec![ErrorRow {
@@ -111,7 +111,7 @@ fn a_report_has_the_fields_of_a_python_workers_and_no_others() {
             occurrences: 2,
         }],
         users: vec![("Alpha".into(), 7)],
-    });
+    }));
     let ours = value(&ours.encode("vm_1"));
     let all = recorded();
     let theirs = all

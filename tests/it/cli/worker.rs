@@ -42,7 +42,8 @@ impl Master {
     /// The data of the next message of this type; others are passed over, and kept in `seen`.
     fn hear(&mut self, kind: &str, seen: &mut Vec<(String, Value)>) -> Value {
         loop {
-            let received = self.runtime.block_on(timeout(PATIENCE, self.socket.recv()));
+            let received = async { timeout(PATIENCE, self.socket.recv()).await };
+            let received = self.runtime.block_on(received);
             let received = received.unwrap_or_else(|_| panic!("no {kind} after {seen:?}"));
             let parts = received.expect("a message").into_vec();
             let [identity, body] = &parts[..] else {
