@@ -1,14 +1,9 @@
 //! Prepared and carried out -> the record: what was measured, on what machine, and the verdict.
 
-use std::time::Duration;
-
 use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
-use crate::engine::plan::{Connections, Lifetime, Plan};
+use crate::engine::plan::Plan;
 use crate::engine::{Death, Ended, Run};
-use crate::io::{Backend, socket};
-use crate::load::open::Arrivals;
-use crate::machine::Machine;
 use crate::machine::cpu;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
@@ -16,14 +11,11 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
-    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord,
-    VerdictRecord,
+    Generator, GeneratorHistograms, OpenRecord, OrderRecord, Record, RunInfo, ShardRecord,
+    TlsHistograms, TlsRecord, VerdictRecord,
 };
 
-use crate::text::duration;
-use crate::text::units::counted;
-
+use super::begun;
 use super::prepare::Prepared;
 use super::share;
 use super::watched::records::{RunSpan, records};
@@ -200,15 +192,6 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
     }
 }
 
-/// When a connection is replaced; `None` when the server decides.
-fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
-    let none = Lifetime::default();
-    if lifetime.answers < none.answers {
-        return Some(counted(u64::from(lifetime.answers), "answer"));
-    }
-    (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
-}
-
 /// The end of the load, as records name it.
 fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     match carried.ran.ended {
@@ -227,94 +210,12 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
 
 fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
     let (plan, ran) = (&prepared.plan, &carried.ran);
-    let sockets = &prepared.setup.sockets;
-    let machine = Machine::read();
-    RunInfo {
-        version: env!("CARGO_PKG_VERSION").into(),
-        scenario: plan.scenario.name.clone(),
-        host: prepared.target.url.clone(),
-        addresses: plan.addresses.iter().map(socket::shown).collect(),
-        source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
-        tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
-        users: plan.deal().share_of(users_asked(plan, &carried.orders)),
-        users_came: ran.users_came,
-        spawn_rate: prepared
-            .given
-            .spawn_rate
-            .map(|rate| rate * share::of_users(plan)),
-        run_time_s: plan.run_time_ns.map(seconds),
-        command: Vec::new(),
-        load: load_info(prepared, carried),
-        seed: plan.seed,
-        shards: plan.shards,
-        backend: match prepared.setup.backend {
-            Backend::Epoll => "epoll",
-            Backend::Auto | Backend::Uring => "io_uring",
-        }
-        .into(),
-        connections: connections_shown(share::connections(plan)),
-        connection_lifetime: lifetime_shown(plan.lifetime),
-        pipeline: plan.connections.depth(),
-        timeout_s: seconds(plan.timeout_ns),
-        started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
-        ended_by: ended_by(prepared, carried).into(),
-        error: error_of(&ran.deaths, plan.shards),
-        machine: MachineInfo {
-            cores: prepared.cores_allowed,
-            cpu: machine.cpu,
-            kernel: machine.kernel,
-            hostname: machine.hostname,
-            boot_id: machine.boot_id,
-            clock: share::clock(prepared.clock),
-        },
-        part: share::part(plan),
-        start_at: share::start_at(prepared.start_at, ran.started_at),
-        parts: Vec::new(),
-        all_running: None,
-    }
-}
-
-/// Users at the peak, by the plan and the orders.
-fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
-    let ordered = orders.iter().filter_map(|order| order.users);
-    ordered.fold(plan.load.users_planned(), u64::max)
-}
-
-fn load_info(prepared: &Prepared, carried: &Carried) -> LoadInfo {
-    let ran = &carried.ran;
-    let given = &prepared.given;
-    let plan = &prepared.plan;
-    let open = plan.load.arrivals().zip(ran.arrivals);
-    let stages = match (&given.stages[..], given.users, given.spawn_rate) {
-        _ if open.is_some() || plan.load.is_steered() => Vec::new(),
-        ([], None, None) => plan.scenario.load.points(),
-        (stages, _, _) => stages.to_vec(),
-    };
-    LoadInfo {
-        model: match open {
-            None => "closed",
-            Some(_) => "open",
-        }
-        .into(),
-        stages: stages
-            .iter()
-            .map(|point| StageRecord {
-                users: plan.deal().share_of(point.users),
-                after_s: seconds(point.after_ns),
-            })
-            .collect(),
-        open: open.map(|(open, counts)| OpenRecord {
-            rate: given.rate.unwrap_or(open.rate_max) * share::of_users(plan),
-            stages: given
-                .rate_stages
-                .iter()
-                .map(|stage| RateStageRecord {
-                    rate: stage.rate * share::of_users(plan),
-                    after_s: seconds(stage.after_ns),
-                })
-                .collect(),
-            arrivals: arrivals_shown(open.arrivals).into(),
-            users_ready: plan.deal().share_of(open.users_ready),
+    let mut run = begun::run_info(prepared);
+    run.users = plan.deal().share_of(users_asked(plan, &carried.orders));
+    run.users_came = ran.users_came;
+    run.load.orders.clone_from(&carried.orders);
+    if let Some((open, counts)) = run.load.open.as_mut().zip(ran.arrivals) {
+        *open = OpenRecord {
             from_s: seconds(ran.load_from_ns),
             due: counts.due,
             begun: counts.started,
@@ -325,27 +226,21 @@ fn load_info(prepared: &Prepared, carried: &Carried) -> LoadInfo {
                 0 => 0.0,
                 load_ns => counts.started as f64 / seconds(load_ns),
             },
-        }),
-        wait: plan.scenario.wait.to_string(),
-        iterations: share::iterations(plan),
-        orders: carried.orders.clone(),
+            ..open.clone()
+        };
     }
+    run.started_at = humantime::format_rfc3339_millis(ran.started_at).to_string();
+    run.ended_by = ended_by(prepared, carried).into();
+    run.error = error_of(&ran.deaths, plan.shards);
+    run.machine.clock = share::clock(prepared.clock);
+    run.start_at = share::start_at(prepared.start_at, ran.started_at);
+    run
 }
 
-/// Connections as records hold them.
-pub fn connections_shown(connections: Connections) -> String {
-    match connections.shared() {
-        None => "per-user".into(),
-        Some(count) => count.to_string(),
-    }
-}
-
-/// Arrivals as records hold them.
-pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
-    match arrivals {
-        Arrivals::Constant => "constant",
-        Arrivals::Poisson => "poisson",
-    }
+/// Users at the peak, by the plan and the orders.
+fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
+    let ordered = orders.iter().filter_map(|order| order.users);
+    ordered.fold(plan.load.users_planned(), u64::max)
 }
 
 fn seconds(ns: u64) -> f64 {
