@@ -424,6 +424,13 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub pipeline: String,
+    /// A connection for each request, which says 'Connection: close': what opening connections costs
+    #[arg(long, conflicts_with = "connection_lifetime", help_heading = "Engine")]
+    pub new_connections: bool,
+    /// Replace a connection after so many answers, or by the first answer after this time, as load balancers and rotating
+    /// clients do, e.g. --connection-lifetime 100 or --connection-lifetime 30s; in plain text its port stays in TIME_WAIT
+    #[arg(long, value_name = "N|TIME", help_heading = "Engine")]
+    pub connection_lifetime: Option<String>,
     /// Threads, one per core [default: the allowed cores within the CPU quota, less the stand-in's]
     #[arg(
         long,
@@ -483,6 +490,9 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub live: Option<LiveForm>,
+    /// Flags of the live page.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -506,6 +516,21 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub exit_code_on_error: u8,
+}
+
+/// The live page.
+#[derive(Clone, Debug, Args)]
+pub struct WebArgs {
+    /// Serve the run as a page while it lasts: charts at /, /record.json, and /metrics for Prometheus; a port alone is this
+    /// machine's, e.g. --web 8089, or --web 0.0.0.0:8089 for everyone in the network [default: none]
+    #[arg(long, value_name = "ADDR", help_heading = "Results")]
+    pub web: Option<String>,
+    /// Let the page change users or rate and end the load; the printed address has the token that orders need
+    #[arg(long, requires = "web", help_heading = "Results")]
+    pub web_control: bool,
+    /// How long the page and the last metrics are served after the run, e.g. --web-linger 0 [default: 30s]
+    #[arg(long, value_name = "TIME", requires = "web", help_heading = "Results")]
+    pub web_linger: Option<String>,
 }
 
 /// `opsurge search`.
@@ -899,6 +924,19 @@ pub enum ScenariosAction {
         /// Environment variable that holds the API key
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
+    },
+    /// Make a scenario from curl commands, a HAR file, an OpenAPI 3 description or a locustfile
+    ///
+    /// The kind is told by the content. The scenario goes to standard output, and a line for each thing that was guessed or
+    /// not translated, with its place, to standard error. Secrets are left out: each becomes a variable to fill in.
+    ///
+    /// A locustfile is parsed by python3 and never run.
+    ///
+    /// Example: opsurge scenarios from session.har > shop.toml
+    From {
+        /// File, or - for standard input
+        #[arg(value_name = "FILE|-")]
+        file: String,
     },
 }
 

@@ -1,6 +1,6 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display` and `web`), `repeat`,
 //! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
 //! `stored`: records read again; `results`: files written; `ci`: those for build servers), and what packages are made of:
 //! `completions`, `man`, `version`.
@@ -9,12 +9,14 @@ mod announce;
 pub mod args;
 mod calibrate;
 mod ci;
+mod command;
 mod compare;
 mod compare_runs;
 mod completions;
 mod display;
 mod doctor;
 mod help;
+mod import;
 mod man;
 mod merge;
 mod mock;
@@ -29,6 +31,7 @@ mod scenarios;
 mod sides;
 mod stored;
 mod version;
+mod web;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;

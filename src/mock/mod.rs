@@ -43,6 +43,6 @@ pub use canned_answer::{CannedAnswer, CannedUse};
 pub use capacity::Capacity;
 pub use config::{MockConfig, Ready, Runtime};
 pub use connection::CONNECTION_BYTES;
-pub use faults::{Fault, FaultPlan, Spell};
+pub use faults::{Fault, FaultPlan, Recurring};
 pub use stand_in::Mock;
 pub use tls::{HandshakeFault, ServedCertificate, TlsConfig};

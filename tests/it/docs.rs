@@ -25,8 +25,9 @@ const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
 /// Records of runs that the pages name.
-const RECORDS: [&str; 15] = [
+const RECORDS: [&str; 16] = [
     "run.json",
+    "record.json.gz",
     "base.json",
     "new.json",
     "before.json",
@@ -41,6 +42,11 @@ const RECORDS: [&str; 15] = [
     "part2.json",
     "part3.json",
     "part4.json",
+];
+/// Files of other tools that the pages import.
+const IMPORTED: [(&str, &str); 2] = [
+    ("har/chrome_shop.har", "session.har"),
+    ("locust/token_login.py", "locustfile.py"),
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
@@ -201,6 +207,10 @@ impl Sandbox {
         {
             let name = path.file_name().expect("a name");
             fs::copy(&path, folder.path().join(name)).expect("it is copied");
+        }
+        for (fixture, name) in IMPORTED {
+            let path = root().join("tests/it/scenario/import").join(fixture);
+            fs::copy(path, folder.path().join(name)).expect("it is copied");
         }
         let mut record = Record::parse(RECORD).expect("the example is a record");
         record.search = None;
@@ -765,7 +775,7 @@ fn the_sample_report_is_of_this_version() {
     let mut arguments = words(command);
     set(&mut arguments, "-t", "2s");
     let output = sandbox.opsurge(&arguments);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     // Numbers are other ones in every run.
     let first = |line: &str| match line.split_whitespace().next()? {
         word if word.starts_with(|c: char| c.is_ascii_digit()) => Some("a number".to_owned()),
@@ -774,10 +784,13 @@ fn the_sample_report_is_of_this_version() {
     // Lines that go on are indented and depend on the figures; a verdict depends on the machine.
     let is_own =
         |line: &&str| !line.starts_with("  ") && !line.starts_with("VERDICT") && **line != *"[...]";
-    let mut fresh: Vec<String> = said.lines().filter_map(first).collect();
+    let mut fresh: Vec<String> = printed.lines().filter_map(first).collect();
     fresh.dedup();
     for word in lines.iter().copied().filter(is_own).filter_map(first) {
-        assert!(fresh.contains(&word), "no line begins with {word}:\n{said}");
+        assert!(
+            fresh.contains(&word),
+            "no line begins with {word}:\n{printed}"
+        );
     }
 }
 

@@ -15,6 +15,7 @@ mod records;
 mod repeat;
 mod scenarios;
 mod screen;
+mod screen_endings;
 mod secrets;
 mod until;
 mod watch;
