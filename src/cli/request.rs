@@ -14,7 +14,7 @@ use crate::session::connecting::Connecting;
 use crate::session::exchange::{Ended, Exchange, Request, exchange};
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::say;
-use crate::session::source::{ScenarioText, Source};
+use crate::session::source::{ScenarioText, Source, check_body_file};
 use crate::session::target::Target;
 use crate::session::tls;
 use crate::text::duration;
@@ -78,6 +78,7 @@ fn scenario_text(args: &RequestArgs, target: &Target) -> Result<ScenarioText> {
         http::Method::from_bytes(method.as_bytes())
             .with_context(|| format!("-X {method} is not a method (RFC 9110 section 9.1)"))?;
     }
+    check_body_file(args.body.as_deref())?;
     let headers = args.headers.iter().map(|header| parse_header(header));
     Ok(ScenarioText {
         source: Source::of_url("the URL", method, &target.path, args.body.as_deref()),

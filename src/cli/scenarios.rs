@@ -18,6 +18,7 @@ use crate::text::printable::in_one_line;
 use crate::text::units::{counted, grouped, percent};
 
 use super::args::{ScenariosAction, ScenariosArgs};
+use super::import;
 use super::read::options::shown_variable;
 use crate::session::exit::Exit;
 use crate::session::output::say;
@@ -48,6 +49,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
         }
         ScenariosAction::Show { name } => say(text_of_builtin(&name)?.1.trim_end()),
         ScenariosAction::Format => say(FORMAT.trim_end()),
+        ScenariosAction::From { file } => return import::from(&file),
         ScenariosAction::Check { name, api_key_env } => {
             let source = Source::named(&name)?;
             let context = Context {

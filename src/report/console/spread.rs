@@ -57,7 +57,8 @@ pub(super) fn section(page: &mut Page, record: &Record) {
     table(&record.runs, spread).show_what_fits(page);
 }
 
-fn sentence(record: &Record, spread: &SpreadRecord) -> String {
+/// `5 runs, pooled above; 95 % intervals between runs: ...`.
+pub(in crate::report) fn sentence(record: &Record, spread: &SpreadRecord) -> String {
     let runs = counted(record.runs.len() as u64, "run");
     let [p50, p99] =
         [spread.p50_us, spread.p99_us].map(|figure| interval(figure, Unit::of(ends(figure))));
@@ -153,7 +154,7 @@ fn table(runs: &[Record], spread: &SpreadRecord) -> Table {
 }
 
 /// The verdict of a run, and that it did not run to its end.
-fn shown_verdict(run: &Record) -> String {
+pub(in crate::report) fn shown_verdict(run: &Record) -> String {
     let status = &run.generator.verdict.status;
     match run.run.ended_by.as_str() {
         "signal" => format!("{status}, cut short"),

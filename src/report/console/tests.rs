@@ -87,6 +87,7 @@ fn record(answered: u64, failed: u64) -> Record {
 
 fn run_info() -> RunInfo {
     RunInfo {
+        command: Vec::new(),
         version: "0".into(),
         scenario: "workflow".into(),
         host: "http://localhost:8000".into(),
@@ -109,6 +110,7 @@ fn run_info() -> RunInfo {
         shards: 1,
         backend: "io_uring".into(),
         connections: "per-user".into(),
+        connection_lifetime: None,
         pipeline: 1,
         timeout_s: 30.0,
         started_at: "2026-11-24T12:00:00.000Z".into(),

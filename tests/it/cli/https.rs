@@ -481,3 +481,67 @@ fn flags_of_tls_need_an_https_target() {
         );
     }
 }
+
+/// What load balancers are measured with: connections that are replaced, by their number of answers or by their age.
+#[test]
+fn connections_are_replaced_when_their_life_is_over() {
+    let scene = Scene::new();
+    for io in EACH_IO {
+        for (flags, connections) in [
+            (&["--connection-lifetime", "10"][..], 20),
+            (&["--connection-lifetime", "1h"], 2),
+            (&["--new-connections"], 200),
+        ] {
+            // A connection ends with its answer where the server hears of it: not this one.
+            let server = scene.serve(Manner {
+                closes: flags[0] == "--new-connections",
+                ..Manner::default()
+            });
+            let load = [
+                "-u",
+                "2",
+                "--iterations",
+                "200",
+                "--io",
+                io,
+                "--cacert",
+                &scene.ca(),
+            ];
+            let output = scene.run(&url(&server), &[&load[..], flags].concat());
+            assert_eq!(output.status.code(), Some(0), "{io}: {}", text(&output));
+            let record = scene.record();
+            assert_eq!(record.totals.requests, 200);
+            assert_eq!(
+                record.totals.connections_opened, connections,
+                "{io} {flags:?}"
+            );
+            assert_eq!(record.totals.retried, 0);
+            let shown = record.run.connection_lifetime;
+            match flags {
+                [_, "10"] => assert_eq!(shown.as_deref(), Some("10 answers")),
+                [_, _] => assert_eq!(shown.as_deref(), Some("1h")),
+                _ => assert_eq!(shown, None),
+            }
+            assert_eq!(server.seen.count(|seen| &seen.cut), 0, "{io} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn lifetimes_that_are_none_are_refused() {
+    for (life, part) in [
+        ("0", "--new-connections"),
+        ("0s", "or a time"),
+        ("often", "often"),
+    ] {
+        let output = opsurge(&["run", "--mock", "-t", "1s", "--connection-lifetime", life])
+            .output()
+            .expect("the binary was built");
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("--connection-lifetime") && said.contains(part),
+            "{said}"
+        );
+    }
+}

@@ -9,6 +9,7 @@ mod faults;
 mod headers;
 mod https;
 mod load;
+mod packaged;
 mod parts;
 mod records;
 mod repeat;

@@ -234,6 +234,15 @@ fn a_run_shows_no_secret_whatever_the_server_sends_back() {
     ];
     let output = place.run(&with_headers(&arguments, &headers));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let record = std::fs::read_to_string(place.path("r.json")).expect("a record");
+    let record = opsurge::record::schema::Record::parse(&record).expect("a record");
+    let command = record.run.command.join(" ");
+    let begin = format!("opsurge run --get {fine} -t 200ms");
+    assert!(command.starts_with(&begin), "{command}");
+    assert!(
+        command.contains("--header Authorization: *** --header Cookie: ***"),
+        "{command}"
+    );
     let output = place.run(&["run", "workflow", "--host", &url, "-u", "3", "-t", "300ms"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let output = place.run(&["run", "--mock", "-u", "3", "-t", "500ms", "--wait", "0"]);
