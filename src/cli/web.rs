@@ -43,6 +43,8 @@ pub struct Listening {
 pub struct Served {
     page: Page,
     address: SocketAddr,
+    /// With the token, where orders are taken.
+    url: String,
     linger: Duration,
     signals: Signals,
     control: Arc<Control>,
@@ -89,10 +91,9 @@ impl Listening {
         match Page::start(setup, ticks.clone()) {
             Ok(page) => {
                 let fragment = token.map(|token| format!("#token={token}"));
+                let url = url(self.address) + &fragment.unwrap_or_default();
                 note(format_args!(
-                    "live page: {}{}{}",
-                    url(self.address),
-                    fragment.unwrap_or_default(),
+                    "live page: {url}{}",
                     match self.address.ip().is_loopback() {
                         true => "",
                         false => " (without encryption, and open to all who reach this machine)",
@@ -101,6 +102,7 @@ impl Listening {
                 Some(Served {
                     page,
                     address: self.address,
+                    url,
                     linger: self.web.linger,
                     signals: prepared.signals(),
                     control: prepared.control.clone(),
@@ -117,6 +119,11 @@ impl Listening {
 }
 
 impl Served {
+    /// The address of the page, as it was printed.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
     /// The run is over.
     pub fn finish(&mut self, record: &Record) {
         self.page.finish(record);

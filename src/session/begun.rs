@@ -2,14 +2,15 @@
 
 use std::time::SystemTime;
 
+use crate::engine::plan::Connections;
 use crate::io::{Backend, socket};
+use crate::load::open::Arrivals;
 use crate::machine::Machine;
 use crate::record::schema::{
     LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord,
 };
 use crate::record::so_far::{Begun, RUNNING};
 
-use super::evidence::{arrivals_shown, connections_shown};
 use super::prepare::Prepared;
 use super::share;
 
@@ -23,7 +24,8 @@ pub fn begun(prepared: &Prepared) -> Begun {
     }
 }
 
-fn run_info(prepared: &Prepared) -> RunInfo {
+/// What was done, as far as it is fixed before the run; the record of its end takes it over.
+pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
     let plan = &prepared.plan;
     let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
@@ -114,6 +116,22 @@ fn load_info(prepared: &Prepared) -> LoadInfo {
         wait: plan.scenario.wait.to_string(),
         iterations: share::iterations(plan),
         orders: Vec::new(),
+    }
+}
+
+/// Connections as records hold them.
+pub fn connections_shown(connections: Connections) -> String {
+    match connections.shared() {
+        None => "per-user".into(),
+        Some(count) => count.to_string(),
+    }
+}
+
+/// Arrivals as records hold them.
+pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "poisson",
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) fn section(record: &Record) -> Markup {
             "Response times from when a request was due, failures included; in brackets 95 % intervals. "
             // Bytes and connections are known at the end of a run.
             @if totals.connections_opened > 0 {
-            (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
-            (grouped(totals.connections_opened)) " connections opened."
+                (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
+                (grouped(totals.connections_opened)) " connections opened."
             }
             @if totals.cut_off > 0 { " " (grouped(totals.cut_off)) " requests cut off at the end." }
             @if totals.never_begun > 0 { " " (grouped(totals.never_begun)) " iterations never begun." }
