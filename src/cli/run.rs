@@ -21,7 +21,7 @@ use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
 use super::display::{Display, Shown};
 use super::web::{Listening, Served};
-use super::{ci, read, results};
+use super::{ci, command, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -78,6 +78,7 @@ pub(super) fn carried(
     let screen_cpu_s = display.end();
     let mut finished = finished?;
     finished.record.generator.screen_cpu_s = screen_cpu_s;
+    finished.record.run.command = command::of_process();
     Ok(finished)
 }
 

@@ -27,6 +27,8 @@ use crate::session::prepare::Prepared;
 use crate::session::signals::Signals;
 use crate::text::duration;
 
+use super::command;
+
 /// Descriptors of the page beside its connections.
 const DESCRIPTORS: u64 = 16;
 /// Connections that the page has at least, however few descriptors there are.
@@ -80,9 +82,11 @@ impl Listening {
     /// Serves the run, and says where. A page that cannot be served does not keep the run from being carried out.
     pub fn serve(self, prepared: &Prepared, ticks: &Arc<Ticks>) -> Option<Served> {
         let token = self.web.has_control.then(token);
+        let mut begun = begun(prepared);
+        begun.run.command = command::of_process();
         let setup = Setup {
             listener: self.listener,
-            begun: begun(prepared),
+            begun,
             controls: token.clone().map(|token| controls(prepared, token)),
             connections_max: connections(prepared),
             on_thread: stand_back,

@@ -164,7 +164,7 @@ impl Recorder {
         let counts = &mut self.counts.steps[step];
         let bounded = counts.errors.len() < EXAMPLES_MAX;
         let error = counts.error(failure, status);
-        if error.example.said.is_empty() && bounded {
+        if error.example.text.is_empty() && bounded {
             error.example = say().into();
         }
     }

@@ -1,8 +1,8 @@
 //! Prepared -> what a record says of a run before its first request.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::engine::plan::Connections;
+use crate::engine::plan::{Connections, Lifetime};
 use crate::io::{Backend, socket};
 use crate::load::open::Arrivals;
 use crate::machine::Machine;
@@ -10,6 +10,8 @@ use crate::record::schema::{
     LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord,
 };
 use crate::record::so_far::{Begun, RUNNING};
+use crate::text::duration;
+use crate::text::units::counted;
 
 use super::prepare::Prepared;
 use super::share;
@@ -44,6 +46,7 @@ pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
+        command: Vec::new(),
         load: load_info(prepared),
         seed: plan.seed,
         shards: plan.shards,
@@ -53,6 +56,7 @@ pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
         }
         .into(),
         connections: connections_shown(share::connections(plan)),
+        connection_lifetime: lifetime_shown(plan.lifetime),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(started_at).to_string(),
@@ -133,6 +137,15 @@ pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
         Arrivals::Constant => "constant",
         Arrivals::Poisson => "poisson",
     }
+}
+
+/// When a connection is replaced; `None` when the server decides.
+fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
+    let none = Lifetime::default();
+    if lifetime.answers < none.answers {
+        return Some(counted(u64::from(lifetime.answers), "answer"));
+    }
+    (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
 }
 
 fn seconds(ns: u64) -> f64 {

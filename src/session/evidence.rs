@@ -201,12 +201,12 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
         _ if carried.interrupted => "signal",
         Ended::Order => "criterion",
         Ended::Time => "time",
-        Ended::NobodyLeft
+        Ended::AllUsersLeft
             if prepared.plan.load.users().iterations.is_some() && carried.ran.users_left == 0 =>
         {
             "iterations"
         }
-        Ended::NobodyLeft => "nobody-left",
+        Ended::AllUsersLeft => "all-users-left",
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::plan::Connections;
+use crate::engine::plan::{Connections, Lifetime};
 use crate::io::Backend;
 use crate::load::Load;
 use crate::load::closed::Point;
@@ -80,6 +80,7 @@ pub struct Limits {
     /// Time limit of the drain in nanoseconds, when it is given.
     pub drain_ns: Option<u64>,
     pub connections: Connections,
+    pub lifetime: Lifetime,
     /// Threads, when a number was given.
     pub shards: Option<usize>,
     pub backend: Backend,

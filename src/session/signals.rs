@@ -63,6 +63,7 @@ impl Signals {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut quit = signal(SignalKind::quit())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32))?;
         // `nohup opsurge run` is to survive its terminal.
         let mut hangup = match process::ignores(Signal::SIGHUP) {
             true => None,
@@ -74,6 +75,10 @@ impl Signals {
                 let mut stops = false;
                 loop {
                     let wish = tokio::select! {
+                        _ = continued.recv() => {
+                            super::output::on_continued();
+                            continue;
+                        }
                         _ = interrupt.recv() => Order::Drain,
                         _ = quit.recv() => Order::Drain,
                         _ = hung_up(&mut hangup) => Order::Drain,

@@ -2,7 +2,8 @@
 //!
 //! Everything is there without JavaScript but the crosshair. Reading order: `page` (the sections), `charts`
 //! (the charts of a record), `live` (both for a run that lasts), `overlay` (two records); the sections: `verdict`, `numbers`,
-//! `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time`, `heat`, `curve`, `levels`; what they are
+//! `runs`, `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time` (with `level`), `heat`,
+//! `curve`, `levels`; what they are
 //! made of: `run` and `columns` (the series), `bands`, `chart`, `axis`, `drawing`, `units`; `shell` (the frame of a page).
 
 mod axis;
@@ -16,6 +17,7 @@ mod download;
 mod drawing;
 mod errors;
 mod heat;
+mod level;
 mod levels;
 mod live;
 mod numbers;
@@ -23,6 +25,7 @@ mod over_time;
 mod overlay;
 mod page;
 mod run;
+mod runs;
 mod shell;
 mod steps;
 mod units;
@@ -55,3 +58,5 @@ impl Report for Html {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
