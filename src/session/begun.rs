@@ -26,8 +26,8 @@ pub fn begun(prepared: &Prepared) -> Begun {
     }
 }
 
-/// What was asked for, and on what. What only a run knows is empty.
-pub fn run_info(prepared: &Prepared) -> RunInfo {
+/// What was done, as far as it is fixed before the run; the record of its end takes it over.
+pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
     let plan = &prepared.plan;
     let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
@@ -131,6 +131,14 @@ pub fn connections_shown(connections: Connections) -> String {
     }
 }
 
+/// Arrivals as records hold them.
+pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "poisson",
+    }
+}
+
 /// When a connection is replaced; `None` when the server decides.
 fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
     let none = Lifetime::default();
@@ -138,14 +146,6 @@ fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
         return Some(counted(u64::from(lifetime.answers), "answer"));
     }
     (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
-}
-
-/// Arrivals as records hold them.
-pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
-    match arrivals {
-        Arrivals::Constant => "constant",
-        Arrivals::Poisson => "poisson",
-    }
 }
 
 fn seconds(ns: u64) -> f64 {

@@ -11,8 +11,8 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, OpenRecord, OrderRecord, Record, RunInfo, ShardRecord,
-    TlsHistograms, TlsRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord, Record,
+    RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
 
 use super::begun;
@@ -20,6 +20,8 @@ use super::prepare::Prepared;
 use super::share;
 use super::watched::records::{RunSpan, records};
 use super::watched::sampling::Sampled;
+
+pub use super::begun::{arrivals_shown, connections_shown};
 
 /// The results of a run.
 pub struct Carried {
@@ -210,37 +212,52 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
 
 fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
     let (plan, ran) = (&prepared.plan, &carried.ran);
-    let mut run = begun::run_info(prepared);
-    run.users = plan.deal().share_of(users_asked(plan, &carried.orders));
-    run.users_came = ran.users_came;
-    run.load.orders.clone_from(&carried.orders);
-    if let Some((open, counts)) = run.load.open.as_mut().zip(ran.arrivals) {
-        *open = OpenRecord {
-            from_s: seconds(ran.load_from_ns),
-            due: counts.due,
-            begun: counts.started,
-            waited: counts.waited,
-            dropped: counts.dropped,
-            never_begun: counts.never_begun,
-            rate_begun: match ran.load_ns {
-                0 => 0.0,
-                load_ns => counts.started as f64 / seconds(load_ns),
-            },
-            ..open.clone()
-        };
+    let begun = begun::run_info(prepared);
+    RunInfo {
+        users: plan.deal().share_of(users_asked(plan, &carried.orders)),
+        users_came: ran.users_came,
+        load: load_info(begun.load, carried),
+        started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
+        ended_by: ended_by(prepared, carried).into(),
+        error: error_of(&ran.deaths, plan.shards),
+        machine: MachineInfo {
+            clock: share::clock(prepared.clock),
+            ..begun.machine
+        },
+        start_at: share::start_at(prepared.start_at, ran.started_at),
+        ..begun
     }
-    run.started_at = humantime::format_rfc3339_millis(ran.started_at).to_string();
-    run.ended_by = ended_by(prepared, carried).into();
-    run.error = error_of(&ran.deaths, plan.shards);
-    run.machine.clock = share::clock(prepared.clock);
-    run.start_at = share::start_at(prepared.start_at, ran.started_at);
-    run
 }
 
 /// Users at the peak, by the plan and the orders.
 fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
     let ordered = orders.iter().filter_map(|order| order.users);
     ordered.fold(plan.load.users_planned(), u64::max)
+}
+
+/// The load with what became of it.
+fn load_info(begun: LoadInfo, carried: &Carried) -> LoadInfo {
+    let ran = &carried.ran;
+    LoadInfo {
+        open: begun
+            .open
+            .zip(ran.arrivals)
+            .map(|(open, counts)| OpenRecord {
+                from_s: seconds(ran.load_from_ns),
+                due: counts.due,
+                begun: counts.started,
+                waited: counts.waited,
+                dropped: counts.dropped,
+                never_begun: counts.never_begun,
+                rate_begun: match ran.load_ns {
+                    0 => 0.0,
+                    load_ns => counts.started as f64 / seconds(load_ns),
+                },
+                ..open
+            }),
+        orders: carried.orders.clone(),
+        ..begun
+    }
 }
 
 fn seconds(ns: u64) -> f64 {

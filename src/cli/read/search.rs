@@ -14,7 +14,7 @@ use crate::load::closed::Closed;
 use crate::load::open::Open;
 use crate::record::schema::LevelRecord;
 use crate::scenario::model::Scenario;
-use crate::session::begun;
+use crate::session::evidence;
 use crate::session::job::{Job, JobLoad, JobTarget, Judging, SearchJob};
 use crate::session::rules;
 use crate::session::steer::Course;
@@ -237,11 +237,11 @@ fn resume(
     let seconds = |s: f64| duration::show(Duration::from_secs_f64(s));
     let in_ns = |ns: u64| duration::show(Duration::from_nanos(ns));
     let users_max = load.load.users_max();
-    let connections = begun::connections_shown(options.connections(users_max));
+    let connections = evidence::connections_shown(options.connections(users_max));
     let arrivals = load
         .load
         .arrivals()
-        .map(|open| begun::arrivals_shown(open.arrivals));
+        .map(|open| evidence::arrivals_shown(open.arrivals));
     for (what, flag, then, now) in [
         ("scenario", "", run.scenario, scenario.name.clone()),
         (
