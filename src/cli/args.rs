@@ -768,6 +768,29 @@ pub struct StandInArgs {
     /// For the last part of every period: stall (no answers), refuse (no connections).
     #[arg(long = "fault", value_name = "NAME=SHARE", help_heading = "Stand-in")]
     pub faults: Vec<String>,
+    /// Serve HTTPS, with a certificate that is made at the start; run --mock trusts it by itself
+    #[arg(long = "tls", help_heading = "Stand-in")]
+    pub mock_tls: bool,
+    /// Write that certificate to this file (PEM), for --cacert of a client in another process, e.g. --tls-save mock.pem
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "mock_tls",
+        help_heading = "Stand-in"
+    )]
+    pub tls_save: Option<PathBuf>,
+    /// Faults of the stand-in's handshakes, e.g. --tls-fault cut-handshake=1%; may be repeated
+    ///
+    /// Shares of the connections: slow-handshake (a second late), alert (internal_error instead of an answer),
+    /// cut-handshake (the end of the connection instead). For all of them: expired (certificate), no-resume (tickets are
+    /// given out and never accepted).
+    #[arg(
+        long = "tls-fault",
+        value_name = "NAME[=SHARE]",
+        requires = "mock_tls",
+        help_heading = "Stand-in"
+    )]
+    pub tls_faults: Vec<String>,
     /// Seed of the faults: the same one spoils the same numbers of requests
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Stand-in")]
     pub fault_seed: u64,

@@ -3,6 +3,7 @@
 //! Reading order:
 //! - `config` and `stand_in`: how it behaves, and [`Mock`], which starts and stops it.
 //! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections.
+//! - `stream`, and with encryption `tls` and `tls_stream`: the bytes of a connection.
 //! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
 //! - `canned`, `canned_thread`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
@@ -28,7 +29,10 @@ mod ops_core;
 mod request;
 mod routes;
 mod stand_in;
+mod stream;
 mod thread;
+mod tls;
+mod tls_stream;
 mod unix;
 
 pub use canned::{CannedResponder, REQUEST_BYTES_MAX};
@@ -38,3 +42,4 @@ pub use config::{MockConfig, Ready, Runtime};
 pub use connection::CONNECTION_BYTES;
 pub use faults::{Fault, FaultPlan, Spell};
 pub use stand_in::Mock;
+pub use tls::{HandshakeFault, ServedCertificate, TlsConfig};

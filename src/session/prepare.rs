@@ -83,6 +83,14 @@ impl Prepared {
                     Some(_) => "localhost".to_owned(),
                     None => stand_in.address().to_string(),
                 };
+                let address = match stand_in.certificate() {
+                    None => address,
+                    Some(certificate) => {
+                        let roots = &mut traffic.connecting.tls.roots;
+                        roots.get_or_insert_with(|| vec![certificate.der.clone()]);
+                        format!("https://{address}")
+                    }
+                };
                 (Some(stand_in), Target::parse(&address, "--mock")?)
             }
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::mock::{Fault, FaultPlan, Spell};
+use crate::mock::{Fault, FaultPlan, HandshakeFault, Spell, TlsConfig};
 use crate::text::duration;
 use crate::text::suggest::did_you_mean;
 
@@ -37,6 +37,46 @@ pub fn parse(texts: &[String], seed: u64) -> Result<FaultPlan> {
         );
     }
     Ok(plan)
+}
+
+/// Reads `--tls-fault`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_tls(texts: &[String]) -> Result<TlsConfig> {
+    let mut config = TlsConfig::default();
+    for text in texts {
+        let (name, value) = text.split_once('=').unwrap_or((text, "100%"));
+        match (
+            name,
+            HandshakeFault::ALL.iter().find(|it| it.name() == name),
+        ) {
+            ("expired", _) => config.is_expired = true,
+            ("no-resume", _) => config.refuses_tickets = true,
+            (_, Some(fault)) => {
+                let share = share(value, &format!("{name}=1%"));
+                let share = share.with_context(|| format!("--tls-fault {text}"))?;
+                config.shares.push((*fault, share));
+            }
+            (_, None) => {
+                let names = HandshakeFault::ALL.map(HandshakeFault::name);
+                let all = || names.into_iter().chain(["expired", "no-resume"]);
+                bail!(
+                    "--tls-fault {text}: there is no such fault{} There are {}",
+                    did_you_mean(name, all()),
+                    all().collect::<Vec<_>>().join(", ")
+                );
+            }
+        }
+    }
+    let sum: f64 = config.shares.iter().map(|(_, share)| share).sum();
+    if sum > 1.0 + SHARE_SLACK {
+        bail!(
+            "--tls-fault: the shares add up to {} %; a connection meets one fault at most, so keep them within 100 %",
+            (sum * 1e4).round() / 1e2
+        );
+    }
+    Ok(config)
 }
 
 fn add(plan: &mut FaultPlan, name: &str, value: &str) -> Result<()> {
@@ -116,6 +156,23 @@ mod tests {
         assert_eq!(plan, expected);
         let whole = parse(&["delay=1s".into()], 3).expect("it is right");
         assert_eq!(whole.shares, [(Fault::Delay, 1.0)]);
+    }
+
+    #[test]
+    fn faults_of_handshakes_are_read_by_name_and_share() {
+        let texts = ["alert=5%", "slow-handshake", "expired", "no-resume"].map(String::from);
+        let error = format!("{:#}", parse_tls(&texts).expect_err("too many"));
+        assert!(error.contains("add up to 105 %"), "{error}");
+        let config = parse_tls(&texts[..1]).expect("it is right");
+        assert_eq!(config.shares, [(HandshakeFault::Alert, 0.05)]);
+        assert!(!config.is_expired && !config.refuses_tickets);
+        let config = parse_tls(&texts[2..]).expect("it is right");
+        assert!(config.is_expired && config.refuses_tickets);
+        let error = format!(
+            "{:#}",
+            parse_tls(&["alrt".into()]).expect_err("no such fault")
+        );
+        assert!(error.contains("did you mean \"alert\"?"), "{error}");
     }
 
     #[test]

@@ -519,6 +519,9 @@ fn settle(text: Option<&str>) -> Result<Option<Settle>> {
 
 /// The service, or the stand-in and how it behaves.
 fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Result<JobTarget> {
+    if args.stand_in.mock_tls && !args.mock {
+        bail!("--tls is for the stand-in (--mock); a service's URL says https:// itself");
+    }
     let target = match (&args.host, of_url) {
         (_, Some(target)) => target,
         (Some(host), None) => Target::parse(host, "--host")?,
