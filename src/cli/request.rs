@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use socket2::SockAddr;
 
-use crate::http::body::instead_of;
+use crate::http::body::describe_binary;
 use crate::http::request::is_secret_field;
 use crate::http::response::field;
 use crate::scenario::secrets::Secrets;
@@ -195,8 +195,8 @@ fn show(report: &Report, exchange: &Exchange, secrets: &Secrets) {
 
 /// A body as it is shown: what is no text is only named. A server may repeat what it was sent.
 fn shown_body(body: &[u8], bytes: u64, encoding: Option<&[u8]>, secrets: &Secrets) -> String {
-    if let Some(said) = instead_of(body, bytes, encoding) {
-        return said;
+    if let Some(description) = describe_binary(body, bytes, encoding) {
+        return description;
     }
     let text = String::from_utf8_lossy(body);
     match bytes == body.len() as u64 {
