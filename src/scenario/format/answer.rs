@@ -67,7 +67,9 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
             "not-null" => rules.push(Rule::NotNull),
             other => {
                 let near = did_you_mean(other, ["not-null"]);
-                return Err(item.error(format!("unknown rule \"{other}\"{near}")));
+                return Err(item.error(format!(
+                    "unknown rule \"{other}\"{near} (not-null; for members of JSON there are json and exists)"
+                )));
             }
         }
     }
@@ -111,7 +113,12 @@ fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
     }
     items
         .iter()
-        .map(|item| item.integer(200..=999).map(|status| status as u16))
+        .map(|item| match item.text() {
+            Ok(text) => Err(item.error(format!(
+                "a status is a number without quotes, and not \"{text}\"; without status any 2xx is a success"
+            ))),
+            Err(_) => item.integer(200..=999).map(|status| status as u16),
+        })
         .collect()
 }
 

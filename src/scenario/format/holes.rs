@@ -266,7 +266,11 @@ impl Texts<'_> {
                 .names()
                 .chain(WORDS)
                 .chain(["env.NAME", "csv.COLUMN"]);
-            let near = did_you_mean(hole, known);
+            let near = match hole.contains('(') {
+                true => "; what a hole takes stands behind a blank, for example {{random 1..100}}"
+                    .to_owned(),
+                false => did_you_mean(hole, known),
+            };
             return Err(item.error(format!(
                 "nothing is known of {{{{{hole}}}}}{near} (holes are variables of [variables], values of extract, {}, env.NAME and csv.COLUMN)",
                 WORDS.join(", ")

@@ -46,6 +46,11 @@ impl Requests<'_, '_> {
         path: &Item<'_>,
     ) -> Result<Compiled, ScenarioError> {
         let target = path.text()?;
+        if target.contains("://") {
+            return Err(path.error(
+                "a path begins with /, and the host is given by --host; write for example \"/items\"",
+            ));
+        }
         if !target.starts_with('/') {
             return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
         }

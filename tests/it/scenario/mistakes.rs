@@ -94,6 +94,8 @@ fn each_of_forty_plausible_mistakes_gets_the_message_that_was_read() {
         "name = \"x\"\n[csv]\nfile = \"user.csv\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
     std::fs::write(folder.path().join("shop.toml"), scenario).expect("it can be written");
     std::fs::write(folder.path().join("users.csv"), "mail\na@b\n").expect("it can be written");
+    let scenario = "name = \"x\"\nfail_if = [\"p95 greater than 800ms\"]\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+    std::fs::write(folder.path().join("rule.toml"), scenario).expect("it can be written");
     let text = std::fs::read_to_string(file()).expect("the mistakes are there");
     let known = mistakes(&text);
     assert!(known.len() >= MISTAKES, "{} mistakes", known.len());
