@@ -7,6 +7,9 @@ use std::rc::Rc;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+#[cfg(target_env = "musl")]
+use super::no_ring as tokio_uring;
+
 /// A connection on either runtime.
 pub(super) enum Stream {
     Uring(Rc<tokio_uring::net::TcpStream>),

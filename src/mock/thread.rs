@@ -19,6 +19,8 @@ use super::connection::{Text, log_end, serve_connection};
 use super::impaired_thread::ImpairedThread;
 use super::impairments::Impairments;
 use super::listener::Listener;
+#[cfg(target_env = "musl")]
+use super::no_ring as tokio_uring;
 use super::ops_core::OpsCore;
 use super::stream::Stream;
 use super::tls::TlsServer;
@@ -27,9 +29,9 @@ use super::tls_stream::{TlsStream, carry};
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether this process may use io_uring.
+/// Whether this process may use io_uring, and this build of the stand-in can (see `no_ring`).
 pub(super) fn has_uring() -> bool {
-    io_uring::IoUring::new(8).is_ok()
+    cfg!(not(target_env = "musl")) && io_uring::IoUring::new(8).is_ok()
 }
 
 /// Keeps the calling thread on one core.

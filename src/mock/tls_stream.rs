@@ -9,6 +9,8 @@ use bytes::{Buf, BytesMut};
 use rustls::ServerConnection;
 use tokio::net::{TcpStream, UnixStream};
 
+#[cfg(target_env = "musl")]
+use super::no_ring as tokio_uring;
 use super::stream::Stream;
 use super::tls::{HandshakeFault, TlsServer};
 

@@ -248,7 +248,7 @@ fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
             kind: error.failure.name().into(),
             status: (error.status > 0).then_some(error.status),
             reason: error.example.reason.clone(),
-            detail: error.example.said.clone(),
+            detail: error.example.text.clone(),
             hint: hint(label, error.failure, error.status),
             count: error.count,
             first_s: error.first_ns as f64 / 1e9,

@@ -4,6 +4,7 @@
 //! `bind` (the model gets its target), then the parts of the model: [`value`], [`variables`], [`feeder`],
 //! [`mod@pointer`], [`wait`], [`secrets`] and [`members`]. [`builtin`] holds the scenarios that come with the program.
 //! [`canned`] makes the answers that a scenario expects.
+//! [`import`] makes scenarios from what people have.
 
 mod bind;
 pub mod builtin;
@@ -11,6 +12,7 @@ pub mod canned;
 pub mod expect;
 pub mod feeder;
 pub mod format;
+pub mod import;
 pub mod members;
 pub mod model;
 pub mod pointer;

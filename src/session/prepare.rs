@@ -112,6 +112,7 @@ impl Prepared {
             drain_ns: limits.drain_ns,
             seed: limits.seed,
             connections: limits.connections,
+            lifetime: limits.lifetime,
             shards: cores.shards.len(),
             addresses,
         };
@@ -176,6 +177,11 @@ impl Prepared {
             checksum,
             notes,
         })
+    }
+
+    /// The listener for signals, which outlives the run.
+    pub fn signals(&self) -> Signals {
+        self.signals.clone()
     }
 
     /// The target, and the Unix socket that it is reached by.

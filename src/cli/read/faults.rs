@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::mock::{Fault, FaultPlan, HandshakeFault, Spell, TlsConfig};
+use crate::mock::{Fault, FaultPlan, HandshakeFault, Recurring, TlsConfig};
 use crate::text::duration;
 use crate::text::suggest::did_you_mean;
+use crate::text::units::percent;
 
 /// Shares that were typed as decimals may add up to a hair more than 100 %.
 const SHARE_SLACK: f64 = 1e-9;
@@ -32,8 +33,8 @@ pub fn parse(texts: &[String], seed: u64) -> Result<FaultPlan> {
     let sum: f64 = plan.shares.iter().map(|(_, share)| share).sum();
     if sum > 1.0 + SHARE_SLACK {
         bail!(
-            "--fault: the shares add up to {} %; a request meets one fault at most, so keep them within 100 %",
-            (sum * 1e4).round() / 1e2
+            "--fault: the shares add up to {}; a request meets one fault at most, so keep them within 100 %",
+            percent(sum)
         );
     }
     Ok(plan)
@@ -81,8 +82,8 @@ pub fn parse_tls(texts: &[String]) -> Result<TlsConfig> {
 
 fn add(plan: &mut FaultPlan, name: &str, value: &str) -> Result<()> {
     match name {
-        "stall" => plan.stall = Some(spell(value, "stall=2s/10s")?),
-        "refuse" => plan.refuse = Some(spell(value, "refuse=2s/10s")?),
+        "stall" => plan.stall = Some(recurring(value, "stall=2s/10s")?),
+        "refuse" => plan.refuse = Some(recurring(value, "refuse=2s/10s")?),
         "delay" => {
             let (time, share) = match value.split_once(':') {
                 Some((time, part)) => (time, share(part, "delay=200ms:5%")?),
@@ -123,7 +124,7 @@ fn share(text: &str, example: &str) -> Result<f64> {
 }
 
 /// `2s/10s`
-fn spell(text: &str, example: &str) -> Result<Spell> {
+fn recurring(text: &str, example: &str) -> Result<Recurring> {
     let Some((lasts, every)) = text.split_once('/') else {
         bail!("\"{text}\" is not a time in every time; write for example {example}");
     };
@@ -131,7 +132,7 @@ fn spell(text: &str, example: &str) -> Result<Spell> {
     if lasts == Duration::ZERO || lasts >= every {
         bail!("it has to last longer than 0 and less than its period; write for example {example}");
     }
-    Ok(Spell { lasts, every })
+    Ok(Recurring { lasts, every })
 }
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
             seed: 3,
             shares: vec![(Fault::ResetInBody, 0.01), (Fault::Delay, 0.05)],
             delay: Duration::from_millis(200),
-            stall: Some(Spell {
+            stall: Some(Recurring {
                 lasts: s(2),
                 every: s(10),
             }),

@@ -5,7 +5,7 @@ use super::page::{NO_BREAK, Page, Paint};
 use super::table::{Align, Column, Table};
 use super::verdict::is_valid;
 use crate::record::schema::{Record, SpreadFigure, SpreadRecord};
-use crate::text::units::{counted, grouped, three_digits};
+use crate::text::units::{counted, grouped, percent, three_digits};
 
 /// Rows below those of the runs.
 const SUMMARY: [&str; 4] = ["mean", "std dev", "min", "max"];
@@ -113,9 +113,7 @@ fn table(runs: &[Record], spread: &SpreadRecord) -> Table {
                    all: SpreadFigure,
                    show: &dyn Fn(Option<f64>) -> String| {
         let cells = runs.iter().map(|run| show(of(run)));
-        let deviation = all.deviation.map_or("-".to_owned(), |share| {
-            format!("{} %", three_digits(share * 100.0))
-        });
+        let deviation = all.deviation.map_or("-".to_owned(), percent);
         let summary = [show(all.mean), deviation, show(all.min), show(all.max)];
         Column::new(rank, Align::Right, head, cells.chain(summary))
     };

@@ -31,7 +31,7 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         three_digits(totals.rps)
     );
     if totals.failures > 0 {
-        let _ = write!(text, " ({} %)", three_digits(totals.failure_ratio * 100.0));
+        let _ = write!(text, " ({})", percent(totals.failure_ratio));
     }
     for (count, what) in [
         (totals.cut_off, "cut off at the end"),
@@ -64,8 +64,10 @@ pub(in crate::report) fn engine(run: &RunInfo) -> String {
         1 => String::new(),
         depth => format!(", pipeline {depth}"),
     };
+    let lifetime = run.connection_lifetime.as_deref();
+    let lifetime = lifetime.map_or(String::new(), |it| format!(", each for {it}"));
     format!(
-        "{}, {}, connections {}{pipeline}, timeout {} s",
+        "{}, {}, connections {}{lifetime}{pipeline}, timeout {} s",
         run.backend,
         counted(run.shards as u64, "shard"),
         run.connections,
@@ -195,7 +197,7 @@ pub(in crate::report) fn lasted(totals: &Totals) -> String {
 /// What ended the load, in words.
 pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
-        "nobody-left" => "the last user's leaving",
+        "all-users-left" => "the last user's leaving",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
         "signal" => "a signal",

@@ -31,7 +31,8 @@ pub(super) fn section(record: &Record) -> Markup {
         }
         p.note {
             "Response times from when a request was due, failures included; in brackets 95 % intervals. "
-            @if !is_cut {
+            // Bytes and connections are known at the end of a run.
+            @if !is_cut && totals.connections_opened > 0 {
                 (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
                 (grouped(totals.connections_opened)) " connections opened."
             }

@@ -137,6 +137,13 @@
     });
     return sentence;
   };
+  // A live page replaces charts: what the crosshair shows is kept.
+  let kept = null;
+  document.addEventListener("charts-replacing", () => (kept = shown));
+  document.addEventListener("charts-replaced", () => {
+    const chart = kept && document.getElementById(kept.id);
+    if (chart) moveAll(chart, kept.at, kept.row);
+  });
   const clearAll = () => {
     shown = null;
     document.querySelectorAll(".chart").forEach(clear);

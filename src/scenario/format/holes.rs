@@ -13,13 +13,13 @@ use crate::scenario::variables;
 use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
-use super::pieces::{Piece, cut, ends_other_side};
+use super::pieces::{Piece, another_hole, cut, ends_other_side};
 use super::place::ScenarioError;
 use super::site::{Site, check_characters, encoding_of_own, foreign, is_header_character};
 use super::toml::Item;
 
 /// First words of holes; a variable cannot have such a name.
-pub(super) const WORDS: [&str; 9] = [
+pub(in crate::scenario) const WORDS: [&str; 9] = [
     "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
 ];
 /// Most fresh values of one request.
@@ -104,6 +104,7 @@ impl Texts<'_> {
         for piece in cut(text).map_err(|reason| item.error(reason))? {
             parts.push(match piece {
                 Piece::Literal(text) => {
+                    self.check_signs(item, text)?;
                     in_string ^= ends_other_side(text, in_string);
                     match site {
                         Site::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
@@ -117,6 +118,18 @@ impl Texts<'_> {
             });
         }
         Ok(parts)
+    }
+
+    /// Refuses `${name}` of a name that has a value: it would be sent as it stands.
+    fn check_signs(&self, item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
+        let Some(hole) = another_hole(text).filter(|hole| hole.starts_with('$')) else {
+            return Ok(());
+        };
+        let name = &hole[2..hole.len() - 1];
+        match self.variables.find(name).is_some() || WORDS.contains(&name) {
+            true => Err(item.error(format!("a hole is written {{{{{name}}}}}, and not {hole}"))),
+            false => Ok(()),
+        }
     }
 
     fn hole(

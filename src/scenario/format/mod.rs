@@ -2,14 +2,15 @@
 //!
 //! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`.
 //! Below them: `load_table`, `holes` (texts with holes, on `pieces` and `site`), `read` (durations, waits, files), `toml`
-//! (values with their places), [`place`] (errors), `context` (what is given beside the text).
+//! (values with their places), `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
 
 mod answer;
 mod body;
 pub mod compile;
 mod context;
 mod fields;
-mod holes;
+mod foreign;
+pub(in crate::scenario) mod holes;
 mod load_table;
 mod pieces;
 pub mod place;

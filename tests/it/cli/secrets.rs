@@ -333,8 +333,8 @@ fn a_run_shows_no_secret_wherever_it_has_it_from() {
         let output = place.run(&["run", &scenario, "--host", &url, "--report", "full"]);
         assert_eq!(output.status.code(), Some(1), "{from}: {}", text(&output));
         place.has_reports();
-        let said = text(&output);
-        assert!(said.contains("***"), "{from}: {said}");
+        let printed = text(&output);
+        assert!(printed.contains("***"), "{from}: {printed}");
         let failing = ["search", &scenario, "--host", &url, "-t", "10s"];
         let levels = ["--from", "2", "--to", "2", "--every", "1s", "--settle", "0"];
         place.run(&[&failing[..], &levels].concat());

@@ -4,5 +4,7 @@
 mod binding;
 mod builtin_traffic;
 mod format;
+mod import;
+mod mistakes;
 mod properties;
 mod runs;
