@@ -1,15 +1,19 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
-//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`.
-//! Below them: `load_table`, `holes` (texts with holes, on `pieces` and `site`), `read` (durations, waits, files), `toml`
-//! (values with their places), [`place`] (errors), `context` (what is given beside the text).
+//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`,
+//! `hops` (redirects). Below them: `load_table`, `holes` (texts with holes, on `pieces`, `invented` and `site`; with
+//! `functions` of values), `read` (durations, waits, files), `toml` (values with their places), [`place`] (errors),
+//! `context` (what is given beside the text).
 
 mod answer;
 mod body;
 pub mod compile;
 mod context;
 mod fields;
+mod functions;
 mod holes;
+mod hops;
+mod invented;
 mod load_table;
 mod pieces;
 pub mod place;

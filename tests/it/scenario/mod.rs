@@ -1,8 +1,10 @@
-//! Scenarios: the file format, binding, the requests of arbitrary valid files, whole runs, and the bytes of the built-in
-//! ones.
+//! Scenarios: the file format, values, cookies, links, binding, the requests of arbitrary valid files, whole runs, and
+//! the bytes of the built-in ones.
 
 mod binding;
 mod builtin_traffic;
+mod cookies;
 mod format;
 mod properties;
 mod runs;
+mod values;
