@@ -29,7 +29,7 @@
 //! |---|---|---|
 //! | [`cli`] | the command line: clap's structs, `read` (Args -> Job), one file per command | all below |
 //! | [`session`] | a job carried out: prepared, run, steered, judged, recorded | all below but `report`, `live` |
-//! | `live` | ticks for people: the line of progress, the screen | `analysis`, `metrics`, `text` |
+//! | `live` | ticks for people: the line of progress, the screen, the page, /metrics | `analysis`, `metrics`, `record`, `report`, `text` |
 //! | [`report`] PURE | records -> bytes: console, comparison, CSV, HTML | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, slices, merging, files, interval log | `analysis`, `metrics`, `scenario`, `text` |

@@ -1,9 +1,11 @@
-//! After start-up the hot path does not allocate: the allocator counts during ten thousand requests over loopback.
+//! After start-up the hot path does not allocate: the allocator counts during ten thousand requests over loopback. With
+//! TLS, rustls allocates twice for each, and nothing else does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 use opsurge::engine::plan::{Connections, Plan};
 use opsurge::engine::shard::{Outcomes, Shard, Start};
@@ -13,8 +15,11 @@ use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
 use opsurge::load::closed::Closed;
+use opsurge::wire::{Tls, TlsClient, TlsSettings, Trust, Version};
+use opsurge_testbed::certificates::Authority;
 use opsurge_testbed::plans;
 use opsurge_testbed::wrapped_driver::{Hooks, WrappedDriver};
+use rustls::{ServerConnection, StreamOwned};
 
 /// The system's allocator, with a count of this thread's allocations.
 struct Counting;
@@ -77,7 +82,12 @@ impl<D: Driver> Hooks<D> for CountsAllocations<'_> {
 
 /// Answers every request with the bytes of Ops-Core's answer to a workflow. Requests arrive whole, one or several at a
 /// time, or are `request_bytes` long.
-fn answer_all(listener: TcpListener, request_bytes: Option<usize>, padding_bytes: usize) {
+fn answer_all<S: Read + Write + Send + 'static>(
+    listener: TcpListener,
+    request_bytes: Option<usize>,
+    padding_bytes: usize,
+    open: impl Fn(TcpStream) -> S,
+) {
     let body = format!(
         r#"{{"padding":"{}","sessionId":"d96aaa22-a187-4972-a633-b41aa48fa1a6","workflowId":"sample_workflow_id","message":"Workflow triggered successfully"}}"#,
         "x".repeat(padding_bytes)
@@ -86,12 +96,13 @@ fn answer_all(listener: TcpListener, request_bytes: Option<usize>, padding_bytes
         "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    while let Ok((mut stream, _)) = listener.accept() {
+    while let Ok((stream, _)) = listener.accept() {
+        let mut stream = open(stream);
         let answer = answer.clone();
         std::thread::spawn(move || {
             let mut buffer = vec![0; request_bytes.unwrap_or(16 * 1024)];
             // Counts the requests. They are small enough to arrive as whole batches.
-            let mut next = |stream: &mut TcpStream| match request_bytes {
+            let mut next = |stream: &mut S| match request_bytes {
                 None => stream.read(&mut buffer).map_or(0, |count| {
                     let heads = buffer[..count].windows(11);
                     heads.filter(|end| end == b" HTTP/1.1\r\n").count()
@@ -225,8 +236,19 @@ fn attempt<D: Driver>(
     let plan = plan(text, listener.local_addr().expect("bound"), connections);
     let shared = !plan.scenario.shared().is_empty();
     let request_bytes = shared.then(|| plan.scenario.first_request(0, 0, 1, 0).len());
-    std::thread::spawn(move || answer_all(listener, request_bytes, padding_bytes));
-    let config = driver_config(&plan, &Sockets::default(), 0);
+    std::thread::spawn(move || {
+        answer_all(listener, request_bytes, padding_bytes, |stream| stream);
+    });
+    count(&plan, to, build)
+}
+
+/// Runs a plan until its `to`-th request; the number of allocations from the 2,000th on.
+fn count<D: Driver>(
+    plan: &Plan,
+    to: u64,
+    build: &impl Fn(&DriverConfig) -> Option<D>,
+) -> Option<(Outcomes, u64)> {
+    let config = driver_config(plan, &Sockets::default(), 0);
     let Some(driver) = build(&config) else {
         println!("SKIPPED: this driver is not available here");
         return None;
@@ -240,7 +262,7 @@ fn attempt<D: Driver>(
         at_from: None,
         at_to: None,
     };
-    let shard = Shard::new(&plan, 0, WrappedDriver { driver, hooks });
+    let shard = Shard::new(plan, 0, WrappedDriver { driver, hooks });
     let (outcomes, WrappedDriver { hooks, .. }) =
         shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let counts = &outcomes.recorder.counts.steps;
@@ -283,4 +305,58 @@ fn kept_bodies_on_io_uring_allocate_nothing() {
 #[test]
 fn kept_bodies_on_epoll_allocate_nothing() {
     check_kept(|config| Epoll::new(config, Clock::start()).ok());
+}
+
+/// One request and one answer at a time on each connection: a record each.
+fn check_encrypted<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    const REQUESTS: u64 = 10_000;
+    let authority = Authority::default();
+    let versions = [&rustls::version::TLS13];
+    let server = authority.server(authority.certify(&["127.0.0.1"]), &versions, &[], false);
+    let server = Arc::new(server);
+    let client = TlsClient::new(TlsSettings {
+        server_name: "127.0.0.1".into(),
+        trust: Trust::Roots(vec![authority.root()]),
+        identity: None,
+        resumes: true,
+        version_max: Version::Tls13,
+        ciphers: Vec::new(),
+        key_log: None,
+    });
+    let client = client.expect("a client");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        answer_all(listener, None, 0, |stream| {
+            let tls = ServerConnection::new(server.clone()).expect("a server");
+            StreamOwned::new(tls, stream)
+        });
+    });
+    let plan = plan(STEADY, address, Connections::PerUser);
+    let encrypted = |config: &DriverConfig| {
+        Tls::over(config, &client, |below| {
+            build(below).ok_or_else(|| std::io::ErrorKind::Unsupported.into())
+        })
+        .ok()
+    };
+    let Some((_, allocations)) = count(&plan, 2_000 + REQUESTS, &encrypted) else {
+        return;
+    };
+    // The answers of one turn may lie before or behind the first and the last request that is counted.
+    let users = 16;
+    let expected = 2 * REQUESTS;
+    assert!(
+        allocations.abs_diff(expected) <= 2 * users,
+        "{allocations} allocations in {REQUESTS} requests"
+    );
+}
+
+#[test]
+fn encrypted_requests_on_io_uring_allocate_twice_each() {
+    check_encrypted(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn encrypted_requests_on_epoll_allocate_twice_each() {
+    check_encrypted(|config| Epoll::new(config, Clock::start()).ok());
 }

@@ -75,8 +75,8 @@ impl StandIn {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        let said = BufReader::new(child.stdout.take().expect("piped"));
-        let url = said.lines().map_while(Result::ok).find_map(|line| {
+        let printed = BufReader::new(child.stdout.take().expect("piped"));
+        let url = printed.lines().map_while(Result::ok).find_map(|line| {
             let url = &line[line.find("http://")?..];
             Some(url.split_whitespace().next()?.to_owned())
         });
@@ -166,8 +166,8 @@ fn disturbed(
     let to = SystemTime::now();
     end();
     let output = run.wait_with_output().expect("it ends");
-    let said = binary::text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = binary::text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     let record = Record::parse(&fs::read_to_string(&path).expect("written")).expect("a record");
     let started = humantime::parse_rfc3339(&record.run.started_at).expect("a time");
     let at = |moment: SystemTime| {
@@ -252,8 +252,8 @@ fn few_requests_beside_busy_programs_do_not_blame_the_generator() {
     let _crowd = Crowd::everywhere();
     for _ in 0..3 {
         let load = "--mock --headless -u 10 -r 5 --wait 1s -t 3s";
-        let (record, said) = binary::record_of(&load.split(' ').collect::<Vec<_>>(), 0);
-        assert!(record.totals.requests < 100, "{said}");
+        let (record, printed) = binary::record_of(&load.split(' ').collect::<Vec<_>>(), 0);
+        assert!(record.totals.requests < 100, "{printed}");
         let reasons = record.generator.verdict.reasons.join(" ");
         // A debug build is named in the verdict; no other cause may lie in the generator.
         for own in ["a shard worked", "own work"] {

@@ -23,8 +23,8 @@ fn bytes_of(text: &str) -> f64 {
 }
 
 /// The forecast in bytes: of an ordinary run, and with all users waiting at once.
-fn expected(said: &str) -> (f64, f64) {
-    let line = said
+fn expected(printed: &str) -> (f64, f64) {
+    let line = printed
         .lines()
         .find_map(|line| line.strip_prefix("memory: about "));
     let line = line.expect("it says what it will take");
@@ -39,12 +39,12 @@ fn run(arguments: &str, code: i32) -> (Record, String) {
     binary::record_of(&arguments, code)
 }
 
-fn check(said: &str, expected: f64, record: &Record) {
+fn check(printed: &str, expected: f64, record: &Record) {
     let truth = record.generator.rss_max_bytes as f64;
     let ratio = expected / truth;
     assert!(
         (0.8..=1.2).contains(&ratio),
-        "{truth} bytes in truth: {said}"
+        "{truth} bytes in truth: {printed}"
     );
 }
 
@@ -63,24 +63,24 @@ fn users_that_all_wait_take_what_was_expected_of_them() {
     std::fs::write(&file, scenario).expect("written");
     let load = "-u 100000 -r 1e6 --connections 1 --shards 1 -t 6s --timeout 7s --headless";
     let arguments = format!("{} --host http://{address} {load}", file.display());
-    let (record, said) = run(&arguments, 1);
-    assert!(record.totals.sent > 99_000, "all have come: {said}");
+    let (record, printed) = run(&arguments, 1);
+    assert!(record.totals.sent > 99_000, "all have come: {printed}");
     assert!(
-        said.contains("(100,000 users at 44 B and 294 B of variables"),
-        "{said}"
+        printed.contains("(100,000 users at 44 B and 294 B of variables"),
+        "{printed}"
     );
-    let (usual, worst) = expected(&said);
-    assert!(worst > usual && worst > 50e6, "{said}");
-    check(&said, worst, &record);
+    let (usual, worst) = expected(&printed);
+    assert!(worst > usual && worst > 50e6, "{printed}");
+    check(&printed, worst, &record);
 }
 
 #[test]
 fn a_small_run_takes_what_was_expected_of_its_histograms_and_buffers() {
-    let (record, said) = run(
+    let (record, printed) = run(
         "--mock --headless -u 200 --wait 0 --pause 0 -t 2s --shards 1",
         0,
     );
-    check(&said, expected(&said).0, &record);
+    check(&printed, expected(&printed).0, &record);
 }
 
 /// A scenario with this many tasks of one step. Each has its own name, and so its own histograms.
@@ -93,23 +93,23 @@ fn run_of_steps(steps: usize) -> (Record, String) {
     let file = folder.path().join("steps.toml");
     std::fs::write(&file, format!("name = \"steps\"\n{tasks}")).expect("written");
     let load = "--mock --headless -u 20 --wait 0 --pause 0 -t 3s --shards 2";
-    let (record, said) = run(&format!("{} {load}", file.display()), 0);
+    let (record, printed) = run(&format!("{} {load}", file.display()), 0);
     assert_eq!(record.steps.len(), steps);
-    assert!(said.contains(&format!("figures of {} steps", grouped(steps as u64))));
-    (record, said)
+    assert!(printed.contains(&format!("figures of {} steps", grouped(steps as u64))));
+    (record, printed)
 }
 
 #[test]
 fn hundreds_of_named_steps_take_a_few_hundred_kilobytes_each_and_what_was_expected() {
     for (steps, bytes_max) in [(300, 200_000_000), (1_000, 400_000_000)] {
-        let (record, said) = run_of_steps(steps);
+        let (record, printed) = run_of_steps(steps);
         let truth = record.generator.rss_max_bytes;
         assert!(truth < bytes_max, "{truth} bytes for {steps} steps");
         // The number of histogram blocks that a step uses depends on the number of requests, and so on the machine.
-        let ratio = expected(&said).0 / truth as f64;
+        let ratio = expected(&printed).0 / truth as f64;
         assert!(
             (0.8..=4.0).contains(&ratio),
-            "{truth} bytes in truth: {said}"
+            "{truth} bytes in truth: {printed}"
         );
     }
 }

@@ -4,7 +4,8 @@
 //! 2. The rest is cut into consecutive windows: each is judged by the rules that may end the run.
 //! 3. The rest as a whole is judged by the rules that fail the run. Nothing is averaged over two levels.
 //! 4. Start and stop steps come in ramps and at the end: rules that name one judge it over the whole run.
-//! 5. The drain after the load's end is part of no window's length. Requests open at the load's end, answered in the
+//! 5. An order during the run begins a new level: the present one ends there, and those that were planned do not come.
+//! 6. The drain after the load's end is part of no window's length. Requests open at the load's end, answered in the
 //!    drain or not, count in the level in which the load ended.
 
 use crate::metrics::interval::Interval;
@@ -37,21 +38,25 @@ pub fn settled(
     load_ns: Option<u64>,
     settle_ns: Option<u64>,
 ) -> Vec<Stretch> {
-    let load_ns = load_ns.unwrap_or(u64::MAX);
     let settle = |&(begin_ns, end_ns): &(u64, u64)| {
-        let to_ns = end_ns.min(load_ns);
-        let stays_ns = to_ns.saturating_sub(begin_ns);
-        let settle_ns = settle_ns.unwrap_or(SETTLE_NS.min(stays_ns / SETTLE_PART));
-        let from_ns = begin_ns
-            .saturating_add(settle_ns)
-            .next_multiple_of(SECOND_NS);
-        (from_ns.saturating_add(SECOND_NS) <= to_ns).then_some(Stretch { from_ns, to_ns })
+        let to_ns = end_ns.min(load_ns.unwrap_or(u64::MAX));
+        settled_part(begin_ns, to_ns, settle_ns)
     };
     let stretches: Vec<Stretch> = levels.iter().filter_map(settle).collect();
     match stretches.is_empty() {
         false => stretches,
-        true => settle(&(0, load_ns)).into_iter().collect(),
+        true => settle(&(0, u64::MAX)).into_iter().collect(),
     }
+}
+
+/// The settled part of one level; `None` when it is shorter than a second.
+fn settled_part(begin_ns: u64, to_ns: u64, settle_ns: Option<u64>) -> Option<Stretch> {
+    let stays_ns = to_ns.saturating_sub(begin_ns);
+    let settle_ns = settle_ns.unwrap_or(SETTLE_NS.min(stays_ns / SETTLE_PART));
+    let from_ns = begin_ns
+        .saturating_add(settle_ns)
+        .checked_next_multiple_of(SECOND_NS)?;
+    (from_ns.saturating_add(SECOND_NS) <= to_ns).then_some(Stretch { from_ns, to_ns })
 }
 
 /// Judges a run by its rules, second by second.
@@ -72,6 +77,10 @@ pub struct Referee {
     everything: Part,
     failing: Failing,
     steps: usize,
+    /// Planned end of the load.
+    load_ns: Option<u64>,
+    /// Settling time that was given.
+    settle_ns: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -138,7 +147,36 @@ impl Referee {
             everything: Part::new(steps),
             failing: Failing::new(steps),
             steps,
+            load_ns: None,
+            settle_ns: None,
         }
+    }
+
+    /// The same with the load's planned end and the settling time that was given, for levels that orders begin.
+    #[must_use]
+    pub fn with_load(self, load_ns: Option<u64>, settle_ns: Option<u64>) -> Self {
+        Self {
+            load_ns,
+            settle_ns,
+            ..self
+        }
+    }
+
+    /// An order changes the load from `begin_ns` on, which lies ahead, and its change is complete after `ramp_ns`: the
+    /// rest of the plan is replaced by one level. Times are since the load began.
+    pub fn on_order(&mut self, begin_ns: u64, ramp_ns: u64) {
+        let begins_before = |stretch: &Stretch| stretch.from_ns < begin_ns;
+        let kept = self.stretches.iter().take_while(|it| begins_before(it));
+        // Those that are over stay: `present` counts them.
+        let kept = kept.count().max(self.present.min(self.stretches.len()));
+        self.stretches.truncate(kept);
+        if let Some(last) = self.stretches.last_mut() {
+            last.to_ns = last.to_ns.min(begin_ns);
+        }
+        let to_ns = self.load_ns.unwrap_or(u64::MAX);
+        let level_ns = begin_ns.saturating_add(ramp_ns);
+        self.stretches
+            .extend(settled_part(level_ns, to_ns, self.settle_ns));
     }
 
     /// Takes a second in which users are prepared for an open load: only rules on start steps judge it.
@@ -171,7 +209,9 @@ impl Referee {
             self.close();
             return false;
         }
-        let is_last = self.present + 1 == self.stretches.len();
+        // Only the end of the load comes late, not that of a level before an order.
+        let ends_load = self.load_ns.is_none_or(|load_ns| stretch.to_ns >= load_ns);
+        let is_last = ends_load && self.present + 1 == self.stretches.len();
         if begin_ns < stretch.from_ns || (end_ns > stretch.to_ns && !is_last) {
             return false;
         }

@@ -17,7 +17,7 @@ use crate::session::run::{Notice, Session};
 use crate::session::steer::Course;
 use crate::text::duration;
 use crate::text::units::{
-    bytes, counted, grouped, level as shown_level, range, three_digits, time as shown_time,
+    bytes, counted, grouped, level as shown_level, percent, range, three_digits, time as shown_time,
 };
 
 use super::read::part::{environment, is_not_shared, shown as part_shown};
@@ -99,7 +99,7 @@ fn of_run(prepared: &Prepared) {
     if let Some(text) = unfinished_ramp(plan) {
         note(text);
     }
-    note(memory_line(&prepared.footprint, prepared.program_bytes));
+    note(memory_line(prepared));
 }
 
 /// `50 users, 10 per second`, or `300 to 5,000 users` when the load begins with fewer.
@@ -159,11 +159,12 @@ fn unfinished_ramp(plan: &Plan) -> Option<String> {
 }
 
 /// The memory that the run is expected to need, by purpose.
-fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
+fn memory_line(prepared: &Prepared) -> String {
+    let (footprint, program_bytes) = (&prepared.footprint, prepared.program_bytes);
     format!(
         "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
-        counted(footprint.users as u64, "user"),
+        users_shown(footprint, &prepared.plan),
         footprint.of_user,
         footprint.of_variables,
         counted(footprint.connections as u64, "connection"),
@@ -180,6 +181,23 @@ fn memory_line(footprint: &Footprint, program_bytes: u64) -> String {
         bytes(program_bytes),
         bytes(footprint.at_worst() as u64 + program_bytes),
     )
+}
+
+/// `50 users`, or `50 users and room for 100 more` where keys may ask for more than the command line does.
+fn users_shown(footprint: &Footprint, plan: &Plan) -> String {
+    let room = footprint.users as u64;
+    let planned = match plan.load.takes_orders() {
+        true => plan.load.users_planned().min(room),
+        false => room,
+    };
+    match room - planned {
+        0 => counted(room, "user"),
+        more => format!(
+            "{} and room for {} more",
+            counted(planned, "user"),
+            grouped(more)
+        ),
+    }
 }
 
 /// Facts that a user may not expect: default keys, rows left over, proxies that are ignored.
@@ -239,7 +257,7 @@ fn of_search(course: &Course, prepared: &Prepared) {
 /// A level that has just been judged.
 fn of_level(level: &LevelRecord, course: &Course) -> String {
     format!(
-        "{} {}: {}, {} req/s, p99 {}, {} % failed{}",
+        "{} {}: {}, {} req/s, p99 {}, {} failed{}",
         shown_level(level.level),
         course.unit(),
         match (level.good, level.noisy) {
@@ -250,7 +268,7 @@ fn of_level(level: &LevelRecord, course: &Course) -> String {
         },
         three_digits(level.rps),
         level.p99_us.map_or("-".into(), shown_time),
-        three_digits(level.failure_ratio * 100.0),
+        percent(level.failure_ratio),
         match &level.rule {
             Some(_) => format!(" ({})", level.says),
             None => String::new(),

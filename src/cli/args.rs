@@ -9,6 +9,7 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "opsurge",
     version,
+    long_version = super::version::LONG,
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -55,6 +56,14 @@ const COMPARE_EXAMPLES: &str = "Examples:
 const MERGE_EXAMPLES: &str = "Examples:
   opsurge merge part1.json part2.json part3.json part4.json -o whole.json
   opsurge merge part*.json -o - | jq .totals.rps";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  source <(opsurge completions bash)
+  opsurge completions fish > ~/.config/fish/completions/opsurge.fish";
+
+const MAN_EXAMPLES: &str = "Examples:
+  opsurge man ~/.local/share/man/man1
+  opsurge man man && man -l man/opsurge-run.1";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -145,6 +154,15 @@ pub enum Command {
     /// checks, without the sleeps, run silently before each run; what limits it is printed as a note.
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Print a script that completes commands and flags in a shell
+    ///
+    /// The packages install it. By hand, for the current user: bash reads ~/.local/share/bash-completion/completions/opsurge,
+    /// fish reads ~/.config/fish/completions/opsurge.fish, zsh reads the file _opsurge in any folder of $fpath.
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one for each command, into a folder
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// `opsurge run`.
@@ -406,6 +424,13 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub pipeline: String,
+    /// A connection for each request, which says 'Connection: close': what opening connections costs
+    #[arg(long, conflicts_with = "connection_lifetime", help_heading = "Engine")]
+    pub new_connections: bool,
+    /// Replace a connection after so many answers, or by the first answer after this time, as load balancers and rotating
+    /// clients do, e.g. --connection-lifetime 100 or --connection-lifetime 30s; in plain text its port stays in TIME_WAIT
+    #[arg(long, value_name = "N|TIME", help_heading = "Engine")]
+    pub connection_lifetime: Option<String>,
     /// Threads, one per core [default: the allowed cores within the CPU quota, less the stand-in's]
     #[arg(
         long,
@@ -465,6 +490,9 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub live: Option<LiveForm>,
+    /// Flags of the live page.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Length of the printed report; it is as wide as the terminal or $COLUMNS, e.g. --report full
     #[arg(
         long,
@@ -488,6 +516,21 @@ pub struct RunArgs {
         help_heading = "Results"
     )]
     pub exit_code_on_error: u8,
+}
+
+/// The live page.
+#[derive(Clone, Debug, Args)]
+pub struct WebArgs {
+    /// Serve the run as a page while it lasts: charts at /, /record.json, and /metrics for Prometheus; a port alone is this
+    /// machine's, e.g. --web 8089, or --web 0.0.0.0:8089 for everyone in the network [default: none]
+    #[arg(long, value_name = "ADDR", help_heading = "Results")]
+    pub web: Option<String>,
+    /// Let the page change users or rate and end the load; the printed address has the token that orders need
+    #[arg(long, requires = "web", help_heading = "Results")]
+    pub web_control: bool,
+    /// How long the page and the last metrics are served after the run, e.g. --web-linger 0 [default: 30s]
+    #[arg(long, value_name = "TIME", requires = "web", help_heading = "Results")]
+    pub web_linger: Option<String>,
 }
 
 /// `opsurge search`.
@@ -712,6 +755,29 @@ pub struct StandInArgs {
     /// For the last part of every period: stall (no answers), refuse (no connections).
     #[arg(long = "fault", value_name = "NAME=SHARE", help_heading = "Stand-in")]
     pub faults: Vec<String>,
+    /// Serve HTTPS, with a certificate that is made at the start; run --mock trusts it by itself
+    #[arg(long = "tls", help_heading = "Stand-in")]
+    pub mock_tls: bool,
+    /// Write that certificate to this file (PEM), for --cacert of a client in another process, e.g. --tls-save mock.pem
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "mock_tls",
+        help_heading = "Stand-in"
+    )]
+    pub tls_save: Option<PathBuf>,
+    /// Faults of the stand-in's handshakes, e.g. --tls-fault cut-handshake=1%; may be repeated
+    ///
+    /// Shares of the connections: slow-handshake (a second late), alert (internal_error instead of an answer),
+    /// cut-handshake (the end of the connection instead). For all of them: expired (certificate), no-resume (tickets are
+    /// given out and never accepted).
+    #[arg(
+        long = "tls-fault",
+        value_name = "NAME[=SHARE]",
+        requires = "mock_tls",
+        help_heading = "Stand-in"
+    )]
+    pub tls_faults: Vec<String>,
     /// Seed of the faults: the same one spoils the same numbers of requests
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Stand-in")]
     pub fault_seed: u64,
@@ -859,6 +925,19 @@ pub enum ScenariosAction {
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
     },
+    /// Make a scenario from curl commands, a HAR file, an OpenAPI 3 description or a locustfile
+    ///
+    /// The kind is told by the content. The scenario goes to standard output, and a line for each thing that was guessed or
+    /// not translated, with its place, to standard error. Secrets are left out: each becomes a variable to fill in.
+    ///
+    /// A locustfile is parsed by python3 and never run.
+    ///
+    /// Example: opsurge scenarios from session.har > shop.toml
+    From {
+        /// File, or - for standard input
+        #[arg(value_name = "FILE|-")]
+        file: String,
+    },
 }
 
 /// `opsurge doctor`.
@@ -880,6 +959,33 @@ pub struct DoctorArgs {
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,
+}
+
+/// `opsurge completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell that will read the script, e.g. bash
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: ShellChoice,
+}
+
+/// A shell that can complete command lines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ShellChoice {
+    /// bash 4 or later, with the package bash-completion or by source
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// `opsurge man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder for opsurge.1, opsurge-run.1 and so on; it is made when it is missing
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
 }
 
 /// What build servers read.

@@ -182,6 +182,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.csv.is_some(), "--csv", RECORDS),
         (args.html.is_some(), "--html", RECORDS),
         (args.hdr.is_some(), "--hdr", RECORDS),
+        (args.web.web.is_some(), "--web", RECORDS),
         (
             args.ci.summary_markdown.is_some(),
             "--summary-markdown",

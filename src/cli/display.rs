@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use nix::sys::signal::{Signal, kill};
@@ -17,10 +18,14 @@ use crate::metrics::tick::Ticks;
 use crate::session::job::Live;
 use crate::session::orders;
 use crate::session::output::{
-    columns, has_colour, hold, newest_held, note, release, set_before_exit,
+    columns, has_colour, hold, newest_held, note, release, release_after, set_before_exit,
+    take_continued,
 };
 use crate::session::prepare::Prepared;
 use crate::text::printable;
+
+/// How long the end of a run waits for its screen.
+const END_WAIT: Duration = Duration::from_millis(500);
 
 /// The display that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +97,8 @@ impl Display {
                 None
             }
             Self::Screen(screen) => {
-                let cost = screen.end();
-                release();
-                cost.map(|cost| cost.as_secs_f64())
+                let cost = release_after(move || screen.wait(), END_WAIT);
+                cost.flatten().map(|cost| cost.as_secs_f64())
             }
         }
     }
@@ -133,7 +137,8 @@ fn controls(prepared: &Prepared) -> Controls {
             });
         }),
         level_asked: Box::new(move || answers.level_asked()),
-        said: Box::new(newest_held),
+        message: Box::new(newest_held),
+        was_continued: Box::new(take_continued),
         changes: limits.map_err(str::to_owned).map(|limits| Changes {
             is_open: limits.is_open,
             min: limits.min,

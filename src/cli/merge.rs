@@ -6,8 +6,8 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::record::files;
 use crate::record::merge::align::{Align, align};
-use crate::record::merge::merge;
-use crate::record::merge::together::{judge, refusal};
+use crate::record::merge::together::refusal;
+use crate::record::merge_runs::merged;
 use crate::record::schema::Record;
 use crate::report::console::{Console, Form};
 use crate::session::exit::{Exit, cannot};
@@ -39,8 +39,7 @@ pub fn run(args: &MergeArgs) -> Result<Exit> {
     if let Some(text) = &alignment.note {
         note(format_args!("note: {text}"));
     }
-    let mut record = merge(&parts, &alignment.offsets_s)?;
-    judge(&mut record);
+    let record = merged(&parts, &alignment.offsets_s)?;
     let text = record.to_json();
     let mut console = Console {
         form: Form::Short,

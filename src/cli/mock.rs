@@ -46,13 +46,19 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
     let place = socket::shown(&listen);
     let started = Mock::start(&config).with_context(|| format!("nothing can listen at {place}"));
     let stand_in = cannot(started)?;
+    save(args, &stand_in)?;
+    let scheme = if stand_in.certificate().is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let control = std::sync::Arc::new(Control::default());
     let signals = Signals::listen(control.clone(), Announce::Nothing)?;
     say(format_args!(
         "Ops-Core stand-in at {} ({}, {}); Ctrl-C ends it",
         match listen.is_unix() {
             true => place,
-            false => format!("http://{}", stand_in.address()),
+            false => format!("{scheme}://{}", stand_in.address()),
         },
         stand_in.runtime(),
         counted(threads as u64, "thread")
@@ -79,6 +85,15 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
         say(format_args!("{:>14}  fault {fault}", grouped(*count)));
     }
     Ok(Exit::OK)
+}
+
+/// Writes the certificate where it was asked for.
+fn save(args: &MockArgs, stand_in: &Mock) -> Result<()> {
+    let (Some(path), Some(certificate)) = (&args.stand_in.tls_save, stand_in.certificate()) else {
+        return Ok(());
+    };
+    let written = std::fs::write(path, &certificate.pem);
+    cannot(written.with_context(|| format!("--tls-save {} cannot be written", path.display())))
 }
 
 fn listen(args: &MockArgs) -> Result<SockAddr> {

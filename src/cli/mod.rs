@@ -1,18 +1,23 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, and `announce`), `repeat`,
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display` and `web`), `repeat`,
 //! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
-//! `stored`: records read again; `results`: files written; `ci`: those for build servers).
+//! `stored`: records read again; `results`: files written; `ci`: those for build servers), and what packages are made of:
+//! `completions`, `man`, `version`.
 
 mod announce;
 pub mod args;
 mod calibrate;
 mod ci;
+mod command;
 mod compare;
 mod compare_runs;
+mod completions;
 mod display;
 mod doctor;
 mod help;
+mod import;
+mod man;
 mod merge;
 mod mock;
 mod read;
@@ -25,6 +30,8 @@ mod run;
 mod scenarios;
 mod sides;
 mod stored;
+mod version;
+mod web;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -82,6 +89,8 @@ fn carry_out(command: Command) -> Result<Exit> {
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     }
 }
 

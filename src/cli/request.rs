@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use socket2::SockAddr;
 
-use crate::http::body::instead_of;
+use crate::http::body::describe_binary;
 use crate::http::request::is_secret_field;
 use crate::http::response::field;
 use crate::scenario::secrets::Secrets;
@@ -14,7 +14,7 @@ use crate::session::connecting::Connecting;
 use crate::session::exchange::{Ended, Exchange, Request, exchange};
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::say;
-use crate::session::source::{ScenarioText, Source};
+use crate::session::source::{ScenarioText, Source, check_body_file};
 use crate::session::target::Target;
 use crate::session::tls;
 use crate::text::duration;
@@ -78,6 +78,7 @@ fn scenario_text(args: &RequestArgs, target: &Target) -> Result<ScenarioText> {
         http::Method::from_bytes(method.as_bytes())
             .with_context(|| format!("-X {method} is not a method (RFC 9110 section 9.1)"))?;
     }
+    check_body_file(args.body.as_deref())?;
     let headers = args.headers.iter().map(|header| parse_header(header));
     Ok(ScenarioText {
         source: Source::of_url("the URL", method, &target.path, args.body.as_deref()),
@@ -194,8 +195,8 @@ fn show(report: &Report, exchange: &Exchange, secrets: &Secrets) {
 
 /// A body as it is shown: what is no text is only named. A server may repeat what it was sent.
 fn shown_body(body: &[u8], bytes: u64, encoding: Option<&[u8]>, secrets: &Secrets) -> String {
-    if let Some(said) = instead_of(body, bytes, encoding) {
-        return said;
+    if let Some(description) = describe_binary(body, bytes, encoding) {
+        return description;
     }
     let text = String::from_utf8_lossy(body);
     match bytes == body.len() as u64 {

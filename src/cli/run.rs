@@ -14,12 +14,14 @@ use crate::session::exit::{Exit, cannot};
 use crate::session::job::Job;
 use crate::session::orders;
 use crate::session::output::{columns, has_colour, lost_so_far, print};
+use crate::session::prepare::Prepared;
 use crate::session::run::{Finished, Session};
 
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
 use super::display::{Display, Shown};
-use super::{ci, read, results};
+use super::web::Listening;
+use super::{ci, command, read, results};
 
 /// `opsurge run`.
 pub fn run(args: &RunArgs) -> Result<Exit> {
@@ -33,32 +35,49 @@ pub fn search(args: &SearchArgs) -> Result<Exit> {
 }
 
 fn carry_out(mut job: Job) -> Result<Exit> {
-    if Shown::of(job.outputs.live)? == Shown::Screen {
+    let listening = job.outputs.web.map(Listening::open).transpose()?;
+    let has_orders = listening.as_ref().is_some_and(Listening::has_control);
+    if has_orders || Shown::of(job.outputs.live)? == Shown::Screen {
         orders::allow(&mut job.traffic);
     }
     let session = Session::prepare(job)?;
     if !session.outputs.quiet {
         announce(&session);
     }
-    let finished = carried(session)?;
+    let mut served = None;
+    let finished = carried(session, |prepared, ticks| {
+        served = listening.and_then(|listening| listening.serve(prepared, ticks));
+    })?;
+    if let Some(served) = &mut served {
+        served.finish(&finished.record);
+    }
     let ending = finished.ending.clone();
-    ending.exit(write_out(finished))
+    let exit = ending.exit(write_out(finished));
+    if let Some(served) = served {
+        served.linger(exit.as_ref().copied().unwrap_or(Exit::CANNOT));
+    }
+    exit
 }
 
-/// Runs a session to its end, with its live display.
+/// Runs a session to its end, with its live display, and with what `start` adds to it.
 ///
 /// # Errors
 /// When the run could not begin, or what is to be shown cannot be.
-pub(super) fn carried(session: Session) -> Result<Finished> {
+pub(super) fn carried(
+    session: Session,
+    start: impl FnOnce(&Prepared, &Arc<Ticks>),
+) -> Result<Finished> {
     let is_quiet = session.outputs.quiet;
     let shown = Shown::of(session.outputs.live)?;
     let ticks = Arc::new(Ticks::default());
+    start(&session.prepared, &ticks);
     let display = Display::start(shown, &session.prepared, ticks.clone());
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
     ticks.close();
     let screen_cpu_s = display.end();
     let mut finished = finished?;
     finished.record.generator.screen_cpu_s = screen_cpu_s;
+    finished.record.run.command = command::of_process();
     Ok(finished)
 }
 

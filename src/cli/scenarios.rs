@@ -15,9 +15,10 @@ use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
 use crate::scenario::wait::Wait;
 use crate::text::duration;
 use crate::text::printable::in_one_line;
-use crate::text::units::{counted, grouped};
+use crate::text::units::{counted, grouped, percent};
 
 use super::args::{ScenariosAction, ScenariosArgs};
+use super::import;
 use super::read::options::shown_variable;
 use crate::session::exit::Exit;
 use crate::session::output::say;
@@ -48,6 +49,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
         }
         ScenariosAction::Show { name } => say(text_of_builtin(&name)?.1.trim_end()),
         ScenariosAction::Format => say(FORMAT.trim_end()),
+        ScenariosAction::From { file } => return import::from(&file),
         ScenariosAction::Check { name, api_key_env } => {
             let source = Source::named(&name)?;
             let context = Context {
@@ -225,13 +227,6 @@ fn users_shown(scenario: &Scenario) -> Vec<u64> {
 fn share_of(scenario: &Scenario, task: &Task) -> f64 {
     let weights = scenario.tasks.iter().map(|task| f64::from(task.weight));
     f64::from(task.weight) / weights.sum::<f64>()
-}
-
-/// A part from 0 to 1, with no more digits than it takes.
-fn percent(share: f64) -> String {
-    let digits = format!("{:.2}", 100.0 * share);
-    let digits = digits.trim_end_matches('0').trim_end_matches('.');
-    format!("{digits} %")
 }
 
 /// The name of a task of several steps: that of the span from its first step to its last.

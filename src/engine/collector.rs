@@ -166,6 +166,8 @@ impl Collector {
                     });
                     sum.end_ns = sum.end_ns.max(end_ns);
                     sum.interval += &interval;
+                    sum.interval.shards_working_ns.resize(seen.len(), 0);
+                    sum.interval.shards_working_ns[shard] += interval.working_ns;
                     seen[shard] = second;
                     interval.clear();
                     // Fails only if the shard has ended meanwhile, and needs no interval any more.

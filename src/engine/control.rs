@@ -222,6 +222,24 @@ mod tests {
     }
 
     #[test]
+    fn of_several_levels_asked_for_the_latest_is_taken_once() {
+        let control = Control::default();
+        assert_eq!((control.take_asked(), control.level_asked()), (None, None));
+        for (level, by) in [(32.0, "screen"), (35.0, "page"), (34.0, "screen")] {
+            control.ask(Wanted { level, by });
+            assert_eq!(control.level_asked(), Some(level));
+        }
+        let taken = control.take_asked().expect("it was asked for");
+        assert_eq!((taken.level, taken.by), (34.0, "screen"));
+        assert_eq!(control.take_asked(), None);
+        assert_eq!(
+            control.level_asked(),
+            Some(34.0),
+            "the next key goes on from it"
+        );
+    }
+
+    #[test]
     fn a_level_is_users_of_a_closed_load_and_nothing_of_a_fixed_one() {
         let control = Control::default();
         let steered = Load::Closed(Closed::steered(10));

@@ -1,6 +1,6 @@
 //! The example that an error is reported with: short, printable, and without secrets. Off the hot path.
 
-use crate::http::body::instead_of;
+use crate::http::body::describe_binary;
 use crate::http::response;
 use crate::http::response::Invalid;
 use crate::metrics::outcome::Failure;
@@ -38,21 +38,21 @@ pub fn of_reply(
 ) -> Example {
     let shown = &reply.body[..reply.body.len().min(BYTES)];
     let encoding = response::field(reply.head, "content-encoding");
-    let body = instead_of(shown, body_bytes, encoding.as_deref()).unwrap_or_else(|| {
+    let body = describe_binary(shown, body_bytes, encoding.as_deref()).unwrap_or_else(|| {
         let text = String::from_utf8_lossy(shown);
         match shown.len() < BYTES {
             true => secrets.mask(text.trim()),
             false => secrets.mask_cut(text.trim()),
         }
     });
-    let reason = unmet.map(|unmet| in_one_line(&unmet.said(secrets)));
-    let said = match (&reason, in_one_line(&body)) {
+    let reason = unmet.map(|unmet| in_one_line(&unmet.describe(secrets)));
+    let text = match (&reason, in_one_line(&body)) {
         (None, body) if body.is_empty() => format!("{status} with an empty body"),
         (None, body) => format!("{status} {body}"),
         (Some(reason), body) if body.is_empty() => format!("{status} {reason}: the body is empty"),
         (Some(reason), body) => format!("{status} {reason}: {body}"),
     };
-    Example { reason, said }
+    Example { reason, text }
 }
 
 /// The example of a request that was open when the load ended, and had no answer when the drain ended.

@@ -50,7 +50,7 @@ pub enum Ended {
     /// The run time was over.
     Time,
     /// Every user had left.
-    NobodyLeft,
+    AllUsersLeft,
 }
 
 impl Outcomes {
@@ -63,7 +63,7 @@ impl Outcomes {
             working_ns: 0,
             load_from_ns: u64::MAX,
             load_to_ns: 0,
-            ended: Ended::NobodyLeft,
+            ended: Ended::AllUsersLeft,
             open_at_load_end: 0,
             users_came: 0,
             users_left: 0,
@@ -138,7 +138,7 @@ mod tests {
             ended: if nth == 2 {
                 Ended::Time
             } else {
-                Ended::NobodyLeft
+                Ended::AllUsersLeft
             },
             overflows: nth,
             ..Outcomes::none(1, 0)

@@ -32,6 +32,8 @@ pub struct Plan {
     pub seed: u64,
     /// How users share connections.
     pub connections: Connections,
+    /// How long a connection is used.
+    pub lifetime: Lifetime,
     /// Number of shards: threads, each on a core of its own.
     pub shards: usize,
     /// Addresses of the target; connections take them in turn.
@@ -50,6 +52,32 @@ pub enum Connections {
         /// Most requests on each at once, up to [`PIPELINE_MAX`]: several are answered in order (RFC 9112 section 9.3.2).
         depth: usize,
     },
+}
+
+/// How long a connection is used: it is closed after an answer, and another is opened for the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Answers, from 1 on; `u32::MAX` for no bound.
+    pub answers: u32,
+    /// Age in nanoseconds, from the attempt to open it; `u64::MAX` for no bound.
+    pub age_ns: u64,
+}
+
+impl Default for Lifetime {
+    /// No bound: the server decides.
+    fn default() -> Self {
+        Self {
+            answers: u32::MAX,
+            age_ns: u64::MAX,
+        }
+    }
+}
+
+impl Lifetime {
+    /// Whether a connection of this age that has brought so many answers is not to be used again.
+    pub fn is_over(self, answers: u32, age_ns: u64) -> bool {
+        answers >= self.answers || age_ns >= self.age_ns
+    }
 }
 
 /// Most requests that a connection carries at once.

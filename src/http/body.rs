@@ -23,7 +23,7 @@ const STRAY_SHARE: usize = 10;
 
 /// A description of a binary body, to be shown instead of it; `None` for text. `start` is the beginning of the body,
 /// `bytes` its whole length, `encoding` its `Content-Encoding`, if known.
-pub fn instead_of(start: &[u8], bytes: u64, encoding: Option<&[u8]>) -> Option<String> {
+pub fn describe_binary(start: &[u8], bytes: u64, encoding: Option<&[u8]>) -> Option<String> {
     let magic = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
     let encoding = encoding.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase());
     let encoding = encoding.filter(|name| !matches!(name.as_str(), "" | "identity"));
@@ -62,21 +62,25 @@ mod tests {
     fn binary_data_is_named_and_its_first_bytes_are_shown() {
         let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
         let expected = "1,234 bytes of gzip, not shown; begins with 1f 8b 08 00 00 00 00 00";
-        assert_eq!(instead_of(gzip, 1_234, None).as_deref(), Some(expected));
-        let named = instead_of(b"\x8b\x00\x80", 3, Some(b"br")).expect("it is binary");
+        assert_eq!(
+            describe_binary(gzip, 1_234, None).as_deref(),
+            Some(expected)
+        );
+        let named = describe_binary(b"\x8b\x00\x80", 3, Some(b"br")).expect("it is binary");
         assert_eq!(
             named,
             "3 bytes of br (Content-Encoding), not shown; begins with 8b 00 80"
         );
         assert!(
-            instead_of(b"\0", 1, None).is_some_and(|text| text.starts_with("1 byte of binary,"))
+            describe_binary(b"\0", 1, None)
+                .is_some_and(|text| text.starts_with("1 byte of binary,"))
         );
         assert!(
-            instead_of(b"\xff\xfe\xfd\xfc\xfb", 1_000_000, None)
+            describe_binary(b"\xff\xfe\xfd\xfc\xfb", 1_000_000, None)
                 .is_some_and(|text| text.starts_with("1,000,000 bytes of binary"))
         );
         assert!(
-            instead_of(b"\x89PNG\r\n\x1a\nrest", 900, None)
+            describe_binary(b"\x89PNG\r\n\x1a\nrest", 900, None)
                 .is_some_and(|text| text.contains("of PNG,"))
         );
     }
@@ -91,14 +95,14 @@ mod tests {
             "a\x0c",
         ] {
             assert_eq!(
-                instead_of(text.as_bytes(), 9, Some(b"identity")),
+                describe_binary(text.as_bytes(), 9, Some(b"identity")),
                 None,
                 "{text}"
             );
         }
-        assert_eq!(instead_of(b"caf\xe9", 4, None), None);
+        assert_eq!(describe_binary(b"caf\xe9", 4, None), None);
         assert_eq!(
-            instead_of(&"\u{1f600}\u{1f600}".as_bytes()[..7], 8, None),
+            describe_binary(&"\u{1f600}\u{1f600}".as_bytes()[..7], 8, None),
             None
         );
     }

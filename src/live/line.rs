@@ -76,8 +76,8 @@ fn redraw(line: &str) {
     let _ = write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush());
 }
 
-/// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  3 failures (2 timeout, 1 status)  48 open, oldest 2.10 ms`, at most
-/// `width` characters; the level of a search, and the verdict so far unless it is VALID. In the drain: `draining` in place of the rate.
+/// `12 s  50 users  84,213 req/s  p50 412 us  p99 1.23 ms  3 failures (2 timeout, 1 status)  48 open, oldest 2.10 ms`, as many
+/// whole parts as `width` characters have room for; the level of a search, and the verdict so far unless it is VALID. In the drain: `draining` in place of the rate.
 fn line(tick: &Tick, width: usize) -> String {
     let interval = &tick.second;
     let all = interval.all();
@@ -122,13 +122,22 @@ fn line(tick: &Tick, width: usize) -> String {
         true => String::new(),
         false => format!(" ({})", shown.join(", ")),
     };
-    let text = format!(
-        "{:.0} s{level}  {}  {rate}  {latencies}  {}{kinds}  {open}{verdict}",
-        tick.end_ns as f64 / 1e9,
-        counted(interval.users, "user"),
-        counted(failures, "failure")
-    );
-    text.chars().take(width).collect()
+    let begin = format!("{:.0} s{level}", tick.end_ns as f64 / 1e9);
+    let users = counted(interval.users, "user");
+    let failures = format!("{}{kinds}", counted(failures, "failure"));
+    let parts = [users, rate, latencies, failures, open];
+    fitted(&begin, &parts, &verdict, width)
+}
+
+/// Joins as many of the parts as a line has room for: those at its end give way, the beginning and the verdict last.
+fn fitted(begin: &str, parts: &[String], verdict: &str, width: usize) -> String {
+    let lines = (0..=parts.len()).rev().map(|count| {
+        let parts = parts[..count].iter().map(|part| format!("  {part}"));
+        format!("{begin}{}{verdict}", parts.collect::<String>())
+    });
+    let mut fitting = lines.filter(|line| line.chars().count() <= width);
+    let line = fitting.next().unwrap_or_else(|| begin.to_owned());
+    line.chars().take(width).collect()
 }
 
 #[cfg(test)]
@@ -153,7 +162,16 @@ mod tests {
         };
         change(&mut tick);
         assert_eq!(line(&tick, 120), expected);
-        assert_eq!(line(&tick, 10), expected[..10]);
+        for width in 0..=expected.len() {
+            let narrow = line(&tick, width);
+            assert!(narrow.len() <= width, "{width}: {narrow}");
+            let verdict = expected.rfind("  ").map_or("", |at| &expected[at..]);
+            let begin = narrow.strip_suffix(verdict).unwrap_or(&narrow);
+            assert!(expected.starts_with(begin), "{width}: {narrow}");
+            let rest = &expected[begin.len()..];
+            let is_whole = rest.is_empty() || rest.starts_with("  ");
+            assert!(is_whole || begin.len() == width, "{width}: {narrow}");
+        }
     }
 
     fn with_answers(tick: &mut Tick) {
@@ -191,5 +209,28 @@ mod tests {
             },
             "12 s  level 50  50 users  0 req/s  no answers  0 failures  0 open  GENERATOR-LIMITED",
         );
+    }
+
+    #[test]
+    fn a_narrow_line_loses_whole_parts_from_its_end_and_keeps_the_verdict() {
+        let parts = ["50 users", "84,213 req/s", "3 failures"].map(str::to_owned);
+        for (width, expected) in [
+            (
+                60,
+                "12 s  50 users  84,213 req/s  3 failures  GENERATOR-LIMITED",
+            ),
+            (
+                59,
+                "12 s  50 users  84,213 req/s  3 failures  GENERATOR-LIMITED",
+            ),
+            (58, "12 s  50 users  84,213 req/s  GENERATOR-LIMITED"),
+            (40, "12 s  50 users  GENERATOR-LIMITED"),
+            (25, "12 s  GENERATOR-LIMITED"),
+            (20, "12 s"),
+            (3, "12 "),
+        ] {
+            let line = fitted("12 s", &parts, "  GENERATOR-LIMITED", width);
+            assert_eq!(line, expected, "{width}");
+        }
     }
 }

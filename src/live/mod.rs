@@ -1,4 +1,5 @@
 //! The run while it lasts, for people.
 
 pub mod line;
+pub mod page;
 pub mod screen;

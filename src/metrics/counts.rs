@@ -110,15 +110,15 @@ pub struct ErrorCount {
 /// A description of one failed request, secrets masked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
-    /// The expectation that the answer broke, if that is why the request failed; `said` contains it too.
+    /// The expectation that the answer broke, if that is why the request failed; `text` contains it too.
     pub reason: Option<String>,
     /// The whole description; empty when there is none.
-    pub said: String,
+    pub text: String,
 }
 
 impl From<String> for Example {
-    fn from(said: String) -> Self {
-        Self { reason: None, said }
+    fn from(text: String) -> Self {
+        Self { reason: None, text }
     }
 }
 
@@ -279,7 +279,7 @@ impl AddAssign<&Self> for StepCounts {
             error.count += more.count;
             error.first_ns = error.first_ns.min(more.first_ns);
             error.last_ns = error.last_ns.max(more.last_ns);
-            if error.example.said.is_empty() {
+            if error.example.text.is_empty() {
                 error.example.clone_from(&more.example);
             }
         }

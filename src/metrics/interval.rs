@@ -7,6 +7,9 @@ use super::latencies::{Latencies, Size};
 use super::outcome::Failures;
 use super::seconds::{Causes, Seconds};
 
+/// Classes of statuses: the first of three digits (RFC 9110 section 15).
+pub const CLASSES: usize = 10;
+
 /// What happened in a stretch of time, as a rule a second.
 #[derive(Clone, Debug)]
 pub struct Interval {
@@ -22,6 +25,8 @@ pub struct Interval {
     pub arrivals: ArrivalsSoFar,
     /// Time that the busiest shard worked.
     pub working_ns: u64,
+    /// Time that each shard worked, in nanoseconds, by shard; empty in a shard's own.
+    pub shards_working_ns: Vec<u64>,
     /// The work of the shards.
     pub effort: Effort,
     /// How far it is to be believed; zero until it is complete and judged.
@@ -58,6 +63,10 @@ pub struct StepInterval {
     pub failures: u64,
     /// Complete answers, expected or not; a timeout or a broken connection is not one.
     pub answers: u64,
+    /// Requests that failed, by kind.
+    pub kinds: Failures,
+    /// Complete answers by the first digit of their status.
+    pub classes: [u64; CLASSES],
     /// Bytes of the answers' bodies.
     pub body_bytes: u64,
     /// Response times of all requests with an outcome, and the ages of those cut off or never begun.
@@ -99,6 +108,7 @@ impl Interval {
             oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
             working_ns: 0,
+            shards_working_ns: Vec::new(),
             effort: Effort::default(),
             judged: Seconds::default(),
             causes: Causes::default(),
@@ -125,6 +135,7 @@ impl Interval {
         self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
         self.working_ns = 0;
+        self.shards_working_ns.clear();
         self.effort = Effort::default();
         self.judged = Seconds::default();
         self.causes = Causes::default();
@@ -133,6 +144,8 @@ impl Interval {
             step.requests = 0;
             step.failures = 0;
             step.answers = 0;
+            step.kinds = Failures::default();
+            step.classes = [0; CLASSES];
             step.body_bytes = 0;
             step.response.clear();
             step.service.clear();
@@ -158,6 +171,10 @@ impl AddAssign<&Self> for StepInterval {
         self.requests += other.requests;
         self.failures += other.failures;
         self.answers += other.answers;
+        self.kinds += &other.kinds;
+        for (count, more) in self.classes.iter_mut().zip(other.classes) {
+            *count += more;
+        }
         self.body_bytes += other.body_bytes;
         self.response += &other.response;
         self.service += &other.service;
@@ -187,6 +204,15 @@ impl AddAssign<&Self> for Interval {
         self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;
         self.working_ns = self.working_ns.max(other.working_ns);
+        let shards = self
+            .shards_working_ns
+            .len()
+            .max(other.shards_working_ns.len());
+        self.shards_working_ns.resize(shards, 0);
+        let working = self.shards_working_ns.iter_mut();
+        for (sum, more) in working.zip(&other.shards_working_ns) {
+            *sum += more;
+        }
         self.effort += other.effort;
         self.judged += &other.judged;
         self.causes += &other.causes;

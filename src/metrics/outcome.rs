@@ -132,6 +132,21 @@ impl Failure {
         )
     }
 
+    /// Only an encrypted connection fails by it.
+    pub fn is_of_tls(self) -> bool {
+        matches!(
+            self,
+            Self::CertificateExpired
+                | Self::CertificateName
+                | Self::CertificateIssuer
+                | Self::Certificate
+                | Self::TlsAlert
+                | Self::TlsProtocol
+                | Self::TlsTimeout
+                | Self::TlsClosed
+        )
+    }
+
     /// The name in reports and records.
     pub fn name(self) -> &'static str {
         match self {

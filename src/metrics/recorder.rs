@@ -130,6 +130,7 @@ impl Recorder {
             Outcome::Failed { failure, status } => {
                 interval.failures += 1;
                 self.interval.failures[failure] += 1;
+                interval.kinds[failure] += 1;
                 counts.failures += 1;
                 counts.failed.record(response_ns);
                 if status > 0 {
@@ -143,6 +144,9 @@ impl Recorder {
         };
         let is_answer = u64::from(status > 0);
         interval.answers += is_answer;
+        if let Some(count) = interval.classes.get_mut(usize::from(status / 100)) {
+            *count += is_answer;
+        }
         if let Some(count) = counts.statuses.get_mut(usize::from(status)) {
             *count += is_answer;
         }
@@ -160,7 +164,7 @@ impl Recorder {
         let counts = &mut self.counts.steps[step];
         let bounded = counts.errors.len() < EXAMPLES_MAX;
         let error = counts.error(failure, status);
-        if error.example.said.is_empty() && bounded {
+        if error.example.text.is_empty() && bounded {
             error.example = say().into();
         }
     }

@@ -43,7 +43,8 @@ impl Series {
         BYTES_MAX + steps * STEP_BYTES_MAX
     }
 
-    fn bounded(samples_max: usize, bytes_max: usize) -> Self {
+    /// An empty one with bounds of its own: samples, and bytes that are taken now.
+    pub fn bounded(samples_max: usize, bytes_max: usize) -> Self {
         // Not zeroes: until they are written to, those would all be the kernel's one page of zeroes.
         let mut packed = vec![0xff; bytes_max];
         packed.clear();

@@ -7,6 +7,7 @@ use socket2::SockAddr;
 
 use super::capacity::Capacity;
 use super::faults::FaultPlan;
+use super::tls::TlsConfig;
 
 /// How the stand-in behaves.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct MockConfig {
     pub capacity: Option<Capacity>,
     /// Faults on purpose.
     pub faults: FaultPlan,
+    /// Connections are encrypted, with a certificate that is made when the stand-in starts.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for MockConfig {
@@ -40,6 +43,7 @@ impl Default for MockConfig {
             runtime: Runtime::Auto,
             capacity: None,
             faults: FaultPlan::default(),
+            tls: None,
         }
     }
 }

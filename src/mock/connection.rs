@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::ops_core::OpsCore;
 use super::request::{self, Read};
+use super::stream::Stream;
+use super::tls_stream::TlsStream;
 
 /// Capacity of a connection's read buffer.
 pub(super) const READ_BYTES: usize = 16 * 1024;
@@ -20,56 +21,41 @@ const ANSWER_BYTES: usize = 1_024;
 /// answers.
 pub const CONNECTION_BYTES: usize = 2 * READ_BYTES + ANSWER_BYTES;
 
-/// A connection on either runtime.
-pub(super) enum Stream {
-    Uring(Rc<tokio_uring::net::TcpStream>),
-    Tokio(tokio::net::TcpStream),
+/// The text of a connection.
+pub(super) enum Text {
+    Plain(Stream),
+    Encrypted(Box<TlsStream>),
 }
 
-impl Stream {
-    /// Appends the bytes that have arrived to `buffer`; returns their number, 0 at the end of the stream.
+impl Text {
+    /// As [`Stream::read`].
     async fn read(&mut self, scratch: &mut Vec<u8>, buffer: &mut BytesMut) -> io::Result<usize> {
         match self {
-            Self::Uring(stream) => {
-                let (result, filled) = stream.read(std::mem::take(scratch)).await;
-                *scratch = filled;
-                let count = result?;
-                buffer.extend_from_slice(&scratch[..count]);
-                Ok(count)
-            }
-            Self::Tokio(stream) => stream.read_buf(buffer).await,
+            Self::Plain(stream) => stream.read(scratch, buffer).await,
+            Self::Encrypted(stream) => stream.read(scratch, buffer).await,
         }
     }
 
-    /// Writes all of `out` and returns it empty.
+    /// As [`Stream::write`].
     async fn write(&mut self, out: Vec<u8>) -> io::Result<Vec<u8>> {
-        let mut out = match self {
-            Self::Uring(stream) => {
-                let (result, out) = stream.write_all(out).await;
-                result?;
-                out
-            }
-            Self::Tokio(stream) => {
-                stream.write_all(&out).await?;
-                out
-            }
-        };
-        out.clear();
-        Ok(out)
+        match self {
+            Self::Plain(stream) => stream.write(out).await,
+            Self::Encrypted(stream) => stream.write(out).await,
+        }
     }
 }
 
 /// Serves a connection until it ends or the stand-in stops.
 pub(super) async fn serve_connection(
-    mut stream: Stream,
+    mut stream: Text,
     service: Rc<OpsCore>,
     mut stop: watch::Receiver<bool>,
 ) {
     service.counters.on_connection();
     // When the stand-in stops, a read that waits in the ring must be ended from outside: the ring waits for it.
     let handle = match &stream {
-        Stream::Uring(stream) => Some(stream.clone()),
-        Stream::Tokio(_) => None,
+        Text::Plain(stream) => stream.handle(),
+        Text::Encrypted(stream) => stream.handle(),
     };
     let mut conversation = std::pin::pin!(converse(&mut stream, &service));
     let result = tokio::select! {
@@ -93,7 +79,7 @@ pub(super) fn log_end(result: io::Result<()>) {
 }
 
 /// Answers requests until either side ends the connection. Answers to requests that arrive together leave together.
-async fn converse(stream: &mut Stream, service: &OpsCore) -> io::Result<()> {
+async fn converse(stream: &mut Text, service: &OpsCore) -> io::Result<()> {
     let mut scratch = Vec::with_capacity(READ_BYTES);
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     let mut out = Vec::with_capacity(ANSWER_BYTES);
@@ -128,6 +114,9 @@ async fn converse(stream: &mut Stream, service: &OpsCore) -> io::Result<()> {
             out = stream.write(out).await?;
         }
         if !keep_alive {
+            if let Text::Encrypted(stream) = stream {
+                stream.end().await?;
+            }
             return Ok(());
         }
     }

@@ -85,8 +85,8 @@ impl Counters {
     pub fn add_to(&self, counts: &mut Counts) {
         counts.connections += self.connections.load(Ordering::Relaxed);
         let faults = Fault::ALL.iter().map(|fault| fault.name());
-        let spells = [("stall", &self.stalled), ("refuse", &self.refusals)];
-        for (name, counter) in faults.zip(&self.faults).chain(spells) {
+        let recurring = [("stall", &self.stalled), ("refuse", &self.refusals)];
+        for (name, counter) in faults.zip(&self.faults).chain(recurring) {
             let count = counter.load(Ordering::Relaxed);
             if count > 0 {
                 *counts.faults.entry(name).or_default() += count;

@@ -74,15 +74,15 @@ impl Fault {
 
 /// A state that recurs: it lasts for the last part of every period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spell {
+pub struct Recurring {
     /// Duration of the state; less than `every`.
     pub lasts: Duration,
     /// Duration of a period.
     pub every: Duration,
 }
 
-impl Spell {
-    /// Begin and end of the spell that contains the moment, otherwise of the next one.
+impl Recurring {
+    /// Begin and end of the state that contains the moment, otherwise of the next one.
     pub(super) fn at_or_after(self, start: Instant, moment: Instant) -> (Instant, Instant) {
         let since = moment.saturating_duration_since(start).as_nanos();
         let periods = since / self.every.as_nanos() + 1;
@@ -101,10 +101,10 @@ pub struct FaultPlan {
     pub shares: Vec<(Fault, f64)>,
     /// How long [`Fault::Delay`] holds an answer back.
     pub delay: Duration,
-    /// When nothing is answered; answers are held back until the end of the spell.
-    pub stall: Option<Spell>,
+    /// When nothing is answered; answers are held back until the end of the stall.
+    pub stall: Option<Recurring>,
     /// When connections are refused.
-    pub refuse: Option<Spell>,
+    pub refuse: Option<Recurring>,
 }
 
 impl FaultPlan {
@@ -153,7 +153,7 @@ impl Faults {
     }
 
     /// When connections are refused. Only the first thread that asks gets an answer: it refuses for all.
-    pub fn take_refusals(&self) -> Option<Spell> {
+    pub fn take_refusals(&self) -> Option<Recurring> {
         let refuse = self.plan.refuse?;
         let is_first = !self.refusals_taken.swap(true, Ordering::Relaxed);
         is_first.then_some(refuse)
@@ -201,7 +201,7 @@ mod tests {
     fn a_stall_takes_the_last_part_of_every_period() {
         let s = Duration::from_secs;
         let faults = Faults::new(&FaultPlan {
-            stall: Some(Spell {
+            stall: Some(Recurring {
                 lasts: s(2),
                 every: s(10),
             }),

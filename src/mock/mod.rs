@@ -3,6 +3,8 @@
 //! Reading order:
 //! - `config` and `stand_in`: how it behaves, and [`Mock`], which starts and stops it.
 //! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections.
+//! - `stream`, and with encryption `tls` and `tls_stream`: the bytes of a connection (`no_ring`: in place of tokio-uring
+//!   on musl).
 //! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
 //! - `canned`, `canned_thread`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
@@ -24,11 +26,16 @@ mod impaired_connection;
 mod impaired_thread;
 mod impairments;
 mod listener;
+#[cfg(target_env = "musl")]
+mod no_ring;
 mod ops_core;
 mod request;
 mod routes;
 mod stand_in;
+mod stream;
 mod thread;
+mod tls;
+mod tls_stream;
 mod unix;
 
 pub use canned::{CannedResponder, REQUEST_BYTES_MAX};
@@ -36,5 +43,6 @@ pub use canned_answer::{CannedAnswer, CannedUse};
 pub use capacity::Capacity;
 pub use config::{MockConfig, Ready, Runtime};
 pub use connection::CONNECTION_BYTES;
-pub use faults::{Fault, FaultPlan, Spell};
+pub use faults::{Fault, FaultPlan, Recurring};
 pub use stand_in::Mock;
+pub use tls::{HandshakeFault, ServedCertificate, TlsConfig};

@@ -15,6 +15,8 @@ use super::impairments::Impairments;
 use super::listener;
 use super::ops_core::OpsCore;
 use super::thread;
+use super::thread::Manner;
+use super::tls::{ServedCertificate, TlsServer};
 use super::unix::SocketFile;
 
 /// A running stand-in. Dropping it stops it.
@@ -27,6 +29,8 @@ pub struct Mock {
     stop: watch::Sender<bool>,
     counters: Vec<Arc<Counters>>,
     agents: Arc<Agents>,
+    tls: Option<Arc<TlsServer>>,
+    certificate: Option<ServedCertificate>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -38,6 +42,13 @@ impl Mock {
     pub fn start(config: &MockConfig) -> io::Result<Self> {
         let (listener, file) = listener::listen(config)?;
         let impairments = Impairments::new(config).map(Arc::new);
+        let (tls, certificate) = match &config.tls {
+            None => (None, None),
+            Some(config) => {
+                let (server, certificate) = TlsServer::new(config)?;
+                (Some(Arc::new(server)), Some(certificate))
+            }
+        };
         let runtime = match config.runtime {
             _ if impairments.is_some() || config.listen.is_unix() => Runtime::Tokio,
             Runtime::Auto if thread::has_uring() => Runtime::Uring,
@@ -53,6 +64,8 @@ impl Mock {
             stop,
             counters: Vec::new(),
             agents: Arc::new(Agents::new(config.ready)),
+            tls,
+            certificate,
             threads: Vec::new(),
         };
         let cores: Vec<Option<usize>> = match &config.cores[..] {
@@ -67,9 +80,12 @@ impl Mock {
             // (SO_REUSEPORT) the kernel chooses by hash, which splits 50 connections on two threads as unevenly as 30
             // and 20.
             let listener = mock.listener.try_clone()?;
-            let (impairments, stopped) = (impairments.clone(), stopped.clone());
-            let body =
-                move || thread::serve(runtime, core, listener, service, impairments, stopped);
+            let manner = Manner {
+                impairments: impairments.clone(),
+                tls: mock.tls.clone(),
+            };
+            let stopped = stopped.clone();
+            let body = move || thread::serve(runtime, core, listener, service, manner, stopped);
             let builder = std::thread::Builder::new().name(format!("stand-in-{index}"));
             mock.threads.push(builder.spawn(body)?);
         }
@@ -92,6 +108,11 @@ impl Mock {
         }
     }
 
+    /// The certificate that its clients have to trust; `None` in plain text.
+    pub fn certificate(&self) -> Option<&ServedCertificate> {
+        self.certificate.as_ref()
+    }
+
     /// What it has answered so far.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {
@@ -101,6 +122,9 @@ impl Mock {
         for counters in &self.counters {
             counters.add_to(&mut counts);
         }
+        counts
+            .faults
+            .extend(self.tls.iter().flat_map(|tls| tls.faults()));
         counts
     }
 

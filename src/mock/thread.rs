@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,27 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use socket2::Socket;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Notify, watch};
 
 use super::config::Runtime;
-use super::connection::{Stream, serve_connection};
+use super::connection::{Text, log_end, serve_connection};
 use super::impaired_thread::ImpairedThread;
 use super::impairments::Impairments;
 use super::listener::Listener;
+#[cfg(target_env = "musl")]
+use super::no_ring as tokio_uring;
 use super::ops_core::OpsCore;
+use super::stream::Stream;
+use super::tls::TlsServer;
+use super::tls_stream::{TlsStream, carry};
 
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether this process may use io_uring.
+/// Whether this process may use io_uring, and this build of the stand-in can (see `no_ring`).
 pub(super) fn has_uring() -> bool {
-    io_uring::IoUring::new(8).is_ok()
+    cfg!(not(target_env = "musl")) && io_uring::IoUring::new(8).is_ok()
 }
 
 /// Keeps the calling thread on one core.
@@ -36,22 +42,29 @@ pub(super) fn pin(core: usize) {
     }
 }
 
-/// The body of a thread. It serves until `stopped` becomes true and the listening socket is shut down. Impairments are
-/// for tokio only.
+/// How connections are served.
+pub(super) struct Manner {
+    /// For tokio only.
+    pub impairments: Option<Arc<Impairments>>,
+    /// `None` for plain text.
+    pub tls: Option<Arc<TlsServer>>,
+}
+
+/// The body of a thread. It serves until `stopped` becomes true and the listening socket is shut down.
 pub(super) fn serve(
     runtime: Runtime,
     core: Option<usize>,
     listener: Socket,
     service: OpsCore,
-    impairments: Option<Arc<Impairments>>,
+    manner: Manner,
     stopped: watch::Receiver<bool>,
 ) {
     core.into_iter().for_each(pin);
     let served = match runtime {
-        Runtime::Tokio => serve_on_tokio(listener, service, impairments, stopped),
-        Runtime::Auto | Runtime::Uring => {
-            tokio_uring::start(async { serve_on_uring(listener.into(), service, stopped).await })
-        }
+        Runtime::Tokio => serve_on_tokio(listener, service, manner, stopped),
+        Runtime::Auto | Runtime::Uring => tokio_uring::start(async {
+            serve_on_uring(listener.into(), service, manner.tls, stopped).await
+        }),
     };
     if let Err(error) = served {
         tracing::error!("a thread of the stand-in ended early: {error}");
@@ -61,6 +74,7 @@ pub(super) fn serve(
 async fn serve_on_uring(
     listener: TcpListener,
     service: OpsCore,
+    tls: Option<Arc<TlsServer>>,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = tokio_uring::net::TcpListener::from_std(listener);
@@ -72,7 +86,7 @@ async fn serve_on_uring(
             continue;
         };
         stream.set_nodelay(true)?;
-        let stream = Stream::Uring(Rc::new(stream));
+        let stream = text_of(Stream::Uring(Rc::new(stream)), tls.as_ref())?;
         let task = serve_connection(stream, service.clone(), stopped.clone());
         let entered = open.clone().enter();
         tokio_uring::spawn(async move {
@@ -87,9 +101,10 @@ async fn serve_on_uring(
 fn serve_on_tokio(
     listener: Socket,
     service: OpsCore,
-    impairments: Option<Arc<Impairments>>,
+    manner: Manner,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let Manner { impairments, tls } = manner;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -124,19 +139,64 @@ fn serve_on_tokio(
                 stream.set_nodelay(true)?;
             }
             let (service, stopped) = (service.clone(), stopped.clone());
-            let impaired = impaired.clone();
+            let (impaired, tls) = (impaired.clone(), tls.clone());
             let entered = open.clone().enter();
             tokio::task::spawn_local(async move {
-                match impaired {
-                    None => serve_connection(Stream::Tokio(stream), service, stopped).await,
-                    Some(impaired) => impaired.serve(stream, service, stopped).await,
-                }
+                serve_stream(stream, service, (impaired, tls), stopped).await;
                 drop(entered);
             });
         }
         open.wait_until_none().await;
         Ok(())
     })
+}
+
+/// A connection's stream as text.
+fn text_of(stream: Stream, tls: Option<&Arc<TlsServer>>) -> io::Result<Text> {
+    Ok(match tls {
+        None => Text::Plain(stream),
+        Some(server) => Text::Encrypted(Box::new(TlsStream::new(stream, server)?)),
+    })
+}
+
+/// Serves a connection on tokio. Impairments are played on plain text: an encrypted connection is carried to one.
+async fn serve_stream(
+    stream: TcpStream,
+    service: Rc<OpsCore>,
+    manner: (Option<ImpairedThread>, Option<Arc<TlsServer>>),
+    stopped: watch::Receiver<bool>,
+) {
+    let served = match manner {
+        (None, tls) => match text_of(Stream::Tokio(stream), tls.as_ref()) {
+            Ok(text) => {
+                serve_connection(text, service, stopped).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+        (Some(impaired), None) => {
+            impaired.serve(stream, service, stopped).await;
+            Ok(())
+        }
+        (Some(impaired), Some(tls)) => match pair() {
+            Ok((plain, inner)) => {
+                tokio::task::spawn_local(carry(stream, inner, tls));
+                impaired.serve(plain, service, stopped).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+    };
+    log_end(served);
+}
+
+/// Two ends of a connection within this process. The first has the type of a TCP stream, as in [`Listener::accept`].
+fn pair() -> io::Result<(TcpStream, UnixStream)> {
+    let (plain, inner) = std::os::unix::net::UnixStream::pair()?;
+    plain.set_nonblocking(true)?;
+    let plain = TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(plain)))?;
+    inner.set_nonblocking(true)?;
+    Ok((plain, UnixStream::from_std(inner)?))
 }
 
 /// Counts the open connections of this thread.

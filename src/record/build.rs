@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::recorder::{Counts, InLoad, StepCounts};
-use crate::metrics::seconds::{Cause, Seconds, Status};
+use crate::metrics::seconds::Cause;
 use crate::metrics::summary::{Sample, Summary};
 use crate::scenario::model::MetricLabel;
 
@@ -16,6 +16,7 @@ use super::bounds;
 use super::bounds::StepSeconds;
 use super::distribution::{packed, times};
 use super::hints::hint;
+use super::joining::by_verdict;
 use super::schema::{
     ErrorRecord, Generator, Histograms, PollRecord, Record, RunInfo, SCHEMA, SampleRecord,
     SpanRecord, StandIn, StepRecord, StepSampleRecord, Totals,
@@ -247,7 +248,7 @@ fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
             kind: error.failure.name().into(),
             status: (error.status > 0).then_some(error.status),
             reason: error.example.reason.clone(),
-            detail: error.example.said.clone(),
+            detail: error.example.text.clone(),
             hint: hint(label, error.failure, error.status),
             count: error.count,
             first_s: error.first_ns as f64 / 1e9,
@@ -280,7 +281,7 @@ pub(super) fn sample_record(sample: &Sample) -> SampleRecord {
         stopped_us_max: sample.effort.stopped_ns_max as f64 / 1e3,
         late: sample.effort.late,
         verdict: judge_seconds(&sample.judged).name().into(),
-        seconds: seconds_by_verdict(&sample.judged),
+        seconds: by_verdict(&sample.judged),
         causes: sample.causes.found().map(cause_record).collect(),
         steps: sample
             .steps
@@ -314,12 +315,4 @@ fn cause_record((cause, figure): (Cause, f64)) -> (String, f64) {
         figure
     };
     (cause.name().to_owned(), figure)
-}
-
-fn seconds_by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
-    let by_status = Status::ALL.map(|status| (status.name().to_owned(), judged[status]));
-    by_status
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .collect()
 }

@@ -299,7 +299,7 @@ fn differing(base: &[Record], new: &[Record]) -> Vec<String> {
     fn optional(value: Option<f64>) -> String {
         value.map_or("none".to_owned(), |value| value.to_string())
     }
-    let conditions: [Condition; 13] = [
+    let conditions: [Condition; 14] = [
         ("scenario", |run| run.scenario.clone()),
         ("users", |run| run.users.to_string()),
         ("load", |run| run.load.model.clone()),
@@ -318,6 +318,9 @@ fn differing(base: &[Record], new: &[Record]) -> Vec<String> {
         ("users per second", |run| optional(run.spawn_rate)),
         ("run time in seconds", |run| optional(run.run_time_s)),
         ("connections", |run| run.connections.clone()),
+        ("lifetime of connections", |run| {
+            run.connection_lifetime.clone().unwrap_or_default()
+        }),
         ("requests on a connection", |run| run.pipeline.to_string()),
         ("time limit in seconds", |run| run.timeout_s.to_string()),
         ("generator", |run| {

@@ -1,11 +1,31 @@
-//! What every way to join samples has in common: a step's counts and histograms added up, and the causes of doubt.
+//! What every way to join samples has in common: a step's counts and histograms added up, seconds by
+//! verdict, and the causes of doubt.
 
 use std::collections::BTreeMap;
 
 use crate::metrics::latencies::Latencies;
+use crate::metrics::seconds::{Seconds, Status};
 
 use super::distribution::{add_sample, add_service, packed};
 use super::schema::{SampleRecord, StepSampleRecord};
+
+/// The seconds of samples by verdict. A record that was changed by hand may hold counts whose sum is too large.
+pub(super) fn judged<'r>(samples: impl Iterator<Item = &'r SampleRecord>) -> Seconds {
+    let mut sum = Seconds::default();
+    for (name, count) in samples.flat_map(|sample| &sample.seconds) {
+        if let Some(status) = Status::ALL.into_iter().find(|status| status.name() == name) {
+            sum[status] = sum[status].saturating_add(*count);
+        }
+    }
+    sum
+}
+
+/// The same as a record has it: those that there are.
+pub(super) fn by_verdict(judged: &Seconds) -> BTreeMap<String, u64> {
+    let by_status = Status::ALL.map(|status| (status.name().to_owned(), judged[status]));
+    let known = by_status.into_iter().filter(|(_, count)| *count > 0);
+    known.collect()
+}
 
 /// Samples of one step, added up. Counts of a record that was changed by hand may be too large for a sum.
 #[derive(Default)]

@@ -3,23 +3,34 @@
 
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
-use crate::metrics::seconds::{Seconds, Status};
 
 use super::distribution::times;
-use super::joining::{StepSum, worst_causes};
+use super::joining::{StepSum, by_verdict, judged, worst_causes};
 use super::schema::{Record, SampleRecord};
 
-/// The record with so many neighbouring samples joined; those of settling time, load and drain are never joined.
+/// Samples further apart than this are of two runs, in seconds.
+const PAUSE_S_MIN: f64 = 0.5;
+
+/// The record with so many neighbouring samples joined; those of settling time, load and drain, and those of two runs,
+/// are never joined. Runs inside become as coarse.
 ///
 /// # Errors
 /// When the record was changed by hand and a histogram of its series cannot be read.
 pub fn with_longer_samples(record: &Record, neighbours: usize) -> Result<Record, String> {
-    let same_phase = record
-        .series
-        .chunk_by(|one, next| (one.is_drain, one.is_settling) == (next.is_drain, next.is_settling));
+    let is_next = |one: &SampleRecord, next: &SampleRecord| {
+        let pause_s = next.t_s - next.length_s - one.t_s;
+        (one.is_drain, one.is_settling) == (next.is_drain, next.is_settling)
+            && pause_s < PAUSE_S_MIN
+    };
+    let same_phase = record.series.chunk_by(is_next);
     let groups = same_phase.flat_map(|phase| phase.chunks(neighbours.max(1)));
     Ok(Record {
         series: groups.map(joined).collect::<Result<_, _>>()?,
+        runs: record
+            .runs
+            .iter()
+            .map(|run| with_longer_samples(run, neighbours))
+            .collect::<Result<_, _>>()?,
         ..record.clone()
     })
 }
@@ -52,7 +63,7 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
         steps.push(sum.record());
     }
     let response = times(&all);
-    let seconds = seconds(samples);
+    let seconds = judged(samples.iter());
     Ok(SampleRecord {
         length_s,
         rps: mean(|sample| sample.rps),
@@ -67,11 +78,7 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
         stopped_us_max: greatest(|sample| sample.stopped_us_max),
         late: sum(samples.iter().map(|sample| sample.late)),
         verdict: judge_seconds(&seconds).name().into(),
-        seconds: Status::ALL
-            .into_iter()
-            .filter(|status| seconds[*status] > 0)
-            .map(|status| (status.name().to_owned(), seconds[status]))
-            .collect(),
+        seconds: by_verdict(&seconds),
         causes: worst_causes(samples.iter()),
         steps,
         ..last.clone()
@@ -81,14 +88,4 @@ fn joined(samples: &[SampleRecord]) -> Result<SampleRecord, String> {
 /// A record that was changed by hand may hold counts whose sum is too large.
 fn sum(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
-}
-
-fn seconds(samples: &[SampleRecord]) -> Seconds {
-    let mut sum = Seconds::default();
-    for (name, count) in samples.iter().flat_map(|sample| &sample.seconds) {
-        if let Some(status) = Status::ALL.into_iter().find(|status| status.name() == name) {
-            sum[status] = sum[status].saturating_add(*count);
-        }
-    }
-    sum
 }

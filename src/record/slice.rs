@@ -7,16 +7,19 @@
 //!    `run --settle` it stays, named as well, for then there is no other record that has it.
 //! 4. The verdict is that of the slice's seconds, unless the whole run is doubted for something that is not in seconds.
 
+mod rest;
+
 use std::collections::BTreeMap;
 
 use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
-use crate::metrics::seconds::{Seconds, Status};
+use crate::metrics::seconds::Status;
 use crate::text::units::{counted, grouped, moment};
 
 use super::bounds;
 use super::bounds::StepSeconds;
 use super::distribution::{add_sample, add_service, packed, times};
+use super::joining::judged;
 use super::schema::{
     ErrorRecord, Histograms, Record, SampleRecord, SliceRecord, StepRecord, StepSampleRecord,
     Times, Totals,
@@ -71,8 +74,7 @@ pub fn slice(record: &Record, from_s: f64, to_s: Option<f64>) -> Result<Record, 
     part.series
         .iter_mut()
         .for_each(|sample| sample.is_settling = false);
-    figures_of_series(&mut part, to_s.is_none(), Rest::LeftOut)?;
-    part.until.clear();
+    figures_of_series(&mut part, whole_s, to_s.is_none(), Rest::LeftOut)?;
     Ok(part)
 }
 
@@ -98,7 +100,7 @@ pub fn settled(record: &Record, from_s: f64) -> Result<Record, String> {
     }
     let mut part = record.clone();
     part.series = after;
-    figures_of_series(&mut part, true, Rest::OfTheWhole)?;
+    figures_of_series(&mut part, load_s_of_whole(record), true, Rest::OfTheWhole)?;
     before
         .iter_mut()
         .for_each(|sample| sample.is_settling = true);
@@ -132,8 +134,14 @@ struct Sum {
     failing_s: Option<(f64, f64)>,
 }
 
-/// Makes the figures of a record anew, from its series alone. `has_end`: the drain is a part of it.
-fn figures_of_series(record: &mut Record, has_end: bool, rest: Rest) -> Result<(), String> {
+/// Makes the figures of a record anew, from its series alone. `whole_s`: load time of the whole run; `has_end`: the drain is
+/// a part of it.
+fn figures_of_series(
+    record: &mut Record,
+    whole_s: f64,
+    has_end: bool,
+    rest: Rest,
+) -> Result<(), String> {
     let load_from_s = record.run.load.from_s();
     let of_load = || record.series.iter().filter(|sample| !sample.is_drain);
     let load_s: f64 = of_load().map(|sample| sample.length_s).sum();
@@ -143,7 +151,6 @@ fn figures_of_series(record: &mut Record, has_end: bool, rest: Rest) -> Result<(
     let last = of_load().next_back().map_or(0.0, |sample| sample.t_s);
     let sums = sums(record)?;
     let mut not_sliced = Vec::new();
-    let whole_s = load_s_of_whole(record);
     for (step, sum) in record.steps.iter_mut().zip(&sums) {
         put_step(step, sum, load_s, has_end, rest);
     }
@@ -379,17 +386,24 @@ fn name_the_rest(record: &mut Record, has_service: bool, rest: Rest, not_sliced:
     }
     not_sliced.push("bytes sent and received".into());
     not_sliced.push("connections opened".into());
-    if rest == Rest::LeftOut {
-        record.polls.clear();
-        record.spans.clear();
-        record.stand_in = None;
+    if rest == Rest::OfTheWhole {
+        rest::name(record, not_sliced);
+        return;
     }
+    record.polls.clear();
+    record.spans.clear();
+    record.stand_in = None;
+    rest::cut(record, not_sliced);
 }
 
 /// The verdict of the slice's seconds. A reason that is not about seconds holds for every part of the run.
 fn verdict(record: &mut Record) {
     let verdict = &mut record.generator.verdict;
-    let is_by_seconds = |reason: &String| reason.starts_with("in ");
+    // Those of several runs or parts begin with their names: `run 2: in 3 of 60 seconds ...`.
+    let is_by_seconds = |reason: &String| {
+        let named = reason.split_once(": ").map(|(_, rest)| rest);
+        reason.starts_with("in ") || named.is_some_and(|rest| rest.starts_with("in "))
+    };
     let is_valid = verdict.status == Status::Valid.name();
     if !is_valid && !verdict.reasons.iter().all(is_by_seconds) {
         if let Some(first) = verdict.reasons.first_mut()
@@ -399,16 +413,7 @@ fn verdict(record: &mut Record) {
         }
         return;
     }
-    let mut seconds = Seconds::default();
-    for sample in record.series.iter().filter(|sample| !sample.is_drain) {
-        for status in Status::ALL {
-            seconds[status] += sample
-                .seconds
-                .get(status.name())
-                .copied()
-                .unwrap_or_default();
-        }
-    }
+    let seconds = judged(record.series.iter().filter(|sample| !sample.is_drain));
     let status = judge_seconds(&seconds);
     let doubted = seconds.count() - seconds[Status::Valid];
     verdict.status = status.name().into();
@@ -425,15 +430,25 @@ fn verdict(record: &mut Record) {
     }];
 }
 
-/// Load time of the run that a record is of, in seconds; the record may be settled already.
+/// Load time of the run that a record is of, in seconds; the record may be settled already. Several runs or parts count
+/// from the begin of the first load to the end of the last one, with the pauses between them: slices are cut on that axis.
 fn load_s_of_whole(record: &Record) -> f64 {
-    let slice = record.slice.as_ref();
-    slice.map_or(record.totals.load_s, |slice| slice.of_s)
+    if let Some(slice) = &record.slice {
+        return slice.of_s;
+    }
+    let is_one = record.runs.is_empty() && record.run.parts.is_empty();
+    let mut of_load = record.series.iter().filter(|sample| !sample.is_drain);
+    match of_load.next_back() {
+        Some(last) if !is_one => last.t_s - record.run.load.from_s(),
+        _ => record.totals.load_s,
+    }
 }
 
 fn per(count: u64, of: f64) -> f64 {
     if of > 0.0 { count as f64 / of } else { 0.0 }
 }
 
+#[cfg(test)]
+mod rest_tests;
 #[cfg(test)]
 mod tests;

@@ -9,18 +9,20 @@ use super::schema::{Record, SampleRecord, WarmUpRecord};
 
 /// A smaller difference between the beginning and the rest is not worth a warning, as a share.
 const DIFFERENCE_MIN: f64 = 0.1;
+/// A longer stretch without a sample is a pause between runs, in seconds.
+const PAUSE_S_MIN: f64 = 0.5;
 /// Times of a record are rounded by less than this, in seconds.
 const ROUNDING_S: f64 = 1e-6;
 
 /// Looks for a slow beginning. A load whose level changes differs from second to second by intention, and so does a
-/// search: `None` for both, and for a run too short to tell.
+/// search: `None` for both, for a run too short to tell, and for several runs one after the other, each with its beginning.
 pub fn of(record: &Record) -> Option<WarmUpRecord> {
     let load = &record.run.load;
     let has_stages = load
         .open
         .as_ref()
         .map_or(!load.stages.is_empty(), |open| !open.stages.is_empty());
-    if record.search.is_some() || has_stages {
+    if record.search.is_some() || has_stages || has_pause(record) {
         return None;
     }
     let load_from_s = load.from_s();
@@ -51,6 +53,7 @@ pub fn of(record: &Record) -> Option<WarmUpRecord> {
             mean_after_us: None,
             p99_after_us: None,
             drift,
+            part: None,
         });
     };
     let sum_of = |part: &[(&SampleRecord, Latencies)]| {
@@ -74,6 +77,15 @@ pub fn of(record: &Record) -> Option<WarmUpRecord> {
         mean_after_us: is_other.then(|| after.mean_us()),
         p99_after_us: is_other.then(|| after.percentile_us(99.0)),
         drift,
+        part: None,
+    })
+}
+
+/// The series has a pause, or load after a drain: it is that of several runs.
+fn has_pause(record: &Record) -> bool {
+    record.series.windows(2).any(|pair| {
+        let pause_s = pair[1].t_s - pair[1].length_s - pair[0].t_s;
+        pause_s > PAUSE_S_MIN || (pair[0].is_drain && !pair[1].is_drain)
     })
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::console::figures::{Figures, Which};
 use super::output::{Output, Report};
+use super::remarks;
 use crate::record::schema::{Record, RuleRecord};
 use crate::text::printable::in_one_line;
 use crate::text::units::{counted, grouped, rate, shortened};
@@ -73,6 +74,13 @@ fn text(record: &Record) -> String {
         let title = format!("Verdict {}", verdict.status);
         add(Level::Warning, &title, verdict.reasons.join("\n"));
     }
+    for warning in remarks::warnings(record) {
+        add(
+            Level::Warning,
+            "Read the figures with this in mind",
+            warning,
+        );
+    }
     let has_error = all.iter().any(|(level, ..)| *level == Level::Error);
     if !record.passed && !has_error {
         all.push((
@@ -95,7 +103,9 @@ fn text(record: &Record) -> String {
 }
 
 fn of_rule(rule: &RuleRecord) -> String {
-    format!("--{} '{}': {}", rule.kind, rule.rule, rule.says)
+    let part = rule.part.iter().map(|part| format!(" in {part}"));
+    let part: String = part.collect();
+    format!("--{} '{}'{part}: {}", rule.kind, rule.rule, rule.says)
 }
 
 fn summary(record: &Record) -> String {

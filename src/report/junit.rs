@@ -6,6 +6,7 @@
 use anyhow::Result;
 
 use super::output::{Output, Report};
+use super::remarks;
 use crate::record::schema::{Record, RuleRecord};
 use crate::text::printable::in_one_line;
 use crate::text::units::{counted, grouped, percent};
@@ -152,8 +153,14 @@ fn no_request_failed(record: &Record) -> Outcome {
 fn of_rule(rule: &RuleRecord) -> Case {
     let note = rule.note.iter().map(|note| format!("\n{note}"));
     let says = format!("{}{}", rule.says, note.collect::<String>());
+    let part = rule.part.iter().map(|part| format!(" in {part}"));
     Case {
-        name: format!("--{} '{}'", rule.kind, rule.rule),
+        name: format!(
+            "--{} '{}'{}",
+            rule.kind,
+            rule.rule,
+            part.collect::<String>()
+        ),
         time_s: rule
             .to_s
             .zip(rule.from_s)
@@ -193,6 +200,10 @@ fn properties(record: &Record) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(name, us)| Some((name, us?.to_string())));
     properties.extend(known);
+    let remarks = remarks::all(record);
+    if !remarks.is_empty() {
+        properties.push(("remarks", remarks.join("; ")));
+    }
     properties
 }
 

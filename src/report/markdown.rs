@@ -8,11 +8,14 @@ use anyhow::Result;
 use super::console::compare::{name, rows};
 use super::console::figures::{Figures, Which};
 use super::console::names;
+use super::console::totals::machine;
 use super::console::watched;
 use super::output::{Output, Report};
-use crate::record::comparison::Comparison;
+use super::remarks;
+use crate::record::comparison::{Comparison, is_comparable};
 use crate::record::schema::{Record, RuleRecord};
 use crate::text::printable::in_one_line;
+use crate::text::shell::line;
 use crate::text::units::{bytes, counted, grouped, moment, percent, shortened, three_digits};
 
 /// Most rows of a table: a summary is looked at, the record has the rest.
@@ -82,6 +85,11 @@ fn head(text: &mut String, record: &Record) {
     let verdict = &record.generator.verdict;
     *text += &format!("**Verdict {}**\n\n", plain(&verdict.status));
     list(text, &verdict.reasons);
+    let remarks = remarks::all(record);
+    if !remarks.is_empty() {
+        *text += "**To be read with it**\n\n";
+        list(text, &remarks);
+    }
 }
 
 /// Requests, rate, failures, p50, p99, users.
@@ -196,7 +204,10 @@ fn rules(text: &mut String, record: &Record) {
         vec![
             code(&format!("--{} '{}'", rule.kind, rule.rule)),
             result(rule).to_owned(),
-            plain(&rule.says),
+            plain(&match &rule.part {
+                Some(part) => format!("{part}: {}", rule.says),
+                None => rule.says.clone(),
+            }),
         ]
     });
     table(text, Some("Rules"), &heads, 3, rows);
@@ -231,10 +242,13 @@ fn beside(text: &mut String, record: &Record) {
 }
 
 fn compared(text: &mut String, base: &Base<'_>, record: &Record) {
-    let comparison = Comparison::new(
-        std::slice::from_ref(base.record),
-        std::slice::from_ref(record),
-    );
+    // Of repeated runs each counts as one, where both sides have enough of them.
+    let inside = [base.record, record].map(Record::single_runs);
+    let [of_base, of_new] = match is_comparable(inside[0].len(), inside[1].len()) {
+        true => inside,
+        false => [base.record, record].map(std::slice::from_ref),
+    };
+    let comparison = Comparison::new(of_base, of_new);
     *text += &format!("### Compared with {}\n\n", code(base.name));
     let regressions = comparison.regressions(base.tolerance);
     let tolerance = percent(base.tolerance);
@@ -263,40 +277,47 @@ fn compared(text: &mut String, base: &Base<'_>, record: &Record) {
     if comparison.groups.len() > 1 {
         *text += "</details>\n\n";
     }
-    *text += "One run each: the intervals do not contain the spread from run to run.\n\n";
+    *text += &match of_base.len() {
+        1 => {
+            "One run each: the intervals do not contain the spread from run to run.\n\n".to_owned()
+        }
+        runs => format!(
+            "{runs} and {} runs: the intervals contain the spread from run to run.\n\n",
+            of_new.len()
+        ),
+    };
 }
 
 fn conditions(text: &mut String, record: &Record) {
     let (run, totals) = (&record.run, &record.totals);
-    let machine = &run.machine;
     *text += "<details><summary>How it was run</summary>\n\n";
-    list(
-        text,
-        &[
-            format!(
-                "opsurge {}, {}, started at {}",
-                run.version, run.backend, run.started_at
-            ),
-            format!(
-                "{} s of load, ended by {}; seed {}",
-                three_digits(totals.load_s),
-                run.ended_by,
-                run.seed
-            ),
-            format!(
-                "{}, {} sent, {} received",
-                counted(run.shards as u64, "shard"),
-                bytes(totals.bytes_sent),
-                bytes(totals.bytes_received)
-            ),
-            format!(
-                "{}, {}, Linux {}",
-                counted(machine.cores as u64, "core"),
-                machine.cpu,
-                machine.kernel
-            ),
-        ],
-    );
+    // The bytes of a part of a run are not known.
+    let traffic = match totals.bytes_sent {
+        0 => String::new(),
+        sent => format!(
+            ", {} sent, {} received",
+            bytes(sent),
+            bytes(totals.bytes_received)
+        ),
+    };
+    let mut lines = vec![
+        format!(
+            "opsurge {}, {}, started at {}",
+            run.version, run.backend, run.started_at
+        ),
+        format!(
+            "{} s of load, ended by {}; seed {}",
+            three_digits(totals.load_s),
+            run.ended_by,
+            run.seed
+        ),
+        format!("{}{traffic}", counted(run.shards as u64, "shard")),
+        machine(run),
+    ];
+    if !run.command.is_empty() {
+        lines.push(line(&run.command));
+    }
+    list(text, &lines);
     *text += "</details>\n";
 }
 

@@ -200,13 +200,13 @@ fn check(
     status: u16,
     answer: &CannedAnswer,
 ) -> Result<(), String> {
-    let said = |unmet: Unmet<'_>| unmet.said(&scenario.secrets);
+    let describe = |unmet: Unmet<'_>| unmet.describe(&scenario.secrets);
     let reply = Reply {
         head: &answer.head,
         body: &answer.body,
     };
     if let Some(unmet) = step.expect.unmet(status, reply) {
-        return Err(said(unmet));
+        return Err(describe(unmet));
     }
     if let Some(repeat) = &step.repeat {
         if repeat.not_yet.contains(status) {
@@ -214,12 +214,12 @@ fn check(
         }
         let failed = repeat.failed.as_ref();
         if let Some(met) = failed.and_then(|failed| failed.met(status, reply)) {
-            return Err(said(met));
+            return Err(describe(met));
         }
     }
     let mut values = vec![0; scenario.variables.stride()];
     for extract in &step.extract {
-        extract.store(reply, &mut values).map_err(said)?;
+        extract.store(reply, &mut values).map_err(describe)?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ pub struct Reply<'r> {
     pub body: &'r [u8],
 }
 
-/// An expectation that an answer does not meet. It becomes text only when it is shown ([`Unmet::said`]).
+/// An expectation that an answer does not meet. It becomes text only when it is shown ([`Unmet::describe`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Unmet<'u> {
     why: Why<'u>,
@@ -353,7 +353,7 @@ impl<'u> Unmet<'u> {
 
 impl Unmet<'_> {
     /// What was expected and what was found, as text with secrets masked.
-    pub fn said(&self, secrets: &Secrets) -> String {
+    pub fn describe(&self, secrets: &Secrets) -> String {
         let reply = self.reply;
         let text = match self.why {
             Why::Status(statuses) => format!("expected status {statuses}"),

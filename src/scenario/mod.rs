@@ -5,6 +5,7 @@
 //! [`digest`]), [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
 //! [`canned`] makes the answers that a scenario expects.
+//! [`import`] makes scenarios from what people have.
 
 mod bind;
 pub mod builtin;
@@ -16,6 +17,7 @@ pub mod expect;
 pub mod feeder;
 pub mod follow;
 pub mod format;
+pub mod import;
 pub mod links;
 pub mod made;
 pub mod members;

@@ -12,7 +12,7 @@ use crate::analysis::diagnosis::facts::{
 };
 use crate::analysis::diagnosis::finding::{Check, Finding, State};
 use crate::analysis::diagnosis::judge;
-use crate::engine::plan::{Connections, Plan};
+use crate::engine::plan::{Connections, Lifetime, Plan};
 use crate::engine::{Footprint, driver_config};
 use crate::io::uring::Uring as Ring;
 use crate::io::{Backend, Dialer, Sockets, probe, socket, wall_clock};
@@ -215,6 +215,7 @@ fn plan(connections: u64, addresses: Vec<SockAddr>) -> Result<Plan> {
         spins: false,
         seed: 0,
         connections: Connections::PerUser,
+        lifetime: Lifetime::default(),
         shards: cores.shards.len(),
         addresses,
     })

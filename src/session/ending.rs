@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::record::schema::{Record, RuleRecord};
-use crate::text::units::{counted, grouped, three_digits};
+use crate::text::units::{counted, grouped, percent};
 
 use super::exit::Exit;
 use super::job::Gates;
@@ -79,10 +79,10 @@ impl Facts {
             // A search goes where requests fail, to find out where that is.
             _ if record.search.is_some() => None,
             (all, failed) => Some(format!(
-                "{} of {} failed ({} %)",
+                "{} of {} failed ({})",
                 grouped(failed),
                 counted(all, "request"),
-                three_digits(failed as f64 * 100.0 / all as f64)
+                percent(failed as f64 / all as f64)
             )),
         };
         Self {

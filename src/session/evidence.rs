@@ -1,8 +1,10 @@
 //! Prepared and carried out -> the record: what was measured, on what machine, and the verdict.
 
+use std::time::Duration;
+
 use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
-use crate::engine::plan::{Connections, Plan};
+use crate::engine::plan::{Connections, Lifetime, Plan};
 use crate::engine::{Death, Ended, Run};
 use crate::io::{Backend, socket};
 use crate::load::open::Arrivals;
@@ -18,6 +20,9 @@ use crate::record::schema::{
     RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord,
     VerdictRecord,
 };
+
+use crate::text::duration;
+use crate::text::units::counted;
 
 use super::prepare::Prepared;
 use super::share;
@@ -195,6 +200,15 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
     }
 }
 
+/// When a connection is replaced; `None` when the server decides.
+pub fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
+    let none = Lifetime::default();
+    if lifetime.answers < none.answers {
+        return Some(counted(u64::from(lifetime.answers), "answer"));
+    }
+    (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
+}
+
 /// The end of the load, as records name it.
 fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     match carried.ran.ended {
@@ -202,12 +216,12 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
         _ if carried.interrupted => "signal",
         Ended::Order => "criterion",
         Ended::Time => "time",
-        Ended::NobodyLeft
+        Ended::AllUsersLeft
             if prepared.plan.load.users().iterations.is_some() && carried.ran.users_left == 0 =>
         {
             "iterations"
         }
-        Ended::NobodyLeft => "nobody-left",
+        Ended::AllUsersLeft => "all-users-left",
     }
 }
 
@@ -229,6 +243,7 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
+        command: Vec::new(),
         load: load_info(prepared, carried),
         seed: plan.seed,
         shards: plan.shards,
@@ -238,6 +253,7 @@ fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
         }
         .into(),
         connections: connections_shown(share::connections(plan)),
+        connection_lifetime: lifetime_shown(plan.lifetime),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use socket2::SockAddr;
 
 use crate::engine::connection::{Connection, Happening};
-use crate::engine::plan::{Connections, Plan};
+use crate::engine::plan::{Connections, Lifetime, Plan};
 use crate::engine::{Control, Setup, driver_config, example, run_on};
 use crate::http::buffers::Buffers;
 use crate::http::response::{Expecting, Keep};
@@ -94,6 +94,7 @@ pub fn exchange(request: Request) -> Result<(Exchange, Secrets)> {
         spins: false,
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
         connections: Connections::PerUser,
+        lifetime: Lifetime::default(),
         shards: 1,
         addresses: request.addresses.clone(),
     };
@@ -132,7 +133,7 @@ fn attempt(plan: &Plan, setup: &Setup) -> Result<Exchange> {
         let error = counts.errors.iter().find(|error| error.count > 0);
         exchange.ended = error.map(|error| Ended::Failed {
             failure: error.failure,
-            detail: error.example.said.clone(),
+            detail: error.example.text.clone(),
         });
         exchange.elapsed_ns = (counts.failed.max_us() * 1e3) as u64;
     }

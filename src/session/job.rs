@@ -1,10 +1,11 @@
 //! A job: everything that a command asked for, validated. There is no clap type in it, and only the machine or the
 //! target can still refuse it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::engine::plan::Connections;
+use crate::engine::plan::{Connections, Lifetime};
 use crate::io::Backend;
 use crate::load::Load;
 use crate::load::closed::Point;
@@ -79,6 +80,7 @@ pub struct Limits {
     /// Time limit of the drain in nanoseconds, when it is given.
     pub drain_ns: Option<u64>,
     pub connections: Connections,
+    pub lifetime: Lifetime,
     /// Threads, when a number was given.
     pub shards: Option<usize>,
     pub backend: Backend,
@@ -138,6 +140,17 @@ pub enum Live {
     Nothing,
 }
 
+/// The live page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Where it listens; port 0 is any free one.
+    pub address: SocketAddr,
+    /// It takes orders.
+    pub has_control: bool,
+    /// How long it stays after the run.
+    pub linger: Duration,
+}
+
 /// Where the results go.
 pub struct Outputs {
     pub json: Option<PathBuf>,
@@ -154,5 +167,7 @@ pub struct Outputs {
     pub is_full: bool,
     /// The live display.
     pub live: Live,
+    /// The live page.
+    pub web: Option<Web>,
     pub quiet: bool,
 }

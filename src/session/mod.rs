@@ -2,10 +2,11 @@
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `resolved`, `connecting`,
 //! `tls`, `key_log`, `cores`, `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
-//! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `publish` (ticks), `watched`
+//! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `begun` (what is known before the run), `publish` (ticks), `watched`
 //! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `settle` (what it leaves
 //! out), `ending` and [`exit`]. `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
 
+pub(crate) mod begun;
 pub(crate) mod calibrate;
 pub(crate) mod calibration;
 pub(crate) mod connecting;

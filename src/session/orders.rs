@@ -117,6 +117,15 @@ pub fn limits(plan: &Plan) -> Result<Limits, &'static str> {
     })
 }
 
+/// An order that was carried out, in times since the load began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// From when on the load changes.
+    pub begin_ns: u64,
+    /// How long it takes to reach the new level.
+    pub ramp_ns: u64,
+}
+
 /// The orders of a run: carried out, and kept.
 pub struct Orders<'p> {
     plan: &'p Plan,
@@ -140,24 +149,20 @@ impl<'p> Orders<'p> {
         }
     }
 
-    /// Carries out what was asked for until the end of a second. Before an open load's first arrival it waits.
-    pub fn on_second(&mut self, second: &Second<'_>) {
-        let Some(zero_ns) = second.load_from_ns.filter(|_| !second.interval.is_drain) else {
-            return;
-        };
+    /// Carries out what was asked for until the end of a second, and returns what was changed. Before an open load's
+    /// first arrival it waits.
+    pub fn on_second(&mut self, second: &Second<'_>) -> Option<Change> {
+        let zero_ns = second.load_from_ns?;
         let now_ns = second.now_ns.max(second.end_ns);
-        if now_ns < zero_ns {
-            return;
+        if second.interval.is_drain || now_ns < zero_ns {
+            return None;
         }
-        if let Some(wanted) = self.control.take_asked() {
-            self.carry_out(wanted, zero_ns, now_ns - zero_ns);
-        }
+        let wanted = self.control.take_asked()?;
+        self.carry_out(wanted, zero_ns, now_ns - zero_ns)
     }
 
-    fn carry_out(&mut self, wanted: Wanted, zero_ns: u64, now_ns: u64) {
-        let Ok(limits) = limits(self.plan) else {
-            return;
-        };
+    fn carry_out(&mut self, wanted: Wanted, zero_ns: u64, now_ns: u64) -> Option<Change> {
+        let limits = limits(self.plan).ok()?;
         let load = &self.plan.load;
         let begin_ns = (now_ns + AHEAD_NS).max(self.begin_ns + 1);
         let level = wanted.level.clamp(limits.min, limits.max);
@@ -169,9 +174,7 @@ impl<'p> Orders<'p> {
                 (change / per_second * SECOND_NS as f64) as u64
             }
         };
-        let Some(level) = self.control.replace_rest(load, begin_ns, ramp_ns, level) else {
-            return;
-        };
+        let level = self.control.replace_rest(load, begin_ns, ramp_ns, level)?;
         self.begin_ns = begin_ns;
         self.carried_out.push(OrderRecord {
             at_s: (zero_ns + begin_ns) as f64 / 1e9,
@@ -179,6 +182,7 @@ impl<'p> Orders<'p> {
             rate: limits.is_open.then_some(level),
             by: wanted.by.into(),
         });
+        Some(Change { begin_ns, ramp_ns })
     }
 
     /// Those that were carried out, in order.

@@ -3,6 +3,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use anyhow::{Result, anyhow};
 use terminal_size::{Width, terminal_size_of};
 
 use super::exit::{Exit, cannot};
+use crate::text::wrap::wrap;
 
 /// Standard output shows colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
 pub(crate) fn has_colour() -> bool {
@@ -27,7 +30,14 @@ pub(crate) fn say(line: impl std::fmt::Display) {
 }
 
 /// A text on standard output.
+///
+/// It waits for a screen that is still open: what is printed on the alternate screen would be lost with it.
 pub(crate) fn print(text: impl std::fmt::Display) {
+    let closed = closing().take();
+    if let Some(closed) = closed {
+        // A thread that has panicked has closed the screen too.
+        let _ = closed.recv();
+    }
     let mut stdout = io::stdout();
     let written = write!(stdout, "{text}").and_then(|()| stdout.flush());
     if let Err(error) = written
@@ -65,18 +75,51 @@ struct Held {
     lost: usize,
 }
 
-/// A line on standard error, which has no place to report its own failures to. While a screen has the terminal, the line
-/// is kept for the time after it.
+/// A line on standard error, which has no place to report its own failures to; on a terminal it is broken between words.
+/// While a screen has the terminal, the line is kept for the time after it.
 pub(crate) fn note(line: impl std::fmt::Display) {
+    let line = match io::stderr().is_terminal() {
+        true => fitted(&line.to_string(), columns(io::stderr())),
+        false => line.to_string(),
+    };
+    write_or_hold(line);
+}
+
+fn write_or_hold(line: String) {
     if let Some(held) = held().as_mut() {
         match held.lines.len() < HELD_MAX {
-            true => held.lines.push(line.to_string()),
+            true => held.lines.push(line),
             false => held.lost += 1,
         }
         return;
     }
     // Not under the lock: standard error may take nothing for a while.
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// A text whose lines have at most `width` columns. What continues a line is indented by two columns more than it.
+fn fitted(text: &str, width: usize) -> String {
+    // Clearing a line takes no column.
+    let (clear, text) = match text.strip_prefix(CLEAR_LINE) {
+        Some(rest) => (CLEAR_LINE, rest),
+        None => ("", text),
+    };
+    let lines = text.split('\n').flat_map(|line| {
+        let begin = line.len() - line.trim_start_matches(' ').len();
+        let begin = begin.min(width / 2);
+        let indent = " ".repeat((begin + 2).min(width.saturating_sub(1)));
+        match line.chars().count() <= width {
+            true => vec![line.to_owned()],
+            false => wrap(
+                line,
+                width.max(1),
+                &indent[..begin.min(indent.len())],
+                &indent,
+            ),
+        }
+    });
+    let lines: Vec<String> = lines.collect();
+    clear.to_owned() + &lines.join("\n")
 }
 
 /// From now on a screen has the terminal: lines for standard error are kept.
@@ -89,10 +132,56 @@ pub(crate) fn release() {
     let Some(held) = held().take() else {
         return;
     };
-    held.lines.iter().for_each(note);
+    held.lines.into_iter().for_each(write_or_hold);
     if held.lost > 0 {
-        note(format_args!("and {} lines more", held.lost));
+        write_or_hold(format!("and {} lines more", held.lost));
     }
+}
+
+/// The screen that is being closed by [`release_after`], if the caller did not wait for its end.
+static CLOSING: Mutex<Option<Receiver<()>>> = Mutex::new(None);
+
+fn closing() -> MutexGuard<'static, Option<Receiver<()>>> {
+    CLOSING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closes the screen and prints what was kept, on a thread of its own: a terminal that takes nothing must not keep a
+/// record from being written. Returns what `close` returns, if that is known within `wait`; [`print`] waits for the rest.
+pub(crate) fn release_after<T: Send + 'static>(
+    close: impl FnOnce() -> T + Send + 'static,
+    wait: Duration,
+) -> Option<T> {
+    let ((give, given), (end, ended)) = (channel(), channel());
+    let body = move || {
+        let closed = close();
+        release();
+        // The other sides may have stopped waiting.
+        let _ = give.send(closed);
+        let _ = end.send(());
+    };
+    if std::thread::Builder::new().spawn(body).is_err() {
+        before_exit();
+        release();
+        return None;
+    }
+    let closed = given.recv_timeout(wait).ok();
+    if closed.is_none() {
+        *closing() = Some(ended);
+    }
+    closed
+}
+
+/// The process was stopped and continued since it was asked for.
+static CONTINUED: AtomicBool = AtomicBool::new(false);
+
+/// The process was continued after a stop, in which a shell may have changed the terminal.
+pub(crate) fn on_continued() {
+    CONTINUED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the process was continued since the last call.
+pub(crate) fn take_continued() -> bool {
+    CONTINUED.swap(false, Ordering::Relaxed)
 }
 
 /// The newest line that was kept and not asked for yet.
@@ -123,7 +212,7 @@ pub(crate) fn before_exit() {
     let Some(give_back) = BEFORE_EXIT.get() else {
         return;
     };
-    let (done, is_done) = std::sync::mpsc::channel();
+    let (done, is_done) = channel();
     let spawned = std::thread::Builder::new().spawn(move || {
         give_back();
         let _ = done.send(());
@@ -138,7 +227,8 @@ pub(crate) struct LogLine;
 
 impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        note(String::from_utf8_lossy(bytes).trim_end());
+        // As it is: programs read it.
+        write_or_hold(String::from_utf8_lossy(bytes).trim_end().to_owned());
         Ok(bytes.len())
     }
 
@@ -170,4 +260,31 @@ pub(crate) fn check(ended: Result<Exit>) -> Result<Exit> {
 /// The cause and the cure.
 fn lost(error: &io::Error) -> String {
     format!("standard output could not be written: {error}; send it to a place that takes it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_broken_between_words_and_keeps_what_fits() {
+        let check = |text: &str, expected: &str| assert_eq!(fitted(text, 20), expected);
+        check("note: it fits", "note: it fits");
+        check("\nnote: a b\n  c", "\nnote: a b\n  c");
+        check(
+            "note: this one is wider than 20 columns",
+            "note: this one is\n  wider than 20\n  columns",
+        );
+        check(
+            "  indented and wider than that",
+            "  indented and wider\n    than that",
+        );
+        let clear = format!("{CLEAR_LINE}a level of 12345678");
+        assert_eq!(fitted(&clear, 20), clear, "clearing takes no column");
+        for width in 1..60 {
+            let text = fitted("  memory: about 4.20 MB (20 users at 44 B)\nnext", width);
+            let is_wide = |line: &str| line.chars().count() > width.max(3);
+            assert!(!text.lines().any(is_wide), "{width}: {text}");
+        }
+    }
 }

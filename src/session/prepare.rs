@@ -83,6 +83,14 @@ impl Prepared {
                     Some(_) => "localhost".to_owned(),
                     None => stand_in.address().to_string(),
                 };
+                let address = match stand_in.certificate() {
+                    None => address,
+                    Some(certificate) => {
+                        let roots = &mut traffic.connecting.tls.roots;
+                        roots.get_or_insert_with(|| vec![certificate.der.clone()]);
+                        format!("https://{address}")
+                    }
+                };
                 (Some(stand_in), Target::parse(&address, "--mock")?)
             }
         };
@@ -106,6 +114,7 @@ impl Prepared {
             drain_ns: limits.drain_ns,
             seed: limits.seed,
             connections: limits.connections,
+            lifetime: limits.lifetime,
             shards: cores.shards.len(),
             addresses,
         };
@@ -170,6 +179,11 @@ impl Prepared {
             checksum,
             notes,
         })
+    }
+
+    /// The listener for signals, which outlives the run.
+    pub fn signals(&self) -> Signals {
+        self.signals.clone()
     }
 
     /// The target, and the Unix socket that it is reached by.

@@ -60,7 +60,8 @@ pub fn referee(
             "--stop-when, --fail-if and --require judge what comes after the ramp and --settle, and the run ends before: give a longer --run-time or a shorter --settle"
         );
     }
-    Ok(Referee::new(stretches, window_ns, rules, steps))
+    let referee = Referee::new(stretches, window_ns, rules, steps);
+    Ok(referee.with_load(load.run_time_ns, settle_ns))
 }
 
 /// Puts what the rules said into the record; the load began `load_from_ns` after the run's start.

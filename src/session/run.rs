@@ -14,7 +14,7 @@ use super::evidence;
 use super::evidence::Carried;
 use super::exit::cannot;
 use super::job::{Gates, Job, Judging, Outputs};
-use super::orders::Orders;
+use super::orders::{Change, Orders};
 use super::prepare::Prepared;
 use super::publish::Publisher;
 use super::rules;
@@ -202,6 +202,13 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Takes an order that changes the load of a run; a search takes none.
+    fn on_order(&mut self, change: Change) {
+        if let Self::Rules(judge) = self {
+            judge.referee.on_order(change.begin_ns, change.ramp_ns);
+        }
+    }
+
     /// The level that a search measures now.
     fn level(&self) -> Option<f64> {
         match self {
@@ -246,7 +253,9 @@ impl<'s> Seconds<'s> {
             if judge.on_second(second, self.on_notice) {
                 control.give(Order::Drain);
             }
-            orders.on_second(second);
+            if let Some(change) = orders.on_second(second) {
+                judge.on_order(change);
+            }
             self.publisher
                 .publish(second, second_judge.status(), judge.level());
         }));

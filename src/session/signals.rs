@@ -3,7 +3,7 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct Signals {
     is_over: Arc<AtomicBool>,
     /// Runs follow the present one: their series reports what was measured when a signal comes.
     is_series: Arc<AtomicBool>,
+    /// Exit code of a process that a signal ends after its run.
+    code_after: Arc<AtomicU8>,
     /// Where orders go: the run that is under way, or was the last one.
     control: Arc<Mutex<Arc<Control>>>,
 }
@@ -50,6 +52,7 @@ impl Signals {
             interrupted: Arc::new(AtomicBool::new(false)),
             is_over: Arc::new(AtomicBool::new(false)),
             is_series: Arc::new(AtomicBool::new(false)),
+            code_after: Arc::new(AtomicU8::new(Exit::INTERRUPTED.0)),
             control: Arc::new(Mutex::new(control)),
         };
         let listener = signals.clone();
@@ -60,6 +63,7 @@ impl Signals {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut quit = signal(SignalKind::quit())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32))?;
         // `nohup opsurge run` is to survive its terminal.
         let mut hangup = match process::ignores(Signal::SIGHUP) {
             true => None,
@@ -71,6 +75,10 @@ impl Signals {
                 let mut stops = false;
                 loop {
                     let wish = tokio::select! {
+                        _ = continued.recv() => {
+                            super::output::on_continued();
+                            continue;
+                        }
                         _ = interrupt.recv() => Order::Drain,
                         _ = quit.recv() => Order::Drain,
                         _ = hung_up(&mut hangup) => Order::Drain,
@@ -79,7 +87,7 @@ impl Signals {
                     if listener.is_over.load(Ordering::Relaxed) {
                         tokio::time::sleep(REPORT_GRACE).await;
                         super::output::before_exit();
-                        process::exit_now(Exit::INTERRUPTED.0);
+                        process::exit_now(listener.code_after.load(Ordering::Relaxed));
                     }
                     if stops {
                         super::output::before_exit();
@@ -110,6 +118,11 @@ impl Signals {
         if !self.is_series.load(Ordering::Relaxed) {
             self.is_over.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The report is written, and the process only serves it: a signal ends it with the code of the run.
+    pub fn on_reported(&self, code: u8) {
+        self.code_after.store(code, Ordering::Relaxed);
     }
 
     /// Further runs follow.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
 use super::target::shown;
+
+/// Files of a folder that are looked at for a name like a misspelt one.
+const NEAR_FILES_MAX: usize = 1_000;
 
 /// A scenario's text.
 pub struct Source {
@@ -55,8 +59,10 @@ impl Source {
             let (name, text) = text_of_builtin(name)?;
             return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }
-        let bytes = std::fs::read(name)
-            .with_context(|| format!("the scenario {} cannot be read", shown(name)))?;
+        let bytes = std::fs::read(name).with_context(|| {
+            let near = near_file(path);
+            format!("the scenario {} cannot be read{near}", shown(name))
+        })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             anyhow!("the scenario {name} is not UTF-8: byte {at} begins no character")
@@ -70,7 +76,8 @@ impl Source {
         if let Some(bytes) = self.files.borrow().get(&path) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes = Arc::new(std::fs::read(&path).map_err(|error| error.to_string())?);
+        let read = std::fs::read(&path);
+        let bytes = Arc::new(read.map_err(|error| format!("{error}{}", near_file(&path)))?);
         self.files.borrow_mut().insert(path, Arc::clone(&bytes));
         Ok(bytes)
     }
@@ -109,6 +116,47 @@ impl ScenarioText {
             any_method: self.any_method,
         };
         Ok(compile(&self.source.origin, &self.source.text, &context)?)
+    }
+}
+
+/// The file in the same folder whose name is nearest to one that is not there, as a question.
+fn near_file(path: &Path) -> String {
+    let (Some(name), Some(folder)) = (path.file_name().and_then(OsStr::to_str), path.parent())
+    else {
+        return String::new();
+    };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let is_missing = path.symlink_metadata().is_err();
+    let Some(entries) = std::fs::read_dir(folder).ok().filter(|_| is_missing) else {
+        return String::new();
+    };
+    let names = entries
+        .take(NEAR_FILES_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.collect();
+    did_you_mean(name, names.iter().map(String::as_str))
+}
+
+/// Checks that the file of `--body @FILE` is there.
+///
+/// # Errors
+/// The flag, the reason, and the nearest file.
+pub fn check_body_file(body: Option<&str>) -> Result<()> {
+    let Some(file) = body.and_then(|body| body.strip_prefix('@')) else {
+        return Ok(());
+    };
+    let path = Path::new(file);
+    match path.metadata() {
+        Ok(found) if found.is_dir() => bail!("--body @{file}: {file} is a folder; @ takes a file"),
+        Ok(_) => Ok(()),
+        Err(error) => bail!(
+            "--body @{file}: the file cannot be read: {error}{}",
+            near_file(path)
+        ),
     }
 }
 

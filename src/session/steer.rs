@@ -18,7 +18,7 @@ use crate::metrics::interval::{ArrivalsSoFar, Interval};
 use crate::metrics::seconds::{Seconds, Status};
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{LevelRecord, SearchRecord};
-use crate::text::units::{counted, grouped, level as shown_level, three_digits, time};
+use crate::text::units::{counted, grouped, level as shown_level, percent, time};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// An open load's level does not hold when more than this share of what was due has piled up ...
@@ -492,10 +492,10 @@ impl fmt::Display for Piled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "of {} iterations that were due, {} piled up ({} %)",
+            "of {} iterations that were due, {} piled up ({})",
             grouped(self.due as u64),
             grouped(self.count as u64),
-            three_digits(self.share() * 100.0)
+            percent(self.share())
         )
     }
 }

@@ -205,6 +205,8 @@ fn shake_hands(
         received = match stream.read(&mut buffer) {
             Ok(0) => return Ok(Err(TlsFailure::CutInHandshake(0))),
             Ok(bytes) => bytes,
+            // A read with a time limit is not taken up again after a signal (signal(7)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                 return Ok(Err(TlsFailure::CutInHandshake(libc::ECONNRESET)));
             }

@@ -45,6 +45,11 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     if text.is_empty() {
         return refuse("it is empty; write for example 30s".into());
     }
+    if let Some((from, to)) = range_with_another_sign(text) {
+        return refuse(format!(
+            "a range, where one is allowed, is written {from}..{to}"
+        ));
+    }
     let mut rest = text;
     let mut sum_ns = 0.0;
     while !rest.is_empty() {
@@ -86,6 +91,18 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
         return refuse("it is longer than a year".into());
     }
     Ok(Duration::from_nanos(sum_ns.round() as u64))
+}
+
+/// The ends of `1-3s`, `1s-3s`, `1s to 3s` or `1s,3s`, each with its unit.
+fn range_with_another_sign(text: &str) -> Option<(String, &str)> {
+    let signs = ["-", " to ", ",", "\u{2013}", "~"];
+    let (from, to) = signs.iter().find_map(|sign| text.split_once(sign))?;
+    let (from, to) = (from.trim(), to.trim());
+    let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let is_plain = from.ends_with(|c: char| c.is_ascii_digit());
+    let unit = to.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let unit = if is_plain { unit } else { "" };
+    (begins(from) && begins(to)).then(|| (format!("{from}{unit}"), to))
 }
 
 /// The length of a unit in nanoseconds: `ns`, `us`, `ms`, `s`, `m` or `h`.

@@ -10,6 +10,7 @@
 //! | moment of a run | [`units::moment`] |
 //! | size | [`units::bytes`] |
 //! | duration that a person typed | [`duration::show`] |
+//! | command line | [`shell::line`] |
 //! | untrusted text | [`printable`] |
 //! | lines of a terminal | `wrap`, by its `columns` |
 //! | the nearest known name | [`suggest::did_you_mean`] |
@@ -17,6 +18,7 @@
 pub(crate) mod columns;
 pub mod duration;
 pub mod printable;
+pub mod shell;
 pub mod suggest;
 pub mod units;
 pub(crate) mod wrap;

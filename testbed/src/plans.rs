@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use opsurge::engine::plan::{Connections, Plan};
+use opsurge::engine::plan::{Connections, Lifetime, Plan};
 use opsurge::load::Load;
 use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::scenario::model::Scenario;
@@ -32,6 +32,7 @@ pub fn plan(scenario: Scenario, load: impl Into<Load>) -> Plan {
         drain_ns: None,
         seed: 7,
         connections: Connections::PerUser,
+        lifetime: Lifetime::default(),
         shards: 1,
         addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)).into()],
     }

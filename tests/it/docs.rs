@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use clap::{CommandFactory, Parser};
+use opsurge::cli::args::Cli;
 use opsurge::metrics::outcome::Failure;
 use opsurge::metrics::seconds::Status;
 use opsurge::record::schema::Record;
@@ -23,10 +25,13 @@ const LANGUAGES: [&str; 5] = ["sh", "toml", "text", "json", "rust"];
 /// Exit codes of a run that was carried out, with any result.
 const CARRIED_OUT: [i32; 4] = [0, 1, 4, 5];
 /// Records of runs that the pages name.
-const RECORDS: [&str; 13] = [
+const RECORDS: [&str; 16] = [
     "run.json",
+    "record.json.gz",
     "base.json",
     "new.json",
+    "before.json",
+    "after.json",
     "a1.json",
     "a2.json",
     "a3.json",
@@ -37,6 +42,11 @@ const RECORDS: [&str; 13] = [
     "part2.json",
     "part3.json",
     "part4.json",
+];
+/// Files of other tools that the pages import.
+const IMPORTED: [(&str, &str); 2] = [
+    ("har/chrome_shop.har", "session.har"),
+    ("locust/token_login.py", "locustfile.py"),
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
 const FLAGS_OF_OTHERS: [&str; 9] = [
@@ -50,6 +60,38 @@ const FLAGS_OF_OTHERS: [&str; 9] = [
     "--table",
     "--install",
 ];
+/// Flags in the pages that belong to other load generators, launchers and container engines.
+const FLAGS_OF_PEERS: [&str; 26] = [
+    "--vus",
+    "--duration",
+    "--processes",
+    "--disable-keepalive",
+    "--no-connection-reuse",
+    "--insecure-skip-tls-verify",
+    "--no-tui",
+    "--output-format",
+    "--summary-export",
+    "--out",
+    "--master",
+    "--worker",
+    "--latency-correction",
+    "--locked",
+    "--user",
+    "--network",
+    "--security-opt",
+    "--cpuset-cpus",
+    "--cpus",
+    "--strict",
+    "--for",
+    "--ntasks",
+    "--cpus-per-task",
+    "--bind-to",
+    "--version",
+    "--strip-components",
+];
+/// Files beside the pages whose command lines are held to the program too.
+const WORKFLOW: &str = "docs/examples/github-action.yml";
+const MANIFESTS: &str = "docs/examples/kubernetes";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -166,6 +208,10 @@ impl Sandbox {
             let name = path.file_name().expect("a name");
             fs::copy(&path, folder.path().join(name)).expect("it is copied");
         }
+        for (fixture, name) in IMPORTED {
+            let path = root().join("tests/it/scenario/import").join(fixture);
+            fs::copy(path, folder.path().join(name)).expect("it is copied");
+        }
         let mut record = Record::parse(RECORD).expect("the example is a record");
         record.search = None;
         for (seed, name) in RECORDS.into_iter().enumerate() {
@@ -218,6 +264,13 @@ impl Sandbox {
             script if script.starts_with("scripts/") => {
                 assert!(root().join(script).is_file(), "{place}: no such script");
             }
+            // They start `sh -c LINE` as several processes, each of which is told its part.
+            "mpirun" | "srun" => {
+                let line = rest.last().expect("a line for the shell");
+                self.env.push(("OPSURGE_PART".into(), "1/4".into()));
+                self.carry_out(place, line);
+                self.env.pop();
+            }
             setting if setting.starts_with("OPSURGE_") => check_cargo(place, rest),
             other => panic!("{place}: what is {other}?"),
         }
@@ -233,13 +286,16 @@ impl Sandbox {
         for word in &mut words {
             *word = word.replace("localhost:8000", &self.refused.address.to_string());
         }
-        let is_help = words.iter().any(|word| word == "--help" || word == "help");
+        let is_help = words
+            .iter()
+            .any(|word| ["--help", "help", "--version"].contains(&word.as_str()));
         let has = |flag: &str| words.iter().any(|word| word == flag);
         let is_local = has("--mock") || matches!(words[0].as_str(), "mock" | "calibrate");
         let codes: &[i32] = match words[0].as_str() {
             _ if is_help => &[0],
             "compare" if has("--run") => &[3],
             "scenarios" | "doctor" | "report" | "compare" | "merge" => &[0],
+            "completions" | "man" => &[0],
             "run" | "search" if is_local => &CARRIED_OUT,
             // The target is tried last, after all other checks.
             "run" | "search" => &[3],
@@ -330,6 +386,101 @@ fn every_command_line_is_accepted() {
             }
         }
     }
+}
+
+/// The command lines of a workflow, in which a line ends with a backslash when it goes on.
+fn lines_of_workflow(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((index, line)) = lines.next() {
+        let line = line.trim_start().trim_start_matches("run: ");
+        let mut whole = line.to_owned();
+        while whole.ends_with('\\') {
+            whole.pop();
+            whole += lines.next().expect("the line goes on").1.trim_start();
+        }
+        if whole.starts_with("opsurge ") {
+            found.push((index + 1, whole));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_line_of_the_workflow_is_accepted() {
+    let text = page(WORKFLOW).text;
+    let mut sandbox = Sandbox::new();
+    let lines = lines_of_workflow(&text);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (line, whole) in lines {
+        // Both services are the address that refuses connections.
+        let whole = whole.replace("localhost:8001", "localhost:8000");
+        sandbox.carry_out(&format!("{WORKFLOW}:{line}"), &whole);
+    }
+}
+
+/// The command lines of a manifest: its flow lists of `args`, with what the kubelet puts into them.
+fn lines_of_manifest(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (_, list) in text
+        .match_indices("args: [")
+        .map(|(at, it)| (at, &text[at + it.len()..]))
+    {
+        let list = &list[..list.find(']').expect("the list is closed")];
+        let arguments = list.split(',').map(|it| it.trim().trim_matches('"'));
+        let line = arguments.collect::<Vec<_>>().join(" ");
+        found.push(format!("opsurge {line}"));
+    }
+    found
+}
+
+fn check_parsed(place: &str, words: &[String]) {
+    // The command is a part of this version, or the manifest is not held to anything.
+    if Cli::command().find_subcommand(&words[1]).is_some() {
+        let parsed = Cli::try_parse_from(words);
+        assert!(parsed.is_ok(), "{place}: {}", parsed.unwrap_err());
+    }
+}
+
+#[test]
+fn every_command_line_of_the_manifests_is_accepted() {
+    let mut names = BTreeSet::new();
+    for path in files(MANIFESTS, "yaml") {
+        let place = path.display().to_string();
+        let text = fs::read_to_string(&path).expect("a manifest");
+        let lines = lines_of_manifest(&text);
+        assert!(!lines.is_empty(), "{place}: no arguments");
+        // The master is Locust's.
+        for line in lines
+            .iter()
+            .filter(|line| !line.contains("--master ") && !line.contains("--master,"))
+        {
+            let mut sandbox = Sandbox::new();
+            sandbox.env.push(("OPSURGE_PART".into(), "1/4".into()));
+            let mut line = line.replace("http://ops-core:8000", "http://localhost:8000");
+            for (inside, here) in [("$(PART)", "1"), ("$(START_AT)", "+0s"), ("/results/", "")] {
+                line = line.replace(inside, here);
+            }
+            for part in 0..4 {
+                line = line.replace(
+                    &format!("part-{part}.json"),
+                    &format!("part{}.json", part + 1),
+                );
+            }
+            let words = words(&line);
+            names.insert(words[1].clone());
+            match words[1].as_str() {
+                // A worker waits for its master: the parser alone is asked.
+                "worker" => check_parsed(&place, &words),
+                _ => sandbox.carry_out(&place, &line),
+            }
+        }
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert!(
+        names.contains(&"run") && names.contains(&"merge"),
+        "{names:?}"
+    );
 }
 
 /// A part of a scenario is made whole by a name before it and a task after it.
@@ -469,7 +620,7 @@ fn lines_are_short_and_the_readme_is_read_in_minutes() {
         }
     }
     assert!(
-        page("README.md").text.lines().count() <= 110,
+        page("README.md").text.lines().count() <= 112,
         "the rest belongs into docs/"
     );
 }
@@ -487,6 +638,8 @@ fn every_flag_named_exists() {
         "report",
         "compare",
         "merge",
+        "completions",
+        "man",
     ];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
@@ -494,6 +647,7 @@ fn every_flag_named_exists() {
         .iter()
         .flat_map(|help| help.split(is_flag_end))
         .chain(FLAGS_OF_OTHERS)
+        .chain(FLAGS_OF_PEERS)
         .collect();
     for page in pages() {
         for (line, code) in page.spans() {
@@ -621,7 +775,7 @@ fn the_sample_report_is_of_this_version() {
     let mut arguments = words(command);
     set(&mut arguments, "-t", "2s");
     let output = sandbox.opsurge(&arguments);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     // Numbers are other ones in every run.
     let first = |line: &str| match line.split_whitespace().next()? {
         word if word.starts_with(|c: char| c.is_ascii_digit()) => Some("a number".to_owned()),
@@ -630,10 +784,13 @@ fn the_sample_report_is_of_this_version() {
     // Lines that go on are indented and depend on the figures; a verdict depends on the machine.
     let is_own =
         |line: &&str| !line.starts_with("  ") && !line.starts_with("VERDICT") && **line != *"[...]";
-    let mut fresh: Vec<String> = said.lines().filter_map(first).collect();
+    let mut fresh: Vec<String> = printed.lines().filter_map(first).collect();
     fresh.dedup();
     for word in lines.iter().copied().filter(is_own).filter_map(first) {
-        assert!(fresh.contains(&word), "no line begins with {word}:\n{said}");
+        assert!(
+            fresh.contains(&word),
+            "no line begins with {word}:\n{printed}"
+        );
     }
 }
 

@@ -26,7 +26,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "http", "io", "load", "machine", "metrics", "scenario", "text", "wire",
         ],
     ),
-    ("live", &["analysis", "metrics", "text"]),
+    ("live", &["analysis", "metrics", "record", "report", "text"]),
     ("report", &["metrics", "record", "text"]),
     ("record", &["analysis", "metrics", "scenario", "text"]),
     ("analysis", &["metrics", "text"]),

@@ -11,6 +11,7 @@ mod cli;
 mod engine;
 mod http;
 mod io;
+mod live;
 mod load;
 mod mock;
 mod report;

@@ -136,13 +136,16 @@ fn check_bracket(found: &SearchRecord, truth: f64) {
         found.last_good.expect("found"),
         found.first_bad.expect("found"),
     );
-    let said = &found.ended;
-    assert!(good < bad && (bad - good) / good <= 0.05 + 1e-9, "{said}");
+    let printed = &found.ended;
+    assert!(
+        good < bad && (bad - good) / good <= 0.05 + 1e-9,
+        "{printed}"
+    );
     assert!(
         good >= truth * 0.95 && bad <= truth * 1.05 * 1.05,
-        "{said}, in truth {truth}"
+        "{printed}, in truth {truth}"
     );
-    assert!(good <= truth * 1.05, "{said}, in truth {truth}");
+    assert!(good <= truth * 1.05, "{printed}, in truth {truth}");
 }
 
 #[test]
@@ -369,15 +372,15 @@ fn search(args: &[&str], code: i32) -> (Record, String) {
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{said}{why}");
+    assert_eq!(output.status.code(), Some(code), "{printed}{why}");
     let text = std::fs::read_to_string(&json).expect("the record was written");
     let levels = std::fs::read_to_string(folder.path().join("out_search.csv")).expect("levels");
     let record = Record::parse(&text).expect("it is a record");
     let found = record.search.as_ref().expect("a search");
     assert_eq!(levels.lines().count(), found.levels.len() + 1);
-    (record, said)
+    (record, printed)
 }
 
 const REGISTRATION: &str = r#"{"event_type": "REGISTER", "agent_details": {"agentId": "x", "agentName": "x",
@@ -385,7 +388,7 @@ const REGISTRATION: &str = r#"{"event_type": "REGISTER", "agent_details": {"agen
 
 #[test]
 fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
-    let (record, said) = search(
+    let (record, printed) = search(
         &[
             "--url",
             "/v1/opscore/internal/agent/notify",
@@ -421,10 +424,10 @@ fn the_real_binary_finds_a_known_capacity_and_says_by_which_rule() {
     );
     assert_eq!(found.level_is, "rate");
     assert!(
-        said.contains("BREAKING POINT: 100 iterations/s hold, 240 do not"),
-        "{said}"
+        printed.contains("BREAKING POINT: 100 iterations/s hold, 240 do not"),
+        "{printed}"
     );
-    assert!(said.contains("piled up"), "{said}");
+    assert!(printed.contains("piled up"), "{printed}");
     assert_eq!(record.run.ended_by, "criterion");
     assert_eq!(
         record.totals.sent,
@@ -437,9 +440,12 @@ fn a_search_that_ends_too_early_has_not_gone_well() {
     let arguments = [
         "--get", "/health", "--from", "5", "--every", "2s", "-t", "3s",
     ];
-    let (record, said) = search(&arguments, 1);
+    let (record, printed) = search(&arguments, 1);
     assert_eq!(record.run.ended_by, "time");
-    assert!(said.contains("was ended before it found it"), "{said}");
+    assert!(
+        printed.contains("was ended before it found it"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -448,10 +454,10 @@ fn a_level_with_too_few_requests_to_judge_is_not_one_that_holds() {
         "--get", "/health", "--wait", "10s", "--from", "1", "--to", "2",
     ];
     let windows = ["--grow", "2x", "--every", "2s", "--settle", "1s"];
-    let (record, said) = search(&[&load[..], &windows].concat(), 1);
+    let (record, printed) = search(&[&load[..], &windows].concat(), 1);
     let found = record.search.expect("a search");
     assert_eq!((found.last_good, found.sustainable_rps), (None, None));
-    assert!(found.ended.contains("give a longer --every"), "{said}");
+    assert!(found.ended.contains("give a longer --every"), "{printed}");
     assert!(found.levels.iter().all(|level| !level.judged));
 }
 
@@ -461,11 +467,11 @@ fn a_rate_that_never_broke_is_a_lower_bound() {
         "--get", "/health", "--wait", "20ms", "--from", "2", "--to", "4",
     ];
     let windows = ["--grow", "2x", "--every", "2s", "--settle", "1s"];
-    let (record, said) = search(&[&load[..], &windows].concat(), 0);
+    let (record, printed) = search(&[&load[..], &windows].concat(), 0);
     let found = record.search.expect("a search");
     assert_eq!((found.last_good, found.first_bad), (Some(4.0), None));
     assert!(found.sustainable_rps_low.is_some() && found.sustainable_rps_high.is_none());
-    assert!(said.contains("SUSTAINABLE: >= "), "{said}");
+    assert!(printed.contains("SUSTAINABLE: >= "), "{printed}");
     assert!(record.passed && record.exit_code == 0);
 }
 
@@ -489,13 +495,13 @@ fn a_step_that_never_works_ends_a_search_at_its_first_level() {
         "--stop-when",
         "errors>90%",
     ];
-    let (record, said) = search(&[&load[..], &rest, &rules].concat(), 1);
+    let (record, printed) = search(&[&load[..], &rest, &rules].concat(), 1);
     let found = record.search.as_ref().expect("a search");
     let sentence = "POST …/workflow failed every time from its first request (500)";
     assert!(found.ended.contains(sentence), "{}", found.ended);
     assert_eq!((found.levels.len(), found.last_good), (1, None));
     assert_eq!(found.sustainable_rps, None);
-    assert!(!said.contains("SUSTAINABLE"), "{said}");
+    assert!(!printed.contains("SUSTAINABLE"), "{printed}");
     assert!(!record.passed && record.reasons[0].contains(sentence));
 }
 

@@ -327,3 +327,57 @@ fn second_of_work() -> Interval {
     interval.steps[1].requests = 20;
     interval
 }
+
+#[test]
+fn an_order_begins_a_level_that_is_judged_by_itself_once_it_has_settled() {
+    let load = |stretches: Vec<Stretch>, rules| {
+        Referee::new(stretches, 10 * S, rules, 1).with_load(Some(60 * S), Some(3 * S))
+    };
+    let order = |referee: &mut Referee, from_s: u64, to_s: u64, at_ns: u64, ms: u64| {
+        assert_eq!(watch_from(referee, from_s, to_s, |_| second(50, 0)), None);
+        referee.on_order(at_ns, 2 * S);
+        watch_from(referee, to_s, 60, |_| second(ms, 0))
+    };
+    // From 17.2 s on the load changes until 19.2 s, and has settled at 23 s: the first window ends at 33 s.
+    let stop = || rules(Purpose::Stop, &["avg>100ms"]);
+    let mut referee = load(vec![stretch(5, 60)], stop());
+    let at_ns = 17 * S + S / 5;
+    assert_eq!(order(&mut referee, 0, 17, at_ns, 200), Some(33));
+    // The same within a stage and before another one, which does not come.
+    let stages = vec![stretch(5, 20), stretch(24, 60)];
+    let mut referee = load(stages, stop());
+    assert_eq!(order(&mut referee, 0, 17, at_ns, 200), Some(33));
+    // Twice within a second: the first level was never one.
+    let mut referee = load(vec![stretch(5, 60)], stop());
+    referee.on_order(at_ns, 2 * S);
+    assert_eq!(order(&mut referee, 0, 18, at_ns + S, 200), Some(34));
+    // As a whole each level is judged by itself, and what lies between them by neither.
+    let fail = rules(Purpose::Fail, &["avg>100ms", "max>1s"]);
+    let mut referee = load(vec![stretch(5, 60)], fail);
+    assert_eq!(watch_from(&mut referee, 0, 17, |_| second(50, 0)), None);
+    referee.on_order(at_ns, 2 * S);
+    let ms = |end: u64| if end <= 23 { 5_000 } else { 200 };
+    watch_from(&mut referee, 17, 60, |end| second(ms(end), 0));
+    let cases = referee.finish();
+    let decided = cases[0].decided.as_ref().expect("judged");
+    assert_eq!((decided.from_ns, decided.to_ns), (23 * S, 60 * S));
+    assert_eq!((cases[0].windows, cases[1].windows), (2, 2));
+    let broken: Vec<bool> = cases.iter().map(Case::is_broken).collect();
+    assert_eq!(broken, [true, false]);
+    // A level that the run is too short for is judged by nothing; those before it are.
+    let fail = rules(Purpose::Fail, &["avg>100ms"]);
+    let mut referee = load(vec![stretch(5, 60)], fail);
+    assert_eq!(order(&mut referee, 0, 55, 55 * S + S / 5, 5_000), None);
+    let cases = referee.finish();
+    assert_eq!((cases[0].windows, cases[0].is_broken()), (1, false));
+}
+
+/// As [`watch`], from the second after `from_s` on.
+fn watch_from(
+    referee: &mut Referee,
+    from_s: u64,
+    to_s: u64,
+    of: impl Fn(u64) -> Interval,
+) -> Option<u64> {
+    (from_s + 1..=to_s).find(|&end| referee.on_second((end - 1) * S, end * S, &of(end)))
+}

@@ -93,6 +93,7 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
         (args.csv.is_some(), "--csv", OUTPUT),
         (args.hdr.is_some(), "--hdr", OUTPUT),
         (args.html.is_some(), "--html", OUTPUT),
+        (args.web.web.is_some(), "--web", OUTPUT),
         (
             args.ci.summary_markdown.is_some(),
             "--summary-markdown",

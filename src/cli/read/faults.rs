@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::mock::{Fault, FaultPlan, Spell};
+use crate::mock::{Fault, FaultPlan, HandshakeFault, Recurring, TlsConfig};
 use crate::text::duration;
 use crate::text::suggest::did_you_mean;
+use crate::text::units::percent;
 
 /// Shares that were typed as decimals may add up to a hair more than 100 %.
 const SHARE_SLACK: f64 = 1e-9;
@@ -32,17 +33,57 @@ pub fn parse(texts: &[String], seed: u64) -> Result<FaultPlan> {
     let sum: f64 = plan.shares.iter().map(|(_, share)| share).sum();
     if sum > 1.0 + SHARE_SLACK {
         bail!(
-            "--fault: the shares add up to {} %; a request meets one fault at most, so keep them within 100 %",
-            (sum * 1e4).round() / 1e2
+            "--fault: the shares add up to {}; a request meets one fault at most, so keep them within 100 %",
+            percent(sum)
         );
     }
     Ok(plan)
 }
 
+/// Reads `--tls-fault`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_tls(texts: &[String]) -> Result<TlsConfig> {
+    let mut config = TlsConfig::default();
+    for text in texts {
+        let (name, value) = text.split_once('=').unwrap_or((text, "100%"));
+        match (
+            name,
+            HandshakeFault::ALL.iter().find(|it| it.name() == name),
+        ) {
+            ("expired", _) => config.is_expired = true,
+            ("no-resume", _) => config.refuses_tickets = true,
+            (_, Some(fault)) => {
+                let share = share(value, &format!("{name}=1%"));
+                let share = share.with_context(|| format!("--tls-fault {text}"))?;
+                config.shares.push((*fault, share));
+            }
+            (_, None) => {
+                let names = HandshakeFault::ALL.map(HandshakeFault::name);
+                let all = || names.into_iter().chain(["expired", "no-resume"]);
+                bail!(
+                    "--tls-fault {text}: there is no such fault{} There are {}",
+                    did_you_mean(name, all()),
+                    all().collect::<Vec<_>>().join(", ")
+                );
+            }
+        }
+    }
+    let sum: f64 = config.shares.iter().map(|(_, share)| share).sum();
+    if sum > 1.0 + SHARE_SLACK {
+        bail!(
+            "--tls-fault: the shares add up to {} %; a connection meets one fault at most, so keep them within 100 %",
+            (sum * 1e4).round() / 1e2
+        );
+    }
+    Ok(config)
+}
+
 fn add(plan: &mut FaultPlan, name: &str, value: &str) -> Result<()> {
     match name {
-        "stall" => plan.stall = Some(spell(value, "stall=2s/10s")?),
-        "refuse" => plan.refuse = Some(spell(value, "refuse=2s/10s")?),
+        "stall" => plan.stall = Some(recurring(value, "stall=2s/10s")?),
+        "refuse" => plan.refuse = Some(recurring(value, "refuse=2s/10s")?),
         "delay" => {
             let (time, share) = match value.split_once(':') {
                 Some((time, part)) => (time, share(part, "delay=200ms:5%")?),
@@ -83,7 +124,7 @@ fn share(text: &str, example: &str) -> Result<f64> {
 }
 
 /// `2s/10s`
-fn spell(text: &str, example: &str) -> Result<Spell> {
+fn recurring(text: &str, example: &str) -> Result<Recurring> {
     let Some((lasts, every)) = text.split_once('/') else {
         bail!("\"{text}\" is not a time in every time; write for example {example}");
     };
@@ -91,7 +132,7 @@ fn spell(text: &str, example: &str) -> Result<Spell> {
     if lasts == Duration::ZERO || lasts >= every {
         bail!("it has to last longer than 0 and less than its period; write for example {example}");
     }
-    Ok(Spell { lasts, every })
+    Ok(Recurring { lasts, every })
 }
 
 #[cfg(test)]
@@ -107,7 +148,7 @@ mod tests {
             seed: 3,
             shares: vec![(Fault::ResetInBody, 0.01), (Fault::Delay, 0.05)],
             delay: Duration::from_millis(200),
-            stall: Some(Spell {
+            stall: Some(Recurring {
                 lasts: s(2),
                 every: s(10),
             }),
@@ -116,6 +157,23 @@ mod tests {
         assert_eq!(plan, expected);
         let whole = parse(&["delay=1s".into()], 3).expect("it is right");
         assert_eq!(whole.shares, [(Fault::Delay, 1.0)]);
+    }
+
+    #[test]
+    fn faults_of_handshakes_are_read_by_name_and_share() {
+        let texts = ["alert=5%", "slow-handshake", "expired", "no-resume"].map(String::from);
+        let error = format!("{:#}", parse_tls(&texts).expect_err("too many"));
+        assert!(error.contains("add up to 105 %"), "{error}");
+        let config = parse_tls(&texts[..1]).expect("it is right");
+        assert_eq!(config.shares, [(HandshakeFault::Alert, 0.05)]);
+        assert!(!config.is_expired && !config.refuses_tickets);
+        let config = parse_tls(&texts[2..]).expect("it is right");
+        assert!(config.is_expired && config.refuses_tickets);
+        let error = format!(
+            "{:#}",
+            parse_tls(&["alrt".into()]).expect_err("no such fault")
+        );
+        assert!(error.contains("did you mean \"alert\"?"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Args -> Job: the command line, validated.
 //!
 //! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
-//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, [`faults`], [`values`].
+//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, `web`, [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;
@@ -17,3 +17,4 @@ pub mod stand_in;
 pub mod tls;
 pub mod values;
 mod watch;
+mod web;

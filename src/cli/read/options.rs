@@ -9,7 +9,7 @@ use crate::analysis::precision::{Precision, Settle};
 use crate::analysis::windows::Referee;
 use crate::cli::args::{ArrivalsChoice, LiveForm, ReportForm, RunArgs};
 use crate::cli::{ci, results};
-use crate::engine::plan::{Connections, PIPELINE_MAX};
+use crate::engine::plan::{Connections, Lifetime, PIPELINE_MAX};
 use crate::load::Load;
 use crate::load::closed::{Closed, Point};
 use crate::load::open::{Arrivals, Open, RatePoint};
@@ -34,7 +34,7 @@ use crate::text::units::grouped;
 use super::moment::moment;
 use super::source::{parse_header, source};
 use super::values::{number, per_second, time};
-use super::{part, sockets, stand_in, watch};
+use super::{part, sockets, stand_in, watch, web};
 
 const USERS_MAX: u64 = 100_000_000;
 const SHARDS_MAX: usize = 1_024;
@@ -68,6 +68,7 @@ pub struct Options<'a> {
     start_at: Option<SystemTime>,
     /// Connections that all users share, when a number was given.
     connections: Option<usize>,
+    lifetime: Lifetime,
     /// Requests on a connection at once.
     pub pipeline: usize,
     shards: Option<usize>,
@@ -100,7 +101,10 @@ impl<'a> Options<'a> {
         let connecting = sockets::connecting(&args.sockets, &args.tls)?;
         let target = target(args, target_of_url, &connecting)?;
         let headers = args.headers.iter().map(|header| parse_header(header));
-        let headers = headers.collect::<Result<_>>()?;
+        let mut headers = headers.collect::<Result<Vec<_>>>()?;
+        if args.new_connections {
+            headers.push(("Connection".into(), "close".into()));
+        }
         let load = LoadOptions::from_args(args)?;
         let timeout = time("--timeout", Some(&args.timeout))?.unwrap_or_default();
         if timeout.is_zero() {
@@ -155,6 +159,7 @@ impl<'a> Options<'a> {
                 .map(|text| moment(text, SystemTime::now()))
                 .transpose()?,
             connections,
+            lifetime: lifetime(args.connection_lifetime.as_deref())?,
             pipeline,
             shards: number("--shards", args.shards.as_deref(), 1, SHARDS_MAX as u64)?
                 .map(|shards| shards as usize),
@@ -272,6 +277,7 @@ impl<'a> Options<'a> {
             timeout_ns: self.timeout.as_nanos() as u64,
             drain_ns: self.drain.map(|drain| drain.as_nanos() as u64),
             connections: self.connections(users_max),
+            lifetime: self.lifetime,
             shards: self.shards,
             backend: self.args.io.into(),
             spins: self.load.is_open && !self.args.no_spin,
@@ -517,8 +523,36 @@ fn settle(text: Option<&str>) -> Result<Option<Settle>> {
     Ok(settle.map(|settle| Settle::Time(settle.as_nanos() as u64)))
 }
 
+/// `100` answers, or `30s` of age.
+fn lifetime(text: Option<&str>) -> Result<Lifetime> {
+    let Some(text) = text else {
+        return Ok(Lifetime::default());
+    };
+    let none = Lifetime::default();
+    if let Ok(answers) = text.parse::<u32>() {
+        return match answers {
+            0 => bail!(
+                "--connection-lifetime 0 lets no request through; --new-connections opens one for each"
+            ),
+            answers => Ok(Lifetime { answers, ..none }),
+        };
+    }
+    match time("--connection-lifetime", Some(text))? {
+        Some(age) if !age.is_zero() => Ok(Lifetime {
+            age_ns: age.as_nanos() as u64,
+            ..none
+        }),
+        _ => bail!(
+            "--connection-lifetime {text}: give a number of answers, such as 100, or a time, such as 30s"
+        ),
+    }
+}
+
 /// The service, or the stand-in and how it behaves.
 fn target(args: &RunArgs, of_url: Option<Target>, connecting: &Connecting) -> Result<JobTarget> {
+    if args.stand_in.mock_tls && !args.mock {
+        bail!("--tls is for the stand-in (--mock); a service's URL says https:// itself");
+    }
     let target = match (&args.host, of_url) {
         (_, Some(target)) => target,
         (Some(host), None) => Target::parse(host, "--host")?,
@@ -562,6 +596,7 @@ fn outputs(args: &RunArgs, scenario: &str, is_search: bool) -> Result<Outputs> {
             Some(LiveForm::Line) => Live::Line,
             Some(LiveForm::None) => Live::Nothing,
         },
+        web: web::read(&args.web)?,
         quiet: args.quiet,
     })
 }

@@ -39,6 +39,9 @@ impl Repeat {
                 "--hdr is the log of one run; leave it out: the record (--json) has the seconds of each run of --repeat"
             );
         }
+        if args.web.web.is_some() {
+            bail!("--web shows one run; leave it out, or leave --repeat out");
+        }
         Ok(Self {
             runs: given.map_or(runs, |given| given as usize),
             pause: pause.unwrap_or(PAUSE),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cli::args::RunArgs;
-use crate::session::source::Source;
+use crate::session::source::{Source, check_body_file};
 use crate::session::target::{Target, shown};
 
 /// The scenario that was asked for; with `--get` or `--url` one of a single step, and its target.
@@ -39,6 +39,7 @@ pub fn source(args: &RunArgs) -> Result<(Source, Option<Target>)> {
             )
         }
     };
+    check_body_file(args.body.as_deref())?;
     Ok((
         Source::of_url(flag, method, &path, args.body.as_deref()),
         target,

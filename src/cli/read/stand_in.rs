@@ -20,6 +20,11 @@ pub fn config(args: &StandInArgs, listen: SockAddr) -> Result<MockConfig> {
             "--fault is played on TCP only, where connections can be reset; leave --unix-socket out"
         );
     }
+    if args.mock_tls && args.faults.iter().any(|fault| fault.starts_with("reset-")) {
+        bail!(
+            "--fault reset-... is played in plain text only; leave --tls out, or give close-... instead"
+        );
+    }
     let text = &args.mock_ready_after;
     let ready = match text.parse() {
         Ok(polls) => Ready::AfterPolls(polls),
@@ -35,6 +40,10 @@ pub fn config(args: &StandInArgs, listen: SockAddr) -> Result<MockConfig> {
         runtime: Runtime::Auto,
         capacity: capacity(args)?,
         faults: faults::parse(&args.faults, args.fault_seed)?,
+        tls: match args.mock_tls {
+            true => Some(faults::parse_tls(&args.tls_faults)?),
+            false => None,
+        },
         ..MockConfig::default()
     })
 }

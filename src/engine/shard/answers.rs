@@ -139,11 +139,15 @@ impl<'p, D: Driver> Shard<'p, D> {
         // An announced close is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
         let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
+        let age_ns = self.clocks.now_ns - connection.opening_since_ns;
+        let is_over = self.plan.lifetime.is_over(connection.answers + 1, age_ns);
+        // The answers that are due are waited for.
+        let is_worn = reusable && is_over && connection.awaited == 1;
+        let reusable = reusable && !is_worn;
         connection.on_taken(reusable, &mut self.buffers);
         let goes_on = reusable && connection.awaited > 0;
         if !reusable {
-            self.driver.close_after_fin(self.connection_id(slot));
-            self.pool.connections[slot as usize].state = State::Closed;
+            self.end_connection(slot, is_worn);
         }
         let happening = self.conclude(id, answer, outcome, body_bytes, received_bytes);
         let is_last = self.pool.leave(slot, id);
@@ -156,6 +160,17 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         self.continue_user(id, happening);
         goes_on
+    }
+
+    /// Ends a connection that is not used again. One that is worn is ended by us: its server learns of it by TLS alone,
+    /// and then ends it first.
+    fn end_connection(&mut self, slot: u32, is_worn: bool) {
+        let id = self.connection_id(slot);
+        match is_worn && self.driver.handshake(id).is_none() {
+            true => self.driver.close(id),
+            false => self.driver.close_after_fin(id),
+        }
+        self.pool.connections[slot as usize].state = State::Closed;
     }
 
     /// Whether a poll whose giving up counts as a failure would give up if the answer were "not yet".

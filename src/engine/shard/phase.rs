@@ -28,7 +28,7 @@ impl LoadPhase {
             has_begun: false,
             is_draining: false,
             end_ns: 0,
-            ended: Ended::NobodyLeft,
+            ended: Ended::AllUsersLeft,
             open_at_end: 0,
             last_done_ns: 0,
         }

@@ -9,14 +9,12 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
 use crate::text::units::time;
 
-use super::history::{Moment, SECONDS_MAX};
+use super::history::{Moment, SHORT_S};
 use super::state::State;
 use super::tables::shown_rate;
 
 /// Least lines of a chart: title, two of lines, axis, labels. With fewer there is the title alone.
 const LINES_MIN: u16 = 5;
-/// Seconds of the short charts.
-const SHORT_S: f64 = 60.0;
 /// Names, colours and, where colours are not wanted, marks of the percentiles. Cyan, yellow and magenta are told apart
 /// with every common colour blindness.
 const PERCENTILES: [(&str, Color, Marker); 3] = [
@@ -32,7 +30,7 @@ type Points = Vec<(f64, f64)>;
 pub fn response(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let (from_s, to_s) = span(state);
     let mut lines: [Points; 3] = Default::default();
-    for moment in moments(state, from_s) {
+    for moment in moments(state) {
         if let Some(percentiles_us) = moment.percentiles_us {
             for (line, us) in lines.iter_mut().zip(percentiles_us) {
                 line.push((moment.end_s, us.max(1.0).log10()));
@@ -47,7 +45,7 @@ pub fn response(frame: &mut Frame<'_>, area: Rect, state: &State) {
         false => (100.0, 10_000.0),
     };
     let middle = (low * high).sqrt();
-    let last = state.shown.moments().last();
+    let last = state.shown.last_second();
     let mut title = vec![Span::styled("response", bold())];
     for (index, (name, color, _)) in PERCENTILES.into_iter().enumerate() {
         let us = last.and_then(|last| last.percentiles_us);
@@ -73,7 +71,7 @@ pub fn response(frame: &mut Frame<'_>, area: Rect, state: &State) {
 pub fn rates(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let (from_s, to_s) = span(state);
     let of = |figure: fn(&Moment) -> f64| -> Points {
-        moments(state, from_s)
+        moments(state)
             .map(|moment| (moment.end_s, figure(moment)))
             .collect()
     };
@@ -81,7 +79,7 @@ pub fn rates(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let failures = of(|moment| moment.failures_per_s);
     let highest = requests.iter().map(|(_, height)| *height);
     let high = round_up(highest.fold(1.0, f64::max));
-    let last = state.shown.moments().last();
+    let last = state.shown.last_second();
     let shown = |figure: fn(&Moment) -> f64| {
         last.map_or_else(|| "-".to_owned(), |last| shown_rate(figure(last)))
     };
@@ -146,23 +144,26 @@ fn dataset<'p>(state: &State, points: &'p [(f64, f64)], color: Color, mark: Mark
         .data(points)
 }
 
-/// The stretch of time that the charts cover: it ends now, and at the start it lies ahead.
+/// The stretch of time that the charts cover: the last minute, which at the start lies ahead, or the whole run.
 fn span(state: &State) -> (f64, f64) {
-    let length_s = match state.keys.is_long {
-        true => SECONDS_MAX as f64,
-        false => SHORT_S,
-    };
     let now_s = state
         .shown
         .last()
         .map_or(0.0, |tick| tick.end_ns as f64 / 1e9);
-    let to_s = now_s.max(length_s);
-    (to_s - length_s, to_s)
+    let to_s = now_s.max(SHORT_S as f64);
+    match state.keys.is_long {
+        true => (0.0, to_s),
+        false => (to_s - SHORT_S as f64, to_s),
+    }
 }
 
-fn moments(state: &State, from_s: f64) -> impl Iterator<Item = &Moment> {
-    let moments = state.shown.moments();
-    moments.filter(move |moment| moment.end_s >= from_s)
+fn moments(state: &State) -> Box<dyn Iterator<Item = &Moment> + '_> {
+    let (from_s, _) = span(state);
+    match state.keys.is_long {
+        true => Box::new(state.shown.whole()),
+        // After missed ticks some of them are older.
+        false => Box::new(state.shown.recent().filter(move |it| it.end_s >= from_s)),
+    }
 }
 
 /// The next of 1, 2, 5 times a power of ten.

@@ -59,7 +59,7 @@ pub struct Keys {
     pub is_paused: bool,
     /// What the table of steps covers.
     pub span: Span,
-    /// The charts cover ten minutes, else one.
+    /// The charts cover the whole run, else the last minute.
     pub is_long: bool,
 }
 

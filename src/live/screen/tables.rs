@@ -10,16 +10,18 @@ use super::history::History;
 use super::keys::Span;
 use super::state::State;
 
-/// Columns of a figure, with the space before it.
-const FIGURE: usize = 10;
-/// Least columns of a step's name; figures give way to it.
+/// Columns of a fact about failures, with the space before it.
+const FACT: usize = 10;
+/// Least columns of a name; figures give way to it. A window of 60 columns has room for all figures of a step.
 const NAME_MIN: usize = 16;
 
 /// A column of the table of steps.
 #[derive(Clone, Copy)]
 struct Column {
     title: &'static str,
-    /// Columns of this rank and below are left out first in a narrow window.
+    /// Columns on the terminal, with the space before the figure.
+    width: usize,
+    /// Columns with a high rank are left out first in a narrow window.
     rank: usize,
     text: fn(&StepInterval, f64) -> String,
 }
@@ -36,6 +38,7 @@ pub fn shown_rate(per_s: f64) -> String {
 const COLUMNS: [Column; 5] = [
     Column {
         title: "req/s",
+        width: 8,
         rank: 0,
         text: |step, length_s| match length_s > 0.0 {
             true => shown_rate(step.requests as f64 / length_s),
@@ -44,21 +47,25 @@ const COLUMNS: [Column; 5] = [
     },
     Column {
         title: "failed",
+        width: 11,
         rank: 1,
         text: |step, _| grouped(step.failures),
     },
     Column {
         title: "p50",
+        width: 8,
         rank: 3,
         text: |step, _| percentile(step, 50.0),
     },
     Column {
         title: "p95",
+        width: 8,
         rank: 4,
         text: |step, _| percentile(step, 95.0),
     },
     Column {
         title: "p99",
+        width: 8,
         rank: 2,
         text: |step, _| percentile(step, 99.0),
     },
@@ -81,13 +88,12 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
         Span::Window => "steps, last 10 s",
         Span::SoFar => "steps, so far",
     };
-    let shown = width.saturating_sub(NAME_MIN) / FIGURE;
-    let columns: Vec<Column> = COLUMNS
-        .into_iter()
-        .filter(|column| column.rank < shown)
-        .collect();
-    let name_width = width - (FIGURE * columns.len()).min(width);
-    let heading = columns.iter().map(|column| column.title.to_owned());
+    let columns = fitting(width);
+    let taken: usize = columns.iter().map(|column| column.width).sum();
+    let name_width = width - taken.min(width);
+    let heading = columns
+        .iter()
+        .map(|column| (column.title.to_owned(), column.width));
     let mut lines = vec![Line::styled(row(title, name_width, heading), bold())];
     let room = rows.saturating_sub(1);
     let (listed, left) = match state.about.steps.len() {
@@ -97,7 +103,9 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
     let nothing = StepInterval::default();
     for (index, name) in state.about.steps.iter().enumerate().take(listed) {
         let step = steps.get(index).unwrap_or(&nothing);
-        let figures = columns.iter().map(|column| (column.text)(step, length_s));
+        let figures = columns
+            .iter()
+            .map(|column| ((column.text)(step, length_s), column.width));
         lines.push(Line::from(row(
             &fitted(name, name_width),
             name_width,
@@ -109,6 +117,22 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
     }
     lines.truncate(rows);
     lines
+}
+
+/// The columns that there is room for beside a name, from left to right.
+fn fitting(width: usize) -> Vec<Column> {
+    let room = width.saturating_sub(NAME_MIN);
+    let taken = |ranks: usize| -> usize {
+        let shown = COLUMNS.iter().filter(|column| column.rank < ranks);
+        shown.map(|column| column.width).sum()
+    };
+    let ranks = (0..=COLUMNS.len())
+        .rev()
+        .find(|&ranks| taken(ranks) <= room);
+    let columns = COLUMNS.into_iter();
+    columns
+        .filter(|column| column.rank < ranks.unwrap_or(0))
+        .collect()
 }
 
 /// Lines that the table of steps would take with all of them.
@@ -132,9 +156,10 @@ fn fitted(name: &str, width: usize) -> String {
     }
 }
 
-fn row(name: &str, name_width: usize, figures: impl Iterator<Item = String>) -> String {
+/// A name, and figures with their widths.
+fn row(name: &str, name_width: usize, figures: impl Iterator<Item = (String, usize)>) -> String {
     let mut text = format!("{:name_width$}", shortened(name, name_width));
-    figures.for_each(|figure| text += &format!("{figure:>FIGURE$}"));
+    figures.for_each(|(figure, width)| text += &format!("{figure:>width$}"));
     text
 }
 
@@ -165,21 +190,22 @@ pub fn failures(history: &History, width: usize, rows: usize) -> Vec<Line<'stati
         return Vec::new();
     }
     let recent = history.failures_in_window();
-    let shown = width.saturating_sub(NAME_MIN) / FIGURE;
+    let shown = width.saturating_sub(NAME_MIN) / FACT;
     let facts = FACTS.into_iter().filter(|(_, rank, _)| *rank < shown);
     let facts: Vec<(&str, usize, Fact)> = facts.collect();
-    let name_width = width - (FIGURE * facts.len()).min(width);
-    let heading = facts.iter().map(|(title, ..)| (*title).to_owned());
+    let name_width = width - (FACT * facts.len()).min(width);
+    let heading = facts.iter().map(|(title, ..)| ((*title).to_owned(), FACT));
     let mut lines = vec![Line::styled(row("failures", name_width, heading), bold())];
     for (kind, count) in kinds.into_iter().take(rows - 1) {
         let seen = history.seen(kind);
         let at = |s: Option<f64>| s.map_or_else(|| "-".to_owned(), moment);
-        let figures = facts.iter().map(|(_, _, fact)| match fact {
+        let figure = |fact: Fact| match fact {
             Fact::Count => grouped(count),
             Fact::Recent => grouped(recent[kind]),
             Fact::First => at(seen.map(|seen| seen.first_s)),
             Fact::Last => at(seen.map(|seen| seen.last_s)),
-        });
+        };
+        let figures = facts.iter().map(|(_, _, fact)| (figure(*fact), FACT));
         lines.push(Line::from(row(kind.name(), name_width, figures)));
     }
     lines

@@ -5,10 +5,11 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices, Termios, cfmakeraw, tcgetattr, tcsetattr,
 };
@@ -23,11 +24,14 @@ const FRAME_WAIT: Duration = Duration::from_millis(100);
 /// A character that stands for "none" (`_POSIX_VDISABLE` of Linux).
 const NO_CHARACTER: u8 = 0;
 
-/// What was there before; `None` while the screen does not have the terminal. Held while a frame is written.
-static TAKEN: Mutex<Option<Taken>> = Mutex::new(None);
+/// Where frames go; `None` while the screen does not have the terminal. Held while a frame is written, which a terminal
+/// that takes nothing can make last.
+static OUTPUT: Mutex<Option<File>> = Mutex::new(None);
+/// The modes before; `None` while the screen does not have the terminal. Never held while something is written.
+static MODES: Mutex<Option<Modes>> = Mutex::new(None);
 
-struct Taken {
-    output: File,
+struct Modes {
+    input: OwnedFd,
     before: Termios,
 }
 
@@ -44,22 +48,35 @@ pub fn is_able() -> bool {
 /// # Errors
 /// When the terminal refuses its modes, or takes nothing.
 pub fn take() -> io::Result<()> {
-    let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let before = tcgetattr(io::stdin())?;
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    set_raw(&before)?;
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    take_from(input, io::stdout().as_fd().try_clone_to_owned()?)
+}
+
+/// The same for the two ends of any terminal.
+fn take_from(input: OwnedFd, output: OwnedFd) -> io::Result<()> {
+    let mut output = File::from(output);
+    let before = tcgetattr(&input)?;
+    let modes = Modes { input, before };
+    modes.set_raw()?;
+    *locked(&MODES) = Some(modes);
     let entered = output.write_all(ENTER);
-    *taken = Some(Taken { output, before });
+    *locked(&OUTPUT) = Some(output);
     entered
 }
 
-/// No echo, no lines, no translation of output; signals stay, but for the one that stops the process.
-fn set_raw(before: &Termios) -> io::Result<()> {
-    let mut raw = before.clone();
-    cfmakeraw(&mut raw);
-    raw.local_flags |= LocalFlags::ISIG;
-    raw.control_chars[SpecialCharacterIndices::VSUSP as usize] = NO_CHARACTER;
-    Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &raw)?)
+impl Modes {
+    /// No echo, no lines, no translation of output; signals stay, but for the one that stops the process.
+    fn set_raw(&self) -> io::Result<()> {
+        let mut raw = self.before.clone();
+        cfmakeraw(&mut raw);
+        raw.local_flags |= LocalFlags::ISIG;
+        raw.control_chars[SpecialCharacterIndices::VSUSP as usize] = NO_CHARACTER;
+        Ok(tcsetattr(&self.input, SetArg::TCSANOW, &raw)?)
+    }
+}
+
+fn locked<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the terminal again after the process was stopped and continued: a shell has set its own modes meanwhile.
@@ -67,14 +84,11 @@ fn set_raw(before: &Termios) -> io::Result<()> {
 /// # Errors
 /// As [`take`].
 pub fn take_again() -> io::Result<()> {
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    match taken.as_mut() {
-        Some(taken) => {
-            set_raw(&taken.before)?;
-            taken.output.write_all(ENTER)
-        }
-        None => Ok(()),
+    match locked(&MODES).as_ref() {
+        Some(modes) => modes.set_raw()?,
+        None => return Ok(()),
     }
+    write(ENTER).map(drop)
 }
 
 /// Writes a frame; `false` when the terminal has been given back.
@@ -82,9 +96,8 @@ pub fn take_again() -> io::Result<()> {
 /// # Errors
 /// When the terminal has gone.
 pub fn write(bytes: &[u8]) -> io::Result<bool> {
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    match taken.as_mut() {
-        Some(taken) => taken.output.write_all(bytes).map(|()| true),
+    match locked(&OUTPUT).as_mut() {
+        Some(output) => output.write_all(bytes).map(|()| true),
         None => Ok(false),
     }
 }
@@ -97,14 +110,15 @@ pub fn size() -> (u16, u16) {
     }
 }
 
-/// Gives the terminal back as it was; a second call does nothing. It waits for a frame that is being written, for a short
-/// time: a terminal that takes nothing must not hold up the end of the process.
+/// Gives the terminal back as it was; a second call does nothing. It waits only a short time for a frame that is being
+/// written: a terminal that takes nothing must not hold up the end of the process. Its modes are restored in any case.
 pub fn give_back() {
+    restore_modes();
     let until = Instant::now() + FRAME_WAIT;
     loop {
-        match TAKEN.try_lock() {
-            Ok(mut taken) => return restore(taken.take()),
-            Err(TryLockError::Poisoned(taken)) => return restore(taken.into_inner().take()),
+        match OUTPUT.try_lock() {
+            Ok(mut output) => return leave_if_taken(&mut output),
+            Err(TryLockError::Poisoned(output)) => return leave_if_taken(&mut output.into_inner()),
             Err(TryLockError::WouldBlock) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -113,10 +127,32 @@ pub fn give_back() {
     }
 }
 
-fn restore(taken: Option<Taken>) {
-    if let Some(Taken { mut output, before }) = taken {
-        // A terminal that has gone has no modes any more.
+/// The same, however long the terminal takes.
+pub fn give_back_at_last() {
+    restore_modes();
+    if let Some(mut output) = locked(&OUTPUT).take() {
+        // A terminal that has gone shows nothing any more.
         let _ = output.write_all(LEAVE);
-        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
     }
 }
+
+fn restore_modes() {
+    if let Some(Modes { input, before }) = locked(&MODES).take() {
+        // A terminal that has gone has no modes any more.
+        let _ = tcsetattr(input, SetArg::TCSANOW, &before);
+    }
+}
+
+/// Leaves the alternate screen, if the terminal takes that now: else [`give_back_at_last`] is left to do it.
+fn leave_if_taken(output: &mut Option<File>) {
+    let Some(file) = output else { return };
+    let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+    let wait = PollTimeout::try_from(FRAME_WAIT).unwrap_or(PollTimeout::ZERO);
+    if poll(&mut ready, wait).is_ok_and(|ready| ready > 0) {
+        let _ = file.write_all(LEAVE);
+        *output = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

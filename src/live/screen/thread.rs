@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 use std::panic;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
@@ -23,12 +23,8 @@ use super::{terminal, view};
 const FRAME: Duration = Duration::from_millis(250);
 /// Longest wait for a key: after it the ticks are looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// A turn that took this long: the process was stopped and continued.
-const STOPPED: Duration = Duration::from_secs(2);
 /// Keys that are taken before the ticks are looked at again.
 const KEYS_MAX: usize = 64;
-/// How long the end of the run waits for the screen.
-const END_WAIT: Duration = Duration::from_millis(500);
 
 /// The screen's way to the run.
 pub struct Controls {
@@ -39,7 +35,9 @@ pub struct Controls {
     /// The level that was asked for last, by any display.
     pub level_asked: Box<dyn Fn() -> Option<f64> + Send>,
     /// The next message that was meant for standard error.
-    pub said: Box<dyn FnMut() -> Option<String> + Send>,
+    pub message: Box<dyn FnMut() -> Option<String> + Send>,
+    /// Whether the process was stopped and continued since the last call.
+    pub was_continued: Box<dyn Fn() -> bool + Send>,
     /// What the load can be changed to, or why it cannot be.
     pub changes: Result<Changes, String>,
 }
@@ -67,29 +65,32 @@ impl Screen {
         Ok(Self { ended })
     }
 
-    /// Waits for a short time until the terminal is given back. Returns the CPU time of the screen's thread, if it is
-    /// known by then.
-    pub fn end(self) -> Option<Duration> {
-        let cost = self.ended.recv_timeout(END_WAIT).ok();
+    /// Waits until the terminal is given back, which a terminal that takes nothing delays until it does. Returns the CPU
+    /// time of the screen's thread; `None` when that thread has panicked.
+    pub fn wait(self) -> Option<Duration> {
+        let cost = self.ended.recv().ok();
         terminal::give_back();
         cost
     }
 }
 
-/// A panic's message is to be read on the normal screen.
-fn give_back_when_panicking() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        terminal::give_back();
-        before(panic);
-    }));
+/// The message of a panic is printed on the normal screen, not on the alternate one, which is lost.
+pub(super) fn give_back_when_panicking() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            terminal::give_back();
+            before(panic);
+        }));
+    });
 }
 
 fn run(ticks: &Ticks, about: About, controls: Controls, end: &Sender<Duration>) {
     let mut state = State::new(about, controls.changes.clone());
     // A terminal that has gone ends the screen; the run goes on.
     let _ = draw_until_closed(ticks, &mut state, controls);
-    terminal::give_back();
+    terminal::give_back_at_last();
     let cost = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
     // The other side may have stopped waiting.
     let _ = end.send(cost.unwrap_or_default());
@@ -125,11 +126,11 @@ fn draw_until_closed(ticks: &Ticks, state: &mut State, mut controls: Controls) -
             Found::Nothing => {}
             Found::End => return Ok(()),
         }
-        if let Some(said) = (controls.said)() {
-            state.say(printable::in_one_line(&said));
+        if let Some(message) = (controls.message)() {
+            state.say(printable::in_one_line(&message));
             is_changed = true;
         }
-        if turn_began.elapsed() > STOPPED {
+        if (controls.was_continued)() {
             terminal::take_again()?;
             drawn.resize(area(size))?;
             is_changed = true;

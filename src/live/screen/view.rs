@@ -155,7 +155,7 @@ fn figures(state: &State, width: usize) -> Vec<Line<'static>> {
 }
 
 fn parts(state: &State, tick: &Tick) -> Vec<String> {
-    let last = state.shown.moments().last();
+    let last = state.shown.last_second();
     let requests: u64 = tick.so_far.iter().map(|step| step.requests).sum();
     let failed: u64 = tick
         .failures
@@ -260,7 +260,7 @@ fn footer(state: &State, width: usize) -> Line<'static> {
     if !noun.is_empty() {
         keys.push(&change);
     }
-    keys.extend(["space pause", "w 10 s or all", "z 1 or 10 min", "? help"]);
+    keys.extend(["space pause", "w 10 s or all", "z 1 min or all", "? help"]);
     while keys.join("   ").chars().count() > width && keys.len() > 2 {
         // The help names those that are left out here.
         keys.remove(keys.len() - 2);
@@ -281,7 +281,7 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Err(reason) => format!("+ -          nothing: {reason}"),
     };
     let text = format!(
-        "q d Ctrl-C   stop, wait for open requests, report\n             twice: stop now; a third time: end\n{change}\nspace        pause the display, not the run\nw            steps: last 10 s, or so far\nz            charts: 1 minute, or 10 minutes\nany key      closes this"
+        "q d Ctrl-C   stop, wait for open requests, report\n             twice: stop now; a third time: end\n{change}\nspace        pause the display, not the run\nw            steps: last 10 s, or so far\nz            charts: 1 minute, or the whole run\nany key      closes this"
     );
     let lines = (text.lines().count() as u16 + 1).min(area.height);
     let columns = text.lines().map(|line| line.chars().count()).max();

@@ -46,7 +46,7 @@ fn failures_have_a_histogram_and_an_example_of_their_own() {
         (error.count, error.first_ns, error.last_ns),
         (2, 1_999_000, 8_999_000)
     );
-    assert_eq!(error.example.said, "first");
+    assert_eq!(error.example.text, "first");
     assert_eq!(step.statuses[500], 2);
 }
 

@@ -188,6 +188,7 @@ pub fn generator() -> Generator {
 /// A closed load of five users and ten iterations.
 pub fn run_info() -> RunInfo {
     RunInfo {
+        command: Vec::new(),
         version: "0".into(),
         scenario: "drawn".into(),
         host: "http://localhost".into(),
@@ -210,6 +211,7 @@ pub fn run_info() -> RunInfo {
         shards: 1,
         backend: "epoll".into(),
         connections: "per-user".into(),
+        connection_lifetime: None,
         pipeline: 1,
         timeout_s: 30.0,
         started_at: "2026-11-24T12:00:00.000Z".into(),

@@ -19,6 +19,7 @@ mod watched;
 mod whole;
 
 pub use error::MergeError;
+pub(in crate::record) use whole::exit_code;
 pub use whole::merge;
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ fn ended_by(parts: &Parts<'_>) -> &'static str {
         "error",
         "signal",
         "criterion",
-        "nobody-left",
+        "all-users-left",
         "iterations",
         "time",
     ];

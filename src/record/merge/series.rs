@@ -12,7 +12,7 @@ use crate::analysis::seconds::judge_seconds;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::{Seconds, Status};
 use crate::record::distribution::times;
-use crate::record::joining::{StepSum, worst_causes};
+use crate::record::joining::{StepSum, by_verdict, worst_causes};
 use crate::record::schema::SampleRecord;
 
 use super::error::MergeError;
@@ -278,11 +278,7 @@ impl Sums {
             stopped_us_max: most(|sample| sample.stopped_us_max),
             late: pieces.iter().map(|piece| piece.sample.late).sum(),
             verdict: judge_seconds(&judged).name().into(),
-            seconds: Status::ALL
-                .into_iter()
-                .filter(|status| judged[*status] > 0)
-                .map(|status| (status.name().to_owned(), judged[status]))
-                .collect(),
+            seconds: by_verdict(&judged),
             causes: worst_causes(pieces.iter().map(|piece| piece.sample)),
             steps: self.steps.iter().map(StepSum::record).collect(),
         }

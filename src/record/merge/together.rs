@@ -163,6 +163,13 @@ fn missing(parts: &[MergedPartRecord]) -> Option<String> {
     ))
 }
 
+/// The loads of all parts began at the same time, as far as parts on several machines do.
+pub(super) fn began_together(parts: &[MergedPartRecord]) -> bool {
+    let begins = || parts.iter().map(|part| part.from_s);
+    let first_s = begins().fold(f64::INFINITY, f64::min);
+    begins().all(|from_s| from_s - first_s <= APART_S_MAX)
+}
+
 /// Adds to a merged record's verdict what its parts did apart. A missing part leaves the load below what was asked for.
 pub fn judge(record: &mut Record) {
     let apart = Apart::of(&record.run);

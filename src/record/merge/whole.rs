@@ -5,8 +5,10 @@ use crate::record::bounds::{self, StepSeconds};
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
     GoalRecord, Histograms, Record, RuleRecord, SCHEMA, SliceRecord, StandIn, StepRecord, Totals,
+    WarmUpRecord,
 };
 use crate::record::warm_up;
+use crate::text::units::counted;
 
 use super::error::MergeError;
 use super::figures::{Parts, Sums, errors, polls, spans, step_sums};
@@ -14,6 +16,7 @@ use super::generator::generator;
 use super::run::{load_s, run_info};
 use super::series::series;
 use super::tls::tls;
+use super::together::began_together;
 use super::watched::watched;
 
 /// Merges records into one. Each comes with its name, which findings repeat; `offsets_s` are their starts on the common
@@ -62,7 +65,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         put_times_of_seconds(&mut record, &seconds);
     }
     bounds::put_into(&mut record, &seconds);
-    record.warm_up = warm_up::of(&record);
+    record.warm_up = warm_up_of(&parts, &record);
     Ok(record)
 }
 
@@ -74,6 +77,12 @@ fn check(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<(), MergeError
         return Err(MergeError(format!(
             "{name} is the record of a search: each search chose its own levels, and levels of different machines cannot \
              be added; merge records of `run`"
+        )));
+    }
+    if let Some((name, record)) = parts.iter().find(|(_, record)| !record.runs.is_empty()) {
+        return Err(MergeError(format!(
+            "{name} holds {} (--repeat), which are merged run by run",
+            counted(record.runs.len() as u64, "run")
         )));
     }
     let is_cut = |record: &Record| record.slice.as_ref().is_some_and(|slice| !slice.settled);
@@ -92,6 +101,27 @@ fn check(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<(), MergeError
         ))),
         _ => Ok(()),
     }
+}
+
+/// Parts that began together warmed up together, and a slice of their seconds leaves that out. Where they did not, each
+/// had a beginning of its own: the worst of them is said, with its part.
+fn warm_up_of(parts: &Parts<'_>, record: &Record) -> Option<WarmUpRecord> {
+    if began_together(&record.run.parts) {
+        return warm_up::of(record);
+    }
+    let found = parts.iter().filter_map(|part| {
+        let found = part.record.warm_up.clone()?;
+        let name = match &found.part {
+            Some(inner) => format!("{inner} of {}", part.name),
+            None => part.name.to_owned(),
+        };
+        Some(WarmUpRecord {
+            part: Some(name),
+            ..found
+        })
+    });
+    let badness = |found: &WarmUpRecord| found.settled_from_s.unwrap_or(f64::INFINITY);
+    found.max_by(|one, other| badness(one).total_cmp(&badness(other)))
 }
 
 /// What the first of the parts left out, when they were made with `--settle`.
@@ -172,7 +202,7 @@ fn end_s(record: &Record) -> f64 {
 }
 
 /// The exit code that goes before the others: 130, 3, 4, 5, any other, 0.
-fn exit_code(codes: impl Iterator<Item = u8>) -> u8 {
+pub(in crate::record) fn exit_code(codes: impl Iterator<Item = u8>) -> u8 {
     const FIRST: [u8; 4] = [130, 3, 4, 5];
     let rank = |code: &u8| match FIRST.iter().position(|first| first == code) {
         Some(at) => at,

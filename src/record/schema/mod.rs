@@ -36,4 +36,4 @@ pub use run::{
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};
 pub use tls::{TlsHistograms, TlsRecord};
-pub use watched::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};
+pub use watched::{FULL_SHARE, RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

@@ -16,6 +16,10 @@ pub struct WarmUpRecord {
     pub p99_after_us: Option<f64>,
     /// How the mean changed within the second half of the load: 0.2 is 20 % slower at its end. `None` when it did not.
     pub drift: Option<f64>,
+    /// The run of `--repeat`, or the part of a merged record, that this was found in: `run 2`. The worst of them, where they
+    /// did not begin together; `None` when it is of the whole record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
 }
 
 /// The part of a run that the figures of a record are of. The seconds of its series say which requests ended in it.
@@ -25,7 +29,7 @@ pub struct SliceRecord {
     pub from_s: f64,
     /// Its end, in seconds of load time.
     pub to_s: f64,
-    /// Load time of the whole run, in seconds.
+    /// Load time of the whole run, in seconds; of several runs or parts, with the pauses between them.
     pub of_s: f64,
     /// It was made by `run --settle`: the series is whole, and marks the samples before the slice. Otherwise it was made by
     /// `report --from --to`, and the series has the samples of the slice alone.

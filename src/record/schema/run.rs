@@ -26,6 +26,10 @@ pub struct RunInfo {
     pub spawn_rate: Option<f64>,
     /// Run time in seconds; `None` unless asked for.
     pub run_time_s: Option<f64>,
+    /// The command line, word by word, with `***` for secrets; of a merged record, that of its first part. Empty in records
+    /// of versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// How the load was shaped.
     pub load: LoadInfo,
     /// Seed of everything random in the run.
@@ -36,13 +40,16 @@ pub struct RunInfo {
     pub backend: String,
     /// `per-user`, or a number of connections.
     pub connections: String,
+    /// When a connection is replaced (`--connection-lifetime`): `100 answers`, or `30s`; `None` when the server decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_lifetime: Option<String>,
     /// Requests that a connection carries at once, at most; 1 without pipelining.
     pub pipeline: usize,
     /// Time limit of a request, in seconds.
     pub timeout_s: f64,
     /// Start of the run: RFC 3339, UTC.
     pub started_at: String,
-    /// What ended the load: `time`, `iterations`, `nobody-left` (every user had left), `signal`, `criterion` (a rule, or
+    /// What ended the load: `time`, `iterations`, `all-users-left` (every user had left), `signal`, `criterion` (a rule, or
     /// the search), `precise` (the goals of `--until` were reached) or `error`.
     pub ended_by: String,
     /// The error of the generator that ended the run; `None` when none did.
@@ -92,7 +99,7 @@ pub struct OrderRecord {
     pub users: Option<u64>,
     /// Iterations per second from then on; `None` in a closed load.
     pub rate: Option<f64>,
-    /// The display that it came from: `screen`; in a merged record with the name of its part: `screen of a.json`.
+    /// The display that it came from: `screen`, or `web` (the live page); in a merged record with the name of its part: `screen of a.json`.
     pub by: String,
 }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// From this share of the cores that something may use on, it counts as full.
+pub const FULL_SHARE: f64 = 0.95;
+
 /// Something that was watched.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WatchedRecord {

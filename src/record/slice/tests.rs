@@ -11,14 +11,14 @@ use crate::record::schema::{Generator, RunInfo, VerdictRecord};
 use crate::scenario::model::{Carries, MetricLabel};
 
 const SECOND_NS: u64 = 1_000_000_000;
-const SECONDS: u64 = 40;
+pub(super) const SECONDS: u64 = 40;
 /// Requests of each step in a second.
 const PER_SECOND: u64 = 50;
 /// The second step fails in this second, by two kinds in the one after.
 const FAILING: u64 = 30;
 
 /// A run of two steps for 40 s and a second of drain. The first 12 s answer in 9 ms, the others in 1 to 2 ms.
-fn record() -> Record {
+pub(super) fn record() -> Record {
     let mut recorder = Recorder::new(2, 0, 0);
     let mut series = Series::new(2);
     for second in 0..=SECONDS {

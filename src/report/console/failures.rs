@@ -4,7 +4,7 @@ use super::page::{Colour, Page, Paint};
 use crate::metrics::outcome::Failure;
 use crate::record::schema::{ErrorRecord, Record, StepRecord};
 use crate::text::columns::{columns, shortened};
-use crate::text::units::{counted, grouped, three_digits};
+use crate::text::units::{counted, grouped, percent};
 
 /// Kinds of failure whose hint is a guess: that no answer came in time does not say why.
 const WITHOUT_CAUSE: [Failure; 4] = [
@@ -48,7 +48,7 @@ pub(in crate::report) fn by_cause(record: &Record) -> (Vec<&ErrorRecord>, Vec<&E
     record.errors.iter().partition(names_cause)
 }
 
-/// `FAILED: 50 of 200 POST /x answered 500 (25.0 %)`, with the likely cause and an example below.
+/// `FAILED: 50 of 200 POST /x answered 500 (25 %)`, with the likely cause and an example below.
 pub(super) fn lines(page: &mut Page, record: &Record, errors: &[&ErrorRecord], examples: Examples) {
     for error in errors {
         page.paragraph(Paint::Whole(Colour::Red), &line(record, error));
@@ -93,7 +93,7 @@ pub(super) fn rest<'e>(page: &mut Page, errors: impl Iterator<Item = &'e &'e Err
     }
 }
 
-/// `FAILED: 50 of 200 POST /x answered 500 (25.0 %)`.
+/// `FAILED: 50 of 200 POST /x answered 500 (25 %)`.
 pub(in crate::report) fn line(record: &Record, error: &ErrorRecord) -> String {
     let is_same = |step: &&StepRecord| step.method == error.method && step.name == error.name;
     let step = record.steps.iter().find(is_same);
@@ -111,11 +111,11 @@ pub(in crate::report) fn line(record: &Record, error: &ErrorRecord) -> String {
         (None, _) => format!(" ended in {}", error.kind),
     };
     format!(
-        "FAILED: {} of {} {} {}{what} ({} %)",
+        "FAILED: {} of {} {} {}{what} ({})",
         grouped(error.count),
         grouped(requests),
         error.method,
         error.name,
-        three_digits(error.count as f64 * 100.0 / requests.max(1) as f64),
+        percent(error.count as f64 / requests.max(1) as f64),
     )
 }

@@ -68,24 +68,40 @@ fn reserve(known: &CalibrationRecord, times: f64) -> String {
     )
 }
 
+/// What the console says of the calibration: the reserve. `None` without one.
+pub(in crate::report) fn reserve_of(record: &Record) -> Option<String> {
+    let known = record.generator.calibration.as_ref()?;
+    Some(reserve(known, known.times?))
+}
+
 /// Consecutive samples of the load with one verdict that is not VALID.
-struct Stretch<'r> {
-    from_s: f64,
-    to_s: f64,
-    verdict: &'r str,
+pub(in crate::report) struct Stretch<'r> {
+    /// Its begin, in seconds since the start.
+    pub from_s: f64,
+    /// Its end, in seconds since the start.
+    pub to_s: f64,
+    /// Its verdict.
+    pub verdict: &'r str,
     causes: Causes,
+}
+
+impl Stretch<'_> {
+    /// Its causes of doubt with their worst figures, as phrases with commas between them.
+    pub fn causes(&self) -> String {
+        let found = self.causes.found();
+        let phrases: Vec<String> = found.map(|(cause, figure)| shown(cause, figure)).collect();
+        phrases.join(", ")
+    }
 }
 
 /// `12 s to 18 s: GENERATOR-LIMITED, a shard worked 97 % of the time`, a line for each doubtful stretch.
 pub(super) fn doubtful(page: &mut Page, record: &Record) {
     let stretches = stretches(&record.series);
     for stretch in stretches.iter().take(STRETCHES_MAX) {
-        let found = stretch.causes.found();
-        let causes: String = found
-            .map(|(cause, figure)| format!(", {}", shown(cause, figure)))
-            .collect();
+        let causes = stretch.causes();
+        let comma = if causes.is_empty() { "" } else { ", " };
         let text = format!(
-            "DOUBTFUL: {} s to {} s: {}{causes}",
+            "DOUBTFUL: {} s to {} s: {}{comma}{causes}",
             second(stretch.from_s),
             second(stretch.to_s),
             stretch.verdict
@@ -101,7 +117,8 @@ pub(super) fn doubtful(page: &mut Page, record: &Record) {
     }
 }
 
-fn stretches(series: &[SampleRecord]) -> Vec<Stretch<'_>> {
+/// The doubtful stretches of a series, in order.
+pub(in crate::report) fn stretches(series: &[SampleRecord]) -> Vec<Stretch<'_>> {
     let mut stretches: Vec<Stretch<'_>> = Vec::new();
     let mut is_open = false;
     for sample in series.iter().filter(|sample| !sample.is_drain) {

@@ -8,21 +8,8 @@ use crate::text::units::{counted, grouped, moment};
 /// `PARTS: 4 parts on 2 machines; all had their load from 0 s to 30.0 s`, and what they did apart.
 pub(super) fn lines(page: &mut Page, record: &Record) {
     let run = &record.run;
-    if run.parts.is_empty() {
+    let Some(text) = text(record) else {
         return;
-    }
-    let machines = machines(&run.parts);
-    let mut text = format!("PARTS: {}", counted(run.parts.len() as u64, "part"));
-    if machines > 1 {
-        text += &format!(" on {} machines", grouped(machines as u64));
-    }
-    text += &match run.all_running {
-        Some(all) => format!(
-            "; all had their load from {} to {}",
-            moment(all.from_s),
-            moment(all.to_s)
-        ),
-        None => "; at no time did all of them have their load".to_owned(),
     };
     let apart = Apart::of(run);
     let paint = match apart == Apart::default() && run.all_running.is_some() {
@@ -44,6 +31,28 @@ pub(super) fn lines(page: &mut Page, record: &Record) {
             )),
         }
     }
+}
+
+/// `PARTS: 4 parts on 2 machines; all had their load from 0 s to 30.0 s`; `None` for a record of one run.
+pub(in crate::report) fn text(record: &Record) -> Option<String> {
+    let run = &record.run;
+    if run.parts.is_empty() {
+        return None;
+    }
+    let machines = machines(&run.parts);
+    let mut text = format!("PARTS: {}", counted(run.parts.len() as u64, "part"));
+    if machines > 1 {
+        text += &format!(" on {} machines", grouped(machines as u64));
+    }
+    text += &match run.all_running {
+        Some(all) => format!(
+            "; all had their load from {} to {}",
+            moment(all.from_s),
+            moment(all.to_s)
+        ),
+        None => "; at no time did all of them have their load".to_owned(),
+    };
+    Some(text)
 }
 
 fn machines(parts: &[MergedPartRecord]) -> usize {

@@ -13,12 +13,34 @@ pub(super) fn line(page: &mut Page, record: &Record) {
     let Some(slice) = &record.slice else {
         return;
     };
-    let keyword = match slice.settled {
+    page.paragraph(
+        Paint::Words(Colour::Yellow, keyword(slice)),
+        &slice_text(slice),
+    );
+}
+
+/// Everything that the console says of the part, the warm-up and the drift, as lines.
+pub(in crate::report) fn lines(record: &Record) -> Vec<String> {
+    let slice = record.slice.as_ref();
+    let from_s = slice.map_or(0.0, |slice| slice.from_s);
+    let found = record.warm_up.as_ref();
+    let lines = [
+        slice.map(slice_text),
+        found.and_then(|found| beginning(found, from_s)),
+        found.and_then(drift),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+fn keyword(slice: &SliceRecord) -> &'static str {
+    match slice.settled {
         true => "SETTLED:",
         false => "PART:",
-    };
-    let text = format!("{keyword} {}", said(slice));
-    page.paragraph(Paint::Words(Colour::Yellow, keyword), &text);
+    }
+}
+
+fn slice_text(slice: &SliceRecord) -> String {
+    format!("{} {}", keyword(slice), said(slice))
 }
 
 fn said(slice: &SliceRecord) -> String {
@@ -51,26 +73,50 @@ pub(super) fn warm_up(page: &mut Page, record: &Record) {
     if let Some(text) = beginning(found, from_s) {
         page.paragraph(Paint::Words(Colour::Yellow, "WARM-UP:"), &text);
     }
-    if let Some(drift) = found.drift {
-        let how = match drift > 0.0 {
-            true => "slower",
-            false => "faster",
-        };
-        let text = format!(
-            "DRIFT: within the second half of the load the answers became {} {how}, so that no figure holds for longer; run longer, or find what changes",
-            percent(drift.abs())
-        );
+    if let Some(text) = drift(found) {
         page.paragraph(Paint::Words(Colour::Yellow, "DRIFT:"), &text);
     }
+}
+
+fn drift(found: &WarmUpRecord) -> Option<String> {
+    let drift = found.drift?;
+    let how = match drift > 0.0 {
+        true => "slower",
+        false => "faster",
+    };
+    Some(format!(
+        "DRIFT: within the second half of the load{} the answers became {} {how}, so that no figure holds for longer; run longer, or find what changes",
+        of_part(found),
+        percent(drift.abs())
+    ))
+}
+
+/// A slice leaves out the beginning of one run; where runs or parts have several, each must leave out its own.
+fn cure(found: &WarmUpRecord, settled_s: f64) -> String {
+    match found.part {
+        Some(_) => {
+            "opsurge run --settle auto leaves out the beginning of each run, which here".into()
+        }
+        None => format!(
+            "opsurge report RECORD --from {}",
+            duration::show(Duration::from_secs_f64((settled_s * 1e3).round() / 1e3))
+        ),
+    }
+}
+
+/// ` of run 2`, where what was found is that of one run or part.
+fn of_part(found: &WarmUpRecord) -> String {
+    let part = found.part.as_ref();
+    part.map_or(String::new(), |part| format!(" of {part}"))
 }
 
 /// `from_s`: load time that the figures leave out already.
 fn beginning(found: &WarmUpRecord, from_s: f64) -> Option<String> {
     let Some(settled_s) = found.settled_from_s else {
-        return Some(
-            "WARM-UP: the first half of the load is unlike the second throughout: the run had not settled; run longer"
-                .into(),
-        );
+        return Some(format!(
+            "WARM-UP: the first half of the load{} is unlike the second throughout: the run had not settled; run longer",
+            of_part(found)
+        ));
     };
     let (before, after) = (found.mean_before_us?, found.mean_after_us?);
     let how = match before > after {
@@ -82,10 +128,11 @@ fn beginning(found: &WarmUpRecord, from_s: f64) -> Option<String> {
         false => format!("in the first {} s", three_digits(settled_s)),
     };
     let mut text = format!(
-        "WARM-UP: {first} the answers were {how} (mean {}, then {}); opsurge report RECORD --from {}",
+        "WARM-UP: {first}{} the answers were {how} (mean {}, then {}); {}",
+        of_part(found),
         time(before),
         time(after),
-        duration::show(Duration::from_secs_f64((settled_s * 1e3).round() / 1e3))
+        cure(found, settled_s)
     );
     if let Some(p99) = found.p99_after_us {
         let _ = write!(text, " leaves p99 at {}", time(p99));
@@ -105,7 +152,16 @@ mod tests {
             mean_after_us: Some(1_100.0),
             p99_after_us: Some(4_700.0),
             drift: None,
+            part: None,
         };
+        let of_run = WarmUpRecord {
+            part: Some("run 2".into()),
+            ..found.clone()
+        };
+        assert_eq!(
+            beginning(&of_run, 0.0).expect("said"),
+            "WARM-UP: in the first 12.0 s of run 2 the answers were slower (mean 3.20 ms, then 1.10 ms); opsurge run --settle auto leaves out the beginning of each run, which here leaves p99 at 4.70 ms"
+        );
         assert_eq!(
             beginning(&found, 0.0).expect("said"),
             "WARM-UP: in the first 12.0 s the answers were slower (mean 3.20 ms, then 1.10 ms); opsurge report RECORD --from 12s leaves p99 at 4.70 ms"

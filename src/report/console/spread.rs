@@ -5,7 +5,7 @@ use super::page::{NO_BREAK, Page, Paint};
 use super::table::{Align, Column, Table};
 use super::verdict::is_valid;
 use crate::record::schema::{Record, SpreadFigure, SpreadRecord};
-use crate::text::units::{counted, grouped, three_digits};
+use crate::text::units::{counted, grouped, percent, three_digits};
 
 /// Rows below those of the runs.
 const SUMMARY: [&str; 4] = ["mean", "std dev", "min", "max"];
@@ -57,7 +57,8 @@ pub(super) fn section(page: &mut Page, record: &Record) {
     table(&record.runs, spread).show_what_fits(page);
 }
 
-fn sentence(record: &Record, spread: &SpreadRecord) -> String {
+/// `5 runs, pooled above; 95 % intervals between runs: ...`.
+pub(in crate::report) fn sentence(record: &Record, spread: &SpreadRecord) -> String {
     let runs = counted(record.runs.len() as u64, "run");
     let [p50, p99] =
         [spread.p50_us, spread.p99_us].map(|figure| interval(figure, Unit::of(ends(figure))));
@@ -112,9 +113,7 @@ fn table(runs: &[Record], spread: &SpreadRecord) -> Table {
                    all: SpreadFigure,
                    show: &dyn Fn(Option<f64>) -> String| {
         let cells = runs.iter().map(|run| show(of(run)));
-        let deviation = all.deviation.map_or("-".to_owned(), |share| {
-            format!("{} %", three_digits(share * 100.0))
-        });
+        let deviation = all.deviation.map_or("-".to_owned(), percent);
         let summary = [show(all.mean), deviation, show(all.min), show(all.max)];
         Column::new(rank, Align::Right, head, cells.chain(summary))
     };
@@ -155,7 +154,7 @@ fn table(runs: &[Record], spread: &SpreadRecord) -> Table {
 }
 
 /// The verdict of a run, and that it did not run to its end.
-fn shown_verdict(run: &Record) -> String {
+pub(in crate::report) fn shown_verdict(run: &Record) -> String {
     let status = &run.generator.verdict.status;
     match run.run.ended_by.as_str() {
         "signal" => format!("{status}, cut short"),

@@ -87,6 +87,7 @@ fn record(answered: u64, failed: u64) -> Record {
 
 fn run_info() -> RunInfo {
     RunInfo {
+        command: Vec::new(),
         version: "0".into(),
         scenario: "workflow".into(),
         host: "http://localhost:8000".into(),
@@ -109,6 +110,7 @@ fn run_info() -> RunInfo {
         shards: 1,
         backend: "io_uring".into(),
         connections: "per-user".into(),
+        connection_lifetime: None,
         pipeline: 1,
         timeout_s: 30.0,
         started_at: "2026-11-24T12:00:00.000Z".into(),
@@ -269,7 +271,7 @@ fn a_500_stands_first_with_its_share_and_its_cause() {
             .iter()
             .position(|line| line.starts_with("FAILED: 50 of 200 POST"));
         let failed = failed.expect("a failure");
-        assert!(words(&text).contains("answered 500 (25.0 %)"), "{text}");
+        assert!(words(&text).contains("answered 500 (25 %)"), "{text}");
         assert_eq!(lines[failed + 1].trim(), "a broken storage");
     }
     let text = full(&record(200, 50));

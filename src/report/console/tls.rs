@@ -4,6 +4,9 @@ use super::page::{Colour, Page, Paint};
 use crate::record::schema::{Record, Times, TlsRecord};
 use crate::text::units::{counted, grouped, time};
 
+/// The warning of a run that accepted any certificate.
+pub(in crate::report) const NOT_VERIFIED: &str = "NOT VERIFIED: --insecure accepted any certificate; another server than the one meant may have answered";
+
 /// A warning when no certificate was verified, then one line.
 pub(super) fn short(page: &mut Page, record: &Record) {
     let Some(tls) = &record.tls else {
@@ -19,26 +22,29 @@ pub(super) fn full(page: &mut Page, record: &Record) {
         return;
     };
     warning(page, tls);
-    let agreed = format!(
-        "TLS: {}, {}, server name {}, sessions {}",
+    page.paragraph(Paint::Nothing, &format!("TLS: {}", agreed(tls)));
+    page.remark(&handshakes(tls));
+}
+
+/// `TLS 1.3, TLS13_AES_256_GCM_SHA384, server name localhost, sessions not resumed`.
+pub(in crate::report) fn agreed(tls: &TlsRecord) -> String {
+    format!(
+        "{}, {}, server name {}, sessions {}",
         tls.version,
         tls.cipher,
         tls.server_name,
         if tls.resume { "resumed" } else { "not resumed" }
-    );
-    page.paragraph(Paint::Nothing, &agreed);
-    page.remark(&handshakes(tls));
+    )
 }
 
 fn warning(page: &mut Page, tls: &TlsRecord) {
     if tls.insecure {
-        let text = "NOT VERIFIED: --insecure accepted any certificate; another server than the one meant may have answered";
-        page.paragraph(Paint::Words(Colour::Yellow, "NOT VERIFIED:"), text);
+        page.paragraph(Paint::Words(Colour::Yellow, "NOT VERIFIED:"), NOT_VERIFIED);
     }
 }
 
 /// `64 full handshakes, p50 1.20 ms, p99 3.00 ms; 1,020 resumed, p50 0.50 ms, p99 0.90 ms`.
-fn handshakes(tls: &TlsRecord) -> String {
+pub(in crate::report) fn handshakes(tls: &TlsRecord) -> String {
     let full = counted(tls.full_us.count, "full handshake");
     let resumed = format!("{} resumed", grouped(tls.resumed_us.count));
     match (tls.full_us.count, tls.resumed_us.count) {

@@ -6,6 +6,7 @@ use super::figures::{Figures, Which};
 use super::load;
 use super::page::{Colour, NO_BREAK, Page, Paint};
 use crate::record::schema::{Record, RunInfo, Totals};
+use crate::text::shell::line as line_of;
 use crate::text::units::{bytes, counted, grouped, percent, three_digits, time};
 
 /// `45,120 requests, 1,504/s, 0 failed, p50 3.10 ms, p99 12.4 ms (11.8 to 13.1), max 88.0 ms`, failures included.
@@ -30,7 +31,7 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         three_digits(totals.rps)
     );
     if totals.failures > 0 {
-        let _ = write!(text, " ({} %)", three_digits(totals.failure_ratio * 100.0));
+        let _ = write!(text, " ({})", percent(totals.failure_ratio));
     }
     for (count, what) in [
         (totals.cut_off, "cut off at the end"),
@@ -51,6 +52,38 @@ pub(super) fn line(page: &mut Page, record: &Record) {
         }
     }
     page.plain(Paint::Words(colour, &failed), &text);
+}
+
+fn command(run: &RunInfo) -> Option<String> {
+    (!run.command.is_empty()).then(|| line_of(&run.command))
+}
+
+/// `io_uring, 2 shards, connections per-user, timeout 30 s`.
+pub(in crate::report) fn engine(run: &RunInfo) -> String {
+    let pipeline = match run.pipeline {
+        1 => String::new(),
+        depth => format!(", pipeline {depth}"),
+    };
+    let lifetime = run.connection_lifetime.as_deref();
+    let lifetime = lifetime.map_or(String::new(), |it| format!(", each for {it}"));
+    format!(
+        "{}, {}, connections {}{lifetime}{pipeline}, timeout {} s",
+        run.backend,
+        counted(run.shards as u64, "shard"),
+        run.connections,
+        run.timeout_s
+    )
+}
+
+/// `2 cores, AMD EPYC, Linux 6.18`.
+pub(in crate::report) fn machine(run: &RunInfo) -> String {
+    let machine = &run.machine;
+    format!(
+        "{}, {}, Linux {}",
+        counted(machine.cores as u64, "core"),
+        machine.cpu,
+        machine.kernel
+    )
 }
 
 /// What was asked for and what became of it, in a sentence.
@@ -87,12 +120,8 @@ pub(super) fn header(page: &mut Page, record: &Record) {
             target(run)
         ),
     );
-    let pipeline = match run.pipeline {
-        1 => String::new(),
-        depth => format!(", pipeline {depth}"),
-    };
-    let machine = &run.machine;
     let lines = [
+        ("command", command(run)),
         (
             "load",
             Some(format!(
@@ -101,26 +130,9 @@ pub(super) fn header(page: &mut Page, record: &Record) {
                 run.seed
             )),
         ),
-        (
-            "engine",
-            Some(format!(
-                "{}, {}, connections {}{pipeline}, timeout {} s",
-                run.backend,
-                counted(run.shards as u64, "shard"),
-                run.connections,
-                run.timeout_s
-            )),
-        ),
+        ("engine", Some(engine(run))),
         ("sockets", sockets(run)),
-        (
-            "machine",
-            Some(format!(
-                "{}, {}, Linux {}",
-                counted(machine.cores as u64, "core"),
-                machine.cpu,
-                machine.kernel
-            )),
-        ),
+        ("machine", Some(machine(run))),
         ("screen", screen(record)),
         (
             "lasted",
@@ -185,7 +197,7 @@ pub(in crate::report) fn lasted(totals: &Totals) -> String {
 /// What ended the load, in words.
 pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
-        "nobody-left" => "the last user's leaving",
+        "all-users-left" => "the last user's leaving",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
         "signal" => "a signal",

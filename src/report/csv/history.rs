@@ -35,7 +35,10 @@ pub(super) fn table(record: &Record, is_full: bool) -> Result<String> {
     let mut recent: VecDeque<(f64, Sums)> = VecDeque::new();
     for sample in &record.series {
         let unpacked = Sums::of(sample, steps)?;
-        sums += &unpacked;
+        // The totals of the settling time are in no figure of the run; as in Locust, they begin anew behind it.
+        if !sample.is_settling {
+            sums += &unpacked;
+        }
         // Rates are those of the load time. It begins with an open load's first arrival, after its users were made
         // ready; the rows of the drain repeat the rates of the load's last seconds.
         if !sample.is_drain && sample.t_s > load_from_s {

@@ -84,16 +84,19 @@ impl Axis {
         }
     }
 
-    /// Seconds since the start, up to `to_s`.
-    pub fn moments(to_s: f64) -> Self {
-        let to_s = to_s.max(1.0);
+    /// Seconds since the start, from `from_s` to `to_s`.
+    pub fn moments(from_s: f64, to_s: f64) -> Self {
+        let from_s = from_s.max(0.0);
+        let to_s = to_s.max(from_s + 1.0);
+        let length_s = to_s - from_s;
         let mut steps = MOMENT_STEPS_S.into_iter();
-        let step_s = steps.find(|step_s| to_s / step_s <= MOMENTS_MAX);
-        let step_s = step_s.unwrap_or(to_s);
-        let count = (to_s / step_s).floor() as u32;
-        let ticks = (0..=count).map(|nth| f64::from(nth) * step_s);
+        let step_s = steps.find(|step_s| length_s / step_s <= MOMENTS_MAX);
+        let step_s = step_s.unwrap_or(length_s);
+        let first = (from_s / step_s).ceil();
+        let count = (to_s / step_s - first).floor().max(0.0) as u32;
+        let ticks = (0..=count).map(|nth| (first + f64::from(nth)) * step_s);
         Self {
-            from: 0.0,
+            from: from_s,
             to: to_s,
             ticks: ticks.map(|s| (s, moment(s, to_s))).collect(),
         }
@@ -147,10 +150,10 @@ mod tests {
 
     #[test]
     fn labels_are_round_and_few() {
-        let seconds = Axis::moments(1_080.0);
+        let seconds = Axis::moments(0.0, 1_080.0);
         assert_eq!(labels(&seconds)[..3], ["0:00", "5:00", "10:00"]);
         assert_eq!(
-            labels(&Axis::moments(4.2)),
+            labels(&Axis::moments(0.0, 4.2)),
             ["0 s", "1 s", "2 s", "3 s", "4 s"]
         );
         let times = Axis::log_times([812.0, 45_000.0].into_iter());

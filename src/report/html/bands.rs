@@ -1,22 +1,31 @@
-//! Stretches of the run that charts over time mark: stages, levels of a search, the drain, broken rules, and the seconds
-//! that the verdict doubts.
+//! Stretches of the run that charts over time mark: stages, levels of a search, the settling time, the drain, broken rules,
+//! orders, and the seconds that the verdict doubts.
 
 use super::chart::Band;
 use super::columns::Column;
+use super::shell::safe;
 use crate::metrics::seconds::Status;
 use crate::record::schema::Record;
+use crate::report::console::generator::{self, Stretch};
 use crate::text::units::{counted, level, moment, rate};
 
 /// Stretches of doubted seconds that are marked, at most: each is an element of the page.
 const DOUBTS_MAX: usize = 60;
 
+const SETTLING: &str = "settling time: these requests are in no figure of the run";
+const DRAIN: &str = "drain: the load has ended, open requests are waited for";
+
 /// All stretches, those that matter last: they lie above the others.
 pub(super) fn of(record: &Record, columns: &[Column]) -> Vec<Band> {
     let mut bands = stages(record);
     bands.extend(levels(record));
-    bands.extend(drain(columns));
+    bands.extend(stretches(columns, "settle", SETTLING, |column| {
+        column.is_settling
+    }));
+    bands.extend(stretches(columns, "drain", DRAIN, |column| column.is_drain));
     bands.extend(broken_rules(record));
-    bands.extend(doubts(columns));
+    bands.extend(orders(record));
+    bands.extend(doubts(record, columns));
     bands
 }
 
@@ -77,14 +86,47 @@ fn levels(record: &Record) -> Vec<Band> {
         .collect()
 }
 
-fn drain(columns: &[Column]) -> Option<Band> {
-    let from = columns.iter().find(|column| column.is_drain)?.from_s;
-    Some(Band {
-        from,
-        to: columns.last()?.to_s,
-        class: "drain",
-        says: "drain: the load has ended, open requests are waited for".into(),
-    })
+/// Consecutive columns of one kind, each stretch of them marked.
+fn stretches(
+    columns: &[Column],
+    class: &'static str,
+    says: &str,
+    is_marked: impl Fn(&Column) -> bool,
+) -> Vec<Band> {
+    let pieces = columns.chunk_by(|one, next| is_marked(one) == is_marked(next));
+    let band = |piece: &[Column]| {
+        let (first, last) = (piece.first()?, piece.last()?);
+        is_marked(first).then(|| Band {
+            from: first.from_s,
+            to: last.to_s,
+            class,
+            says: says.to_owned(),
+        })
+    };
+    pieces.filter_map(band).collect()
+}
+
+/// A line at each change of the load that a person ordered.
+fn orders(record: &Record) -> Vec<Band> {
+    let orders = record.run.load.orders.iter();
+    orders
+        .map(|order| {
+            let asked = match (order.users, order.rate) {
+                (Some(users), _) => counted(users, "user"),
+                (None, iterations) => rate(iterations.unwrap_or(0.0)),
+            };
+            Band {
+                from: order.at_s,
+                to: order.at_s,
+                class: "order",
+                says: format!(
+                    "{asked} from {}, by the {}",
+                    moment(order.at_s),
+                    safe(&order.by)
+                ),
+            }
+        })
+        .collect()
 }
 
 fn broken_rules(record: &Record) -> Vec<Band> {
@@ -112,7 +154,7 @@ struct Doubt {
 
 /// Stretches of doubted columns. Where there are very many, those nearest to each other are marked as one, which says how
 /// much of it is doubted.
-fn doubts(columns: &[Column]) -> Vec<Band> {
+fn doubts(record: &Record, columns: &[Column]) -> Vec<Band> {
     let doubted = columns
         .iter()
         .filter(|column| column.verdict != Status::Valid);
@@ -124,6 +166,17 @@ fn doubts(columns: &[Column]) -> Vec<Band> {
         gap_s = (gap_s * 2.0).max(end_s / 500.0);
         doubts = joined(&doubted, gap_s);
     }
+    let found = generator::stretches(&record.series);
+    let causes = |doubt: &Doubt| {
+        let inside = found
+            .iter()
+            .find(|stretch| stretch.to_s > doubt.from && stretch.from_s < doubt.to);
+        let causes = inside.map(Stretch::causes).unwrap_or_default();
+        match causes.is_empty() {
+            true => String::new(),
+            false => format!(": {causes}"),
+        }
+    };
     let says = |doubt: &Doubt| match doubt.to - doubt.from > doubt.length_s + 1e-6 {
         true => format!(
             "{}: {} of {}",
@@ -139,7 +192,7 @@ fn doubts(columns: &[Column]) -> Vec<Band> {
             from: doubt.from,
             to: doubt.to,
             class: "doubt",
-            says: says(doubt),
+            says: says(doubt) + &causes(doubt),
         })
         .collect()
 }

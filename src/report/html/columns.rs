@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow};
 
 use crate::metrics::latencies::Latencies;
 use crate::metrics::seconds::Status;
-use crate::record::distribution::add_sample;
+use crate::record::distribution::{add_sample, add_service};
 use crate::record::schema::{Record, SampleRecord};
 
 /// Most columns of a chart: more could not be told apart on a screen.
@@ -16,6 +16,9 @@ pub(super) const ROWS_MAX: usize = 60;
 /// Shortest column that has a rate, in seconds.
 const RATE_S_MIN: f64 = 0.25;
 
+/// A longer stretch without a sample is the pause between two runs, in seconds.
+const PAUSE_S_MIN: f64 = 0.5;
+
 /// A stretch of the run.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
@@ -24,6 +27,10 @@ pub(super) struct Column {
     /// Its end, in seconds since the start.
     pub to_s: f64,
     pub is_drain: bool,
+    /// It lies in the settling time: in no figure of the run.
+    pub is_settling: bool,
+    /// Nothing ran: the time between two runs.
+    pub is_pause: bool,
     /// Users at its end.
     pub users: u64,
     /// Requests under way at its end.
@@ -36,6 +43,8 @@ pub(super) struct Column {
     pub verdict: Status,
     /// Response times of all steps, failures included.
     pub times: Latencies,
+    /// Service times of all steps, without failures.
+    pub service: Latencies,
 }
 
 impl Column {
@@ -50,7 +59,7 @@ impl Column {
 
     /// It is long enough for a rate: the drain often lasts a millisecond.
     pub fn has_rate(&self) -> bool {
-        self.length_s() >= RATE_S_MIN
+        !self.is_pause && self.length_s() >= RATE_S_MIN
     }
 
     /// A percentile of the response times in microseconds, unless there are none.
@@ -58,10 +67,38 @@ impl Column {
         (!self.times.is_empty()).then(|| self.times.percentile_us(percent))
     }
 
+    /// The same of the service times.
+    pub fn service_us(&self, percent: f64) -> Option<f64> {
+        (!self.service.is_empty()).then(|| self.service.percentile_us(percent))
+    }
+
+    fn pause(from_s: f64, to_s: f64) -> Self {
+        Self {
+            from_s,
+            to_s,
+            is_drain: false,
+            is_settling: false,
+            is_pause: true,
+            users: 0,
+            in_flight: None,
+            requests: 0,
+            failures: 0,
+            busy_s: 0.0,
+            verdict: Status::Valid,
+            times: Latencies::default(),
+            service: Latencies::default(),
+        }
+    }
+
+    fn kind(&self) -> [bool; 3] {
+        [self.is_drain, self.is_settling, self.is_pause]
+    }
+
     fn of(sample: &SampleRecord) -> Result<Self> {
-        let mut times = Latencies::default();
+        let (mut times, mut service) = <(Latencies, Latencies)>::default();
         for step in &sample.steps {
             add_sample(&mut times, step)
+                .and_then(|()| add_service(&mut service, step))
                 .map_err(|reason| anyhow!("the record's series: {reason}"))?;
         }
         let sum = |of: fn(&crate::record::schema::StepSampleRecord) -> u64| {
@@ -71,6 +108,8 @@ impl Column {
             from_s: sample.t_s - sample.length_s,
             to_s: sample.t_s,
             is_drain: sample.is_drain,
+            is_settling: sample.is_settling,
+            is_pause: false,
             users: sample.users,
             in_flight: sample.in_flight,
             requests: sum(|step| step.requests),
@@ -78,6 +117,7 @@ impl Column {
             busy_s: sample.busy * sample.length_s,
             verdict: status(&sample.verdict),
             times,
+            service,
         })
     }
 
@@ -90,6 +130,7 @@ impl Column {
         self.busy_s += later.busy_s;
         self.verdict = self.verdict.min(later.verdict);
         self.times += &later.times;
+        self.service += &later.service;
     }
 }
 
@@ -99,8 +140,15 @@ impl Column {
 /// When a histogram of the record was damaged.
 pub(super) fn of(record: &Record) -> Result<Vec<Column>> {
     let mut joined = Joined::new(record.series.len(), COLUMNS_MAX);
+    let mut before_s = None;
     for sample in &record.series {
-        joined.push(&Column::of(sample)?);
+        let column = Column::of(sample)?;
+        let pause = before_s.filter(|before_s| column.from_s - before_s > PAUSE_S_MIN);
+        if let Some(from_s) = pause {
+            joined.push(&Column::pause(from_s, column.from_s));
+        }
+        before_s = Some(column.to_s);
+        joined.push(&column);
     }
     Ok(joined.columns)
 }
@@ -112,7 +160,7 @@ pub(super) fn joined(columns: &[Column], columns_max: usize) -> Vec<Column> {
     joined.columns
 }
 
-/// Columns made of so many neighbours each; load and drain are never joined.
+/// Columns made of so many neighbours each; load, settling time, drain and pause are never joined.
 struct Joined {
     columns: Vec<Column>,
     neighbours: usize,
@@ -136,7 +184,7 @@ impl Joined {
 
     fn push(&mut self, column: &Column) {
         match self.columns.last_mut() {
-            Some(last) if self.in_last < self.neighbours && last.is_drain == column.is_drain => {
+            Some(last) if self.in_last < self.neighbours && last.kind() == column.kind() => {
                 last.join(column);
                 self.in_last += 1;
             }

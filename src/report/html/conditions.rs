@@ -3,9 +3,11 @@
 use maud::{Markup, html};
 
 use super::shell::{safe, section as framed};
-use crate::record::schema::{Generator, Record};
+use crate::record::schema::{Generator, Record, RunInfo};
 use crate::report::console::load;
-use crate::report::console::totals::{ended_by, lasted, sockets, target};
+use crate::report::console::tls::{agreed, handshakes};
+use crate::report::console::totals::{ended_by, engine, lasted, machine, sockets, target};
+use crate::text::shell::line;
 use crate::text::units::{bytes, counted, moment, percent, time};
 
 /// The section.
@@ -19,12 +21,9 @@ pub(super) fn section(record: &Record) -> Markup {
 }
 
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
-    let (run, machine) = (&record.run, &record.run.machine);
-    let pipeline = match run.pipeline {
-        1 => String::new(),
-        depth => format!(", pipeline {depth}"),
-    };
+    let run = &record.run;
     let facts = [
+        ("Command", command(run)),
         ("Scenario", Some(run.scenario.clone())),
         ("Target", Some(target(run))),
         (
@@ -44,25 +43,12 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         ),
         (
             "Engine",
-            Some(format!(
-                "opsurge {}, {}, {}, connections {}{pipeline}, timeout {} s",
-                run.version,
-                run.backend,
-                counted(run.shards as u64, "shard"),
-                run.connections,
-                run.timeout_s
-            )),
+            Some(format!("opsurge {}, {}", run.version, engine(run))),
         ),
+        ("Encryption", record.tls.as_ref().map(agreed)),
+        ("Handshakes", handshakes_of(record)),
         ("Sockets", sockets(run)),
-        (
-            "Machine",
-            Some(format!(
-                "{}, {}, Linux {}",
-                counted(machine.cores as u64, "core"),
-                machine.cpu,
-                machine.kernel
-            )),
-        ),
+        ("Machine", Some(machine(run))),
         ("Merged from", parts(record)),
         ("Generator", Some(generator(&record.generator))),
         ("Stand-in", stand_in(record)),
@@ -72,6 +58,10 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     facts
         .filter_map(|(name, text)| Some((name, text?)))
         .collect()
+}
+
+fn command(run: &RunInfo) -> Option<String> {
+    (!run.command.is_empty()).then(|| line(&run.command))
 }
 
 fn generator(generator: &Generator) -> String {
@@ -88,6 +78,12 @@ fn generator(generator: &Generator) -> String {
         time(generator.cpu_system_s * 1e6),
         bytes(generator.rss_max_bytes)
     )
+}
+
+/// Those of a part of a run are not known.
+fn handshakes_of(record: &Record) -> Option<String> {
+    let is_cut = record.slice.as_ref().is_some_and(|slice| !slice.settled);
+    record.tls.as_ref().filter(|_| !is_cut).map(handshakes)
 }
 
 /// The runs that a merged record was made of.

@@ -31,17 +31,18 @@ struct Copy {
     neighbours: usize,
 }
 
-/// The section. The link takes no more than `bytes_max`, unless a record without its seconds is longer than that.
+/// The section; `side` stands before its id and the name of the file. The link takes no more than `bytes_max`, unless a record without its seconds is longer than that.
 ///
 /// # Errors
 /// When a histogram of the record was damaged.
-pub(super) fn section(record: &Record, bytes_max: usize) -> Result<Markup> {
+pub(super) fn section(side: &str, record: &Record, bytes_max: usize) -> Result<Markup> {
     let copy = copy(record, bytes_max)?;
+    let name = format!("{side}{}", copy.name);
     let content = html! {
         p {
-            a.download download=(copy.name) href=(copy.uri) { "Save " (copy.name) }
+            a.download download=(name) href=(copy.uri) { "Save " (name) }
             " (" (bytes(copy.uri.len() as u64 * 3 / 4)) ") – "
-            code { "opsurge report " (copy.name) } " makes every report again."
+            code { "opsurge report " (name) } " makes every report again."
         }
         @if copy.neighbours > 1 {
             p.note {
@@ -51,7 +52,7 @@ pub(super) fn section(record: &Record, bytes_max: usize) -> Result<Markup> {
             }
         }
     };
-    Ok(framed("record", "The record", &content))
+    Ok(framed(&format!("{side}record"), "The record", &content))
 }
 
 fn copy(record: &Record, bytes_max: usize) -> Result<Copy> {
@@ -95,9 +96,10 @@ fn text(record: &Record) -> String {
 /// About how much of a record its histograms of seconds are.
 fn series_bytes(record: &Record) -> usize {
     let steps = record.series.iter().flat_map(|sample| &sample.steps);
-    steps
+    let own: usize = steps
         .map(|step| step.response.len() + step.service.len())
-        .sum()
+        .sum();
+    own + record.runs.iter().map(series_bytes).sum::<usize>()
 }
 
 fn gzipped(json: &str) -> String {

@@ -47,8 +47,12 @@ pub(super) fn picture(run: &Run<'_>) -> Picture {
         }
     };
     let values = format!(
-        "{{\"step\":{},\"columns\":{},\"rows\":{BANDS},\"from\":{},\"to\":{},\"colours\":{shown:?}}}",
-        grid.step_s, grid.columns, y.from, y.to
+        "{{\"start\":{},\"step\":{},\"columns\":{},\"rows\":{BANDS},\"from\":{},\"to\":{},\"colours\":{shown:?}}}",
+        run.begin_s(),
+        grid.step_s,
+        grid.columns,
+        y.from,
+        y.to
     );
     let table = run.table(&["p10", "p25", "p50", "p75", "p90"], |column| {
         let percents = [10.0, 25.0, 50.0, 75.0, 90.0];
@@ -67,7 +71,7 @@ pub(super) fn picture(run: &Run<'_>) -> Picture {
         unit: Unit::Time,
         image: Some(Image {
             uri,
-            to: grid.step_s * grid.columns as f64,
+            to: run.begin_s() + grid.step_s * grid.columns as f64,
             values,
             legend,
         }),
@@ -90,14 +94,16 @@ struct Grid {
 
 impl Grid {
     fn of(run: &Run<'_>, y: &Axis) -> Self {
-        let lengths = run.columns.iter().map(super::columns::Column::length_s);
+        let runs = run.columns.iter().filter(|column| !column.is_pause);
+        let lengths = runs.map(super::columns::Column::length_s);
         let step_s = lengths.fold(0.0, f64::max).max(1e-3);
-        let columns =
-            ((run.end_s() / step_s).ceil().max(1.0) as usize).min(2 * super::columns::COLUMNS_MAX);
+        let begin_s = run.begin_s();
+        let columns = (((run.end_s() - begin_s) / step_s).ceil().max(1.0) as usize)
+            .min(2 * super::columns::COLUMNS_MAX);
         let mut counts = vec![0; BANDS * columns];
         for column in &run.columns {
             let middle_s = f64::midpoint(column.from_s, column.to_s);
-            let at = ((middle_s / step_s) as usize).min(columns - 1);
+            let at = (((middle_s - begin_s) / step_s) as usize).min(columns - 1);
             for (us, count) in column.times.counts_us() {
                 let share = ((us.max(1) as f64).log10() - y.from) / (y.to - y.from);
                 let band = ((share * BANDS as f64) as usize).min(BANDS - 1);

@@ -1,8 +1,9 @@
 //! The report as one HTML file: no network, no library, the record inside.
 //!
 //! Everything is there without JavaScript but the crosshair. Reading order: `page` (the sections), `charts`
-//! (the charts of a record, which the live page shows too), `overlay` (two records); the sections: `verdict`, `numbers`,
-//! `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time`, `heat`, `curve`, `levels`; what they are
+//! (the charts of a record), `live` (both for a run that lasts), `overlay` (two records); the sections: `verdict`, `numbers`,
+//! `runs`, `steps`, `waits`, `errors`, `watched`, `conditions`, `download`; the charts: `over_time` (with `level`), `heat`,
+//! `curve`, `levels`; what they are
 //! made of: `run` and `columns` (the series), `bands`, `chart`, `axis`, `drawing`, `units`; `shell` (the frame of a page).
 
 mod axis;
@@ -16,12 +17,15 @@ mod download;
 mod drawing;
 mod errors;
 mod heat;
+mod level;
 mod levels;
+mod live;
 mod numbers;
 mod over_time;
 mod overlay;
 mod page;
 mod run;
+mod runs;
 mod shell;
 mod steps;
 mod units;
@@ -36,6 +40,7 @@ use crate::record::schema::Record;
 
 pub use chart::Chart;
 pub use charts::{Charts, charts};
+pub use live::{LIVE_POLICY, LiveControl, LiveRun, live_page, live_parts};
 pub use overlay::{Named, page as overlay};
 
 /// The HTML report of one record.
@@ -53,3 +58,5 @@ impl Report for Html {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;

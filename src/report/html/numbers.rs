@@ -18,6 +18,8 @@ pub(super) fn section(record: &Record) -> Markup {
     let (p50, p50_interval) = percentile(totals, 50.0);
     let (p99, p99_interval) = percentile(totals, 99.0);
     let length = format!("in {} s of load", three_digits(totals.load_s));
+    // Bytes and connections of a part of a run are not known.
+    let is_cut = record.slice.as_ref().is_some_and(|slice| !slice.settled);
     let content = html! {
         dl.numbers {
             (number("Requests", &grouped(totals.requests), &length))
@@ -29,8 +31,11 @@ pub(super) fn section(record: &Record) -> Markup {
         }
         p.note {
             "Response times from when a request was due, failures included; in brackets 95 % intervals. "
-            (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
-            (grouped(totals.connections_opened)) " connections opened."
+            // Bytes and connections are known at the end of a run.
+            @if !is_cut && totals.connections_opened > 0 {
+                (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
+                (grouped(totals.connections_opened)) " connections opened."
+            }
             @if totals.cut_off > 0 { " " (grouped(totals.cut_off)) " requests cut off at the end." }
             @if totals.never_begun > 0 { " " (grouped(totals.never_begun)) " iterations never begun." }
             @if totals.unanswered > 0 { " " (grouped(totals.unanswered)) " requests without an answer." }

@@ -9,6 +9,7 @@ use super::charts::Charts;
 use super::columns::Column;
 use super::conditions;
 use super::curve::{self, Distribution};
+use super::download;
 use super::drawing::Style;
 use super::over_time::values;
 use super::page as single;
@@ -17,13 +18,15 @@ use super::shell;
 use super::shell::{cell, heads, safe, section as framed, table};
 use super::units::Unit;
 use super::verdict;
-use crate::record::comparison::Comparison;
+use crate::record::comparison::{Comparison, is_comparable};
 use crate::record::schema::Record;
 use crate::report::console::compare::{name, rows};
 use crate::text::units::percent;
 
 /// A difference below this share is none.
 const TOLERANCE: f64 = 0.05;
+/// Room for each of the records in the page.
+const RECORD_BYTES_MAX: usize = 160_000;
 /// Colours of the base and of new.
 const COLOURS: [usize; 2] = [0, 1];
 
@@ -44,6 +47,10 @@ pub fn page(base: Named<'_>, new: Named<'_>) -> Result<String> {
     let sides = [base, new];
     let title = format!("{} and {}", safe(base.name), safe(new.name));
     let charts = charts(&sides)?;
+    let copies = [
+        download::section("base-", base.record, RECORD_BYTES_MAX)?,
+        download::section("new-", new.record, RECORD_BYTES_MAX)?,
+    ];
     let body = html! {
         main {
             header {
@@ -63,8 +70,8 @@ pub fn page(base: Named<'_>, new: Named<'_>) -> Result<String> {
             }
             (differences(base, new))
             (single::section(&charts, &html! {}))
-            @for side in &sides {
-                div.side { h2.name { (safe(side.name)) } (conditions::section(side.record)) }
+            @for (side, copy) in sides.iter().zip(&copies) {
+                div.side { h2.name { (safe(side.name)) } (conditions::section(side.record)) (copy) }
             }
         }
     };
@@ -72,8 +79,13 @@ pub fn page(base: Named<'_>, new: Named<'_>) -> Result<String> {
 }
 
 fn differences(base: Named<'_>, new: Named<'_>) -> Markup {
-    let records = |side: Named<'_>| [side.record.clone()];
-    let comparison = Comparison::new(&records(base), &records(new));
+    // Of repeated runs each counts as one, where both sides have enough of them.
+    let inside = [base, new].map(|side| side.record.single_runs());
+    let [of_base, of_new] = match is_comparable(inside[0].len(), inside[1].len()) {
+        true => inside,
+        false => [base, new].map(|side| std::slice::from_ref(side.record)),
+    };
+    let comparison = Comparison::new(of_base, of_new);
     let heads = heads(["", "Base", "New", "Change", "95 % interval", "Difference"]);
     let content = html! {
         @for differing in &comparison.differing { p.note { "Not the same conditions: " (safe(differing)) "." } }
@@ -94,7 +106,9 @@ fn differences(base: Named<'_>, new: Named<'_>) -> Markup {
         }
         p.note {
             "A figure is different when its interval leaves out zero, and worse when it is so by more than "
-            (percent(TOLERANCE)) ". One run each: the run-to-run spread is not known."
+            (percent(TOLERANCE)) ". "
+            @if of_base.len() == 1 { "One run each: the run-to-run spread is not known." }
+            @else { "The intervals contain the spread from run to run." }
         }
     };
     framed("differences", "Differences", &content)
@@ -177,7 +191,10 @@ fn over(sides: &[Named<'_>; 2], runs: &[Run<'_>; 2], measures: &[Measure<'_>]) -
         title: "",
         note: String::new(),
         axis: "time",
-        x: Axis::moments(runs[0].end_s().max(runs[1].end_s())),
+        x: Axis::moments(
+            runs[0].begin_s().min(runs[1].begin_s()),
+            runs[0].end_s().max(runs[1].end_s()),
+        ),
         y: Axis::from_zero(values(&lines), Unit::Count),
         is_log: false,
         unit: Unit::Count,

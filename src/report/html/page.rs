@@ -9,16 +9,24 @@ use super::conditions;
 use super::download;
 use super::errors;
 use super::numbers;
+use super::runs;
 use super::shell;
+use super::shell::{cell, heads, safe, table};
 use super::steps;
 use super::verdict;
 use super::waits;
 use super::watched;
 use crate::record::schema::Record;
+use crate::report::console::generator::{Stretch, stretches};
 use crate::report::console::totals::target;
+use crate::text::units::{grouped, moment};
 
 /// Size of a page, at most, as long as a record without its seconds allows it.
 const PAGE_BYTES_MAX: usize = 490_000;
+/// Doubted stretches in the list, the first ones.
+const DOUBTS_MAX: usize = 60;
+/// With more stretches than this, the list is folded.
+const DOUBTS_OPEN_MAX: usize = 6;
 /// Room for the record in every page.
 const RECORD_BYTES_MIN: usize = 60_000;
 
@@ -27,7 +35,7 @@ const RECORD_BYTES_MIN: usize = 60_000;
 /// # Errors
 /// When the record was changed by hand and holds a histogram that cannot be read.
 pub(super) fn page(record: &Record) -> Result<String> {
-    let title = shell::safe(&format!(
+    let title = safe(&format!(
         "{} on {}",
         record.run.scenario,
         target(&record.run)
@@ -35,10 +43,11 @@ pub(super) fn page(record: &Record) -> Result<String> {
     let before = html! {
         header {
             h1 { (title) }
-            p { (shell::safe(&record.run.started_at)) " · opsurge " (shell::safe(&record.run.version)) }
+            p { (safe(&record.run.started_at)) " · opsurge " (safe(&record.run.version)) }
         }
         (verdict::section(record))
         (numbers::section(record))
+        (runs::section(record))
         (steps::section(record))
         (section(&charts(record)?, &marks(record)))
         (waits::section(record))
@@ -48,7 +57,7 @@ pub(super) fn page(record: &Record) -> Result<String> {
     };
     let shell_bytes = shell::page("", &html! {}).into_string().len();
     let room = PAGE_BYTES_MAX.saturating_sub(before.0.len() + shell_bytes);
-    let record = download::section(record, room.max(RECORD_BYTES_MIN))?;
+    let record = download::section("", record, room.max(RECORD_BYTES_MIN))?;
     let body = html! {
         main { (before) (record) }
         noscript { p.note { "Without JavaScript, everything is here but the crosshair." } }
@@ -93,6 +102,7 @@ fn marks(record: &Record) -> Markup {
         .rules
         .iter()
         .any(|rule| rule.broken && rule.from_s.is_some());
+    let has_settling = record.series.iter().any(|sample| sample.is_settling);
     let has_drain = record.series.iter().any(|sample| sample.is_drain);
     let marks = [
         (is_doubted, "doubt", "seconds that the verdict doubts"),
@@ -104,12 +114,41 @@ fn marks(record: &Record) -> Markup {
         (record.search.is_some(), "held", "level that held"),
         (record.search.is_some(), "broke", "level that did not hold"),
         (stages > 1, "stage", "every second stage"),
+        (has_settling, "settle", "settling time, in no figure"),
         (has_drain, "drain", "drain"),
+        (!load.orders.is_empty(), "order", "order of a person"),
     ];
     html! {
         ul.marks {
             @for (is_there, class, name) in marks {
                 @if is_there { li { i class={ "band " (class) } {} (name) } }
+            }
+        }
+        (doubts(record))
+    }
+}
+
+/// The doubted stretches with their causes: what the hatching means.
+fn doubts(record: &Record) -> Markup {
+    let found = stretches(&record.series);
+    let heads = heads(["From", "To", "Verdict", "Why"]);
+    let row = |stretch: &Stretch<'_>| -> Vec<Markup> {
+        let cells = [
+            moment(stretch.from_s),
+            moment(stretch.to_s),
+            safe(stretch.verdict),
+            stretch.causes(),
+        ];
+        cells.map(cell).into()
+    };
+    let rows: Vec<Vec<Markup>> = found.iter().take(DOUBTS_MAX).map(row).collect();
+    let left = found.len().saturating_sub(DOUBTS_MAX);
+    html! {
+        @if !found.is_empty() {
+            details.doubts open[found.len() <= DOUBTS_OPEN_MAX] {
+                summary { "Why seconds are doubted (" (grouped(found.len() as u64)) ")" }
+                (table("Doubted stretches", &heads, &rows))
+                @if left > 0 { p { "And " (grouped(left as u64)) " more; the record's series has all." } }
             }
         }
     }

@@ -32,7 +32,10 @@ impl<'r> Run<'r> {
         let columns = columns::of(record)?;
         Ok(Self {
             record,
-            rows: columns::joined(&columns, ROWS_MAX),
+            rows: columns::joined(&columns, ROWS_MAX)
+                .into_iter()
+                .filter(|row| !row.is_pause)
+                .collect(),
             bands: bands::of(record, &columns),
             columns,
             abscissae,
@@ -44,9 +47,17 @@ impl<'r> Run<'r> {
         self.columns.last().map_or(0.0, |last| last.to_s)
     }
 
+    /// Begin of the charts over time: 0, or that of a part of the run.
+    pub fn begin_s(&self) -> f64 {
+        let slice = self.record.slice.as_ref();
+        let is_cut = slice.is_some_and(|slice| !slice.settled);
+        let first = self.columns.first().filter(|_| is_cut);
+        first.map_or(0.0, |first| first.from_s)
+    }
+
     /// A chart's axis that has the whole run.
     pub fn time_axis(&self) -> Axis {
-        Axis::moments(self.end_s())
+        Axis::moments(self.begin_s(), self.end_s())
     }
 
     /// Adds the edges of the columns.

@@ -73,7 +73,7 @@
   const heatAt = (chart, image, at, row) => {
     const element = chart.querySelector(".heat");
     if (!element.complete || !element.naturalWidth) return "";
-    const column = Math.min(Math.floor(at / image.step), image.columns - 1);
+    const column = Math.min(Math.floor((at - image.start) / image.step), image.columns - 1);
     const from = (row * image.columns + column) * 4;
     const [red, green, blue, alpha] = pixelsOf(element).slice(from, from + 4);
     const hex = "#" + [red, green, blue].map((part) => part.toString(16).padStart(2, "0")).join("");
@@ -137,6 +137,13 @@
     });
     return sentence;
   };
+  // A live page replaces charts: what the crosshair shows is kept.
+  let kept = null;
+  document.addEventListener("charts-replacing", () => (kept = shown));
+  document.addEventListener("charts-replaced", () => {
+    const chart = kept && document.getElementById(kept.id);
+    if (chart) moveAll(chart, kept.at, kept.row);
+  });
   const clearAll = () => {
     shown = null;
     document.querySelectorAll(".chart").forEach(clear);

@@ -12,12 +12,17 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// A page with these sections.
 pub(super) fn page(title: &str, body: &Markup) -> Markup {
+    framed(title, POLICY, body, "")
+}
+
+/// A page with another policy, and a script of its own after the script of every page.
+pub(super) fn framed(title: &str, policy: &str, body: &Markup, script: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="generator" content="opsurge";
                 meta name="referrer" content="no-referrer";
@@ -29,6 +34,7 @@ pub(super) fn page(title: &str, body: &Markup) -> Markup {
                 (body)
                 p.said id="said" aria-live="polite" {}
                 script { (PreEscaped(SCRIPT)) }
+                @if !script.is_empty() { script { (PreEscaped(script)) } }
             }
         }
     }

@@ -16,7 +16,7 @@ const SECONDS: u64 = 40;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// A made-up run of some seconds: every step has so many requests a second, with times that spread over two decades.
-fn record(names: &[&str], per_second: u64) -> Record {
+pub(super) fn record(names: &[&str], per_second: u64) -> Record {
     let mut recorder = Recorder::new(names.len(), 0, 0);
     let mut series = Series::new(names.len());
     let mut dice = 1_u64;
@@ -108,7 +108,7 @@ fn generator() -> Value {
     })
 }
 
-fn watched(name: &str) -> WatchedRecord {
+pub(super) fn watched(name: &str) -> WatchedRecord {
     let sample = |second: u64| WatchedSampleRecord {
         t_s: (second + 1) as f64,
         length_s: 1.0,
@@ -142,7 +142,7 @@ fn lengthened(mut record: Record, seconds: usize) -> Record {
     record
 }
 
-fn page_of(record: &Record) -> String {
+pub(super) fn page_of(record: &Record) -> String {
     let outputs = Html.outputs(record).expect("a page");
     String::from_utf8(outputs[0].bytes.clone()).expect("text")
 }

@@ -6,6 +6,9 @@ use super::shell::safe;
 use crate::metrics::seconds::Status;
 use crate::record::schema::{GoalRecord, Record, RuleRecord, SearchRecord};
 use crate::report::console::failures::{by_cause, line};
+use crate::report::console::generator::reserve_of;
+use crate::report::console::slice;
+use crate::report::console::tls::NOT_VERIFIED;
 use crate::text::units::{counted, grouped, level, moment, percent, rate};
 
 /// Kinds of failure named here; the table of errors has all.
@@ -30,6 +33,9 @@ pub(super) fn section(record: &Record) -> Markup {
             }
             ul.evidence {
                 @for reason in &verdict.reasons { li.remark { (safe(reason)) } }
+                @if let Some(reserve) = reserve_of(record) { li.remark { (safe(&reserve)) } }
+                @for line in slice::lines(record) { li.remark { (safe(&line)) } }
+                @if record.tls.as_ref().is_some_and(|tls| tls.insecure) { li.bad { (NOT_VERIFIED) } }
                 @if let Some(error) = &record.run.error { li.bad { "Error of the generator: " (safe(error)) } }
                 @for reason in other_reasons(record) { li.bad { (safe(reason)) } }
                 @for error in failures(record) {

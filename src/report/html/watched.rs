@@ -68,7 +68,7 @@ pub(super) fn pictures(run: &Run<'_>) -> Vec<Picture> {
     }
     let cpu = picture(run, Unit::Number, cpu_cores);
     let memory = picture(run, Unit::Bytes, memory_bytes);
-    vec![
+    let mut pictures = vec![
         Picture {
             id: "cpu",
             title: "CPU beside the load, in cores",
@@ -81,14 +81,31 @@ pub(super) fn pictures(run: &Run<'_>) -> Vec<Picture> {
             note: "Resident memory of processes, the allocator's of a Redis.".into(),
             ..memory
         },
-    ]
+    ];
+    let has_redis = |watched: &WatchedRecord| {
+        let mut samples = watched.samples.iter();
+        samples.any(|sample| sample.redis.is_some())
+    };
+    if run.record.watched.iter().any(has_redis) {
+        pictures.push(Picture {
+            id: "redis",
+            title: "Redis, commands per second",
+            note: "As the Redis itself counts them, the one INFO of each second included.".into(),
+            ..picture(run, Unit::Rate, redis_operations)
+        });
+    }
+    pictures
 }
 
 /// A figure of the samples that lie in a column.
 type Figure = fn(&[WatchedSampleRecord]) -> Option<f64>;
 
 fn picture(run: &Run<'_>, unit: Unit, figure: Figure) -> Picture {
-    let all: Vec<&WatchedRecord> = run.record.watched.iter().take(COLOURS).collect();
+    let all = run.record.watched.iter().filter(|watched| {
+        let mut samples = watched.samples.chunks(1);
+        samples.any(|sample| figure(sample).is_some())
+    });
+    let all: Vec<&WatchedRecord> = all.take(COLOURS).collect();
     let lines: Vec<_> = all
         .iter()
         .enumerate()
@@ -129,6 +146,17 @@ fn cpu_cores(samples: &[WatchedSampleRecord]) -> Option<f64> {
         (used_s + cores * length_s, sum_s + length_s)
     });
     (length_s > 0.0).then(|| used_s / length_s)
+}
+
+fn redis_operations(samples: &[WatchedSampleRecord]) -> Option<f64> {
+    let known = samples.iter().filter_map(|sample| {
+        let redis = sample.redis.as_ref()?;
+        Some((redis.operations_per_s * sample.length_s, sample.length_s))
+    });
+    let (count, length_s) = known.fold((0.0, 0.0), |(sum, sum_s), (count, length_s)| {
+        (sum + count, sum_s + length_s)
+    });
+    (length_s > 0.0).then(|| count / length_s)
 }
 
 fn memory_bytes(samples: &[WatchedSampleRecord]) -> Option<f64> {

@@ -47,7 +47,7 @@ fn reply(body: &[u8]) -> Reply<'_> {
 fn shown_text(unmet: Unmet<'_>) -> String {
     let mut secrets = Secrets::default();
     secrets.add("s3cret-canary");
-    unmet.said(&secrets)
+    unmet.describe(&secrets)
 }
 
 /// Checks the text for an answer with status 200 and this body.

@@ -9,7 +9,7 @@ use crate::scenario::pointer::Pointer;
 use crate::text::suggest::did_you_mean;
 
 use super::place::ScenarioError;
-use super::read::read_duration;
+use super::read::read_short;
 use super::site::is_cookie_name;
 use super::toml::{Item, Table};
 
@@ -144,7 +144,7 @@ pub(super) fn read_repeat(
             (None, None) => Ok(None),
         };
     };
-    let every_ns = read_duration(&every)?;
+    let every_ns = read_short(&every)?;
     if every_ns == 0 {
         return Err(every.error("a poll needs time between its attempts; write for example \"1s\""));
     }
@@ -165,7 +165,7 @@ pub(super) fn read_repeat(
     let failed = failed.map(|item| read_failed(&item, expect, &not_yet));
     Ok(Some(Repeat {
         every_ns,
-        give_up_after_ns: read_duration(&patience)?,
+        give_up_after_ns: read_short(&patience)?,
         not_yet,
         failed: failed.transpose()?,
         // Set by `on_give_up`.

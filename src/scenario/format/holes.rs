@@ -16,7 +16,7 @@ use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
 use super::invented::{counted, decimals, random_string, time};
-use super::pieces::{Piece, cut, ends_other_side};
+use super::pieces::{Piece, another_hole, cut, ends_other_side};
 use super::place::ScenarioError;
 use super::site::{
     Site, check_characters, encoding_of_own, foreign, is_cookie_name, is_header_character,
@@ -24,7 +24,7 @@ use super::site::{
 use super::toml::Item;
 
 /// First words of holes; a variable cannot have such a name.
-pub(super) const WORDS: [&str; 20] = [
+pub(in crate::scenario) const WORDS: [&str; 20] = [
     "uuid",
     "user",
     "sequence",
@@ -132,6 +132,7 @@ impl Texts<'_> {
         for piece in cut(text).map_err(|reason| item.error(reason))? {
             parts.push(match piece {
                 Piece::Literal(text) => {
+                    self.check_signs(item, text)?;
                     in_string ^= ends_other_side(text, in_string);
                     match site {
                         Site::Form => Part::Literal(Encoding::Percent.text(text).into_bytes()),
@@ -145,6 +146,18 @@ impl Texts<'_> {
             });
         }
         Ok(parts)
+    }
+
+    /// Refuses `${name}` of a name that has a value: it would be sent as it stands.
+    fn check_signs(&self, item: &Item<'_>, text: &str) -> Result<(), ScenarioError> {
+        let Some(hole) = another_hole(text).filter(|hole| hole.starts_with('$')) else {
+            return Ok(());
+        };
+        let name = &hole[2..hole.len() - 1];
+        match self.variables.find(name).is_some() || WORDS.contains(&name) {
+            true => Err(item.error(format!("a hole is written {{{{{name}}}}}, and not {hole}"))),
+            false => Ok(()),
+        }
     }
 
     fn hole(

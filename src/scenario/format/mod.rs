@@ -2,16 +2,17 @@
 //!
 //! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer`, `spans`,
 //! `hops` (redirects). Below them: `load_table`, `holes` (texts with holes, on `pieces`, `invented` and `site`; with
-//! `functions` of values), `read` (durations, waits, files), `toml` (values with their places), [`place`] (errors),
-//! `context` (what is given beside the text).
+//! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
+//! `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
 
 mod answer;
 mod body;
 pub mod compile;
 mod context;
 mod fields;
+mod foreign;
 mod functions;
-mod holes;
+pub(in crate::scenario) mod holes;
 mod hops;
 mod invented;
 mod load_table;

@@ -36,6 +36,28 @@ pub(super) fn cut(text: &str) -> Result<Vec<Piece<'_>>, String> {
     Ok(pieces)
 }
 
+/// A hole as other tools write it: `${name}`, `{name}`, `<name>`, `%{name}`.
+pub(super) fn another_hole(text: &str) -> Option<&str> {
+    for (open, close) in [
+        ("${", '}'),
+        ("%{", '}'),
+        ("#{", '}'),
+        ("{", '}'),
+        ("<", '>'),
+    ] {
+        let Some(at) = text.find(open) else { continue };
+        let rest = &text[at + open.len()..];
+        let Some(end) = rest.find(close) else {
+            continue;
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        if end > 0 && rest[..end].chars().all(is_name) {
+            return Some(&text[at..at + open.len() + end + 1]);
+        }
+    }
+    None
+}
+
 /// Whether a piece of JSON that begins inside or outside a string ends on the other side.
 pub(super) fn ends_other_side(text: &str, began_inside: bool) -> bool {
     let mut inside = began_inside;

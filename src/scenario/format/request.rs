@@ -12,6 +12,7 @@ use super::context::Context;
 use super::fields::{Field, Headers, compile_fields};
 use super::functions::PathStart;
 use super::holes::Texts;
+use super::pieces::another_hole;
 use super::place::ScenarioError;
 use super::site::{Site, not_for_a_path};
 use super::toml::{Item, Table};
@@ -81,7 +82,13 @@ impl Requests<'_, '_> {
         });
         for part in &parts {
             let Part::Literal(text) = part else { continue };
-            if let Some((wrong, encoded)) = not_for_a_path(&String::from_utf8_lossy(text)) {
+            let text = String::from_utf8_lossy(text);
+            if let Some(hole) = another_hole(&text) {
+                return Err(path.error(format!(
+                    "a hole is written {{{{name}}}}, with two braces, and not {hole}"
+                )));
+            }
+            if let Some((wrong, encoded)) = not_for_a_path(&text) {
                 return Err(path.part(&wrong.to_string()).error(format!(
                     "a path cannot have the character {wrong:?}; write {encoded}"
                 )));

@@ -17,7 +17,7 @@ use super::answer::{
 };
 use super::holes::check_name;
 use super::place::ScenarioError;
-use super::read::{read_duration, read_wait};
+use super::read::{read_duration, read_short, read_wait};
 use super::request::{Compiled, Requests, Sent};
 use super::spans::Spans;
 use super::toml::{Entry, Item, Table};
@@ -315,7 +315,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 (Some(_), Some(instead)) => instead,
                 (own, _) => own.unwrap_or_default(),
             },
-            timeout_ns: table.read("timeout", |item| match read_duration(item)? {
+            timeout_ns: table.read("timeout", |item| match read_short(item)? {
                 0 => Err(item.error("a time limit of 0 lets no request finish")),
                 timeout_ns => Ok(timeout_ns),
             })?,

@@ -7,6 +7,7 @@ use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 use serde_json::Value as Json;
 
+use super::foreign;
 use super::place::{ScenarioError, Source};
 use crate::text::suggest::did_you_mean;
 
@@ -80,7 +81,10 @@ impl<'s> Table<'s> {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                let near = did_you_mean(name, known.iter().copied());
+                let near = match foreign::cure(name) {
+                    Some(cure) => format!("; {cure}"),
+                    None => did_you_mean(name, known.iter().copied()),
+                };
                 let reason = format!("unknown key \"{name}\"{near}");
                 return Err(self.source.error(key.span(), reason));
             }

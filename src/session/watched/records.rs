@@ -2,13 +2,10 @@
 
 use std::time::SystemTime;
 
-use crate::record::schema::{RedisSampleRecord, WatchedRecord, WatchedSampleRecord};
+use crate::record::schema::{FULL_SHARE, RedisSampleRecord, WatchedRecord, WatchedSampleRecord};
 
 use super::samples::Sample;
 use super::sampling::{Sampled, Series};
-
-/// From this share of the cores that something may use on, it counts as full.
-const FULL_SHARE: f64 = 0.95;
 
 /// The run that was watched.
 #[derive(Clone, Copy, Debug)]

@@ -592,3 +592,112 @@ fn garbage_in_any_place_ends_in_a_failure_or_in_waiting() {
         assert!(pair.plain.is_empty());
     }
 }
+
+/// Encrypts records by hand, as no library would: with the server's keys of TLS 1.3 (RFC 8446 section 5.2).
+struct Forger {
+    key: ring::aead::LessSafeKey,
+    iv: [u8; 12],
+    sequence: u64,
+}
+
+impl Forger {
+    /// Takes the keys of a server whose handshake is done.
+    fn of(server: ServerConnection) -> Self {
+        use rustls::ConnectionTrafficSecrets::Aes256Gcm;
+        let secrets = server.dangerous_extract_secrets().expect("it was allowed");
+        let (sequence, Aes256Gcm { key, iv }) = secrets.tx else {
+            panic!("another cipher than was asked for");
+        };
+        let key = ring::aead::UnboundKey::new(&ring::aead::AES_256_GCM, key.as_ref());
+        Self {
+            key: ring::aead::LessSafeKey::new(key.expect("32 bytes")),
+            iv: iv.as_ref().try_into().expect("12 bytes"),
+            sequence,
+        }
+    }
+
+    /// A record of this content and kind.
+    fn record(&mut self, kind: u8, content: &[u8]) -> Vec<u8> {
+        let mut sealed = [content, &[kind]].concat();
+        let length = (sealed.len() + 16) as u16;
+        let header = [&[23, 3, 3][..], &length.to_be_bytes()].concat();
+        let mut nonce = self.iv;
+        for (byte, more) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {
+            *byte ^= more;
+        }
+        self.sequence += 1;
+        let nonce = ring::aead::Nonce::assume_unique_for_key(nonce);
+        let aad = ring::aead::Aad::from(&header);
+        self.key
+            .seal_in_place_append_tag(nonce, aad, &mut sealed)
+            .expect("it is short enough");
+        [header, sealed].concat()
+    }
+}
+
+const TEXT: u8 = 23;
+
+/// An open pair, and the hand that forges its server's records.
+fn forged() -> (Pair, Forger) {
+    let cipher = |it: &mut TlsSettings| it.ciphers = vec!["TLS_AES_256_GCM_SHA384".into()];
+    let allow = |server: &mut ServerConfig| server.enable_secret_extraction = true;
+    let scene = Scene::with(&[&TLS13], cipher, allow);
+    let mut pair = scene.open_pair();
+    let spare = ServerConnection::new(scene.server.clone()).expect("a server");
+    let server = std::mem::replace(&mut pair.server, spare);
+    (pair, Forger::of(server))
+}
+
+#[test]
+fn records_without_text_are_passed_over_up_to_a_bound() {
+    let (mut pair, mut forger) = forged();
+    for round in 0..3 {
+        for _ in 0..30 {
+            let empty = forger.record(TEXT, b"");
+            pair.deliver(&empty);
+        }
+        assert_eq!(pair.session.state(), State::Open, "round {round}");
+        let text = forger.record(TEXT, b"text");
+        pair.deliver(&text);
+        assert_eq!(pair.plain, b"text");
+        pair.plain.clear();
+    }
+    for _ in 0..100 {
+        let empty = forger.record(TEXT, b"");
+        pair.deliver(&empty);
+    }
+    assert_eq!(pair.session.state(), State::Failed(TlsFailure::Misbehaved));
+}
+
+#[test]
+fn a_record_of_16_kib_is_taken_and_one_byte_more_is_refused() {
+    for (length, expected) in [
+        (RECORD_TEXT_MAX, State::Open),
+        (RECORD_TEXT_MAX + 1, State::Failed(TlsFailure::Misbehaved)),
+    ] {
+        let (mut pair, mut forger) = forged();
+        let record = forger.record(TEXT, &vec![b'x'; length]);
+        for piece in record.chunks(4_096) {
+            pair.deliver(piece);
+        }
+        assert_eq!(pair.session.state(), expected);
+        let is_taken = expected == State::Open;
+        assert_eq!(pair.plain.len(), if is_taken { length } else { 0 });
+    }
+}
+
+#[test]
+fn messages_that_are_forbidden_after_the_handshake_end_the_session() {
+    // A client hello, a renegotiation request of older versions, a record of an unknown kind.
+    for (kind, content) in [(22, &[1, 0, 0, 0][..]), (22, &[0, 0, 0, 0]), (99, b"x")] {
+        let (mut pair, mut forger) = forged();
+        let record = forger.record(kind, content);
+        pair.deliver(&record);
+        let state = pair.session.state();
+        assert!(
+            matches!(state, State::Failed(_)),
+            "{kind} {content:?}: {state:?}"
+        );
+        assert!(!pair.records.is_empty(), "the server learns why");
+    }
+}

@@ -39,13 +39,13 @@ fn every_example_and_built_in_scenario_is_calibrated_without_a_failure() {
     let all: Vec<String> = examples.into_iter().chain(built_in).collect();
     for scenario in &all {
         let output = calibrate(cache.path(), &[scenario, "-u", "4", "-t", "200ms"]);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(0), "{scenario}: {said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{scenario}: {printed}");
         for part in ["CEILING: ", "FLOOR: service p50 ", "\nKept: "] {
-            assert!(said.contains(part), "{scenario}: {said}");
+            assert!(printed.contains(part), "{scenario}: {printed}");
         }
-        assert!(!said.contains("GENERATOR-LIMITED"), "{said}");
-        let wide = said.lines().filter(|line| !line.starts_with("Kept: "));
+        assert!(!printed.contains("GENERATOR-LIMITED"), "{printed}");
+        let wide = printed.lines().filter(|line| !line.starts_with("Kept: "));
         for line in wide {
             assert!(line.chars().count() <= 80, "{line}");
         }
@@ -92,12 +92,12 @@ fn a_later_run_of_the_same_requests_says_how_much_the_machine_can_do() {
         (record.generator.calibration, text(&output))
     };
     let slow = ["--wait", "100ms", "--pause", "0", "--report", "full"];
-    let (known, said) = run_with(&[&same[..], &slow].concat());
+    let (known, printed) = run_with(&[&same[..], &slow].concat());
     let known = known.expect("it was calibrated");
     assert_eq!(Some(known.ceiling_rps), ceiling);
     assert!(known.times.expect("requests") > 3.0, "{known:?}");
     let line = "times what this run needed (opsurge calibrate, just now)";
-    assert!(said.replace("\n ", "").contains(line), "{said}");
+    assert!(printed.replace("\n ", "").contains(line), "{printed}");
     // Other connections, other requests: nothing is known.
     let other = ["-u", "4", "--shards", "1", "--pause", "0"];
     assert_eq!(run_with(&other).0, None);
@@ -124,9 +124,9 @@ fn what_a_calibration_cannot_do_is_refused_before_anything_is_sent() {
     let cache = tempfile::tempdir().expect("a folder");
     let check = |arguments: &[&str], code: i32, part: &str| {
         let output = calibrate(cache.path(), arguments);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(part), "{arguments:?}: {said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+        assert!(printed.contains(part), "{arguments:?}: {printed}");
     };
     check(
         &["--json", "x.json"],
@@ -158,9 +158,9 @@ fn what_a_calibration_cannot_do_is_refused_before_anything_is_sent() {
     let file = cache.path().join("file");
     fs::write(&file, "").expect("written");
     let output = calibrate(&file, &["-u", "1", "-t", "30s"]);
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("set XDG_CACHE_HOME"), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
+    assert!(printed.contains("set XDG_CACHE_HOME"), "{printed}");
 }
 
 #[test]
@@ -184,12 +184,15 @@ fn help_explains_each_verdict_and_names_the_nearest_topic() {
         let program = opsurge(&["help", "verdict"]).env("COLUMNS", width);
         let output = program.output().expect("it starts");
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
         for status in Status::ALL {
-            assert!(said.contains(&format!("\n{}\n", status.name())), "{said}");
+            assert!(
+                printed.contains(&format!("\n{}\n", status.name())),
+                "{printed}"
+            );
         }
         let width: usize = width.parse().expect("a number");
-        assert!(said.lines().all(|line| line.chars().count() <= width));
+        assert!(printed.lines().all(|line| line.chars().count() <= width));
     }
     for (topic, part) in [
         ("exit-codes", "130"),

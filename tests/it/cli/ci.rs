@@ -119,9 +119,12 @@ fn junit_has_a_case_for_each_rule_and_for_failed_requests() {
     let place = Place::new();
     let (junit, json) = (place.path("j.xml"), place.path("r.json"));
     let output = run(&[&FAILING[..], &["--junit", &junit, "--json", &json]].concat());
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains(&format!("JUnit XML: {junit}")), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(4), "{printed}");
+    assert!(
+        printed.contains(&format!("JUnit XML: {junit}")),
+        "{printed}"
+    );
     let document = place.read("j.xml");
     let elements = elements(&document);
     let of = |name: &str| -> Vec<&Element> {
@@ -230,8 +233,11 @@ fn the_summary_shows_verdict_numbers_rules_and_failures_and_compares() {
         &["--json", &json, "--summary-markdown", &summary],
     ]
     .concat());
-    let said = text(&output);
-    assert!(said.contains(&format!("Summary: {summary}")), "{said}");
+    let printed = text(&output);
+    assert!(
+        printed.contains(&format!("Summary: {summary}")),
+        "{printed}"
+    );
     let text_of = place.read("s.md");
     let record = Record::parse(&place.read("r.json")).expect("a record");
     for expected in [
@@ -289,9 +295,9 @@ fn a_base_that_cannot_be_compared_is_refused_before_anything_is_sent() {
     assert_eq!(run(&all).status.code(), Some(0));
     let check = |arguments: &[&str], expected: &str| {
         let output = run(&[arguments, &["--mock", "-u", "20", "-t", "300ms"]].concat());
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.contains(expected), "{printed}");
         assert!(!Path::new(&summary).exists());
     };
     let base = ["--summary-markdown", &summary, "--summary-base", &json];
@@ -361,10 +367,10 @@ fn githubs_runner_gets_annotations_and_a_summary_of_the_job() {
             .all(|line| known.iter().any(|it| line.starts_with(it))),
         "{errors}"
     );
-    let said = text(&output);
+    let printed = text(&output);
     assert!(
-        said.contains(&format!("Summary: appended to {step}")),
-        "{said}"
+        printed.contains(&format!("Summary: appended to {step}")),
+        "{printed}"
     );
     let written = place.read("step.md");
     assert!(

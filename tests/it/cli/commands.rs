@@ -27,9 +27,9 @@ fn the_main_job_ends_with_a_verdict_and_counts_that_the_stand_in_confirms() {
         "--mock-ready-after",
         "2",
     ];
-    let (record, said) = record_of(&arguments, 0);
+    let (record, printed) = record_of(&arguments, 0);
     check_sums(&record);
-    assert!(said.contains(" requests, "), "{said}");
+    assert!(printed.contains(" requests, "), "{printed}");
     let stand_in = record.stand_in.as_ref().expect("it had one");
     assert!(
         stand_in.agrees,
@@ -63,13 +63,13 @@ fn an_agent_of_the_stand_in_is_ready_at_its_registration_as_in_the_real_service(
     ];
     for (scenario, step) in [("workflow", 1), ("state-updates", 1), ("mixed", 2)] {
         let arguments = [&[scenario, "--wait", "1ms..5ms"], &quick[..]].concat();
-        let (record, said) = record_of(&arguments, 0);
+        let (record, printed) = record_of(&arguments, 0);
         let statuses = &record.steps[step].statuses;
         assert_eq!(record.steps[step].method, "GET");
         assert_eq!(
             statuses.keys().collect::<Vec<_>>(),
             ["200"],
-            "{scenario}: {said}"
+            "{scenario}: {printed}"
         );
         assert!(statuses["200"] >= 30 || scenario == "mixed", "{statuses:?}");
     }
@@ -91,23 +91,23 @@ fn counts_and_their_nouns_agree() {
         "--report",
         "full",
     ];
-    let (_, said) = record_of(&one, 0);
+    let (_, printed) = record_of(&one, 0);
     for part in [
         "with 1 user on",
         "for 1 iteration,",
         "load: 1 user,",
         ", 1 shard, connections",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(printed.contains(part), "{part}: {printed}");
     }
-    assert!(!said.contains("(s)"), "{said}");
+    assert!(!printed.contains("(s)"), "{printed}");
     let open = [
         "--mock", "minimal", "--rate", "20", "-u", "7", "-t", "300ms",
     ];
-    let (_, said) = record_of(&open, 0);
+    let (_, printed) = record_of(&open, 0);
     assert!(
-        said.contains(" by 7 users on") && !said.contains("7 to 7"),
-        "{said}"
+        printed.contains(" by 7 users on") && !printed.contains("7 to 7"),
+        "{printed}"
     );
     let unknown = text(&run(&["run", "No Such!", "--mock"]));
     assert!(
@@ -128,14 +128,17 @@ fn a_status_of_no_class_is_counted_and_shown() {
         while peer.request().is_some() && peer.answer(answer) {}
     });
     let url = format!("{}/", server.url());
-    let (record, said) = record_of(&["--get", &url, "-u", "1", "--iterations", "5"], 1);
+    let (record, printed) = record_of(&["--get", &url, "-u", "1", "--iterations", "5"], 1);
     assert_eq!(
         record.steps[0].statuses,
         BTreeMap::from([("799".into(), 5)])
     );
     assert_eq!((record.totals.failures, record.totals.retried), (5, 0));
-    assert!(said.contains("FAILED: 5 of 5 GET / answered 799"), "{said}");
-    assert!(said.contains("HTTP defines no such status"), "{said}");
+    assert!(
+        printed.contains("FAILED: 5 of 5 GET / answered 799"),
+        "{printed}"
+    );
+    assert!(printed.contains("HTTP defines no such status"), "{printed}");
     let output = text(&run(&["request", &url]));
     assert!(output.contains("status 799, 2 bytes of body"), "{output}");
 }
@@ -191,12 +194,15 @@ fn published_500s_cannot_be_missed() {
         "-t",
         "1s",
     ];
-    let (record, said) = record_of(&arguments, 1);
+    let (record, printed) = record_of(&arguments, 1);
     check_sums(&record);
     let work = &record.steps[2];
     assert!(work.requests > 0 && work.failures == work.requests);
-    assert!(said.contains("answered 500 (100 %)"), "{said}");
-    assert!(said.contains("Ops-Core as published answers 500"), "{said}");
+    assert!(printed.contains("answered 500 (100 %)"), "{printed}");
+    assert!(
+        printed.contains("Ops-Core as published answers 500"),
+        "{printed}"
+    );
     assert!(record.errors[0].detail.contains("Internal Server Error"));
     assert_eq!(work.failures_us.count, work.failures);
 }
@@ -224,14 +230,14 @@ fn a_wrong_key_is_named_as_the_cause_and_never_shown() {
     .env("OPSCORE_API_KEY", "canary-5ecret")
     .output()
     .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(
-        said.contains("answered 401") && said.contains("the API key was refused"),
-        "{said}"
+        printed.contains("answered 401") && printed.contains("the API key was refused"),
+        "{printed}"
     );
     let record = std::fs::read_to_string(&json).expect("the record was written");
-    assert!(!said.contains("canary-5ecret") && !record.contains("canary-5ecret"));
+    assert!(!printed.contains("canary-5ecret") && !record.contains("canary-5ecret"));
 }
 
 #[test]
@@ -312,16 +318,16 @@ fn ctrl_c_drains_and_reports() {
     let first = lines.next().expect("it speaks").expect("UTF-8");
     assert!(first.starts_with("running scenario workflow"), "{first}");
     child.signal(Signal::SIGINT);
-    let mut said = String::new();
+    let mut printed = String::new();
     child
         .stdout
         .take()
         .expect("piped")
-        .read_to_string(&mut said)
+        .read_to_string(&mut printed)
         .expect("UTF-8");
     let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130), "{said}");
-    assert!(said.contains("ended by a signal"), "{said}");
+    assert_eq!(status.code(), Some(130), "{printed}");
+    assert!(printed.contains("ended by a signal"), "{printed}");
     let record = std::fs::read_to_string(&json).expect("the record was written");
     let record = Record::parse(&record).expect("it is a record");
     check_sums(&record);
@@ -413,15 +419,15 @@ fn a_request_is_shown_whole_and_its_key_is_not() {
         "--header",
         "Authorization: Bearer test-api-key",
     ]);
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
-        said.contains("No state found for agent x") && said.contains("< HTTP/1.1 404"),
-        "{said}"
+        printed.contains("No state found for agent x") && printed.contains("< HTTP/1.1 404"),
+        "{printed}"
     );
     assert!(
-        said.contains("***") && !said.contains("test-api-key"),
-        "{said}"
+        printed.contains("***") && !printed.contains("test-api-key"),
+        "{printed}"
     );
     for io in ["auto", "epoll"] {
         let output = run(&["request", "--json", "--io", io, &format!("{url}/health")]);
@@ -535,14 +541,14 @@ fn a_server_that_goes_and_comes_back_costs_failures_and_nothing_else() {
     let arguments = [
         scenario, "--host", &host, "-u", "1", "--wait", "1ms", "-t", "2s",
     ];
-    let (record, said) = record_of(&arguments, 1);
+    let (record, printed) = record_of(&arguments, 1);
     server.join().expect("it served both times");
     check_sums(&record);
-    assert_eq!(record.steps[0].statuses["200"], 100, "{said}");
+    assert_eq!(record.steps[0].statuses["200"], 100, "{printed}");
     for error in &record.errors {
         let known = ["connect-refused", "closed-before-head", "reset-before-head"];
-        assert!(known.contains(&error.kind.as_str()), "{said}");
+        assert!(known.contains(&error.kind.as_str()), "{printed}");
     }
     // The pause between attempts grows to half a second: some refusals in three seconds, not thousands.
-    assert!(record.totals.failures < 60, "{said}");
+    assert!(record.totals.failures < 60, "{printed}");
 }

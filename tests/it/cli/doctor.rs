@@ -43,14 +43,14 @@ fn each_finding_has_a_state_an_effect_and_a_cure_within_80_columns() {
     let output = opsurge(&["doctor"]).env("COLUMNS", "80").output();
     let output = output.expect("the binary starts");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let said = String::from_utf8(output.stdout).expect("UTF-8");
-    let (findings, end) = said.trim_end().rsplit_once("\n\n").expect("a last line");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let (findings, end) = printed.trim_end().rsplit_once("\n\n").expect("a last line");
     assert!(end.contains("a run"), "{end}");
     let mut checks = Vec::new();
     let mut parts: Vec<&str> = Vec::new();
     let check_parts = |parts: &[&str]| {
         let is_whole = matches!(parts, [] | ["effect", "cure" | "to change it"]);
-        assert!(is_whole, "{parts:?} in {said}");
+        assert!(is_whole, "{parts:?} in {printed}");
     };
     for line in findings.lines() {
         assert!(line.chars().count() <= 80, "{line}");
@@ -69,12 +69,12 @@ fn each_finding_has_a_state_an_effect_and_a_cure_within_80_columns() {
             checks.push(check);
         }
     }
-    assert_eq!(parts.len(), 2, "{said}");
+    assert_eq!(parts.len(), 2, "{printed}");
     check_parts(&parts);
     for check in ALWAYS {
-        assert!(checks.contains(&check), "{check} in {said}");
+        assert!(checks.contains(&check), "{check} in {printed}");
     }
-    assert!(!checks.contains(&"path"), "no host was given: {said}");
+    assert!(!checks.contains(&"path"), "no host was given: {printed}");
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn a_run_notes_what_limits_it_and_is_silent_otherwise() {
         let arguments = "run minimal --mock -u 1 --iterations 1 --wait 0 --pause 0 --headless";
         let program = Program::from(shell).args(arguments.split(' '));
         let output = program.output().expect("the shell starts");
-        let said = text(&output);
+        let printed = text(&output);
         if output.status.code() == Some(77) {
-            println!("SKIPPED: the timer slack cannot be set here: {said}");
+            println!("SKIPPED: the timer slack cannot be set here: {printed}");
             return None;
         }
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        Some(said.contains("note: timer-slack 5.00 ms: "))
+        assert_eq!(output.status.code(), Some(0), "{printed}");
+        Some(printed.contains("note: timer-slack 5.00 ms: "))
     };
     assert_ne!(noted("5000000"), Some(false));
     assert_ne!(noted("50000"), Some(true));

@@ -57,7 +57,7 @@ struct Attack<'a> {
 /// A finished run.
 struct Ran {
     record: Record,
-    said: String,
+    printed: String,
     cpu: Duration,
     took: Duration,
 }
@@ -113,25 +113,25 @@ impl Attack<'_> {
         let took = began.elapsed();
         let cpu = cpu_time(id);
         let output = child.wait_with_output().expect("it has ended");
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(self.code), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(self.code), "{printed}");
         let bound = self.run_time + self.timeout + Duration::from_secs(2);
         assert!(
             took < bound,
-            "{io}: it took {took:?}, not {bound:?}\n{said}"
+            "{io}: it took {took:?}, not {bound:?}\n{printed}"
         );
         let record = std::fs::read_to_string(&json).expect("the record was written");
         let record = Record::parse(&record).expect("it is a record");
         check_sums(&record);
         for step in &record.steps {
             let answered: u64 = step.statuses.values().sum();
-            assert!(step.requests - step.failures <= answered, "{said}");
+            assert!(step.requests - step.failures <= answered, "{printed}");
         }
         let rss = record.generator.rss_max_bytes;
-        assert!(rss < 100 << 20, "{rss} bytes: {said}");
+        assert!(rss < 100 << 20, "{rss} bytes: {printed}");
         Ran {
             record,
-            said,
+            printed,
             cpu,
             took,
         }
@@ -185,12 +185,12 @@ impl Ran {
     /// All failures are of this kind, and there is at least one.
     fn check_all_are(&self, kind: &str) -> u64 {
         let failures = self.record.totals.failures;
-        assert!(failures > 0, "{}", self.said);
+        assert!(failures > 0, "{}", self.printed);
         assert_eq!(
             self.kinds(),
             BTreeMap::from([(kind, failures)]),
             "{}",
-            self.said
+            self.printed
         );
         failures
     }
@@ -203,9 +203,14 @@ impl Ran {
     /// Nothing failed, and every request was answered with 200.
     fn check_all_well(&self) {
         let totals = &self.record.totals;
-        assert_eq!((totals.failures, totals.cut_off), (0, 0), "{}", self.said);
-        assert!(totals.requests > 0, "{}", self.said);
-        assert_eq!(self.status("200"), totals.requests, "{}", self.said);
+        assert_eq!(
+            (totals.failures, totals.cut_off),
+            (0, 0),
+            "{}",
+            self.printed
+        );
+        assert!(totals.requests > 0, "{}", self.printed);
+        assert_eq!(self.status("200"), totals.requests, "{}", self.printed);
     }
 
     /// No busy loop. A fifth of a core is the bound of the requirement, a quiet run takes a fiftieth. The limit of a
@@ -263,7 +268,7 @@ fn row_2_resets_are_told_apart_by_where_they_come() {
                 2 => OK.len() - 1,
                 _ => OK.len(),
             };
-            peer.say(&OK[..length]);
+            peer.send(&OK[..length]);
             if length == OK.len() {
                 peer.seen.answers.fetch_add(1, Ordering::Relaxed);
                 // During the user's wait.
@@ -279,12 +284,12 @@ fn row_2_resets_are_told_apart_by_where_they_come() {
     };
     check(&attack, cut, |ran, server| {
         let quarter = server.requests() / 4;
-        assert!(quarter > 2, "{}", ran.said);
+        assert!(quarter > 2, "{}", ran.printed);
         for kind in ["reset-before-head", "reset-in-head", "reset-in-body"] {
-            assert!(ran.kinds()[kind].abs_diff(quarter) <= 1, "{}", ran.said);
+            assert!(ran.kinds()[kind].abs_diff(quarter) <= 1, "{}", ran.printed);
         }
-        assert_eq!(ran.kinds().len(), 3, "{}", ran.said);
-        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+        assert_eq!(ran.kinds().len(), 3, "{}", ran.printed);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
     });
 }
 
@@ -292,7 +297,7 @@ fn row_2_resets_are_told_apart_by_where_they_come() {
 fn row_2_a_body_that_is_cut_by_an_end_is_incomplete() {
     let cut = |peer: &mut Peer| {
         if peer.request().is_some() {
-            peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
             peer.fin();
         }
     };
@@ -311,8 +316,8 @@ fn check_all_sent_again(server: fn(&mut Peer)) {
     check(&Attack::default(), server, |ran, server| {
         ran.check_all_well();
         let totals = &ran.record.totals;
-        assert!(totals.retried > 0, "{}", ran.said);
-        assert_eq!(totals.requests, server.answers(), "{}", ran.said);
+        assert!(totals.retried > 0, "{}", ran.printed);
+        assert_eq!(totals.requests, server.answers(), "{}", ran.printed);
         assert_eq!(totals.requests + totals.retried, server.requests());
     });
 }
@@ -351,7 +356,7 @@ fn row_3_it_is_retried_also_when_the_time_of_the_run_is_over_meanwhile() {
     check(&attack, end_late, |ran, server| {
         ran.check_all_well();
         let totals = &ran.record.totals;
-        assert_eq!((totals.requests, totals.retried), (2, 1), "{}", ran.said);
+        assert_eq!((totals.requests, totals.retried), (2, 1), "{}", ran.printed);
         assert_eq!(server.requests(), 3);
     });
 }
@@ -385,7 +390,7 @@ fn row_3_a_server_that_ends_idle_connections_fails_nobody() {
     };
     check(&attack, end_when_idle, |ran, server| {
         ran.check_all_well();
-        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
     });
 }
 
@@ -398,7 +403,7 @@ fn row_4_a_half_close_or_a_408_on_an_idle_connection_is_no_error() {
         peer.answer(OK);
         if request.number % 2 == 0 {
             peer.pause(10 * MS);
-            peer.say(TOO_LATE);
+            peer.send(TOO_LATE);
         }
         peer.fin();
         // The client has to end its side: another request would be counted.
@@ -426,7 +431,7 @@ fn cross_second(peer: &mut Peer) {
     if peer.request().is_some() {
         peer.answer(OK);
         if peer.request().is_some() {
-            peer.say(TOO_LATE);
+            peer.send(TOO_LATE);
             peer.fin();
             peer.wait_for_end();
         }
@@ -455,12 +460,12 @@ fn row_4_a_408_to_a_post_or_on_a_new_connection_or_one_that_stays_is_the_answer(
     });
     let at_once = |peer: &mut Peer| {
         if peer.request().is_some() {
-            peer.say(TOO_LATE);
+            peer.send(TOO_LATE);
         }
     };
     let stays = |peer: &mut Peer| {
         while peer.request().is_some() {
-            peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+            peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
         }
     };
     let attack = Attack {
@@ -490,9 +495,9 @@ fn row_5_a_server_that_never_answers_costs_timeouts_and_no_processor() {
         let failures = ran.check_all_are("timeout");
         // On a busy machine the time of a request may be over before it is sent: it never arrives, and still counts.
         let sent = failures + ran.record.totals.cut_off;
-        assert!((20..=sent).contains(&server.requests()), "{}", ran.said);
-        assert!(ran.record.errors[0].first_s < 1.0, "{}", ran.said);
-        assert!(ran.record.series[0].failures_per_s > 0.0, "{}", ran.said);
+        assert!((20..=sent).contains(&server.requests()), "{}", ran.printed);
+        assert!(ran.record.errors[0].first_s < 1.0, "{}", ran.printed);
+        assert!(ran.record.series[0].failures_per_s > 0.0, "{}", ran.printed);
         ran.check_calm();
     });
 }
@@ -501,7 +506,7 @@ fn row_5_a_server_that_never_answers_costs_timeouts_and_no_processor() {
 fn row_5_the_time_limit_is_for_the_whole_request_however_the_bytes_drip() {
     let drip = |peer: &mut Peer| {
         if peer.request().is_some() {
-            peer.say_in_pieces(OK, 1, 50 * MS);
+            peer.send_in_pieces(OK, 1, 50 * MS);
         }
     };
     let attack = Attack {
@@ -527,7 +532,7 @@ fn row_5_a_stall_below_the_limit_succeeds_and_an_answer_after_it_is_nobodys() {
             } else {
                 // Far after the limit: a generator that the machine delays sees both at once.
                 peer.pause(2_000 * MS);
-                peer.say(b"HTTP/1.1 503 Late\r\nContent-Length: 0\r\n\r\n");
+                peer.send(b"HTTP/1.1 503 Late\r\nContent-Length: 0\r\n\r\n");
             }
         }
     };
@@ -540,8 +545,8 @@ fn row_5_a_stall_below_the_limit_succeeds_and_an_answer_after_it_is_nobodys() {
     };
     check(&attack, stall, |ran, server| {
         ran.check_all_are("timeout");
-        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
-        assert_eq!(ran.record.steps[0].statuses.len(), 1, "{}", ran.said);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
+        assert_eq!(ran.record.steps[0].statuses.len(), 1, "{}", ran.printed);
         ran.check_calm();
     });
 }
@@ -554,7 +559,7 @@ fn row_7_heads_without_measure_are_refused() {
                 0 => format!("X: {}\r\n", "y".repeat(70 << 10)),
                 _ => "X: y\r\n".repeat(257),
             };
-            peer.say(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok").as_bytes());
+            peer.send(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok").as_bytes());
         }
     };
     let attack = Attack {
@@ -564,7 +569,8 @@ fn row_7_heads_without_measure_are_refused() {
     check(&attack, huge, |ran, server| {
         assert_eq!(ran.check_all_are("invalid-response"), server.requests());
         assert!(
-            ran.said.contains("longer than 64 KiB") || ran.said.contains("more than 256 fields")
+            ran.printed.contains("longer than 64 KiB")
+                || ran.printed.contains("more than 256 fields")
         );
     });
 }
@@ -573,9 +579,9 @@ fn row_7_heads_without_measure_are_refused() {
 fn row_7_a_body_of_ten_gibibytes_is_streamed_and_dropped() {
     let endless = |peer: &mut Peer| {
         if peer.request().is_some() {
-            peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n");
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n");
             let block = vec![b'x'; 1 << 18];
-            while peer.say(&block) {}
+            while peer.send(&block) {}
         }
     };
     let attack = Attack {
@@ -596,13 +602,13 @@ fn row_7_a_body_of_ten_gibibytes_is_streamed_and_dropped() {
 fn row_7_chunks_without_end_and_extensions_without_measure() {
     let chunks = |peer: &mut Peer| {
         if let Some(request) = peer.request() {
-            peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
             let extension = "e".repeat(1_000);
             match request.number % 2 {
-                0 => while peer.say(b"1\r\nx\r\n1\r\ny\r\n") {},
+                0 => while peer.send(b"1\r\nx\r\n1\r\ny\r\n") {},
                 _ => {
                     let chunk = format!("1;{extension}\r\nx\r\n").repeat(100);
-                    peer.say(chunk.as_bytes());
+                    peer.send(chunk.as_bytes());
                     peer.answer(b"0\r\n\r\n");
                 }
             }
@@ -616,8 +622,8 @@ fn row_7_chunks_without_end_and_extensions_without_measure() {
     };
     check(&attack, chunks, |ran, server| {
         ran.check_all_are("timeout");
-        assert!(ran.status("200") > 0, "{}", ran.said);
-        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+        assert!(ran.status("200") > 0, "{}", ran.printed);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
         let step = &ran.record.steps[0];
         assert_eq!(step.body_bytes, 100 * ran.status("200"));
     });
@@ -627,7 +633,7 @@ fn row_7_chunks_without_end_and_extensions_without_measure() {
 fn row_7_a_thousand_interim_answers_come_before_the_final_one() {
     let early = |peer: &mut Peer| {
         while peer.request().is_some() {
-            peer.say(
+            peer.send(
                 "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
                     .repeat(1_000)
                     .as_bytes(),
@@ -669,7 +675,7 @@ fn row_8_one_request_tells_that_its_connection_is_of_no_more_use() {
                 if peer.request().is_some() {
                     peer.answer(OK);
                     peer.pause(10 * MS);
-                    peer.say(later);
+                    peer.send(later);
                     peer.wait_for_end();
                 }
             });
@@ -708,7 +714,7 @@ fn row_8_a_body_where_none_may_be_ends_the_connection() {
                 ..Attack::default()
             };
             let ran = attack.on(io);
-            assert_eq!(ran.status(&head[..3]), server.answers(), "{}", ran.said);
+            assert_eq!(ran.status(&head[..3]), server.answers(), "{}", ran.printed);
             assert_eq!(ran.record.totals.connections_opened, server.requests());
             assert_eq!(ran.record.steps[0].body_bytes, 0);
         });
@@ -742,7 +748,7 @@ fn row_8_what_is_no_http_is_refused_at_once_and_shown() {
         on_both(|io| {
             let server = RawServer::start(move |peer| {
                 if peer.request().is_some() {
-                    peer.say(bytes);
+                    peer.send(bytes);
                     // Without a refusal at once this would be a timeout.
                     peer.wait_for_end();
                 }
@@ -785,7 +791,7 @@ fn row_9_an_early_413_is_read_and_the_body_is_sent_no_further() {
         ..Attack::default()
     };
     check(&attack, refuse, |ran, server| {
-        assert_eq!(ran.status("413"), server.answers(), "{}", ran.said);
+        assert_eq!(ran.status("413"), server.answers(), "{}", ran.printed);
         ran.check_all_are("status");
     });
     // More than the buffers on the way hold: part of it is not sent yet when the answer comes.
@@ -830,7 +836,7 @@ fn row_9_a_body_refused_without_a_word_about_the_connection_costs_no_other_reque
         ..Attack::default()
     };
     check(&attack, refuse, |ran, server| {
-        assert_eq!(ran.status("413"), server.answers(), "{}", ran.said);
+        assert_eq!(ran.status("413"), server.answers(), "{}", ran.printed);
         ran.check_all_are("status");
     });
 }
@@ -840,7 +846,7 @@ fn row_9_an_answer_in_one_byte_segments_is_the_same_answer() {
     let piecemeal = |peer: &mut Peer| {
         while peer.request().is_some() {
             peer.seen.answers.fetch_add(1, Ordering::Relaxed);
-            peer.say_in_pieces(OK, 1, Duration::ZERO);
+            peer.send_in_pieces(OK, 1, Duration::ZERO);
         }
     };
     check(&Attack::default(), piecemeal, |ran, server| {
@@ -867,7 +873,7 @@ fn row_10_redirects_limits_and_errors_are_counted_and_never_followed_or_retried(
         assert_eq!(ran.check_all_are("status"), server.requests());
         for (index, status) in STATUSES.iter().enumerate() {
             let expected = (server.requests() + 3 - index as u64) / 4;
-            assert_eq!(ran.status(status), expected, "{}", ran.said);
+            assert_eq!(ran.status(status), expected, "{}", ran.printed);
         }
         assert_eq!(ran.record.totals.retried, 0);
         let lines = server.seen.lines.lock().expect("no panic");
@@ -903,8 +909,8 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
         });
         let (back_at, server) = again.expect("it was started again");
         let first = server.first_came().expect("somebody came");
-        assert!(first - back_at < Duration::from_secs(1), "{}", ran.said);
-        assert!(server.answers() > 100, "{}", ran.said);
+        assert!(first - back_at < Duration::from_secs(1), "{}", ran.printed);
+        assert!(server.answers() > 100, "{}", ran.printed);
         // Answers written just before the kill may be lost.
         let answers = server.answers() + seen.answers.load(Ordering::Relaxed) as u64;
         assert!(ran.status("200") <= answers && ran.status("200") + 20 >= answers);
@@ -912,11 +918,11 @@ fn row_1_a_server_that_is_killed_and_restarted_has_traffic_again_within_a_second
         assert!(
             ran.kinds().keys().all(|kind| known.contains(kind)),
             "{}",
-            ran.said
+            ran.printed
         );
         // 20 users, 0.7 s, pauses of 10 ms doubling to half a second: some 8 refusals each.
         let refusals = ran.kinds()["connect-refused"];
-        assert!((20..400).contains(&refusals), "{}", ran.said);
+        assert!((20..400).contains(&refusals), "{}", ran.printed);
     });
 }
 
@@ -939,9 +945,9 @@ fn row_1_pauses_between_attempts_to_connect_are_not_taken_for_a_lack_of_connecti
             }
             server.kill();
         });
-        assert!(ran.kinds()["connect-refused"] > 0, "{}", ran.said);
-        assert!(ran.kinds()["connect-failed"] > 0, "{}", ran.said);
-        assert!(!ran.kinds().contains_key("wait-timeout"), "{}", ran.said);
+        assert!(ran.kinds()["connect-refused"] > 0, "{}", ran.printed);
+        assert!(ran.kinds()["connect-failed"] > 0, "{}", ran.printed);
+        assert!(!ran.kinds().contains_key("wait-timeout"), "{}", ran.printed);
         ran.check_calm();
     });
 }
@@ -971,8 +977,8 @@ fn row_6_a_full_backlog_is_a_timeout_of_connecting_and_no_busy_loop() {
         };
         let ran = attack.on(io);
         let kinds: Vec<&str> = ran.kinds().into_keys().collect();
-        assert_eq!(kinds, ["connect-timeout", "timeout"], "{}", ran.said);
-        assert!(ran.kinds()["connect-timeout"] >= 5, "{}", ran.said);
+        assert_eq!(kinds, ["connect-timeout", "timeout"], "{}", ran.printed);
+        assert!(ran.kinds()["connect-timeout"] >= 5, "{}", ran.printed);
         assert_eq!(ran.record.steps[0].statuses.len(), 0);
         ran.check_calm();
     });
@@ -986,8 +992,11 @@ fn row_6_a_black_hole_is_said_within_five_seconds() {
     let output = run(&["run", "--get", &format!("http://{address}/"), "-t", "10s"]);
     assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(output.status.code(), Some(3));
-    let said = text(&output);
-    assert!(said.contains("nothing accepts connections at"), "{said}");
+    let printed = text(&output);
+    assert!(
+        printed.contains("nothing accepts connections at"),
+        "{printed}"
+    );
 }
 
 // ---- 11 to 16: the machine
@@ -999,15 +1008,15 @@ fn row_11_too_few_descriptors_are_refused_with_the_number_that_is_needed() {
         .args(["run", "--mock", "-u", "100", "-t", "1s"])
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     assert!(
-        said.contains("100 connections need 564 open descriptors, and 80 are allowed"),
-        "{said}"
+        printed.contains("100 connections need 564 open descriptors, and 80 are allowed"),
+        "{printed}"
     );
     assert!(
-        said.contains("ulimit -n 564") && said.contains("--connections 3"),
-        "{said}"
+        printed.contains("ulimit -n 564") && printed.contains("--connections 3"),
+        "{printed}"
     );
 }
 
@@ -1021,7 +1030,7 @@ fn row_11_a_soft_limit_of_descriptors_is_raised_where_that_is_allowed() {
     check(&attack, answer_ok, |ran, _| {
         ran.check_all_well();
         // More than the soft limit.
-        assert!(ran.record.totals.connections_opened > 50, "{}", ran.said);
+        assert!(ran.record.totals.connections_opened > 50, "{}", ran.printed);
     });
 }
 
@@ -1051,7 +1060,7 @@ fn row_11_exhausted_ports_are_this_machines_limit_and_never_the_servers() {
         };
         let ran = attack.on(io);
         ran.check_all_are("client-limit");
-        assert!(ran.status("200") > 0, "{}", ran.said);
+        assert!(ran.status("200") > 0, "{}", ran.printed);
         let verdict = &ran.record.generator.verdict;
         assert_ne!(verdict.status, "VALID");
         let reasons = verdict.reasons.join(" ");
@@ -1138,20 +1147,24 @@ fn check_descriptors_run_out(ends_again: bool) {
         let failures = ran.check_all_are("client-limit");
         let totals = &ran.record.totals;
         // With the limit in force, the run may end before the next attempt of a user to connect is due.
-        assert!(totals.cut_off == 0 || !ends_again, "{}", ran.said);
-        assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+        assert!(totals.cut_off == 0 || !ends_again, "{}", ran.printed);
+        assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
         assert_eq!(totals.requests, failures + server.answers());
         let verdict = &ran.record.generator.verdict;
-        assert_eq!(verdict.status, "GENERATOR-LIMITED", "{}", ran.said);
+        assert_eq!(verdict.status, "GENERATOR-LIMITED", "{}", ran.printed);
         let failures = opsurge::text::units::counted(failures, "request");
         let reason = format!("{failures} failed by this machine's own limits (descriptors");
         assert!(
             verdict.reasons.iter().any(|r| r.starts_with(&reason)),
             "{}",
-            ran.said
+            ran.printed
         );
-        assert!(ran.said.contains("Too many open files"), "{}", ran.said);
-        assert!(ran.said.contains("raise ulimit -n"), "{}", ran.said);
+        assert!(
+            ran.printed.contains("Too many open files"),
+            "{}",
+            ran.printed
+        );
+        assert!(ran.printed.contains("raise ulimit -n"), "{}", ran.printed);
         let last_s = ran.record.errors[0].last_s;
         match lifted_s {
             // A turn may be late on a busy machine.
@@ -1199,10 +1212,10 @@ fn row_11_more_at_once_than_there_are_receive_buffers_is_received_all_the_same()
     check(&attack, all_at_once, |ran, server| {
         ran.check_all_well();
         let requests = (USERS * ROUNDS) as u64;
-        assert_eq!(ran.record.totals.requests, requests, "{}", ran.said);
+        assert_eq!(ran.record.totals.requests, requests, "{}", ran.printed);
         assert_eq!(server.answers(), requests);
         let bytes = requests * BODY_BYTES as u64;
-        assert_eq!(ran.record.steps[0].body_bytes, bytes, "{}", ran.said);
+        assert_eq!(ran.record.steps[0].body_bytes, bytes, "{}", ran.printed);
         assert_eq!(ran.record.totals.connections_opened, USERS as u64);
     });
 }
@@ -1243,7 +1256,10 @@ fn row_12_where_io_uring_is_forbidden_epoll_is_used_and_the_cure_is_named() {
         let ran = attack.on("auto");
         ran.check_all_well();
         assert_eq!(ran.record.run.backend, "epoll");
-        let mut lines = ran.said.lines().filter(|line| line.contains("using epoll"));
+        let mut lines = ran
+            .printed
+            .lines()
+            .filter(|line| line.contains("using epoll"));
         let note = lines.next().expect("it says so");
         assert!(note.contains(cause) && note.contains(cure), "{note}");
         assert_eq!(lines.next(), None, "one line is enough");
@@ -1281,8 +1297,8 @@ fn row_14_there_are_as_many_shards_as_allowed_cores() {
     };
     check(&attack, answer_ok, |ran, _| {
         ran.check_all_well();
-        assert_eq!(ran.record.run.shards, 1, "{}", ran.said);
-        assert_eq!(ran.record.run.machine.cores, 1, "{}", ran.said);
+        assert_eq!(ran.record.run.shards, 1, "{}", ran.printed);
+        assert_eq!(ran.record.run.machine.cores, 1, "{}", ran.printed);
     });
 }
 
@@ -1343,8 +1359,8 @@ fn row_14_half_a_core_is_survived() {
         ..Attack::default()
     };
     let ran = attack.on("auto");
-    assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
-    assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+    assert_eq!(ran.record.totals.failures, 0, "{}", ran.printed);
+    assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
     let reasons = ran.record.generator.verdict.reasons.join(" ");
     // If other programs leave it less than half a core anyway, the verdict names them.
     let is_said = [
@@ -1386,7 +1402,7 @@ fn row_15_a_generator_that_is_paused_counts_the_time_says_so_and_blames_nobody()
         ran.check_all_well();
         let step = &ran.record.steps[0];
         let slowest_us = step.response_us.max.expect("answers");
-        assert!(slowest_us > 1_800_000.0, "{}", ran.said);
+        assert!(slowest_us > 1_800_000.0, "{}", ran.printed);
         let reasons = ran.record.generator.verdict.reasons.join(" ");
         assert!(
             reasons.contains("the generator did not run for"),
@@ -1422,8 +1438,8 @@ fn row_16_shards_users_and_connections_may_be_few_or_too_many() {
         };
         check(&attack, answer_ok, |ran, server| {
             // A user that waits for a connection when the time is over is cut off.
-            assert_eq!(ran.record.totals.failures, 0, "{}", ran.said);
-            assert_eq!(ran.status("200"), server.answers(), "{}", ran.said);
+            assert_eq!(ran.record.totals.failures, 0, "{}", ran.printed);
+            assert_eq!(ran.status("200"), server.answers(), "{}", ran.printed);
             assert!(ran.record.totals.requests >= u64::from(users));
         });
     }
@@ -1490,9 +1506,12 @@ fn row_19_a_report_that_cannot_be_written_is_refused_before_the_load() {
             .args(["run", "--get", &server.url(), "-t", "1s", flag, path])
             .output()
             .expect("the binary starts");
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(path) && said.contains(reason), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(
+            printed.contains(path) && printed.contains(reason),
+            "{printed}"
+        );
         assert_eq!(server.requests(), 0, "nothing was sent");
     };
     let folder = tempfile::tempdir().expect("a folder");
@@ -1551,15 +1570,15 @@ fn row_19_a_disk_that_is_full_at_the_end_leaves_the_older_report_whole() {
         ])
         .output()
         .expect("the shell starts");
-    let said = text(&output);
-    assert!(said.contains("code 3\nold\nfull\nr.json\n"), "{said}");
+    let printed = text(&output);
+    assert!(printed.contains("code 3\nold\nfull\nr.json\n"), "{printed}");
     assert!(
-        said.contains("/mnt/r.json could not be written: No space left"),
-        "{said}"
+        printed.contains("/mnt/r.json could not be written: No space left"),
+        "{printed}"
     );
     assert!(
-        said.contains("endpoint "),
-        "the report is shown all the same: {said}"
+        printed.contains("endpoint "),
+        "the report is shown all the same: {printed}"
     );
 }
 
@@ -1602,11 +1621,11 @@ fn row_20_a_reader_who_leaves_causes_no_panic_and_the_files_are_written() {
             .spawn()
             .expect("the binary starts");
         drop(child.stdout.take());
-        let mut said = String::new();
+        let mut printed = String::new();
         let stderr = child.stderr.as_mut().expect("piped");
-        stderr.read_to_string(&mut said).expect("UTF-8");
+        stderr.read_to_string(&mut printed).expect("UTF-8");
         child.wait().expect("it ends");
-        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert!(!printed.contains("panicked"), "{arguments:?}: {printed}");
     }
 }
 
@@ -1627,19 +1646,19 @@ fn row_21_secrets_are_shown_nowhere_even_when_the_server_repeats_them() {
     let csv = folder.path().join("c");
     let csv = csv.to_str().expect("UTF-8");
     let json = folder.path().join("r.json");
-    let check = |said: &str| {
+    let check = |printed: &str| {
         let mut files = String::new();
         for entry in std::fs::read_dir(folder.path()).expect("it is there") {
             let path = entry.expect("it can be read").path();
             files += &std::fs::read_to_string(path).expect("text");
         }
-        for text in [said, &files] {
+        for text in [printed, &files] {
             let found = text
                 .find("canary")
                 .map(|at| &text[at.saturating_sub(80)..at + 9]);
             assert_eq!(found, None);
         }
-        assert!(said.contains("***"), "{said}");
+        assert!(printed.contains("***"), "{printed}");
     };
     let secrets = [
         "--header",
@@ -1734,9 +1753,9 @@ fn row_22_a_dead_address_of_several_fails_nobody_and_the_record_has_those_in_use
         let ran = attack.on(io);
         ran.check_all_well();
         let in_use = [&first, &second].map(|server| server.address.to_string());
-        assert_eq!(ran.record.run.addresses, in_use, "{}", ran.said);
+        assert_eq!(ran.record.run.addresses, in_use, "{}", ran.printed);
         for server in [&first, &second] {
-            assert!(server.answers() > 0, "{}", ran.said);
+            assert!(server.answers() > 0, "{}", ran.printed);
         }
         assert_eq!(first.answers() + second.answers(), ran.status("200"));
     });
@@ -1770,11 +1789,11 @@ fn row_22_proxies_of_the_environment_are_ignored_and_that_is_said() {
     .env("http_proxy", "http://127.0.0.1:1")
     .output()
     .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
-        said.contains("proxy variables of the environment are ignored"),
-        "{said}"
+        printed.contains("proxy variables of the environment are ignored"),
+        "{printed}"
     );
     let lines = server.seen.lines.lock().expect("no panic");
     assert!(

@@ -192,11 +192,11 @@ fn fields_that_would_break_the_request_are_refused_with_the_reason() {
     ] {
         for command in [&["run", "--get"][..], &["request"]] {
             let output = run(&[command, &["http://127.0.0.1:1/", "--header", header]].concat());
-            let said = text(&output);
-            assert_eq!(output.status.code(), Some(2), "{said}");
+            let printed = text(&output);
+            assert_eq!(output.status.code(), Some(2), "{printed}");
             assert!(
-                said.contains(reason) && said.contains("--header:1:"),
-                "{said}"
+                printed.contains(reason) && printed.contains("--header:1:"),
+                "{printed}"
             );
         }
     }
@@ -259,12 +259,12 @@ fn connection_close_means_a_connection_for_each_request() {
                     flags,
                 ]
                 .concat();
-                let (record, said) = record_of(&arguments, 0);
+                let (record, printed) = record_of(&arguments, 0);
                 check_sums(&record);
                 let totals = &record.totals;
                 let counts = (totals.requests, totals.failures, totals.retried);
-                assert_eq!(counts, (60, 0, 0), "{said}");
-                assert_eq!(totals.connections_opened, 60, "{io} {flags:?} {said}");
+                assert_eq!(counts, (60, 0, 0), "{printed}");
+                assert_eq!(totals.connections_opened, 60, "{io} {flags:?} {printed}");
             }
             let output = run(&["request", "--io", io, &url, "--header", "Connection: close"]);
             assert!(
@@ -280,27 +280,27 @@ fn connection_close_means_a_connection_for_each_request() {
 fn the_final_head_is_shown_and_interim_ones_before_it() {
     let (server, _) = listening(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 418 Teapot\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi");
     let output = run(&["request", &server.url()]);
-    let said = text(&output);
+    let printed = text(&output);
     let expected = "< HTTP/1.1 103 Early Hints\n< Link: </a>\n<\n< HTTP/1.1 102 P\n<\n< HTTP/1.1 418 Teapot\n< X-A: b\n< Content-Length: 2\n\nhi\n";
-    assert!(said.contains(expected), "{said}");
+    assert!(printed.contains(expected), "{printed}");
     // So many that the final head comes long after the part that is shown.
     let server = RawServer::start(|peer: &mut Peer| {
         while peer.request().is_some() {
             let filler = "x".repeat(200);
-            peer.say(
+            peer.send(
                 format!("HTTP/1.1 100 Continue\r\nX: {filler}\r\n\r\n")
                     .repeat(1_000)
                     .as_bytes(),
             );
-            peer.say(OK);
+            peer.send(OK);
         }
     });
     let output = run(&["request", &server.url()]);
-    let said = text(&output);
-    assert_eq!(said.matches("< HTTP/1.1 100").count(), 8, "{said}");
+    let printed = text(&output);
+    assert_eq!(printed.matches("< HTTP/1.1 100").count(), 8, "{printed}");
     assert!(
-        said.contains("… and 992 more interim answers (1xx)\n< HTTP/1.1 200 OK\n"),
-        "{said}"
+        printed.contains("… and 992 more interim answers (1xx)\n< HTTP/1.1 200 OK\n"),
+        "{printed}"
     );
 }
 
@@ -308,16 +308,16 @@ fn the_final_head_is_shown_and_interim_ones_before_it() {
 fn a_body_that_is_no_text_is_named_instead_of_shown() {
     let gzip = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x07\x9b";
     let (server, _) = listening(gzip);
-    let said = text(&run(&["request", &server.url()]));
+    let printed = text(&run(&["request", &server.url()]));
     let expected = "12 bytes of gzip, not shown; begins with 1f 8b 08 00 00 00 00 00\n";
-    assert!(said.contains(expected), "{said}");
+    assert!(printed.contains(expected), "{printed}");
     let (server, _) = listening(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\n\x0b\x01\x80\xff",
     );
-    let said = text(&run(&["request", &server.url()]));
+    let printed = text(&run(&["request", &server.url()]));
     assert!(
-        said.contains("4 bytes of br (Content-Encoding), not shown"),
-        "{said}"
+        printed.contains("4 bytes of br (Content-Encoding), not shown"),
+        "{printed}"
     );
 }
 
@@ -354,7 +354,7 @@ fn nothing_that_a_server_sends_is_obeyed_by_a_terminal() {
 }
 
 /// Output of a run of one step whose requests all get this answer.
-fn said_of(answer: &'static [u8], of_step: &str, flags: &[&str]) -> String {
+fn printed_by(answer: &'static [u8], of_step: &str, flags: &[&str]) -> String {
     let (server, _) = listening(answer);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hints.toml");
@@ -369,8 +369,8 @@ fn said_of(answer: &'static [u8], of_step: &str, flags: &[&str]) -> String {
         flags,
     ]
     .concat();
-    let (_, said) = record_of(&arguments, 1);
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    let (_, printed) = record_of(&arguments, 1);
+    printed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -381,10 +381,10 @@ fn a_hint_speaks_of_what_the_step_really_sends() {
     let key = "headers = { X-Key = \"{{api_key}}\" }\n";
     let by_variable = "headers = { X-Key = \"<{{both}}>\" }\n[variables]\nkey = \"k-{{api_key}}\"\nboth = \"{{key}}\"\n";
     for of_step in [key, by_variable] {
-        let said = said_of(UNAUTHORIZED, of_step, &["--api-key-env", "NO_SUCH_KEY"]);
+        let printed = printed_by(UNAUTHORIZED, of_step, &["--api-key-env", "NO_SUCH_KEY"]);
         assert!(
-            said.contains("the API key was refused: set NO_SUCH_KEY"),
-            "{said}"
+            printed.contains("the API key was refused: set NO_SUCH_KEY"),
+            "{printed}"
         );
     }
     for (answer, of_step, part) in [
@@ -411,35 +411,38 @@ fn a_hint_speaks_of_what_the_step_really_sends() {
         ),
         (FOUND, "", "redirects are not followed"),
     ] {
-        let said = said_of(answer, of_step, &[]);
-        assert!(said.contains(part) && !said.contains("OPSCORE"), "{said}");
+        let printed = printed_by(answer, of_step, &[]);
+        assert!(
+            printed.contains(part) && !printed.contains("OPSCORE"),
+            "{printed}"
+        );
     }
 }
 
 #[test]
 fn a_failed_expectation_says_what_was_expected_and_gzip_is_named() {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"state\":\"busy\"}";
-    let said = said_of(
+    let printed = printed_by(
         answer,
         "expect = { json = { \"/state\" = \"idle\" } }\n",
         &[],
     );
     let expected = "FAILED: 2 of 2 POST /x: expected \"idle\" at /state, found \"busy\" (100 %)";
-    assert!(said.contains(expected), "{said}");
+    assert!(printed.contains(expected), "{printed}");
     assert!(
-        said.contains(
+        printed.contains(
             "for example: 200 expected \"idle\" at /state, found \"busy\": {\"state\":\"busy\"}"
         ),
-        "{said}"
+        "{printed}"
     );
-    let said = said_of(answer, "expect = { status = [201] }\n", &[]);
+    let printed = printed_by(answer, "expect = { status = [201] }\n", &[]);
     let expected = "FAILED: 2 of 2 POST /x answered 200 (expected status 201) (100 %)";
-    assert!(said.contains(expected), "{said}");
+    assert!(printed.contains(expected), "{printed}");
     let gzip =
         b"HTTP/1.1 500 E\r\nContent-Length: 10\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
-    let said = said_of(gzip, "", &[]);
+    let printed = printed_by(gzip, "", &[]);
     assert!(
-        said.contains("10 bytes of gzip, not shown; begins with 1f 8b 08"),
-        "{said}"
+        printed.contains("10 bytes of gzip, not shown; begins with 1f 8b 08"),
+        "{printed}"
     );
 }

@@ -241,10 +241,10 @@ fn large_bodies_and_pipelines_are_encrypted_on_each_connection() {
 fn check_refused(scene: &Scene, config: ServerConfig, flags: &[&str], parts: &[&str]) {
     let server = TlsServer::start(config, Manner::default());
     let output = scene.run(&url(&server), &[&["-t", "1s"], flags].concat());
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     for part in parts {
-        assert!(said.contains(part), "{said}");
+        assert!(printed.contains(part), "{printed}");
     }
     assert_eq!(server.seen.count(|seen| &seen.requests), 0);
 }
@@ -311,11 +311,11 @@ fn a_plain_server_is_told_from_a_tls_server() {
         &format!("https://127.0.0.1:{port}/"),
         &["-t", "1s", "--insecure"],
     );
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     assert!(
-        said.contains("is not TLS") && said.contains("https port"),
-        "{said}"
+        printed.contains("is not TLS") && printed.contains("https port"),
+        "{printed}"
     );
 }
 
@@ -440,15 +440,15 @@ fn one_request_over_https_is_shown_in_plain_text() {
         ])
         .output()
         .expect("the binary was built");
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{printed}");
         assert!(
-            said.contains("> GET / HTTP/1.1") && said.contains("< HTTP/1.1 200 OK"),
-            "{said}"
+            printed.contains("> GET / HTTP/1.1") && printed.contains("< HTTP/1.1 200 OK"),
+            "{printed}"
         );
         assert!(
-            said.contains("xxxxx") && said.contains("connection reusable"),
-            "{said}"
+            printed.contains("xxxxx") && printed.contains("connection reusable"),
+            "{printed}"
         );
         let output = opsurge(&["request", &url(&server), "--io", io])
             .output()
@@ -473,10 +473,74 @@ fn flags_of_tls_need_an_https_target() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let output = scene.run(&format!("http://127.0.0.1:{port}/"), flags);
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(
+            printed.contains(&format!("{} is for https", flags[0])),
+            "{printed}"
+        );
+    }
+}
+
+/// What load balancers are measured with: connections that are replaced, by their number of answers or by their age.
+#[test]
+fn connections_are_replaced_when_their_life_is_over() {
+    let scene = Scene::new();
+    for io in EACH_IO {
+        for (flags, connections) in [
+            (&["--connection-lifetime", "10"][..], 20),
+            (&["--connection-lifetime", "1h"], 2),
+            (&["--new-connections"], 200),
+        ] {
+            // A connection ends with its answer where the server hears of it: not this one.
+            let server = scene.serve(Manner {
+                closes: flags[0] == "--new-connections",
+                ..Manner::default()
+            });
+            let load = [
+                "-u",
+                "2",
+                "--iterations",
+                "200",
+                "--io",
+                io,
+                "--cacert",
+                &scene.ca(),
+            ];
+            let output = scene.run(&url(&server), &[&load[..], flags].concat());
+            assert_eq!(output.status.code(), Some(0), "{io}: {}", text(&output));
+            let record = scene.record();
+            assert_eq!(record.totals.requests, 200);
+            assert_eq!(
+                record.totals.connections_opened, connections,
+                "{io} {flags:?}"
+            );
+            assert_eq!(record.totals.retried, 0);
+            let shown = record.run.connection_lifetime;
+            match flags {
+                [_, "10"] => assert_eq!(shown.as_deref(), Some("10 answers")),
+                [_, _] => assert_eq!(shown.as_deref(), Some("1h")),
+                _ => assert_eq!(shown, None),
+            }
+            assert_eq!(server.seen.count(|seen| &seen.cut), 0, "{io} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn lifetimes_that_are_none_are_refused() {
+    for (life, part) in [
+        ("0", "--new-connections"),
+        ("0s", "or a time"),
+        ("often", "often"),
+    ] {
+        let output = opsurge(&["run", "--mock", "-t", "1s", "--connection-lifetime", life])
+            .output()
+            .expect("the binary was built");
         let said = text(&output);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(
-            said.contains(&format!("{} is for https", flags[0])),
+            said.contains("--connection-lifetime") && said.contains(part),
             "{said}"
         );
     }

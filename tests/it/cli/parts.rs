@@ -104,11 +104,11 @@ fn four_parts_merged_are_one_process_with_the_same_seed() {
     );
     let counted = service.mock.stop();
 
-    let (code, said, path) = merged(&folder, &paths, &[]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed, path) = merged(&folder, &paths, &[]);
+    assert_eq!(code, Some(0), "{printed}");
     assert!(
-        said.contains("PARTS: 4 parts; all had their load from"),
-        "{said}"
+        printed.contains("PARTS: 4 parts; all had their load from"),
+        "{printed}"
     );
     let merged = read(&path);
     check_sums(&merged);
@@ -156,10 +156,10 @@ fn what_does_not_belong_together_is_refused_and_force_merges_it() {
     let service = Service::start();
     let paths = parts(&folder, &service.host, &[1, 1], &[]);
     let check = |records: &[PathBuf], expected: &str| {
-        let (code, said, path) = merged(&folder, records, &[]);
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let (code, printed, path) = merged(&folder, records, &[]);
+        let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(code, Some(2), "{printed}");
+        assert!(printed.contains(expected), "{printed}");
         assert!(!path.exists(), "nothing is written");
     };
     check(&[paths[0].clone(), paths[0].clone()], "are the same run");
@@ -178,8 +178,8 @@ fn what_does_not_belong_together_is_refused_and_force_merges_it() {
     let broken = changed("broken.json", |record| {
         record.totals.histograms = Histograms::default();
     });
-    let (code, said, _) = merged(&folder, &[paths[0].clone(), broken], &[]);
-    assert_eq!(code, Some(0), "sums come from the steps: {said}");
+    let (code, printed, _) = merged(&folder, &[paths[0].clone(), broken], &[]);
+    assert_eq!(code, Some(0), "sums come from the steps: {printed}");
     let broken = changed("broken.json", |record| {
         record.steps[0].histograms.service = "AAAA".into();
     });
@@ -187,13 +187,13 @@ fn what_does_not_belong_together_is_refused_and_force_merges_it() {
         &[paths[0].clone(), broken],
         "part 2/2: the histogram `service` of",
     );
-    let (code, said, path) = merged(&folder, &[paths[0].clone(), other], &["--force"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed, path) = merged(&folder, &[paths[0].clone(), other], &["--force"]);
+    assert_eq!(code, Some(0), "{printed}");
     assert_eq!(read(&path).run.parts.len(), 2);
     // A part alone: the others are missing, and the record says so.
-    let (code, said, path) = merged(&folder, &paths[..1], &[]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("part 2 of 2 is missing"), "{said}");
+    let (code, printed, path) = merged(&folder, &paths[..1], &[]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("part 2 of 2 is missing"), "{printed}");
     assert_eq!(
         read(&path).generator.verdict.status,
         "GENERATOR-LIMITED",
@@ -211,8 +211,8 @@ fn a_merged_record_on_standard_output_is_json_and_its_report_goes_to_standard_er
     let json = String::from_utf8(output.stdout).expect("UTF-8");
     check_record(&json);
     assert_eq!(Record::parse(&json).expect("a record").run.parts.len(), 2);
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(said.contains("PARTS: 2 parts"), "{said}");
+    let printed = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(printed.contains("PARTS: 2 parts"), "{printed}");
     // Every report can be made of it.
     let path = folder.path().join("merged.json");
     fs::write(&path, &json).expect("it is written");
@@ -240,10 +240,10 @@ fn a_part_that_cannot_be_is_refused_before_anything_is_sent() {
             program = program.env(name, value);
         }
         let output = program.output().expect("the binary starts");
-        let said = text(&output);
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let printed = text(&output);
+        let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.contains(expected), "{printed}");
     };
     check("--part 5/4 --seed 1", &[], "there is no part 5 of 4");
     check("--part 0/4 --seed 1", &[], "the first one is 1/4");
@@ -306,11 +306,11 @@ fn a_part_is_read_from_what_a_launcher_sets() {
         .env("OPSURGE_PARTS", "3")
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
-        said.contains("part 3/3 of this load: 3 of 10 users"),
-        "{said}"
+        printed.contains("part 3/3 of this load: 3 of 10 users"),
+        "{printed}"
     );
     let run = read(&path).run;
     assert_eq!(run.part.map(|part| (part.index, part.of)), Some((3, 3)));
@@ -324,7 +324,7 @@ fn a_part_is_read_from_what_a_launcher_sets() {
 fn a_signal_while_the_start_is_waited_for_ends_the_run_with_nothing_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, log) = (folder.path().join("run.json"), folder.path().join("said"));
-    let said = fs::File::create(&log).expect("a file");
+    let printed = fs::File::create(&log).expect("a file");
     let mut process = opsurge(&[
         "run",
         "--mock",
@@ -337,14 +337,14 @@ fn a_signal_while_the_start_is_waited_for_ends_the_run_with_nothing_sent() {
     .arg("--json")
     .arg(&path)
     .stdout(std::process::Stdio::null())
-    .stderr(said)
+    .stderr(printed)
     .spawn()
     .expect("the binary starts");
-    let said = || fs::read_to_string(&log).unwrap_or_default();
-    wait_until("it waits", || said().contains("prepared; starting at"));
+    let printed = || fs::read_to_string(&log).unwrap_or_default();
+    wait_until("it waits", || printed().contains("prepared; starting at"));
     process.signal(Signal::SIGINT);
     let status = process.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130), "{}", said());
+    assert_eq!(status.code(), Some(130), "{}", printed());
     let record = read(&path);
     assert_eq!(
         (record.totals.sent, record.run.ended_by.as_str()),
@@ -377,9 +377,9 @@ fn a_start_that_has_passed_is_made_at_once_and_said() {
     .arg(&path)
     .output()
     .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("ago: starting at once"), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(printed.contains("ago: starting at once"), "{printed}");
     let start_at = read(&path).run.start_at.expect("it was given");
     assert_eq!(start_at.at, "2026-01-01T00:00:00.000Z");
     assert!(start_at.late_s > 86_400.0, "{start_at:?}");

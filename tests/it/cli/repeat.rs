@@ -116,8 +116,8 @@ fn a_repeated_run_is_reported_again_within_the_width_of_any_page() {
         .expect("the binary starts");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
-    let said = "2 runs, pooled above: three or more would bound what differs between runs.";
-    assert!(printed.contains(said), "{printed}");
+    let expected = "2 runs, pooled above: three or more would bound what differs between runs.";
+    assert!(printed.contains(expected), "{printed}");
     for form in ["short", "full"] {
         for width in [60, 80, 120] {
             let output = opsurge(&["report", "--report", form])
@@ -163,14 +163,14 @@ fn repeated_until(
     .stderr(Stdio::piped())
     .spawn()
     .expect("the binary starts");
-    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut printed = BufReader::new(child.stderr.take().expect("piped"));
     let mut read = String::new();
     while !read.starts_with(line) {
         read.clear();
-        let bytes = said.read_line(&mut read).expect("UTF-8");
+        let bytes = printed.read_line(&mut read).expect("UTF-8");
         assert!(bytes > 0, "it never said {line}");
     }
-    (child, server, said)
+    (child, server, printed)
 }
 
 #[test]
@@ -306,19 +306,19 @@ fn repeated_runs_are_compared_as_runs() {
         make("b.json", "3"),
         make("two.json", "2"),
     );
-    let said = |arguments: &[&str], codes: &[i32]| {
+    let printed = |arguments: &[&str], codes: &[i32]| {
         let output = run(&[&["compare"], arguments].concat());
-        let said = text(&output);
+        let printed = text(&output);
         assert!(
             output
                 .status
                 .code()
                 .is_some_and(|code| codes.contains(&code)),
-            "{said}"
+            "{printed}"
         );
-        said
+        printed
     };
-    let compared = said(&[&base, &new], &[0, 4]);
+    let compared = printed(&[&base, &new], &[0, 4]);
     assert!(
         compared.contains("3 and 3 runs: the intervals contain the run-to-run spread"),
         "{compared}"
@@ -329,9 +329,9 @@ fn repeated_runs_are_compared_as_runs() {
     );
     // Two records, five runs.
     let both = format!("{base},{two}");
-    let compared = said(&[&both, &new], &[0, 4]);
+    let compared = printed(&[&both, &new], &[0, 4]);
     assert!(compared.contains("5 and 3 runs"), "{compared}");
-    let refused = said(&[&two, &new], &[2]);
+    let refused = printed(&[&two, &new], &[2]);
     assert!(
         refused.contains("BASE has 2 runs and NEW has 3 runs"),
         "{refused}"
@@ -341,7 +341,7 @@ fn repeated_runs_are_compared_as_runs() {
         "{refused}"
     );
     let twice = format!("{base},{base}");
-    let refused = said(&[&twice, &new], &[2]);
+    let refused = printed(&[&twice, &new], &[2]);
     assert!(refused.contains("are the same run"), "{refused}");
 }
 
@@ -385,15 +385,15 @@ fn two_hosts_are_run_in_turns_and_compared() {
         .arg(&json_new)
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(4), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(4), "{printed}");
     let regression = "REGRESSION: failures of all requests: 0 %, then ";
-    assert!(said.contains(regression), "{said}");
-    assert!(said.contains("\nRUNS OF NEW: "), "{said}");
-    assert!(!said.contains("RUNS OF BASE: "), "{said}");
+    assert!(printed.contains(regression), "{printed}");
+    assert!(printed.contains("\nRUNS OF NEW: "), "{printed}");
+    assert!(!printed.contains("RUNS OF BASE: "), "{printed}");
     assert!(
-        said.contains("3 and 3 runs: the intervals contain the run-to-run spread"),
-        "{said}"
+        printed.contains("3 and 3 runs: the intervals contain the run-to-run spread"),
+        "{printed}"
     );
     let (base, new) = (record_at(&json_base), record_at(&json_new));
     let mut begun: Vec<(&str, char)> = Vec::new();
@@ -443,13 +443,13 @@ fn an_interrupted_comparison_keeps_its_runs_and_says_what_is_missing() {
     while !line().starts_with("base, run 1 of 5") {}
     child.signal(Signal::SIGINT);
     let output = child.wait_with_output().expect("it ends");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(130), "{printed}");
     let missing = "NOT COMPARED: BASE has 1 run and NEW has 0 runs: ";
-    assert!(said.contains(missing), "{said}");
+    assert!(printed.contains(missing), "{printed}");
     assert!(
-        said.contains("RUNS OF BASE: interrupted by a signal"),
-        "{said}"
+        printed.contains("RUNS OF BASE: interrupted by a signal"),
+        "{printed}"
     );
     let record = record_at(&json);
     assert_eq!((record.runs.len(), record.exit_code), (1, 130));
@@ -473,11 +473,14 @@ fn failed_requests_of_compared_runs_are_said_and_give_the_exit_code() {
         .args(["--tolerance", "1000%"])
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
     for side in ["RUNS OF BASE: ", "RUNS OF NEW: "] {
-        let line = said.lines().find(|line| line.starts_with(side));
-        assert!(line.is_some_and(|line| line.contains("failed")), "{said}");
+        let line = printed.lines().find(|line| line.starts_with(side));
+        assert!(
+            line.is_some_and(|line| line.contains("failed")),
+            "{printed}"
+        );
     }
 }
 
@@ -485,9 +488,9 @@ fn failed_requests_of_compared_runs_are_said_and_give_the_exit_code() {
 fn flags_that_make_no_sense_are_refused_with_the_cure() {
     let check = |arguments: &[&str], expected: &str| {
         let output = run(arguments);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(expected), "{arguments:?}: {said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {printed}");
+        assert!(printed.contains(expected), "{arguments:?}: {printed}");
     };
     check(
         &["run", "--mock", "--repeat", "1"],

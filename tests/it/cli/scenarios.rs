@@ -33,14 +33,17 @@ fn each_built_in_scenario_runs_against_the_stand_in_which_confirms_every_count()
             "--mock-ready-after",
             "0",
         ];
-        let (record, said) = record_of(&arguments, 0);
+        let (record, printed) = record_of(&arguments, 0);
         check_sums(&record);
         assert_eq!(
             (record.run.scenario.as_str(), record.steps.len()),
             (name, steps)
         );
-        assert_eq!(record.steps[0].statuses["200"], 8, "{said}");
-        assert!(record.steps.iter().all(|step| step.requests > 0), "{said}");
+        assert_eq!(record.steps[0].statuses["200"], 8, "{printed}");
+        assert!(
+            record.steps.iter().all(|step| step.requests > 0),
+            "{printed}"
+        );
         let stand_in = record.stand_in.as_ref().expect("it had one");
         assert!(
             stand_in.agrees,
@@ -57,26 +60,29 @@ fn stages_bring_users_and_take_them_away() {
         "minimal", "--mock", "--wait", "5ms", "--stage", "20:0s", "--stage", "20:2s", "--stage",
         "4:1s", "--stage", "4:1s",
     ];
-    let (record, said) = record_of(&arguments, 0);
+    let (record, printed) = record_of(&arguments, 0);
     check_sums(&record);
     let of_load = record.series.iter().filter(|sample| !sample.is_drain);
     let users: Vec<u64> = of_load.map(|sample| sample.users).collect();
     assert_eq!(
         (users[1], *users.last().expect("samples")),
         (20, 4),
-        "{users:?} {said}"
+        "{users:?} {printed}"
     );
     assert_eq!(record.run.users, 20);
-    assert!((3.5..5.0).contains(&record.totals.duration_s), "{said}");
+    assert!((3.5..5.0).contains(&record.totals.duration_s), "{printed}");
     assert_eq!(record.run.load.stages.len(), 4);
-    assert!(said.contains("stages 20:0s 20:2s 4:1s 4:1s"), "{said}");
+    assert!(
+        printed.contains("stages 20:0s 20:2s 4:1s 4:1s"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn one_url_needs_no_scenario() {
     let arguments = ["--mock", "--get", "/health", "--iterations", "500"];
-    let (record, said) = record_of(&arguments, 0);
-    assert_eq!(record.totals.requests, 500, "{said}");
+    let (record, printed) = record_of(&arguments, 0);
+    assert_eq!(record.totals.requests, 500, "{printed}");
     assert_eq!(record.steps[0].name, "/health");
     assert_eq!(
         (record.steps[0].method.as_str(), record.run.users),
@@ -92,14 +98,14 @@ fn one_url_needs_no_scenario() {
         "--iterations",
         "20",
     ];
-    let (record, said) = record_of(&arguments, 1);
+    let (record, printed) = record_of(&arguments, 1);
     assert_eq!(record.steps[0].method, "POST");
     assert!(
         record.steps[0]
             .statuses
             .keys()
             .all(|status| ["400", "422"].contains(&status.as_str())),
-        "{said}"
+        "{printed}"
     );
 }
 
@@ -138,7 +144,7 @@ begins = "registered and seen"
 weight = 3
 method = "GET"
 path = "/health"
-query = { after = "{{said}}" }
+query = { after = "{{printed}}" }
 expect = { json = { "/status" = "ok" } }
 ends = "registered and seen"
 [[task]]
@@ -164,9 +170,9 @@ fn check_shows_what_will_be_sent_and_no_secret() {
         .env("OPSURGE_TEST_KEY", "s3cret-canary")
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(!said.contains("canary"), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(!printed.contains("canary"), "{printed}");
     for part in [
         "mine: valid. Register, remember",
         "== start: POST /v1/opscore/internal/agent/notify",
@@ -183,7 +189,7 @@ fn check_shows_what_will_be_sent_and_no_secret() {
         "all                                                         6.2/s          62.5/s         625.0/s",
         "measured as a whole: registered and seen",
     ] {
-        assert!(said.contains(part), "{part} is not in: {said}");
+        assert!(printed.contains(part), "{part} is not in: {printed}");
     }
 }
 
@@ -193,33 +199,33 @@ fn a_scenario_of_ones_own_runs_and_its_errors_have_a_place() {
         "[headers]\nAuthorization = \"Bearer {{env.OPSURGE_TEST_KEY}}\"\n",
         "",
     );
-    let (code, said) = with_file(
+    let (code, printed) = with_file(
         &no_key,
         &[
             "run", "FILE", "--mock", "-u", "4", "--wait", "5ms", "-t", "1s",
         ],
     );
-    assert_eq!(code, 0, "{said}");
+    assert_eq!(code, 0, "{printed}");
     assert!(
-        said.contains("SPAN: registered and seen: 4 begun, 4 done"),
-        "{said}"
+        printed.contains("SPAN: registered and seen: 4 begun, 4 done"),
+        "{printed}"
     );
-    let (code, said) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
-    assert_eq!(code, 2, "{said}");
+    let (code, printed) = with_file(MINE, &["run", "FILE", "--mock", "-u", "4", "-t", "1s"]);
+    assert_eq!(code, 2, "{printed}");
     assert!(
-        said.contains("mine.toml:10:25: the environment variable OPSURGE_TEST_KEY is not set"),
-        "{said}"
+        printed.contains("mine.toml:10:25: the environment variable OPSURGE_TEST_KEY is not set"),
+        "{printed}"
     );
     let wrong = no_key.replace("weight = 3", "wieght = 3");
     for arguments in [
         &["scenarios", "check", "FILE"][..],
         &["run", "FILE", "--mock", "-t", "1s"],
     ] {
-        let (code, said) = with_file(&wrong, arguments);
-        assert_eq!(code, 2, "{said}");
+        let (code, printed) = with_file(&wrong, arguments);
+        assert_eq!(code, 2, "{printed}");
         assert!(
-            said.contains("unknown key \"wieght\"; did you mean \"weight\"?"),
-            "{said}"
+            printed.contains("unknown key \"wieght\"; did you mean \"weight\"?"),
+            "{printed}"
         );
     }
 }
@@ -239,12 +245,15 @@ fn stop_steps_are_done_at_the_end_whatever_brings_it() {
         let mut arguments = vec!["run", "FILE", "--mock", "-u", "4", "--wait", "5ms"];
         arguments.extend(["--report", "full"]);
         arguments.extend(bound);
-        let (code, said) = with_file(&with_stop, &arguments);
-        assert_eq!(code, 0, "{said}");
-        assert!(said.contains(&format!("ended by {ended_by}")), "{said}");
-        let goodbyes = said.lines().find(|line| line.starts_with("GET goodbye"));
+        let (code, printed) = with_file(&with_stop, &arguments);
+        assert_eq!(code, 0, "{printed}");
+        assert!(
+            printed.contains(&format!("ended by {ended_by}")),
+            "{printed}"
+        );
+        let goodbyes = printed.lines().find(|line| line.starts_with("GET goodbye"));
         let count = goodbyes.and_then(|line| line.split_whitespace().nth(2));
-        assert_eq!(count, Some("4"), "{said}");
+        assert_eq!(count, Some("4"), "{printed}");
     }
 }
 
@@ -297,7 +306,7 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
                 "--settle",
                 "5s",
             ],
-            "the run ends before",
+            "give a longer --run-time or a shorter --settle",
         ),
         (
             &["--mock", "--get", "/", "-X", "PUT"],
@@ -316,9 +325,9 @@ fn flags_that_contradict_each_other_are_refused_with_a_remedy() {
         (&["--mock", "--url", "/", "-X", "BREW"], "unknown method"),
     ] {
         let output = run(&[&["run"], arguments].concat());
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(part), "{arguments:?}: {said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {printed}");
+        assert!(printed.contains(part), "{arguments:?}: {printed}");
     }
 }
 
@@ -423,7 +432,7 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
         text(&output)
     };
-    let said = run_in(&["scenarios", "check", "/dev/stdin"]);
+    let printed = run_in(&["scenarios", "check", "/dev/stdin"]);
     // Standard input that is a file is not a pipe: relative paths start at its folder.
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, &scenario).expect("it can be written");
@@ -431,11 +440,11 @@ fn a_scenario_itself_may_come_out_of_a_pipe_and_its_files_lie_where_one_is() {
     let output = binary::opsurge(&["scenarios", "check", "/dev/stdin"])
         .stdin(stdin)
         .output();
-    assert_eq!(text(&output.expect("the binary starts")), said);
-    assert!(said.contains("\"agentId\":\"ann-0\""), "{said}");
+    assert_eq!(text(&output.expect("the binary starts")), printed);
+    assert!(printed.contains("\"agentId\":\"ann-0\""), "{printed}");
     let arguments = ["run", "/dev/stdin", "--mock", "-u", "2", "--wait", "5ms"];
-    let said = run_in(&[&arguments[..], &["-t", "1s"]].concat());
-    assert!(said.contains("registered and seen"), "{said}");
+    let printed = run_in(&[&arguments[..], &["-t", "1s"]].concat());
+    assert!(printed.contains("registered and seen"), "{printed}");
 }
 
 #[test]
@@ -445,15 +454,15 @@ fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
     std::fs::write(&path, opsurge::scenario::builtin::FORMAT).expect("it can be written");
     std::fs::write(folder.path().join("users.csv"), "mail\na@x\n").expect("it can be written");
     let output = run(&["scenarios", "check", path.to_str().expect("UTF-8")]);
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     for part in [
         "asked again every 1s until it succeeds, for 15s; failed at once by status 410, or \"closed\" at /state; giving up is a failure",
         "== task \"order\" 10 %, within 20s, step 1 of 2",
         "takes {{token}}: the value at /session/token\n",
         "takes {{cart}}: the header X-Cart, else \"none\"",
     ] {
-        assert!(said.contains(part), "{part} is not in: {said}");
+        assert!(printed.contains(part), "{part} is not in: {printed}");
     }
 }
 
@@ -467,47 +476,47 @@ fn rows_of_a_csv_file_are_counted_and_those_that_no_user_gets_are_said() {
             "name = \"mine\"\nload = {{ users = 3 }}\ncsv = {{ file = \"users.csv\"{csv} }}\n[[start]]\nmethod = \"GET\"\npath = \"/health\"\nquery = {{ who = \"{{{{csv.name}}}}\" }}\n"
         )
     };
-    let said = |csv: &str, rows: &str, arguments: &[&str], code| {
+    let printed = |csv: &str, rows: &str, arguments: &[&str], code| {
         std::fs::write(&path, scenario(csv)).expect("it can be written");
         std::fs::write(folder.path().join("users.csv"), rows).expect("it can be written");
         let output = run(arguments);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        said
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        printed
     };
     let rows = "name,n\na,1\nb,2\nc,3\nd,4\ne,5\n";
     let check = ["scenarios", "check", &path_text];
-    let checked = said("", rows, &check, 0);
+    let checked = printed("", rows, &check, 0);
     assert!(
         checked.contains("CSV file: 5 rows of name, n; one for each user, in turn\nwith 3 users, rows 4 to 5 of the CSV file are not used\n"),
         "{checked}"
     );
-    let drawn = said(", order = \"random\"", rows, &check, 0);
+    let drawn = printed(", order = \"random\"", rows, &check, 0);
     assert!(
         drawn.contains("drawn for each user") && !drawn.contains("not used"),
         "{drawn}"
     );
     let run_with = |users| ["run", &path_text, "--mock", "-t", "1s", "-u", users];
     let note = "note: with 4 users, row 5 of the CSV file is not used";
-    assert!(said("", rows, &run_with("4"), 0).contains(note));
-    assert!(!said("", rows, &run_with("5"), 0).contains("not used"));
+    assert!(printed("", rows, &run_with("4"), 0).contains(note));
+    assert!(!printed("", rows, &run_with("5"), 0).contains("not used"));
     let other = rows.replace(',', ";");
-    let refused = said("", &other, &check, 2);
+    let refused = printed("", &other, &check, 2);
     assert!(
         refused.contains("mine.toml:3:16: users.csv: line 1:")
             && refused.contains("say delimiter = \";\""),
         "{refused}"
     );
-    let taken = said(", delimiter = \";\"", &other, &check, 0);
+    let taken = printed(", delimiter = \";\"", &other, &check, 0);
     assert!(taken.contains("GET /health?who=a HTTP/1.1"), "{taken}");
-    let refused = said(", delimiter = \"x\"", rows, &check, 2);
+    let refused = printed(", delimiter = \"x\"", rows, &check, 2);
     assert!(
         refused.contains("a delimiter is one character"),
         "{refused}"
     );
     let unclosed = "name,n\na,1\n\"b,2\nc,3\n";
     for arguments in [&check[..], &run_with("4")] {
-        let refused = said("", unclosed, arguments, 2);
+        let refused = printed("", unclosed, arguments, 2);
         let reason = "users.csv: line 3: a quote is opened here and never closed";
         assert!(refused.contains(reason), "{refused}");
     }

@@ -9,31 +9,39 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use nix::pty::{Winsize, openpty};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 use opsurge::record::schema::Record;
 
 use crate::support::binary::{Process, Program, text, wait_until};
 
-const ENTER: &str = "\u{1b}[?1049h";
-const LEAVE: &str = "\u{1b}[?1049l";
+pub(super) const ENTER: &str = "\u{1b}[?1049h";
+pub(super) const LEAVE: &str = "\u{1b}[?1049l";
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
 /// A terminal with a program on it.
-struct OnTerminal {
-    child: Process,
+pub(super) struct OnTerminal {
+    pub child: Process,
     keys: File,
     /// The end that the program has, kept open to read its modes.
-    slave: OwnedFd,
+    pub slave: OwnedFd,
     shown: Arc<Mutex<Vec<u8>>>,
+    /// How often the screen may be entered until the end.
+    pub enters_max: usize,
 }
 
 impl OnTerminal {
     /// Starts the binary as the leader of a session whose terminal is 100 x 30.
-    fn start(arguments: &[&str], terminal: &str) -> Self {
+    pub fn start(arguments: &[&str], terminal: &str) -> Self {
+        Self::start_with(arguments, terminal, 100)
+    }
+
+    /// The same in a terminal of so many columns.
+    pub fn start_with(arguments: &[&str], terminal: &str, columns: u16) -> Self {
         let size = Winsize {
             ws_row: 30,
-            ws_col: 100,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -64,44 +72,60 @@ impl OnTerminal {
             keys,
             slave: pty.slave,
             shown,
+            enters_max: 1,
         }
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().expect("no panic")).into_owned()
     }
 
-    fn wait_for(&self, part: &str) {
+    pub fn wait_for(&self, part: &str) {
         wait_until(part, || self.shown().contains(part));
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("it is open");
     }
 
-    fn echoes(&self) -> bool {
+    pub fn echoes(&self) -> bool {
         let modes = tcgetattr(&self.slave).expect("a terminal");
         modes
             .local_flags
             .contains(LocalFlags::ECHO | LocalFlags::ICANON)
     }
 
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("it runs");
+    }
+
+    /// The leader of the session is the child of `setsid`, or `setsid` itself, which hands no signal on.
+    pub fn pid(&self) -> Pid {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.expect("Linux");
+        let first = children.split_whitespace().next();
+        Pid::from_raw(first.map_or(id as i32, |pid| pid.parse().expect("a number")))
+    }
+
     /// Waits for the end; the exit code, and what stands after the screen was left.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub fn end(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it ends").code();
         assert!(self.echoes(), "the modes of the terminal are as before");
         // The reader may still be behind.
         self.wait_for(LEAVE);
         let shown = self.shown();
         let (screen, after) = shown.rsplit_once(LEAVE).expect("it was left");
-        assert_eq!(screen.matches(ENTER).count(), 1, "{screen:?}");
+        let enters = screen.matches(ENTER).count();
+        assert!((1..=self.enters_max).contains(&enters), "{screen:?}");
         assert!(screen.ends_with(SHOW_CURSOR), "the cursor is shown");
         (code, after.to_owned())
     }
 }
 
 /// A run of the stand-in with the screen, of which a second is over; `json` is where its record goes.
-fn run_with_screen(time: &str, json: &str) -> OnTerminal {
+pub(super) fn run_with_screen(time: &str, json: &str) -> OnTerminal {
     let run = "run workflow --mock -u 20 -r 20 --wait 50ms --pause 0";
     let arguments: Vec<&str> = run.split(' ').chain(["-t", time, "--json", json]).collect();
     let terminal = OnTerminal::start(&arguments, "xterm-256color");
@@ -180,12 +204,12 @@ fn control_c_drains_and_q_then_cuts_what_is_never_answered() {
     terminal.wait_for("q stop");
     terminal.wait_for("oldest");
     // One is a signal of the kernel's, one a key of the screen's.
-    for (key, said) in [
+    for (key, expected) in [
         ("\u{3}", "interrupted: waiting for what is under way"),
         ("q", "stopping now"),
     ] {
         terminal.press(key);
-        terminal.wait_for(said);
+        terminal.wait_for(expected);
     }
     let (code, after) = terminal.end();
     assert_eq!(code, Some(130), "{after}");
@@ -198,15 +222,7 @@ fn every_signal_gives_the_terminal_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("record.json");
         let terminal = run_with_screen("60s", path.to_str().expect("UTF-8"));
-        // The leader of the session is the child of `setsid`, or `setsid` itself, which hands nothing on.
-        let pids =
-            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", terminal.child.id()))
-                .expect("Linux");
-        let pid = pids.split_whitespace().next();
-        let pid = pid.map_or(terminal.child.id() as i32, |pid| {
-            pid.parse().expect("a number")
-        });
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("it runs");
+        terminal.signal(signal);
         let (code, after) = terminal.end();
         assert_eq!(code, Some(130), "{signal}: {after}");
         assert!(after.contains("requests,"), "{signal}: {after}");

@@ -234,6 +234,15 @@ fn a_run_shows_no_secret_whatever_the_server_sends_back() {
     ];
     let output = place.run(&with_headers(&arguments, &headers));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let record = std::fs::read_to_string(place.path("r.json")).expect("a record");
+    let record = opsurge::record::schema::Record::parse(&record).expect("a record");
+    let command = record.run.command.join(" ");
+    let begin = format!("opsurge run --get {fine} -t 200ms");
+    assert!(command.starts_with(&begin), "{command}");
+    assert!(
+        command.contains("--header Authorization: *** --header Cookie: ***"),
+        "{command}"
+    );
     let output = place.run(&["run", "workflow", "--host", &url, "-u", "3", "-t", "300ms"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let output = place.run(&["run", "--mock", "-u", "3", "-t", "500ms", "--wait", "0"]);
@@ -324,8 +333,8 @@ fn a_run_shows_no_secret_wherever_it_has_it_from() {
         let output = place.run(&["run", &scenario, "--host", &url, "--report", "full"]);
         assert_eq!(output.status.code(), Some(1), "{from}: {}", text(&output));
         place.has_reports();
-        let said = text(&output);
-        assert!(said.contains("***"), "{from}: {said}");
+        let printed = text(&output);
+        assert!(printed.contains("***"), "{from}: {printed}");
         let failing = ["search", &scenario, "--host", &url, "-t", "10s"];
         let levels = ["--from", "2", "--to", "2", "--every", "1s", "--settle", "0"];
         place.run(&[&failing[..], &levels].concat());

@@ -254,11 +254,11 @@ fn what_is_named_and_not_there_is_refused_before_anything_is_sent() {
             "--watch",
             what,
         ]);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(3), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(3), "{printed}");
         assert!(
-            said.contains(expected) && !said.contains("requests"),
-            "{said}"
+            printed.contains(expected) && !printed.contains("requests"),
+            "{printed}"
         );
     };
     check(
@@ -280,10 +280,10 @@ fn what_is_named_and_not_there_is_refused_before_anything_is_sent() {
         &format!("redis://127.0.0.1:{}", service.port()),
         "does not speak RESP",
     );
-    let said = text(&run(&["run", "--host", &service.url, "--watch", "port:x"]));
+    let printed = text(&run(&["run", "--host", &service.url, "--watch", "port:x"]));
     assert!(
-        said.contains("--watch port:x: a port is a number"),
-        "{said}"
+        printed.contains("--watch port:x: a port is a number"),
+        "{printed}"
     );
 }
 
@@ -390,13 +390,13 @@ fn a_redis_is_asked_each_second_and_its_password_is_never_shown() {
     assert!(!printed.contains(PASSWORD) && !record.to_json().contains(PASSWORD));
     let wrong = format!("redis://{PASSWORD}@{}", redis.address);
     let output = run(&["run", "--host", &service.url, "-t", "1s", "--watch", &wrong]);
-    let said = text(&output);
+    let printed = text(&output);
     assert!(
-        said.contains("it refuses AUTH: WRONGPASS") && !said.contains(PASSWORD),
-        "{said}"
+        printed.contains("it refuses AUTH: WRONGPASS") && !printed.contains(PASSWORD),
+        "{printed}"
     );
     let unknown = format!("redis://{}", redis.address);
-    let said = text(&run(&[
+    let printed = text(&run(&[
         "run",
         "--host",
         &service.url,
@@ -405,7 +405,7 @@ fn a_redis_is_asked_each_second_and_its_password_is_never_shown() {
         "--watch",
         &unknown,
     ]));
-    assert!(said.contains("NOAUTH"), "{said}");
+    assert!(printed.contains("NOAUTH"), "{printed}");
 }
 
 #[test]

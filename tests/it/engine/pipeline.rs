@@ -10,7 +10,7 @@ use crate::support::binary::{
 use crate::support::raw_server::{OK, RawServer};
 use crate::support::sim_server;
 use opsurge::engine::driver_config;
-use opsurge::engine::plan::{Connections, Plan};
+use opsurge::engine::plan::{Connections, Lifetime, Plan};
 use opsurge::engine::shard::Outcomes;
 use opsurge::io::{ConnectionId, Sockets};
 use opsurge::load::closed::Closed;
@@ -587,4 +587,29 @@ fn a_wrong_pipeline_is_refused_with_a_remedy() {
         "{}",
         text(&output)
     );
+}
+
+/// Two users share a connection that is replaced after five answers; batches of four are not broken by it.
+#[test]
+fn a_connection_is_replaced_after_its_answers_and_no_batch_is_lost() {
+    for depth in [1, 4] {
+        let plan = Plan {
+            lifetime: Lifetime {
+                answers: 5,
+                ..Lifetime::default()
+            },
+            ..plan("POST", 40, depth)
+        };
+        let answers = |_: &sim_server::Seen| sim_server::Answer::new(200, "");
+        let server = sim_server::Server::new(answers);
+        let (outcomes, _) = sim_server::run(&plan, 0, server, Network::calm(1_000), 1);
+        let step = &outcomes.recorder.counts.steps[0];
+        assert_eq!((step.requests, step.failures, step.retried), (40, 0, 0));
+        let opened = outcomes.recorder.counts.connects.count();
+        match depth {
+            1 => assert_eq!(opened, 8),
+            // A batch that is under way is waited for: a connection brings eight answers then.
+            _ => assert_eq!(opened, 5),
+        }
+    }
 }

@@ -163,7 +163,7 @@ fn iterations_bound_a_run_and_share_out_evenly() {
     let mut plan = plan(50, "0", 3_600);
     plan.load = plan.load.users().clone().with_iterations(Some(120)).into();
     let (outcomes, sim) = run(&plan, OpsCore::new(0, 0), Network::calm(1_000), 1);
-    assert_eq!(outcomes.ended, Ended::NobodyLeft);
+    assert_eq!(outcomes.ended, Ended::AllUsersLeft);
     assert_eq!(sim.service.answers.count("workflow", 202), 120);
     assert_eq!(sim.service.answers.agents.len(), 50);
 }

@@ -72,17 +72,17 @@ fn replay(cases: &[Case], peer: &mut Peer) {
         .expect("the index is a number");
     let bytes = &cases[index].bytes;
     match parts.next() {
-        Some("whole") => peer.say(bytes),
+        Some("whole") => peer.send(bytes),
         Some("halved") => {
             let (first, second) = bytes.split_at(bytes.len() / 2);
-            peer.say(first);
+            peer.send(first);
             peer.pause(Duration::from_millis(5));
-            peer.say(second)
+            peer.send(second)
         }
         _ => {
             let (first, rest) = bytes.split_at(bytes.len().min(PAUSED_BYTES));
-            peer.say_in_pieces(first, 1, Duration::from_micros(50));
-            peer.say_in_pieces(rest, 1, Duration::ZERO)
+            peer.send_in_pieces(first, 1, Duration::from_micros(50));
+            peer.send_in_pieces(rest, 1, Duration::ZERO)
         }
     };
     peer.fin();

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{check_sums, opsurge, record_of, run, text};
-use opsurge::mock::{Fault, FaultPlan, Mock, MockConfig, Spell};
+use opsurge::mock::{Fault, FaultPlan, Mock, MockConfig, Recurring};
 use opsurge::record::schema::Record;
 
 const NOTIFY: &str = "/v1/opscore/internal/agent/notify";
@@ -240,7 +240,7 @@ fn a_fin_after_an_answer_is_no_failure_of_a_get() {
 #[test]
 fn requests_that_arrive_in_a_stall_are_answered_at_its_end() {
     let mock = start(FaultPlan {
-        stall: Some(Spell {
+        stall: Some(Recurring {
             lasts: Duration::from_millis(300),
             every: Duration::from_millis(500),
         }),
@@ -266,7 +266,7 @@ fn requests_that_arrive_in_a_stall_are_answered_at_its_end() {
 #[test]
 fn a_refusal_begins_and_ends_at_its_times() {
     let mock = start(FaultPlan {
-        refuse: Some(Spell {
+        refuse: Some(Recurring {
             lasts: Duration::from_millis(200),
             every: Duration::from_millis(400),
         }),

@@ -119,10 +119,10 @@ fn check_round_trip(arguments: &[&str], code: i32) -> (Log, Record) {
         .arg(&json)
         .output()
         .expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
     let named = format!("\nInterval log: {}\n", hdr.display());
-    assert!(said.contains(&named), "{said}");
+    assert!(printed.contains(&named), "{printed}");
     let written = std::fs::read_to_string(&hdr).expect("written");
     let log = read(&written).expect("a log");
     let record = std::fs::read_to_string(&json).expect("written");
@@ -216,11 +216,11 @@ fn row_19_a_place_that_cannot_be_written_is_refused_before_the_load() {
     ] {
         for command in ["run", "search"] {
             let output = run(&[command, "--get", &server.url(), "-t", "1s", "--hdr", path]);
-            let said = text(&output);
-            assert_eq!(output.status.code(), Some(2), "{said}");
+            let printed = text(&output);
+            assert_eq!(output.status.code(), Some(2), "{printed}");
             assert!(
-                said.contains("--hdr") && said.contains(path) && said.contains(reason),
-                "{said}"
+                printed.contains("--hdr") && printed.contains(path) && printed.contains(reason),
+                "{printed}"
             );
         }
     }
@@ -240,21 +240,21 @@ fn twenty_steps(folder: &Path) -> String {
 /// The run lasts its whole time and ends with one warning, exit code 3 and the record.
 fn check_full(program: Program, json: &Path) -> String {
     let output = program.output().expect("the binary starts");
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
     assert_eq!(
-        said.matches("the interval log ends here").count(),
+        printed.matches("the interval log ends here").count(),
         1,
-        "{said}"
+        "{printed}"
     );
     assert!(
-        said.contains("error: ") && said.contains("No space left"),
-        "{said}"
+        printed.contains("error: ") && printed.contains("No space left"),
+        "{printed}"
     );
-    assert!(!said.contains("Interval log: "), "{said}");
+    assert!(!printed.contains("Interval log: "), "{printed}");
     assert!(
-        said.contains(" requests, ") && said.contains("Record: "),
-        "{said}"
+        printed.contains(" requests, ") && printed.contains("Record: "),
+        "{printed}"
     );
     let record = std::fs::read_to_string(json).expect("written");
     let record = Record::parse(&record).expect("a record");
@@ -264,7 +264,7 @@ fn check_full(program: Program, json: &Path) -> String {
         "{}",
         record.totals.duration_s
     );
-    said
+    printed
 }
 
 #[test]

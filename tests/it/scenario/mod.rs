@@ -5,6 +5,8 @@ mod binding;
 mod builtin_traffic;
 mod cookies;
 mod format;
+mod import;
+mod mistakes;
 mod properties;
 mod runs;
 mod values;

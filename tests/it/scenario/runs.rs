@@ -487,7 +487,7 @@ fn an_answer_without_the_value_is_a_failure_with_that_reason() {
     };
     assert_eq!(error.failure.name(), "expectation");
     assert_eq!(
-        error.example.said,
+        error.example.text,
         "200 without {{token}}: the value at /session/token is not there: {\"session\":{}}"
     );
 }
@@ -828,7 +828,7 @@ fn errors_of(step: &StepCounts) -> BTreeMap<(&'static str, u16), (u64, &str)> {
     errors
         .map(|error| {
             let kind = (error.failure.name(), error.status);
-            (kind, (error.count, error.example.said.as_str()))
+            (kind, (error.count, error.example.text.as_str()))
         })
         .collect()
 }

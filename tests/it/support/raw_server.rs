@@ -196,19 +196,19 @@ impl Peer {
     }
 
     /// Sends bytes; false when the client has closed the connection.
-    pub fn say(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends bytes and counts them as an answer.
     pub fn answer(&mut self, bytes: &[u8]) -> bool {
         self.seen.answers.fetch_add(1, Ordering::Relaxed);
-        self.say(bytes)
+        self.send(bytes)
     }
 
-    pub fn say_in_pieces(&mut self, bytes: &[u8], piece_bytes: usize, pause: Duration) -> bool {
+    pub fn send_in_pieces(&mut self, bytes: &[u8], piece_bytes: usize, pause: Duration) -> bool {
         bytes.chunks(piece_bytes).all(|piece| {
-            let is_open = self.say(piece);
+            let is_open = self.send(piece);
             self.pause(pause);
             is_open
         })

@@ -124,6 +124,7 @@ fn every_size_shows_what_happens_and_how_to_stop() {
             ],
         );
     }
+    check(&state, (60, 15), &["p50     p95     p99"]);
     // Method and end of a name stay; the last columns give way.
     let narrow = drawn(&state, (40, 10)).join("\n");
     assert!(!narrow.contains("p95"), "{narrow}");
@@ -172,7 +173,8 @@ fn nothing_has_happened_and_everything_has_happened() {
         {
             drawn(&state, size);
         }
-        assert_eq!(state.shown.moments().count(), 600, "memory does not grow");
+        assert_eq!(state.shown.recent().count(), 60, "memory does not grow");
+        assert!(state.shown.whole().count() <= 600, "memory does not grow");
     }
 }
 
@@ -223,7 +225,7 @@ fn a_paused_display_stands_still_and_catches_up() {
     state.keys.is_paused = false;
     state.catch_up();
     check(&state, (80, 24), &["30 s, 30s left"]);
-    assert_eq!(state.shown.moments().count(), 30, "no second is lost");
+    assert_eq!(state.shown.whole().count(), 30, "no second is lost");
 }
 
 #[test]
@@ -291,4 +293,33 @@ fn without_colours_nothing_is_coloured_and_the_lines_differ() {
     assert!(!buffer.content.iter().any(is_coloured));
     let symbols: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
     assert!(symbols.contains('•') && symbols.contains('█'), "{symbols}");
+}
+
+#[test]
+fn long_charts_show_the_whole_run_with_its_slowest_second() {
+    let mut state = state(1);
+    run_for(&mut state, 1, |_| 0);
+    let mut slow = tick(&state, 2, 20, 0);
+    slow.second.steps[0].response.record(7_000_000_000);
+    state.on_tick(Arc::new(slow));
+    run_for(&mut state, 5_000, |second| u64::from(second == 3_000));
+    let whole: Vec<_> = state.shown.whole().copied().collect();
+    assert!((300..=600).contains(&whole.len()), "{}", whole.len());
+    let length_s: f64 = whole.iter().map(|stretch| stretch.length_s).sum();
+    assert_eq!(length_s, 5_002.0, "no second is lost");
+    let requests: f64 = whole.iter().map(|it| it.per_s * it.length_s).sum();
+    assert!((requests - 5_002.0 * 20.0).abs() < 1e-3, "{requests}");
+    let failures: f64 = whole.iter().map(|it| it.failures_per_s * it.length_s).sum();
+    assert!((failures - 1.0).abs() < 1e-6, "{failures}");
+    let slowest = whole[0].percentiles_us.expect("answers")[2];
+    assert!(slowest > 6_900_000.0, "{slowest}");
+    let ends: Vec<f64> = whole.iter().map(|stretch| stretch.end_s).collect();
+    assert!(
+        ends.is_sorted() && ends.last() == Some(&5_002.0),
+        "{ends:?}"
+    );
+    state.keys.is_long = true;
+    check(&state, (80, 24), &["0 s", "5002 s"]);
+    state.keys.is_long = false;
+    check(&state, (80, 24), &["4942 s", "5002 s"]);
 }

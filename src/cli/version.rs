@@ -1,0 +1,13 @@
+//! What `--version` prints: the version, and how this program was built (see `build.rs`).
+
+/// Three lines, each within 60 columns: version (commit, profile); target, compiler; crates. The commit is missing in a
+/// debug build and outside git; a plus sign after it says that the source differed from it.
+pub(super) const LONG: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("OPSURGE_ORIGIN"),
+    ")\n",
+    env!("OPSURGE_BUILD"),
+    "\n",
+    env!("OPSURGE_CRATES")
+);

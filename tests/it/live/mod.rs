@@ -1,0 +1,3 @@
+//! What shows a run while it lasts.
+
+mod web;

@@ -1,0 +1,13 @@
+curl 'https://shop.example/api/cart/items?lang=en' \
+  -H 'accept: application/json, text/plain, */*' \
+  -H 'accept-language: en-US,en;q=0.9' \
+  -H 'authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1ecret42.5ecret-signature' \
+  -H 'content-type: application/json' \
+  -b 'session=5ecret0123456789; theme=dark' \
+  -H 'origin: https://shop.example' \
+  -H 'priority: u=1, i' \
+  -H 'referer: https://shop.example/cart' \
+  -H 'sec-ch-ua: "Chromium";v="128", "Not;A=Brand";v="24"' \
+  -H 'sec-fetch-mode: cors' \
+  -H 'user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36' \
+  --data-raw $'{"sku":"A-100","note":"it\'s a gift\u0021","count":2}'

@@ -1,0 +1,1 @@
+curl 'https://jobs.example/search?q=caf%C3%A9+bar&page=2' --compressed -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0' -H 'Accept: text/html' -H 'Accept-Encoding: gzip, deflate, br, zstd' -H 'Connection: keep-alive' -H 'Cookie: JSESSIONID=5ecretABCDEF0123456789; lang=de' -H 'Upgrade-Insecure-Requests: 1' -H 'Sec-Fetch-Dest: document'
