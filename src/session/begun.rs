@@ -9,7 +9,7 @@ use crate::record::schema::{
 };
 use crate::record::so_far::{Begun, RUNNING};
 
-use super::evidence::{arrivals_shown, connections_shown};
+use super::evidence::{arrivals_shown, connections_shown, lifetime_shown};
 use super::prepare::Prepared;
 use super::share;
 
@@ -42,6 +42,7 @@ fn run_info(prepared: &Prepared) -> RunInfo {
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
+        command: Vec::new(),
         load: load_info(prepared),
         seed: plan.seed,
         shards: plan.shards,
@@ -51,6 +52,7 @@ fn run_info(prepared: &Prepared) -> RunInfo {
         }
         .into(),
         connections: connections_shown(share::connections(plan)),
+        connection_lifetime: lifetime_shown(plan.lifetime),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(started_at).to_string(),

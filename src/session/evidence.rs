@@ -201,7 +201,7 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
 }
 
 /// When a connection is replaced; `None` when the server decides.
-fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
+pub fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
     let none = Lifetime::default();
     if lifetime.answers < none.answers {
         return Some(counted(u64::from(lifetime.answers), "answer"));
