@@ -69,7 +69,13 @@ pub enum Display {
 
 impl Display {
     /// Starts it. A screen that the terminal refuses is replaced by the line.
-    pub fn start(shown: Shown, prepared: &Prepared, ticks: Arc<Ticks>) -> Self {
+    /// `page` is the address of the live page.
+    pub fn start(
+        shown: Shown,
+        prepared: &Prepared,
+        ticks: Arc<Ticks>,
+        page: Option<String>,
+    ) -> Self {
         let line = |ticks| Self::Line(Line::start(ticks, columns(std::io::stderr()) - 1));
         match shown {
             Shown::Nothing => Self::Nothing,
@@ -78,7 +84,8 @@ impl Display {
             Shown::Screen => {
                 set_before_exit(terminal::give_back);
                 hold();
-                let started = Screen::start(ticks.clone(), about(prepared), controls(prepared));
+                let started =
+                    Screen::start(ticks.clone(), about(prepared, page), controls(prepared));
                 started.map(Self::Screen).unwrap_or_else(|error| {
                     release();
                     note(format_args!("note: the screen cannot be shown: {error}"));
@@ -105,7 +112,7 @@ impl Display {
 }
 
 /// What the screen says of the run, without a character that a terminal would obey.
-fn about(prepared: &Prepared) -> About {
+fn about(prepared: &Prepared, page: Option<String>) -> About {
     let scenario = &prepared.plan.scenario;
     let safe = printable::in_one_line;
     About {
@@ -117,6 +124,7 @@ fn about(prepared: &Prepared) -> About {
             .iter()
             .map(|label| safe(&format!("{} {}", label.method, label.name)))
             .collect(),
+        page,
         has_colour: has_colour(),
     }
 }

@@ -67,7 +67,7 @@ impl Repeated {
             heading.into_iter().for_each(note);
             announce(&session);
         }
-        let finished = run::carried(session, |_, _| {})?;
+        let finished = run::carried(session, |_, _| None)?;
         if !is_quiet {
             let width = columns(std::io::stderr());
             note(run_line(label, &finished.record, width).trim_end());

@@ -20,7 +20,7 @@ use crate::session::run::{Finished, Session};
 use super::announce::{announce, say};
 use super::args::{RunArgs, SearchArgs};
 use super::display::{Display, Shown};
-use super::web::Listening;
+use super::web::{Listening, Served};
 use super::{ci, command, read, results};
 
 /// `opsurge run`.
@@ -47,6 +47,7 @@ fn carry_out(mut job: Job) -> Result<Exit> {
     let mut served = None;
     let finished = carried(session, |prepared, ticks| {
         served = listening.and_then(|listening| listening.serve(prepared, ticks));
+        served.as_ref().map(Served::url)
     })?;
     if let Some(served) = &mut served {
         served.finish(&finished.record);
@@ -59,19 +60,19 @@ fn carry_out(mut job: Job) -> Result<Exit> {
     exit
 }
 
-/// Runs a session to its end, with its live display, and with what `start` adds to it.
+/// Runs a session to its end, with its live display, and with the page that `start` adds to it and gives the address of.
 ///
 /// # Errors
 /// When the run could not begin, or what is to be shown cannot be.
 pub(super) fn carried(
     session: Session,
-    start: impl FnOnce(&Prepared, &Arc<Ticks>),
+    start: impl FnOnce(&Prepared, &Arc<Ticks>) -> Option<String>,
 ) -> Result<Finished> {
     let is_quiet = session.outputs.quiet;
     let shown = Shown::of(session.outputs.live)?;
     let ticks = Arc::new(Ticks::default());
-    start(&session.prepared, &ticks);
-    let display = Display::start(shown, &session.prepared, ticks.clone());
+    let page = start(&session.prepared, &ticks);
+    let display = Display::start(shown, &session.prepared, ticks.clone(), page);
     let finished = session.carry_out(&ticks, &mut |notice| say(&notice, is_quiet));
     ticks.close();
     let screen_cpu_s = display.end();

@@ -27,6 +27,8 @@ use crate::session::prepare::Prepared;
 use crate::session::signals::Signals;
 use crate::text::duration;
 
+use super::command;
+
 /// Descriptors of the page beside its connections.
 const DESCRIPTORS: u64 = 16;
 /// Connections that the page has at least, however few descriptors there are.
@@ -43,6 +45,8 @@ pub struct Listening {
 pub struct Served {
     page: Page,
     address: SocketAddr,
+    /// With the token, where orders are taken.
+    url: String,
     linger: Duration,
     signals: Signals,
     control: Arc<Control>,
@@ -78,9 +82,11 @@ impl Listening {
     /// Serves the run, and says where. A page that cannot be served does not keep the run from being carried out.
     pub fn serve(self, prepared: &Prepared, ticks: &Arc<Ticks>) -> Option<Served> {
         let token = self.web.has_control.then(token);
+        let mut begun = begun(prepared);
+        begun.run.command = command::of_process();
         let setup = Setup {
             listener: self.listener,
-            begun: begun(prepared),
+            begun,
             controls: token.clone().map(|token| controls(prepared, token)),
             connections_max: connections(prepared),
             on_thread: stand_back,
@@ -89,10 +95,9 @@ impl Listening {
         match Page::start(setup, ticks.clone()) {
             Ok(page) => {
                 let fragment = token.map(|token| format!("#token={token}"));
+                let url = url(self.address) + &fragment.unwrap_or_default();
                 note(format_args!(
-                    "live page: {}{}{}",
-                    url(self.address),
-                    fragment.unwrap_or_default(),
+                    "live page: {url}{}",
                     match self.address.ip().is_loopback() {
                         true => "",
                         false => " (without encryption, and open to all who reach this machine)",
@@ -101,6 +106,7 @@ impl Listening {
                 Some(Served {
                     page,
                     address: self.address,
+                    url,
                     linger: self.web.linger,
                     signals: prepared.signals(),
                     control: prepared.control.clone(),
@@ -117,6 +123,11 @@ impl Listening {
 }
 
 impl Served {
+    /// The address of the page, as it was printed.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
     /// The run is over.
     pub fn finish(&mut self, record: &Record) {
         self.page.finish(record);

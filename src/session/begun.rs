@@ -1,15 +1,18 @@
 //! Prepared -> what a record says of a run before its first request.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use crate::engine::plan::{Connections, Lifetime};
 use crate::io::{Backend, socket};
+use crate::load::open::Arrivals;
 use crate::machine::Machine;
 use crate::record::schema::{
     LoadInfo, MachineInfo, OpenRecord, RateStageRecord, RunInfo, StageRecord,
 };
 use crate::record::so_far::{Begun, RUNNING};
+use crate::text::duration;
+use crate::text::units::counted;
 
-use super::evidence::{arrivals_shown, connections_shown};
 use super::prepare::Prepared;
 use super::share;
 
@@ -23,7 +26,8 @@ pub fn begun(prepared: &Prepared) -> Begun {
     }
 }
 
-fn run_info(prepared: &Prepared) -> RunInfo {
+/// What was done, as far as it is fixed before the run; the record of its end takes it over.
+pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
     let plan = &prepared.plan;
     let sockets = &prepared.setup.sockets;
     let machine = Machine::read();
@@ -42,6 +46,7 @@ fn run_info(prepared: &Prepared) -> RunInfo {
             .spawn_rate
             .map(|rate| rate * share::of_users(plan)),
         run_time_s: plan.run_time_ns.map(seconds),
+        command: Vec::new(),
         load: load_info(prepared),
         seed: plan.seed,
         shards: plan.shards,
@@ -51,6 +56,7 @@ fn run_info(prepared: &Prepared) -> RunInfo {
         }
         .into(),
         connections: connections_shown(share::connections(plan)),
+        connection_lifetime: lifetime_shown(plan.lifetime),
         pipeline: plan.connections.depth(),
         timeout_s: seconds(plan.timeout_ns),
         started_at: humantime::format_rfc3339_millis(started_at).to_string(),
@@ -115,6 +121,31 @@ fn load_info(prepared: &Prepared) -> LoadInfo {
         iterations: share::iterations(plan),
         orders: Vec::new(),
     }
+}
+
+/// Connections as records hold them.
+pub fn connections_shown(connections: Connections) -> String {
+    match connections.shared() {
+        None => "per-user".into(),
+        Some(count) => count.to_string(),
+    }
+}
+
+/// Arrivals as records hold them.
+pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "poisson",
+    }
+}
+
+/// When a connection is replaced; `None` when the server decides.
+fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
+    let none = Lifetime::default();
+    if lifetime.answers < none.answers {
+        return Some(counted(u64::from(lifetime.answers), "answer"));
+    }
+    (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
 }
 
 fn seconds(ns: u64) -> f64 {

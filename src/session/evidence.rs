@@ -1,14 +1,9 @@
 //! Prepared and carried out -> the record: what was measured, on what machine, and the verdict.
 
-use std::time::Duration;
-
 use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
-use crate::engine::plan::{Connections, Lifetime, Plan};
+use crate::engine::plan::Plan;
 use crate::engine::{Death, Ended, Run};
-use crate::io::{Backend, socket};
-use crate::load::open::Arrivals;
-use crate::machine::Machine;
 use crate::machine::cpu;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
@@ -16,18 +11,17 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord,
-    RateStageRecord, Record, RunInfo, ShardRecord, StageRecord, TlsHistograms, TlsRecord,
-    VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord, Record,
+    RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
 
-use crate::text::duration;
-use crate::text::units::counted;
-
+use super::begun;
 use super::prepare::Prepared;
 use super::share;
 use super::watched::records::{RunSpan, records};
 use super::watched::sampling::Sampled;
+
+pub use super::begun::{arrivals_shown, connections_shown};
 
 /// The results of a run.
 pub struct Carried {
@@ -200,15 +194,6 @@ fn due_arrivals(plan: &Plan, ran: &Run, watched: &Watched) -> DueArrivals {
     }
 }
 
-/// When a connection is replaced; `None` when the server decides.
-fn lifetime_shown(lifetime: Lifetime) -> Option<String> {
-    let none = Lifetime::default();
-    if lifetime.answers < none.answers {
-        return Some(counted(u64::from(lifetime.answers), "answer"));
-    }
-    (lifetime.age_ns < none.age_ns).then(|| duration::show(Duration::from_nanos(lifetime.age_ns)))
-}
-
 /// The end of the load, as records name it.
 fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
     match carried.ran.ended {
@@ -227,50 +212,20 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
 
 fn run_info(prepared: &Prepared, carried: &Carried) -> RunInfo {
     let (plan, ran) = (&prepared.plan, &carried.ran);
-    let sockets = &prepared.setup.sockets;
-    let machine = Machine::read();
+    let begun = begun::run_info(prepared);
     RunInfo {
-        version: env!("CARGO_PKG_VERSION").into(),
-        scenario: plan.scenario.name.clone(),
-        host: prepared.target.url.clone(),
-        addresses: plan.addresses.iter().map(socket::shown).collect(),
-        source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
-        tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.deal().share_of(users_asked(plan, &carried.orders)),
         users_came: ran.users_came,
-        spawn_rate: prepared
-            .given
-            .spawn_rate
-            .map(|rate| rate * share::of_users(plan)),
-        run_time_s: plan.run_time_ns.map(seconds),
-        command: Vec::new(),
-        load: load_info(prepared, carried),
-        seed: plan.seed,
-        shards: plan.shards,
-        backend: match prepared.setup.backend {
-            Backend::Epoll => "epoll",
-            Backend::Auto | Backend::Uring => "io_uring",
-        }
-        .into(),
-        connections: connections_shown(share::connections(plan)),
-        connection_lifetime: lifetime_shown(plan.lifetime),
-        pipeline: plan.connections.depth(),
-        timeout_s: seconds(plan.timeout_ns),
+        load: load_info(begun.load, carried),
         started_at: humantime::format_rfc3339_millis(ran.started_at).to_string(),
         ended_by: ended_by(prepared, carried).into(),
         error: error_of(&ran.deaths, plan.shards),
         machine: MachineInfo {
-            cores: prepared.cores_allowed,
-            cpu: machine.cpu,
-            kernel: machine.kernel,
-            hostname: machine.hostname,
-            boot_id: machine.boot_id,
             clock: share::clock(prepared.clock),
+            ..begun.machine
         },
-        part: share::part(plan),
         start_at: share::start_at(prepared.start_at, ran.started_at),
-        parts: Vec::new(),
-        all_running: None,
+        ..begun
     }
 }
 
@@ -280,71 +235,28 @@ fn users_asked(plan: &Plan, orders: &[OrderRecord]) -> u64 {
     ordered.fold(plan.load.users_planned(), u64::max)
 }
 
-fn load_info(prepared: &Prepared, carried: &Carried) -> LoadInfo {
+/// The load with what became of it.
+fn load_info(begun: LoadInfo, carried: &Carried) -> LoadInfo {
     let ran = &carried.ran;
-    let given = &prepared.given;
-    let plan = &prepared.plan;
-    let open = plan.load.arrivals().zip(ran.arrivals);
-    let stages = match (&given.stages[..], given.users, given.spawn_rate) {
-        _ if open.is_some() || plan.load.is_steered() => Vec::new(),
-        ([], None, None) => plan.scenario.load.points(),
-        (stages, _, _) => stages.to_vec(),
-    };
     LoadInfo {
-        model: match open {
-            None => "closed",
-            Some(_) => "open",
-        }
-        .into(),
-        stages: stages
-            .iter()
-            .map(|point| StageRecord {
-                users: plan.deal().share_of(point.users),
-                after_s: seconds(point.after_ns),
-            })
-            .collect(),
-        open: open.map(|(open, counts)| OpenRecord {
-            rate: given.rate.unwrap_or(open.rate_max) * share::of_users(plan),
-            stages: given
-                .rate_stages
-                .iter()
-                .map(|stage| RateStageRecord {
-                    rate: stage.rate * share::of_users(plan),
-                    after_s: seconds(stage.after_ns),
-                })
-                .collect(),
-            arrivals: arrivals_shown(open.arrivals).into(),
-            users_ready: plan.deal().share_of(open.users_ready),
-            from_s: seconds(ran.load_from_ns),
-            due: counts.due,
-            begun: counts.started,
-            waited: counts.waited,
-            dropped: counts.dropped,
-            never_begun: counts.never_begun,
-            rate_begun: match ran.load_ns {
-                0 => 0.0,
-                load_ns => counts.started as f64 / seconds(load_ns),
-            },
-        }),
-        wait: plan.scenario.wait.to_string(),
-        iterations: share::iterations(plan),
+        open: begun
+            .open
+            .zip(ran.arrivals)
+            .map(|(open, counts)| OpenRecord {
+                from_s: seconds(ran.load_from_ns),
+                due: counts.due,
+                begun: counts.started,
+                waited: counts.waited,
+                dropped: counts.dropped,
+                never_begun: counts.never_begun,
+                rate_begun: match ran.load_ns {
+                    0 => 0.0,
+                    load_ns => counts.started as f64 / seconds(load_ns),
+                },
+                ..open
+            }),
         orders: carried.orders.clone(),
-    }
-}
-
-/// Connections as records hold them.
-pub fn connections_shown(connections: Connections) -> String {
-    match connections.shared() {
-        None => "per-user".into(),
-        Some(count) => count.to_string(),
-    }
-}
-
-/// Arrivals as records hold them.
-pub fn arrivals_shown(arrivals: Arrivals) -> &'static str {
-    match arrivals {
-        Arrivals::Constant => "constant",
-        Arrivals::Poisson => "poisson",
+        ..begun
     }
 }
 

@@ -108,8 +108,11 @@ pub fn limits(plan: &Plan) -> Result<Limits, &'static str> {
     }
     Ok(Limits {
         is_open: load.is_open(),
-        // A closed load without a user would be over.
-        min: if load.is_open() { 0.0 } else { 1.0 },
+        // A closed load without a user would be over, unless an order has replaced its rest: more users may come then.
+        min: match load.is_open() || load.users().has_orders() {
+            true => 0.0,
+            false => 1.0,
+        },
         max: match load.arrivals() {
             Some(open) => open.rate_limit(),
             None => load.users_max() as f64,

@@ -24,6 +24,8 @@ pub struct About {
     pub run_time_s: Option<f64>,
     /// Method and name of each metric.
     pub steps: Vec<String>,
+    /// Address of the live page, where there is one.
+    pub page: Option<String>,
     /// Colours are wanted.
     pub has_colour: bool,
 }

@@ -280,8 +280,12 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
         ),
         Err(reason) => format!("+ -          nothing: {reason}"),
     };
+    // The token on a line of its own: together they are wider than a small terminal.
+    let page = state.about.page.as_ref().map_or(String::new(), |page| {
+        format!("\npage         {}", page.replace('#', "\n             #"))
+    });
     let text = format!(
-        "q d Ctrl-C   stop, wait for open requests, report\n             twice: stop now; a third time: end\n{change}\nspace        pause the display, not the run\nw            steps: last 10 s, or so far\nz            charts: 1 minute, or the whole run\nany key      closes this"
+        "q d Ctrl-C   stop, wait for open requests, report\n             twice: stop now; a third time: end\n{change}\nspace        pause the display, not the run\nw            steps: last 10 s, or so far\nz            charts: 1 minute, or the whole run{page}\nany key      closes this"
     );
     let lines = (text.lines().count() as u16 + 1).min(area.height);
     let columns = text.lines().map(|line| line.chars().count()).max();

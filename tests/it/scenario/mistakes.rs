@@ -50,7 +50,7 @@ fn mistakes(text: &str) -> Vec<Mistake> {
 
 /// The message that a mistake gets.
 fn message(input: &[String], folder: &Path) -> Vec<String> {
-    let said = match input[0].strip_prefix("$ opsurge ") {
+    let printed = match input[0].strip_prefix("$ opsurge ") {
         Some(arguments) => {
             let arguments: Vec<&str> = arguments.split(' ').collect();
             let program = opsurge(&arguments).current_dir(folder);
@@ -60,7 +60,8 @@ fn message(input: &[String], folder: &Path) -> Vec<String> {
         }
         None => scenario_message(input),
     };
-    said.lines()
+    printed
+        .lines()
         .map(|line| line.trim_start_matches(' ').to_owned())
         .collect()
 }

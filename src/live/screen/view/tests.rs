@@ -26,6 +26,7 @@ fn state(steps: usize) -> State {
         steps: (0..steps)
             .map(|step| format!("POST /v1/opscore/agent/[id]/step-{step}"))
             .collect(),
+        page: Some("http://127.0.0.1:8089/#token=0123456789abcdef0123456789abcdef".into()),
         has_colour: true,
     };
     State::new(about, Ok(USERS))
@@ -251,6 +252,8 @@ fn the_footer_tells_the_number_that_is_typed_the_message_or_the_keys() {
         &[
             "twice: stop now; a third time: end",
             "that many users: 1 to 150",
+            "page         http://127.0.0.1:8089/",
+            "#token=0123456789abcdef0123456789abcdef",
             "any key      closes this",
         ],
     );
