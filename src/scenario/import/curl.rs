@@ -202,8 +202,8 @@ fn read_flags(words: &[String], command: &Command, place: &str, draft: &mut Draf
             flag(word, argument, command, place, &mut flags, draft);
             continue;
         }
-        let mut letters = word[1..].char_indices();
-        while let Some((at, letter)) = letters.next() {
+        let letters = word[1..].char_indices();
+        for (at, letter) in letters {
             let name = format!("-{letter}");
             if !takes_argument(&name) {
                 flag(&name, None, command, place, &mut flags, draft);

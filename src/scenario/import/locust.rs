@@ -247,7 +247,7 @@ impl<'n> File<'n> {
                 (Some(set), _) => found.extend(self.set(set, own, draft)),
                 (None, Some(function)) => found.push(one(function, own)),
                 (None, None) => {
-                    draft.note(place(node), format!("the task {name} is not in this file"))
+                    draft.note(place(node), format!("the task {name} is not in this file"));
                 }
             }
         }

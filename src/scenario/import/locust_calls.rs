@@ -142,7 +142,7 @@ impl<'n> Walker<'n, '_> {
         let first = nodes(node, "args").first();
         match (path.as_str(), first) {
             ("time.sleep" | "gevent.sleep" | "sleep" | "self._sleep", Some(time)) => {
-                self.pause(time)
+                self.pause(time);
             }
             (path, Some(fields)) if path.ends_with("client.headers.update") => {
                 let fields = self.scope.value(fields, self.draft);
@@ -184,7 +184,7 @@ impl<'n> Walker<'n, '_> {
         match (pause, self.steps.last_mut()) {
             (Some(pause), Some(step)) => step.pause = Some(pause),
             (Some(_), None) => {
-                self.note(time, "a sleep before the first request is not translated")
+                self.note(time, "a sleep before the first request is not translated");
             }
             (None, _) => self.note(
                 time,
@@ -241,7 +241,7 @@ impl<'n> Walker<'n, '_> {
                     _ = self
                         .scope
                         .answers
-                        .insert(format!("json {name}"), (step, String::new()))
+                        .insert(format!("json {name}"), (step, String::new()));
                 }
                 None => self.note(value, "what is taken from this answer is not translated"),
             }
@@ -584,7 +584,7 @@ impl<'n> Walker<'n, '_> {
                 step.set_header("Cookie", pairs.join("; "));
             }
             ("timeout" | "network_timeout", Json::Number(seconds)) => {
-                step.timeout = Some(format!("{seconds}s"))
+                step.timeout = Some(format!("{seconds}s"));
             }
             (name, _) => self
                 .draft

@@ -325,7 +325,7 @@ fn add_body(document: &Json, body: &Json, place: &str, step: &mut Step, draft: &
     };
     let mut sample = of_media(document, media);
     super::draft::change_json("", &mut sample, &mut |_, text| {
-        *text = scenario_text(text, place, draft)
+        *text = scenario_text(text, place, draft);
     });
     if sample.is_null() {
         draft.note(

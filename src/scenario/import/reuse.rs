@@ -304,7 +304,7 @@ fn write_json_hole(json: &mut Json, text: &str, hole: &str) {
     match json {
         Json::String(own) if own == text => hole.clone_into(own),
         Json::Number(number) if number.to_string() == text => {
-            *json = Json::from(format!("{BARE}{hole}"))
+            *json = Json::from(format!("{BARE}{hole}"));
         }
         Json::Array(items) => items
             .iter_mut()
