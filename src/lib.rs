@@ -8,7 +8,7 @@
 //! ```text
 //! Args -> Job -> Session -> (Shards in turns -> Recorder -> Summary) -> Record -> Reports
 //!                  |  orders in, through Control: signals, rules, a search  ^
-//!                  +--> Tick, once a second -> live displays; interval log
+//!                  +--> Tick, once a second -> live displays; interval log; a Locust master
 //! ```
 //!
 //! - **Job**: everything that a command asked for, validated. Nothing below `cli` sees arguments.
@@ -30,6 +30,7 @@
 //! | [`cli`] | the command line: clap's structs, `read` (Args -> Job), one file per command | all below |
 //! | [`session`] | a job carried out: prepared, run, steered, judged, recorded | all below but `report`, `live` |
 //! | `live` | ticks for people: the line of progress, the screen, the page, /metrics | `analysis`, `metrics`, `record`, `report`, `text` |
+//! | `worker` | a worker of a Locust master: ticks out as reports, its messages in as orders | `metrics` |
 //! | [`report`] PURE | records -> bytes: console, comparison, CSV, HTML | `record`, `metrics`, `text` |
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, slices, merging, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
@@ -118,3 +119,4 @@ pub mod session;
 pub mod sim;
 pub mod text;
 pub mod wire;
+pub(crate) mod worker;

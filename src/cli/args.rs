@@ -65,6 +65,11 @@ const MAN_EXAMPLES: &str = "Examples:
   opsurge man ~/.local/share/man/man1
   opsurge man man && man -l man/opsurge-run.1";
 
+const WORKER_EXAMPLES: &str = "Examples:
+  opsurge worker --master-host 10.0.0.5
+  opsurge worker mixed --master-host locust-master --master-port 5557 --json worker.json
+  opsurge worker --class Agent=workflow --class Operator=mixed --master-host 10.0.0.5";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -140,6 +145,24 @@ pub enum Command {
     /// of different scenarios, steps or kinds of load, of the same run or part twice, and of searches.
     #[command(after_long_help = MERGE_EXAMPLES)]
     Merge(MergeArgs),
+    /// Be a worker of a Locust master (2.x): it says how many users there are, and shows what they measure
+    ///
+    /// The master needs a locustfile with at least one user class, whose name is all that this worker takes from it: class
+    /// Opsurge(User) with an empty task is enough. Users of all classes carry out SCENARIO, or each class the scenario that
+    /// --class names. Workers in Python may run beside this one. One process counts as one worker, whatever its cores.
+    ///
+    /// The master gives users, their ramp, the host (else --host), the stop timeout and the end; flags of run that say the
+    /// same are refused. Response times reach it in fractions of a millisecond, within 1 %; the record of each test
+    /// (--json worker.json: worker-1.json, worker-2.json) has them to three digits, and `opsurge merge` joins the records of
+    /// all workers to exact percentiles.
+    ///
+    /// A connection that is lost is made again, for five minutes; users go on meanwhile, for one. There is no password: who
+    /// reaches the master's port takes part.
+    ///
+    /// It ends when the master says so, with the gravest exit code of its tests, or after a signal (130) or five minutes
+    /// without a master (3).
+    #[command(after_long_help = WORKER_EXAMPLES)]
+    Worker(Box<WorkerArgs>),
     /// List the built-in scenarios, show one, check a file
     Scenarios(ScenariosArgs),
     /// Find what on this machine limits or distorts a run, with the cure for each
@@ -573,6 +596,39 @@ pub struct SearchArgs {
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
     /// The flags of `run`; waits and target have no use here, rules and outputs are refused.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `opsurge worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Host of the Locust master, e.g. --master-host 10.0.0.5
+    #[arg(
+        long,
+        value_name = "HOST",
+        default_value = "127.0.0.1",
+        help_heading = "Master"
+    )]
+    pub master_host: String,
+    /// Port that the master binds for its workers (its --master-bind-port)
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value = "5557",
+        help_heading = "Master"
+    )]
+    pub master_port: String,
+    /// Scenario for the users of a class of the master's file, e.g. --class Agent=workflow --class Operator=ops.toml; may be
+    /// repeated. Users of other classes are not started then [default: all classes carry out SCENARIO]
+    #[arg(
+        long = "class",
+        value_name = "CLASS=SCENARIO",
+        conflicts_with_all = ["scenario", "scenario_flag", "get", "url"],
+        help_heading = "Master"
+    )]
+    pub classes: Vec<String>,
+    /// The flags of `run`; -u bounds the users of this worker [default: twice those of the whole test, at least 1,000].
     #[command(flatten)]
     pub run: RunArgs,
 }

@@ -1,23 +1,27 @@
 //! `opsurge scenarios from`: what people have becomes a scenario.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::scenario::format::compile::{Context as Compile, compile};
-use crate::scenario::import::draft::{Draft, variable_name};
+use crate::scenario::import::draft::{Draft, Note, variable_name};
 use crate::scenario::import::hide::hide;
 use crate::scenario::import::kind::{Kind, kind_of};
 use crate::scenario::import::write::write;
 use crate::scenario::import::{curl, har, locust, openapi};
 use crate::session::exit::Exit;
-use crate::session::output::say;
+use crate::session::output::{columns, note, say};
 use crate::text::printable::in_one_line;
+use crate::text::wrap::wrap;
 
 /// Largest text that is read, in bytes: an archive of a long session with its answers.
 const TEXT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Fewest columns that notes are broken for.
+const COLUMNS_MIN: usize = 20;
 
 /// Prints the scenario on stdout, and a line on stderr for each thing that was not translated or was guessed.
 pub(super) fn from(file: &str) -> Result<Exit> {
@@ -108,9 +112,17 @@ fn name_of(file: &str) -> String {
     variable_name(stem.filter(|stem| *stem != "-").unwrap_or("imported")).replace('_', "-")
 }
 
+/// One line for each note; on a terminal it is broken between words.
 fn notes(draft: &Draft) {
-    for note in &draft.notes {
-        eprintln!("{}: {}", in_one_line(&note.place), in_one_line(&note.what));
+    let stderr = std::io::stderr();
+    let is_terminal = stderr.is_terminal();
+    let width = columns(&stderr).max(COLUMNS_MIN);
+    for Note { place, what } in &draft.notes {
+        let line = in_one_line(&format!("{place}: {what}"));
+        match is_terminal {
+            true => wrap(&line, width, "", "  ").iter().for_each(note),
+            false => note(line),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display` and `web`), `repeat`,
-//! `calibrate`, `request`, `mock`, `scenarios`, `doctor`, `help` (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`;
-//! `stored`: records read again; `results`: files written; `ci`: those for build servers), and what packages are made of:
-//! `completions`, `man`, `version`.
+//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display`
+//! and `web`), `repeat`, `calibrate`, `worker` (with `lane`), `request`, `mock`, `scenarios` (with `import`), `doctor`, `help`
+//! (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`; `stored`: records read again; `results`: files
+//! written; `ci`: those for build servers), and what packages are made of: `completions`, `man`, `version`.
 
 mod announce;
 pub mod args;
@@ -17,6 +17,7 @@ mod display;
 mod doctor;
 mod help;
 mod import;
+mod lane;
 mod man;
 mod merge;
 mod mock;
@@ -32,6 +33,7 @@ mod sides;
 mod stored;
 mod version;
 mod web;
+mod worker;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -85,6 +87,10 @@ fn carry_out(command: Command) -> Result<Exit> {
                 false => compare::compare(&args),
                 true => compare_runs::compare_runs(&args),
             }
+        }
+        Command::Worker(args) => {
+            start_log(&args.run.log);
+            worker::worker(*args)
         }
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),

@@ -61,6 +61,8 @@ pub struct StepInterval {
     pub requests: u64,
     /// Requests that failed.
     pub failures: u64,
+    /// The same by kind.
+    pub failures_by_kind: Failures,
     /// Complete answers, expected or not; a timeout or a broken connection is not one.
     pub answers: u64,
     /// Requests that failed, by kind.
@@ -142,7 +144,10 @@ impl Interval {
         self.failures = Failures::default();
         for step in &mut self.steps {
             step.requests = 0;
-            step.failures = 0;
+            if step.failures > 0 {
+                step.failures = 0;
+                step.failures_by_kind = Failures::default();
+            }
             step.answers = 0;
             step.kinds = Failures::default();
             step.classes = [0; CLASSES];
@@ -170,6 +175,9 @@ impl AddAssign<&Self> for StepInterval {
     fn add_assign(&mut self, other: &Self) {
         self.requests += other.requests;
         self.failures += other.failures;
+        if other.failures > 0 {
+            self.failures_by_kind += &other.failures_by_kind;
+        }
         self.answers += other.answers;
         self.kinds += &other.kinds;
         for (count, more) in self.classes.iter_mut().zip(other.classes) {

@@ -129,6 +129,7 @@ impl Recorder {
             }
             Outcome::Failed { failure, status } => {
                 interval.failures += 1;
+                interval.failures_by_kind[failure] += 1;
                 self.interval.failures[failure] += 1;
                 interval.kinds[failure] += 1;
                 counts.failures += 1;

@@ -18,7 +18,7 @@ pub(super) mod net {
     use std::io::{Error, ErrorKind, Result};
     use std::net::{Shutdown, SocketAddr};
 
-    pub(in crate::mock) fn unsupported() -> Error {
+    pub fn unsupported() -> Error {
         Error::new(
             ErrorKind::Unsupported,
             "this build of the stand-in has no io_uring",

@@ -36,7 +36,7 @@ impl Pointer {
         if !text.is_empty() && !text.starts_with('/') {
             return Err(format!(
                 "a JSON pointer begins with / (RFC 6901); write \"/{}\"",
-                text.replace('.', "/")
+                text.trim_start_matches("$.").replace('.', "/")
             ));
         }
         let tokens = text.split('/').skip(1).map(|token| {

@@ -59,7 +59,11 @@ impl Wait {
             && word.starts_with(char::is_alphabetic)
         {
             let near = did_you_mean(word, ["exponential", "pacing"]);
-            let reason = format!("\"{word} {rest}\" is not a wait{near}");
+            let example = match near.is_empty() {
+                true => "; write for example \"2s\", \"1s..5s\" or \"exponential 2s\"",
+                false => "",
+            };
+            let reason = format!("\"{word} {rest}\" is not a wait{near}{example}");
             return Err(duration::NotADuration::because(reason));
         }
         let (min, max) = duration::parse_range(text)?;

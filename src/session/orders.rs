@@ -76,7 +76,7 @@ fn users_max(traffic: &Traffic) -> u64 {
 
 /// A value of the scenario depends on how many users there is room for.
 fn numbers_by_room(scenario: &Scenario) -> bool {
-    let is_sequence = |value: &Value| matches!(value, Value::Sequence(_));
+    let is_sequence = |value: &Value| value.is_sequence();
     let mut fresh = scenario.steps.iter().flat_map(|step| &step.fresh);
     let variables = &scenario.variables;
     let mut of_variables = variables
@@ -108,8 +108,11 @@ pub fn limits(plan: &Plan) -> Result<Limits, &'static str> {
     }
     Ok(Limits {
         is_open: load.is_open(),
-        // A closed load without a user would be over.
-        min: if load.is_open() { 0.0 } else { 1.0 },
+        // A closed load without a user would be over, unless an order has replaced its rest: more users may come then.
+        min: match load.is_open() || load.users().has_orders() {
+            true => 0.0,
+            false => 1.0,
+        },
         max: match load.arrivals() {
             Some(open) => open.rate_limit(),
             None => load.users_max() as f64,

@@ -25,6 +25,11 @@ impl<'t> Publisher<'t> {
         }
     }
 
+    /// No second follows.
+    pub fn close(&self) {
+        self.ticks.close();
+    }
+
     /// Publishes a second with the verdict so far, and the level of a search.
     pub fn publish(&mut self, second: &Second<'_>, verdict: Status, level: Option<f64>) {
         if !self.ticks.has_readers() {

@@ -259,6 +259,8 @@ impl<'s> Seconds<'s> {
             self.publisher
                 .publish(second, second_judge.status(), judge.level());
         }));
+        // No figure follows: a reader need not wait for the record.
+        self.publisher.close();
         prepared.signals.on_run_over();
         Ok(Carried {
             beside: sampling.stop(),

@@ -3,25 +3,38 @@
 //! A signal during a run ends that run as always; during a pause it ends the pause. No further run is started then, and
 //! the command reports the runs that there are.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::job::Job;
 use super::run::Session;
-use super::signals::Signals;
+use super::signals::{Announce, Signals};
 
 /// Longest time until a signal is noticed in a pause.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The runs of a command.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Series {
     /// The listener, from the first run on.
     signals: Option<Signals>,
 }
 
 impl Series {
+    /// Listens for signals from now on, before the first run.
+    ///
+    /// # Errors
+    /// When the machine gives no thread or no descriptor for it.
+    pub fn listening() -> std::io::Result<Self> {
+        let signals = Signals::listen(Arc::default(), Announce::Orders)?;
+        signals.begin_series();
+        Ok(Self {
+            signals: Some(signals),
+        })
+    }
+
     /// Prepares the next run; the target is tried again.
     ///
     /// # Errors

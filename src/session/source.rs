@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use serde_json::Value as Json;
 
 use crate::http::request::Shared;
@@ -59,9 +59,9 @@ impl Source {
             let (name, text) = text_of_builtin(name)?;
             return Ok(Self::new(name, text.to_owned(), Path::new(".")));
         }
-        let bytes = std::fs::read(name).with_context(|| {
+        let bytes = std::fs::read(name).map_err(|error| {
             let near = near_file(path);
-            format!("the scenario {} cannot be read{near}", shown(name))
+            anyhow!("the scenario {} cannot be read: {error}{near}", shown(name))
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();

@@ -301,10 +301,15 @@ impl Sandbox {
             "run" | "search" => &[3],
             "request" => &[1],
             "mock" | "calibrate" => &[0],
+            // Refused for its port, after all other checks.
+            "worker" => &[2],
             other => panic!("{place}: opsurge {other}?"),
         };
         if is_local && !is_help {
             set(&mut words, "-t", "1s");
+        }
+        if words[0] == "worker" && !is_help {
+            set(&mut words, "--master-port", "0");
         }
         if words[0] == "mock" && !is_help && !words.iter().any(|word| word == "--unix-socket") {
             set(&mut words, "--listen", "127.0.0.1:0");
@@ -314,6 +319,12 @@ impl Sandbox {
         assert!(
             code.is_some_and(|code| codes.contains(&code)),
             "{place}: opsurge {words:?} ended with {code:?}: {}",
+            text(&output)
+        );
+        let is_of_port = text(&output).contains("--master-port 0");
+        assert!(
+            words[0] != "worker" || is_help || is_of_port,
+            "{place}: {}",
             text(&output)
         );
         if let Some(name) = into {
@@ -640,6 +651,7 @@ fn every_flag_named_exists() {
         "merge",
         "completions",
         "man",
+        "worker",
     ];
     let helps = commands.map(|command| text(&binary::run(&["help", command])));
     let is_flag_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';

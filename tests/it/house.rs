@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
             "analysis", "engine", "http", "io", "live", "load", "machine", "metrics", "mock",
-            "record", "report", "scenario", "session", "text", "wire",
+            "record", "report", "scenario", "session", "text", "wire", "worker",
         ],
     ),
     (
@@ -27,6 +27,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("live", &["analysis", "metrics", "record", "report", "text"]),
+    ("worker", &["metrics"]),
     ("report", &["metrics", "record", "text"]),
     ("record", &["analysis", "metrics", "scenario", "text"]),
     ("analysis", &["metrics", "text"]),

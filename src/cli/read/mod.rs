@@ -1,7 +1,8 @@
 //! Args -> Job: the command line, validated.
 //!
-//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`] and [`calibrate`] (their jobs), [`repeat`],
-//! then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, `web`, [`faults`], [`values`].
+//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`], [`calibrate`] and [`worker`] (their jobs),
+//! [`repeat`], then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, `web`,
+//! [`faults`], [`values`].
 
 pub mod calibrate;
 pub mod faults;
@@ -18,3 +19,4 @@ pub mod tls;
 pub mod values;
 mod watch;
 mod web;
+pub mod worker;

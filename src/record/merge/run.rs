@@ -141,12 +141,13 @@ fn connections(parts: &Parts<'_>) -> String {
 
 /// What ended the parts' loads: the gravest of them.
 fn ended_by(parts: &Parts<'_>) -> &'static str {
-    const GRAVEST_FIRST: [&str; 6] = [
+    const GRAVEST_FIRST: [&str; 7] = [
         "error",
         "signal",
         "criterion",
         "all-users-left",
         "iterations",
+        "master",
         "time",
     ];
     let is_one = |ending: &&str| {

@@ -97,7 +97,7 @@ pub(super) fn conditions(page: &mut Page, record: &Record) {
         lasted(&record.totals)
     );
     let is_as_planned = match run.ended_by.as_str() {
-        "time" | "iterations" | "precise" => true,
+        "time" | "iterations" | "precise" | "master" => true,
         // A search ends by what it finds.
         "criterion" => record.search.is_some(),
         _ => false,
@@ -200,6 +200,7 @@ pub(in crate::report) fn ended_by(word: &str) -> &str {
         "all-users-left" => "the last user's leaving",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
+        "master" => "the Locust master",
         "signal" => "a signal",
         "error" => "an error",
         other => other,

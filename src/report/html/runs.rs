@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::shell::{cell, heads, safe, section as framed, table};
 use crate::record::schema::{Record, SpreadFigure};
 use crate::report::console::spread::{sentence, shown_verdict};
-use crate::text::units::{grouped, three_digits, time};
+use crate::text::units::{grouped, percent, three_digits, time};
 
 /// A figure of a spread.
 type Summary = fn(&SpreadFigure) -> Option<f64>;
@@ -87,7 +87,7 @@ fn cells([rate, times @ ..]: Figures) -> [String; 5] {
 }
 
 fn share(share: Option<f64>) -> String {
-    share.map_or_else(dash, |share| format!("{} %", three_digits(share * 100.0)))
+    share.map_or_else(dash, percent)
 }
 
 fn dash() -> String {

@@ -80,7 +80,7 @@ const FOREIGN: [(&[&str], &str); 17] = [
         "steps before a user leaves are [[stop]]",
     ),
     (
-        &["tasks", "requests", "request", "scenarios", "flow", "steps"],
+        &["requests", "request", "scenarios", "flow", "steps"],
         "what users do is [[task]], one for each; several steps in order are [[task.step]]",
     ),
     (
@@ -96,7 +96,7 @@ const FOREIGN: [(&[&str], &str); 17] = [
             "correlate",
             "extractors",
         ],
-        "a value of an answer is extract = { token = { json = \"/token\" } }",
+        "a value of an answer is extract = { id = { json = \"/id\" } }",
     ),
     (
         &["feeder", "data_file", "csv_file", "dataset", "feeders"],

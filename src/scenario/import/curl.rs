@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value as Json;
 
 use super::draft::{Body, Draft, Step, Task};
+use super::request::{METHODS, add_header, set_body};
 use super::shell::{Command, OUTPUT, VARIABLE, commands};
 use super::target::{decoded, name_of, pairs, split};
 
@@ -91,31 +91,6 @@ const NOTED_WITH_ARGUMENT: [&str; 22] = [
     "--aws-sigv4",
     "-r",
     "--range",
-];
-/// Fields that browsers add to every request, and fields that opsurge writes itself.
-pub(super) const NOISE: [&str; 22] = [
-    "host",
-    "content-length",
-    "connection",
-    "transfer-encoding",
-    "accept-encoding",
-    "user-agent",
-    "referer",
-    "origin",
-    "dnt",
-    "pragma",
-    "cache-control",
-    "priority",
-    "te",
-    "upgrade-insecure-requests",
-    "keep-alive",
-    "proxy-connection",
-    "if-none-match",
-    "if-modified-since",
-    "save-data",
-    "accept-language",
-    "x-requested-with-chrome",
-    "expect",
 ];
 /// Boundary of multipart bodies (RFC 2046 section 5.1.1).
 const BOUNDARY: &str = "opsurge-boundary";
@@ -462,7 +437,7 @@ fn steps(
         add_headers(&mut step, &flags, user, place, draft);
         add_body(&mut step, &flags, place, draft, has_file);
         let method = method_of(&flags, &step);
-        if !super::har::METHODS.contains(&method.as_str()) {
+        if !METHODS.contains(&method.as_str()) {
             draft.note(
                 place,
                 format!("a scenario has no method {method}; the command is left out"),
@@ -527,36 +502,6 @@ fn add_headers(
     }
     if flags.is_compressed {
         step.set_header("Accept-Encoding", "gzip");
-    }
-}
-
-/// Adds a field, unless opsurge or a browser writes it by itself, or its name or value is not allowed.
-pub(super) fn add_header(
-    step: &mut Step,
-    name: &str,
-    value: &str,
-    is_typed: bool,
-    place: &str,
-    draft: &mut Draft,
-) {
-    let lower = name.to_ascii_lowercase();
-    let is_noise =
-        NOISE.contains(&lower.as_str()) || lower.starts_with("sec-") || lower.starts_with(':');
-    if is_noise && !is_typed || value.is_empty() {
-        return;
-    }
-    if http::HeaderName::from_bytes(name.as_bytes()).is_err()
-        || value.chars().any(|c| c.is_control() && c != '\t')
-    {
-        return draft.note(
-            place,
-            format!("the header {name:?} is not valid and is left out"),
-        );
-    }
-    match step.header(name).map(str::to_owned) {
-        Some(first) if lower == "cookie" => step.set_header(name, format!("{first}; {value}")),
-        Some(first) => step.set_header(name, format!("{first}, {value}")),
-        None => step.headers.push((name.to_owned(), value.to_owned())),
     }
 }
 
@@ -636,48 +581,6 @@ fn add_body(
         }
     }
     set_body(step, &text);
-}
-
-/// The body by its content type and its text. A `Content-Type` that opsurge adds by itself is left out.
-pub(super) fn set_body(step: &mut Step, text: &str) {
-    let kind = step
-        .header("Content-Type")
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if let Ok(json) = serde_json::from_str::<Json>(text) {
-        if kind == "application/json" {
-            step.drop_header("Content-Type");
-        }
-        let is_structure = json.is_object() || json.is_array();
-        step.body = match is_structure || kind.contains("json") {
-            true => Body::Json(json),
-            false => Body::Text(text.to_owned()),
-        };
-        if is_structure || kind.contains("json") {
-            return;
-        }
-    }
-    let looks_like_pairs =
-        text.split('&').all(|pair| pair.contains('=')) && !text.contains(['\n', '<', ' ', '"']);
-    if kind.starts_with("application/x-www-form-urlencoded") && looks_like_pairs {
-        if kind == "application/x-www-form-urlencoded" {
-            step.drop_header("Content-Type");
-        }
-        step.body = Body::Form(pairs(text));
-        let is_repeated = |(nth, (name, _)): (usize, &(String, String))| match &step.body {
-            Body::Form(pairs) => pairs[..nth].iter().any(|(known, _)| known == name),
-            _ => false,
-        };
-        let has_repeated = match &step.body {
-            Body::Form(pairs) => pairs.iter().enumerate().any(is_repeated),
-            _ => false,
-        };
-        if has_repeated {
-            step.set_header("Content-Type", "application/x-www-form-urlencoded");
-        }
-        return;
-    }
-    step.body = Body::Text(text.to_owned());
 }
 
 /// A text of the shell as a text of a scenario: shell variables become variables.

@@ -12,13 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::curl::{add_header, set_body};
 use super::draft::{Body, Draft, Step, Task};
+use super::request::{METHODS, add_header, set_body};
 use super::reuse::{ANSWER_BYTES_MAX, Answer, reuse};
 use super::target::{name_of, split};
 
-/// Methods of scenarios.
-pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// Most steps of a scenario.
 const STEPS_MAX: usize = 1_000;
 /// A shorter gap between two requests is not a pause, in milliseconds.

@@ -4,12 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
-use super::curl::{add_header, set_body};
 use super::draft::{BARE, Body, Draft, Step, change_json};
-use super::har::METHODS;
 use super::locust_values::{
     SILENT, Scope, any, dotted, field, is_drawn, kind, nodes, place, text_of, word,
 };
+use super::request::{METHODS, add_header, set_body};
 use super::target::{name_of, pairs, split};
 
 /// Arguments of a request that change nothing that is sent.

@@ -4,6 +4,7 @@
 //! 2. One file per kind translates it into a [`draft`]: [`curl`] (words by `shell`), [`har`] (values that come back by
 //!    `reuse`), [`openapi`] (bodies by `sample`, YAML by `yaml`), [`locust`] (values by `locust_values`, calls by
 //!    `locust_calls`).
+//!    What they share: `request` (methods, fields, bodies), `target` (URLs).
 //! 3. [`hide`] replaces secrets by variables, in every kind.
 //! 4. [`write`] writes the draft as TOML, in one form.
 //!
@@ -19,6 +20,7 @@ pub mod locust;
 mod locust_calls;
 mod locust_values;
 pub mod openapi;
+mod request;
 mod reuse;
 mod sample;
 mod shell;

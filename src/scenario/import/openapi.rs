@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::draft::{Body, Draft, PLACEHOLDER, Step, Task, variable_name};
-use super::har::METHODS;
+use super::request::METHODS;
 use super::sample::{of_media, resolve};
 use super::target::encoded_path;
 use super::write::percent;

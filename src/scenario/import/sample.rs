@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-/// Deepest nesting of a made value; a schema may contain itself.
-const DEPTH_MAX: usize = 6;
+/// Deepest nesting of a made value.
+const DEPTH_MAX: usize = 20;
 /// References that lead to references.
 const REFERENCES_MAX: usize = 20;
 
@@ -19,7 +19,7 @@ pub(super) fn resolve<'d>(document: &'d Json, mut value: &'d Json) -> Option<&'d
 }
 
 /// The example of a media type or a parameter, else of its schema, else a value of its type.
-pub(super) fn of_media(document: &Json, media: &Json) -> Json {
+pub(super) fn of_media<'d>(document: &'d Json, media: &'d Json) -> Json {
     if let Some(example) = media.get("example") {
         return example.clone();
     }
@@ -30,16 +30,25 @@ pub(super) fn of_media(document: &Json, media: &Json) -> Json {
         return value.clone();
     }
     match media.get("schema") {
-        Some(schema) => of_schema(document, schema, 0),
+        Some(schema) => of_schema(document, schema, &mut Vec::new()),
         None => Json::Null,
     }
 }
 
-/// A value for a schema.
-pub(super) fn of_schema(document: &Json, schema: &Json, depth: usize) -> Json {
-    let Some(schema) = resolve(document, schema).filter(|_| depth <= DEPTH_MAX) else {
+/// A value for a schema within others. A schema that contains itself is not followed a second time.
+fn of_schema<'d>(document: &'d Json, schema: &'d Json, within: &mut Vec<&'d Json>) -> Json {
+    let resolved = resolve(document, schema).filter(|_| within.len() <= DEPTH_MAX);
+    let Some(schema) = resolved.filter(|it| !within.iter().any(|known| std::ptr::eq(*known, *it)))
+    else {
         return Json::Null;
     };
+    within.push(schema);
+    let made = of_resolved(document, schema, within);
+    within.pop();
+    made
+}
+
+fn of_resolved<'d>(document: &'d Json, schema: &'d Json, within: &mut Vec<&'d Json>) -> Json {
     let examples = schema.get("examples").and_then(Json::as_array);
     let first_of = |name: &str| {
         schema
@@ -57,17 +66,17 @@ pub(super) fn of_schema(document: &Json, schema: &Json, depth: usize) -> Json {
         return known.clone();
     }
     if let Some(parts) = schema.get("allOf").and_then(Json::as_array) {
-        return all_of(document, schema, parts, depth);
+        return all_of(document, schema, parts, within);
     }
     if let Some(first) = first_of("oneOf").or(first_of("anyOf")) {
-        return of_schema(document, first, depth + 1);
+        return of_schema(document, first, within);
     }
     match type_of(schema) {
-        "object" => object(document, schema, depth),
+        "object" => object(document, schema, within),
         "array" => {
             let item = schema
                 .get("items")
-                .map(|items| of_schema(document, items, depth + 1));
+                .map(|items| of_schema(document, items, within));
             Json::from(
                 item.filter(|item| !item.is_null())
                     .into_iter()
@@ -97,7 +106,7 @@ fn type_of(schema: &Json) -> &str {
     })
 }
 
-fn object(document: &Json, schema: &Json, depth: usize) -> Json {
+fn object<'d>(document: &'d Json, schema: &'d Json, within: &mut Vec<&'d Json>) -> Json {
     let mut members = Map::new();
     let properties = schema.get("properties").and_then(Json::as_object);
     let required = schema.get("required").and_then(Json::as_array);
@@ -105,7 +114,7 @@ fn object(document: &Json, schema: &Json, depth: usize) -> Json {
         let resolved = resolve(document, property).unwrap_or(property);
         let is_read_only = resolved.get("readOnly") == Some(&Json::Bool(true));
         let is_required = required.is_some_and(|names| names.iter().any(|it| it == name));
-        let value = of_schema(document, property, depth + 1);
+        let value = of_schema(document, property, within);
         if is_read_only || value.is_null() && !is_required {
             continue;
         }
@@ -114,20 +123,24 @@ fn object(document: &Json, schema: &Json, depth: usize) -> Json {
     Json::from(members)
 }
 
-fn all_of(document: &Json, schema: &Json, parts: &[Json], depth: usize) -> Json {
+fn all_of<'d>(
+    document: &'d Json,
+    schema: &'d Json,
+    parts: &'d [Json],
+    within: &mut Vec<&'d Json>,
+) -> Json {
     let mut members = Map::new();
-    let own = schema
-        .get("properties")
-        .map(|_| object(document, schema, depth));
-    let parts = parts
-        .iter()
-        .map(|part| of_schema(document, part, depth + 1));
     let mut other = Json::Null;
-    for part in parts.chain(own) {
-        match part {
+    for part in parts {
+        match of_schema(document, part, within) {
             Json::Object(part) => members.extend(part),
             part => other = part,
         }
+    }
+    if let (Some(_), Json::Object(own)) =
+        (schema.get("properties"), object(document, schema, within))
+    {
+        members.extend(own);
     }
     match members.is_empty() {
         true => other,

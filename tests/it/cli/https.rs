@@ -537,11 +537,11 @@ fn lifetimes_that_are_none_are_refused() {
         let output = opsurge(&["run", "--mock", "-t", "1s", "--connection-lifetime", life])
             .output()
             .expect("the binary was built");
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let printed = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
         assert!(
-            said.contains("--connection-lifetime") && said.contains(part),
-            "{said}"
+            printed.contains("--connection-lifetime") && printed.contains(part),
+            "{printed}"
         );
     }
 }

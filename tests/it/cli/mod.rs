@@ -19,3 +19,4 @@ mod screen_endings;
 mod secrets;
 mod until;
 mod watch;
+mod worker;

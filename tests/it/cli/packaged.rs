@@ -86,10 +86,10 @@ fn manual_pages_that_cannot_be_written_are_an_error_with_place_and_cure() {
     fs::write(&file, "").expect("it is written");
     let output = run(&["man", file.to_str().expect("UTF-8")]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
-    let said = text(&output);
+    let printed = text(&output);
     assert!(
-        said.contains("/file; give a folder that can be written to: "),
-        "{said}"
+        printed.contains("/file; give a folder that can be written to: "),
+        "{printed}"
     );
 }
 
@@ -109,10 +109,10 @@ fn series_in_manifest(name: &str) -> String {
 
 #[test]
 fn the_version_says_how_the_program_was_built() {
-    let said = text(&run(&["--version"]));
-    let lines: Vec<&str> = said.lines().collect();
+    let printed = text(&run(&["--version"]));
+    let lines: Vec<&str> = printed.lines().collect();
     let [version, build, crates] = lines[..] else {
-        panic!("three lines: {said}");
+        panic!("three lines: {printed}");
     };
     let own = format!("opsurge {} (", env!("CARGO_PKG_VERSION"));
     assert!(
@@ -125,15 +125,15 @@ fn the_version_says_how_the_program_was_built() {
         "{build}"
     );
     for name in ["io-uring", "rustls"] {
-        let said = crates.split(", ").find_map(|it| it.strip_prefix(name));
-        let said = said.unwrap_or_else(|| panic!("no {name}: {crates}"));
+        let printed = crates.split(", ").find_map(|it| it.strip_prefix(name));
+        let printed = printed.unwrap_or_else(|| panic!("no {name}: {crates}"));
         let own = series_in_manifest(name);
         assert!(
-            said.starts_with(&format!(" {own}.")),
+            printed.starts_with(&format!(" {own}.")),
             "{name} {own}: {crates}"
         );
     }
-    assert!(lines.iter().all(|line| line.len() <= 60), "{said}");
+    assert!(lines.iter().all(|line| line.len() <= 60), "{printed}");
     assert_eq!(
         text(&run(&["-V"])).trim_end(),
         format!("opsurge {}", env!("CARGO_PKG_VERSION"))

@@ -104,6 +104,27 @@ fn a_load_that_takes_orders_and_gets_none_is_the_load_without_them() {
 }
 
 #[test]
+fn a_load_that_began_with_an_order_may_have_no_user_for_a_while() {
+    for shards in [1, 3] {
+        let load = Load::Closed(Closed::at_rate(1, 1.0)).replaceable(60.0);
+        // Without it the shards that have no user at first would be over.
+        load.users().replace_rest(1, SECOND_NS, 1);
+        let orders = [
+            (2, 2_200_000_000, SECOND_NS, 30.0),
+            (5, 5_200_000_000, SECOND_NS, 0.0),
+            (8, 8_200_000_000, SECOND_NS, 5.0),
+        ];
+        let seconds = run(&plan(load, 12, shards), &orders);
+        let users: Vec<u64> = seconds.iter().map(|second| second.0).collect();
+        assert_eq!(
+            users[..12],
+            [1, 1, users[2], 30, 30, users[5], 0, 0, users[8], 5, 5, 5],
+            "{shards}"
+        );
+    }
+}
+
+#[test]
 fn a_rate_goes_where_an_order_says_at_once() {
     let open = Open::new(100.0, &[], Arrivals::Constant, 50, 50);
     let load = Load::new(Closed::at_rate(50, 1e6), Some(open)).replaceable(1_000.0);

@@ -182,9 +182,9 @@ fn the_command_prints_a_scenario_that_its_check_accepts_and_notes_on_stderr() {
     let made = folder.path().join("made.toml");
     std::fs::write(&made, &output.stdout).expect("it can be written");
     let output = run(&["scenarios", "check", made.to_str().expect("a plain path")]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("POST /auth/login"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(printed.contains("POST /auth/login"), "{printed}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn mistakes(text: &str) -> Vec<Mistake> {
 
 /// The message that a mistake gets.
 fn message(input: &[String], folder: &Path) -> Vec<String> {
-    let said = match input[0].strip_prefix("$ opsurge ") {
+    let printed = match input[0].strip_prefix("$ opsurge ") {
         Some(arguments) => {
             let arguments: Vec<&str> = arguments.split(' ').collect();
             let program = opsurge(&arguments).current_dir(folder);
@@ -60,7 +60,8 @@ fn message(input: &[String], folder: &Path) -> Vec<String> {
         }
         None => scenario_message(input),
     };
-    said.lines()
+    printed
+        .lines()
         .map(|line| line.trim_start_matches(' ').to_owned())
         .collect()
 }
@@ -93,6 +94,8 @@ fn each_of_forty_plausible_mistakes_gets_the_message_that_was_read() {
         "name = \"x\"\n[csv]\nfile = \"user.csv\"\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
     std::fs::write(folder.path().join("shop.toml"), scenario).expect("it can be written");
     std::fs::write(folder.path().join("users.csv"), "mail\na@b\n").expect("it can be written");
+    let scenario = "name = \"x\"\nfail_if = [\"p95 greater than 800ms\"]\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
+    std::fs::write(folder.path().join("rule.toml"), scenario).expect("it can be written");
     let text = std::fs::read_to_string(file()).expect("the mistakes are there");
     let known = mistakes(&text);
     assert!(known.len() >= MISTAKES, "{} mistakes", known.len());
