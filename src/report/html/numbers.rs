@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::shell::section as framed;
 use crate::record::schema::{Record, Totals};
+use crate::record::so_far::RUNNING;
 use crate::report::console::figures::{Figures, Which};
 use crate::text::units::{bytes, grouped, percent, range, rate, three_digits};
 
@@ -32,7 +33,7 @@ pub(super) fn section(record: &Record) -> Markup {
         p.note {
             "Response times from when a request was due, failures included; in brackets 95 % intervals. "
             // Bytes and connections are known at the end of a run.
-            @if !is_cut && totals.connections_opened > 0 {
+            @if !is_cut && record.run.ended_by != RUNNING {
                 (bytes(totals.bytes_sent)) " sent, " (bytes(totals.bytes_received)) " received, "
                 (grouped(totals.connections_opened)) " connections opened."
             }

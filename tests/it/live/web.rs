@@ -280,12 +280,16 @@ fn the_last_figures_stay_equal_the_record_and_a_signal_ends_them_with_the_code_o
 
     let all = events(&served.get("/events"));
     let (name, last, seconds) = &all[0];
-    assert_eq!(
-        (name.as_str(), &seconds[0]["number"]),
-        ("seconds", &Json::from(1))
-    );
+    assert_eq!(name, "seconds");
     let last = last.expect("an id");
     assert!(last >= 2, "two seconds: {last}");
+    // A page that the machine let wait may have missed a second; the sums above have it.
+    let missed = |seconds: &Json, after: u64| {
+        let numbers = seconds.as_array().expect("an array").iter();
+        let numbers = numbers.map(|second| second["number"].as_u64().expect("a number"));
+        numbers.filter(|number| *number > after).collect::<Vec<u64>>()
+    };
+    assert_eq!(missed(seconds, 0).last(), Some(&last));
     let kinds: Vec<&str> = all.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(kinds, ["seconds", "charts", "end"]);
     let drawn = &all[1].2;
@@ -301,7 +305,7 @@ fn the_last_figures_stay_equal_the_record_and_a_signal_ends_them_with_the_code_o
     );
     let resumed = served.ask("GET /events", "Last-Event-ID: 1\r\n", "");
     let resumed = events(&resumed.body);
-    assert_eq!(resumed[0].2[0]["number"], 2, "only what was missed");
+    assert_eq!(missed(&resumed[0].2, 0), missed(seconds, 1), "only what was missed");
     assert_eq!(resumed[0].1, Some(last));
     let nothing = served.ask("GET /events", &format!("Last-Event-ID: {last}\r\n"), "");
     assert_eq!(events(&nothing.body)[0].0, "charts");
