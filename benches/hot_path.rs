@@ -108,6 +108,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
             users: 1,
             wall_ns: 1_800_000_000_000_000_000 + text,
             feeder: &scenario.feeder,
+            values: &[],
         };
         let mut user = vec![0; scenario.variables.stride()];
         scenario
@@ -144,6 +145,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
                 users: 1,
                 wall_ns: 1_800_000_000_000_000_000 + count,
                 feeder: &scenario.feeder,
+                values: &[],
             };
             scenario.steps[1].refresh(&origin, black_box(&mut fresh));
         });

@@ -265,7 +265,7 @@ fn carry_out(
         // Lines of several lanes would replace each other.
         Some(_) => Shown::Nothing,
     };
-    let display = Display::start(shown, prepared, begin.ticks.clone());
+    let display = Display::start(shown, prepared, begin.ticks.clone(), None);
     let finished = session.carry_out(&begin.ticks, &mut |notice| say(&notice, is_quiet));
     begin.ticks.close();
     display.end();

@@ -84,7 +84,8 @@ fn describe(scenario: &Scenario) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
     describe_rows(scenario, &mut text);
-    for index in scenario.start.clone() {
+    let is_own = |index: &StepIndex| !scenario.steps[usize::from(*index)].is_hop;
+    for index in scenario.start.clone().filter(is_own) {
         describe_step(scenario, index, "start", &mut text);
     }
     for task in &scenario.tasks {
@@ -97,8 +98,8 @@ fn describe(scenario: &Scenario) -> String {
             Some(ns) => format!("{title}, within {}", time_shown(ns)),
             None => title,
         };
-        let count = task.steps.len();
-        for (nth, index) in task.steps.clone().enumerate() {
+        let count = task.steps.clone().filter(is_own).count();
+        for (nth, index) in task.steps.clone().filter(is_own).enumerate() {
             let title = match count {
                 1 => title.clone(),
                 _ => format!("{title}, step {} of {count}", nth + 1),
@@ -106,7 +107,7 @@ fn describe(scenario: &Scenario) -> String {
             describe_step(scenario, index, &title, &mut text);
         }
     }
-    for index in scenario.stop.clone() {
+    for index in scenario.stop.clone().filter(is_own) {
         describe_step(scenario, index, "stop", &mut text);
     }
     if !scenario.tasks.is_empty() {
@@ -166,7 +167,8 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
     let mut per_pass = vec![0.0; scenario.metrics.len()];
     for task in &scenario.tasks {
         let share = share_of(scenario, task);
-        for step in &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)] {
+        let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
+        for step in steps.iter().filter(|step| !step.is_hop) {
             pause_s += share * step.pause.mean_ns() as f64 / 1e9;
             per_pass[usize::from(step.metric)] += share;
         }
@@ -266,6 +268,13 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
     let _ = writeln!(text, "\n== {title}: {} {}", label.method, label.name);
     if let Some(repeat) = &step.repeat {
         let _ = writeln!(text, "{}", poll_shown(repeat));
+    }
+    if step.follow.is_some() {
+        let _ = writeln!(
+            text,
+            "follows redirects; they count under \"{} (redirected)\"",
+            label.name
+        );
     }
     for extract in &step.extract {
         let default = extract.default.as_ref();

@@ -128,6 +128,23 @@ pub fn field<'h>(head: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
     Some(Cow::Owned(lines.join(&b' ')))
 }
 
+/// The values of all fields with this name in a complete head, in order, without blanks around them. A folded value is left
+/// out.
+pub fn each_field<'h>(head: &'h [u8], name: &str, mut each: impl FnMut(&'h [u8])) {
+    let mut storage = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+    let mut response = Response::new(&mut []);
+    let parsed = parser().parse_response_with_uninit_headers(&mut response, head, &mut storage);
+    if parsed.is_err() {
+        return;
+    }
+    let named = |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
+    for header in response.headers.iter().filter(named) {
+        if !header.value.contains(&b'\n') {
+            each(header.value.trim_ascii());
+        }
+    }
+}
+
 impl Fields {
     fn read(&mut self, header: &Header<'_>) -> Result<(), Invalid> {
         let (name, value) = (header.name, header.value);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::cookies::{FIELD_BYTES, write_field};
 pub use super::encoding::{DECIMAL_BYTES_MAX, Encoding, write_decimal};
 pub use super::secret_fields::{is_secret_field, secrets_of_field};
 pub use super::values::{Place, Slot, Values};
@@ -35,8 +36,14 @@ pub enum Part {
     BasePath,
     /// The name and port of the target: empty until [`Template::bind`].
     Authority,
+    /// Nothing: a link comes next, which has the base path of the target already. A text that is put before the path
+    /// comes here.
+    BeforeLink,
     /// A hole: where its value is, and how the value is written.
     Value(Place, Encoding),
+    /// The `Cookie` field with its line end, or nothing: the user's jar among its values, and the present time in seconds
+    /// since 1970 among the fresh ones.
+    Cookies(Slot, Slot),
 }
 
 /// A compiled request: literal bytes with holes.
@@ -54,10 +61,17 @@ pub struct Template {
 /// The place of a part of the target within a literal.
 #[derive(Clone, PartialEq, Eq)]
 struct Gap {
-    is_base_path: bool,
+    kind: GapKind,
     /// Index of the literal's segment.
     segment: usize,
     range: Range<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GapKind {
+    BasePath,
+    BeforeLink,
+    Authority,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +85,8 @@ enum Segment {
     Body,
     /// The next shared stretch is inserted here.
     Shared,
+    /// The cookies of the jar that are for the request's path, at the time in the second slot.
+    Cookies(Slot, Slot),
 }
 
 impl fmt::Debug for Template {
@@ -127,9 +143,10 @@ impl Template {
     /// as literal text from the beginning; it may be bound again.
     pub fn bind(&mut self, authority: &str, base_path: &str) {
         for nth in 0..self.gaps.len() {
-            let text = match self.gaps[nth].is_base_path {
-                true => base_path,
-                false => authority,
+            let text = match self.gaps[nth].kind {
+                GapKind::BasePath => base_path,
+                GapKind::BeforeLink => "",
+                GapKind::Authority => authority,
             };
             self.fill(nth, text.as_bytes());
         }
@@ -138,7 +155,7 @@ impl Template {
     /// Puts a text before the path for good: after the base path of every target that it is bound to from now on.
     pub fn put_before_path(&mut self, text: &str) {
         for nth in 0..self.gaps.len() {
-            if self.gaps[nth].is_base_path {
+            if self.gaps[nth].kind != GapKind::Authority {
                 self.fill(nth, b"");
                 self.fill(nth, text.as_bytes());
                 let gap = &mut self.gaps[nth].range;
@@ -166,6 +183,22 @@ impl Template {
         }
         self.bytes_max = moved(self.bytes_max);
         self.text.splice(old, text.iter().copied());
+    }
+
+    /// The request's path as far as it is known without rendering: up to its first hole, or, where it begins with a link
+    /// of the user's values, that link.
+    pub fn path_start<'v>(&'v self, user: &'v [u8]) -> &'v [u8] {
+        let Some(Segment::Literal(range)) = self.segments.first() else {
+            return b"";
+        };
+        let line = &self.text[range.clone()];
+        let start = line.iter().position(|&byte| byte == b' ');
+        let path = &line[start.map_or(line.len(), |at| at + 1)..];
+        let end = path.iter().position(|byte| matches!(byte, b' ' | b'?'));
+        match (path, self.segments.get(1)) {
+            ([], Some(Segment::Value(Place::User(slot), _))) => slot.text(user),
+            _ => &path[..end.unwrap_or(path.len())],
+        }
     }
 
     /// Most bytes that [`Template::render`] writes.
@@ -220,6 +253,11 @@ impl Template {
                 Segment::Value(place, encoding) => {
                     at += encoding.write(place.text(values), &mut out[at..]);
                 }
+                Segment::Cookies(jar, now_s) => {
+                    let (line, rest) = out.split_at_mut(at);
+                    at +=
+                        render_cookies(jar.text(values.user), now_s.text(values.fresh), line, rest);
+                }
                 Segment::ContentLength => length_at = Some(at),
                 Segment::Body => body_at = at,
                 Segment::Shared => {
@@ -262,15 +300,20 @@ impl Template {
             }
             Part::Literal(bytes) => self.push_literal(&bytes),
             Part::Kept(bytes) => self.push_literal(&bytes),
-            Part::BasePath => self.push_gap(true),
-            Part::Authority => self.push_gap(false),
+            Part::BasePath => self.push_gap(GapKind::BasePath),
+            Part::BeforeLink => self.push_gap(GapKind::BeforeLink),
+            Part::Authority => self.push_gap(GapKind::Authority),
+            Part::Cookies(jar, now_s) => {
+                self.bytes_max += jar.bytes_max + FIELD_BYTES;
+                self.segments.push(Segment::Cookies(jar, now_s));
+            }
         }
     }
 
-    fn push_gap(&mut self, is_base_path: bool) {
+    fn push_gap(&mut self, kind: GapKind) {
         self.push_literal(&[]);
         self.gaps.push(Gap {
-            is_base_path,
+            kind,
             segment: self.segments.len() - 1,
             range: self.text.len()..self.text.len(),
         });
@@ -287,6 +330,16 @@ impl Template {
             _ => self.segments.push(Segment::Literal(start..end)),
         }
     }
+}
+
+/// Writes the cookies for a request whose line stands in `line`.
+#[inline(never)]
+fn render_cookies(jar: &[u8], now_s: &[u8], line: &[u8], out: &mut [u8]) -> usize {
+    let digits = now_s.iter();
+    let now_s = digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    let mut words = line.splitn(3, |&byte| byte == b' ');
+    let path = words.nth(1).unwrap_or_default();
+    write_field(jar, path, now_s, out)
 }
 
 /// Merges neighbouring literals: several short ones may be one long stretch.
@@ -307,7 +360,11 @@ fn fixed_bytes(parts: &[Part]) -> Option<usize> {
         Part::Literal(bytes) => Some(bytes.len()),
         Part::Kept(bytes) => Some(bytes.len()),
         Part::Value(place, Encoding::AsIs) if place.slot().fixed => Some(place.slot().bytes_max),
-        Part::Value(..) | Part::BasePath | Part::Authority => None,
+        Part::Value(..)
+        | Part::BasePath
+        | Part::BeforeLink
+        | Part::Authority
+        | Part::Cookies(..) => None,
     });
     lengths.sum()
 }

@@ -8,7 +8,7 @@ use super::buffers::Buffers;
 use super::chunked::Chunked;
 use super::head;
 use super::head::Framing;
-pub use super::head::{Expecting, HEAD_BYTES_MAX, field};
+pub use super::head::{Expecting, HEAD_BYTES_MAX, each_field, field};
 pub use super::invalid::Invalid;
 
 /// Every answer begins with these bytes.

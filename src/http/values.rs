@@ -37,6 +37,12 @@ impl Slot {
         length.copy_from_slice(&(write(text) as u16).to_le_bytes());
     }
 
+    /// Changes the bytes in the slot: `edit` gets the room for them and their length, and returns the new length.
+    pub fn edit(self, values: &mut [u8], edit: impl FnOnce(&mut [u8], usize) -> usize) {
+        let length = self.text(values).len();
+        self.store_with(values, |room| edit(room, length));
+    }
+
     /// The text in the slot.
     #[inline]
     pub fn text(self, values: &[u8]) -> &[u8] {
@@ -56,7 +62,8 @@ pub enum Place {
 }
 
 impl Place {
-    pub(super) fn slot(self) -> Slot {
+    /// Its place in that array.
+    pub fn slot(self) -> Slot {
         match self {
             Self::User(slot) | Self::Fresh(slot) => slot,
         }

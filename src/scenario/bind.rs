@@ -24,6 +24,21 @@ impl Scenario {
         for step in &mut self.steps {
             step.template.bind(authority, base_path);
         }
+        if let Some(cookies) = &mut self.cookies {
+            cookies.bind(authority);
+        }
+        for extract in self.steps.iter_mut().flat_map(|step| &mut step.extract) {
+            if let Some(target) = &mut extract.link {
+                target.bind(authority);
+            }
+        }
+        for follow in self
+            .steps
+            .iter_mut()
+            .filter_map(|step| step.follow.as_mut())
+        {
+            follow.target.bind(authority);
+        }
         self.secrets.add_members(authority);
         self.secrets.add_members(base_path);
         if members::mask(base_path, Author::Other) != base_path {
@@ -31,6 +46,27 @@ impl Scenario {
             for carries in carries.filter(|it| it.credentials == Credentials::None) {
                 carries.credentials = Credentials::Target;
             }
+        }
+        self
+    }
+
+    /// Tells a bound scenario whether its connections are encrypted.
+    #[must_use]
+    pub fn over_tls(mut self, is_encrypted: bool) -> Self {
+        if let Some(cookies) = &mut self.cookies {
+            cookies.set_secure(is_encrypted);
+        }
+        for extract in self.steps.iter_mut().flat_map(|step| &mut step.extract) {
+            if let Some(target) = &mut extract.link {
+                target.set_secure(is_encrypted);
+            }
+        }
+        for follow in self
+            .steps
+            .iter_mut()
+            .filter_map(|step| step.follow.as_mut())
+        {
+            follow.target.set_secure(is_encrypted);
         }
         self
     }

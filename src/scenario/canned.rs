@@ -95,7 +95,8 @@ fn answer_with(scenario: &Scenario, step: &Step, status: u16) -> Result<CannedAn
     }
     let mut names: Vec<&str> = vec!["Content-Type", "Content-Length"];
     for (name, value) in fields(step) {
-        if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        let is_known = |known: &&str| known.eq_ignore_ascii_case(name);
+        if name != "Set-Cookie" && names.iter().any(is_known) {
             continue;
         }
         if name.eq_ignore_ascii_case("transfer-encoding") {
@@ -121,6 +122,9 @@ fn fields(step: &Step) -> Vec<(&str, String)> {
     for extract in &step.extract {
         if let FoundIn::Header(name) = &extract.from {
             fields.push((name.as_str(), text_for(extract)));
+        }
+        if let FoundIn::Cookie(name) = &extract.from {
+            fields.push(("Set-Cookie", format!("{name}={}", text_for(extract))));
         }
     }
     for rule in &step.expect.rules {

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
+use crate::http::cookies::SetCookie;
 use crate::http::request::{Slot, is_secret_field};
-use crate::http::response::field;
+use crate::http::response::{each_field, field};
 
+use super::links;
 use super::pointer::{Found, Pointer, without_mark};
 use super::secrets::Secrets;
 use super::variables::Demands;
@@ -63,6 +65,8 @@ pub struct Extract {
     pub default: Option<String>,
     /// The constraints of the places where the value is used.
     pub demands: Demands,
+    /// Where the value may lead, when a path begins with it.
+    pub link: Option<links::Target>,
 }
 
 /// Place of a value in an answer.
@@ -72,6 +76,8 @@ pub enum FoundIn {
     Json(Pointer),
     /// In the head: a field of this name.
     Header(String),
+    /// In the head: the cookie of this name that is set last.
+    Cookie(String),
 }
 
 /// The parts of an answer that were kept.
@@ -103,6 +109,10 @@ enum Why<'e> {
     EndsByRule(&'e Rule),
     /// The value cannot be extracted.
     Extract(&'e Extract, NotTaken),
+    /// The user's jar has no room for a cookie of the answer.
+    JarFull,
+    /// The redirect cannot be followed, for this reason.
+    Redirect(&'static str),
 }
 
 /// Why a value cannot be extracted from an answer.
@@ -250,6 +260,7 @@ impl Extract {
                 folded = field(reply.head, name);
                 folded.as_deref()
             }
+            FoundIn::Cookie(name) => set_cookie(reply.head, name),
             FoundIn::Json(pointer) => match pointer.find(reply.body) {
                 Err(_) => return Err(unmet(NotTaken::Missing)),
                 Ok(None) => None,
@@ -265,8 +276,12 @@ impl Extract {
         };
         let default = self.default.as_deref().map(str::as_bytes);
         let text = found.or(default).ok_or(unmet(NotTaken::Missing))?;
-        self.check(text)
-            .map_err(|why| unmet(NotTaken::Unfit(why)))?;
+        let unfit = |why| unmet(NotTaken::Unfit(why));
+        let text = match &self.link {
+            Some(target) => target.path_of(text).map_err(unfit)?,
+            None => text,
+        };
+        self.check(text).map_err(unfit)?;
         self.slot.store(text, values);
         Ok(())
     }
@@ -282,6 +297,9 @@ impl Extract {
         }
         if text.len() > self.slot.bytes_max {
             return Err("is longer than its variable; give it more room with max");
+        }
+        if self.demands.as_link {
+            links::check(text)?;
         }
         if self.demands.in_header && text.iter().any(u8::is_ascii_control) {
             return Err("has a character that a header cannot have");
@@ -305,6 +323,34 @@ impl Extract {
     }
 }
 
+/// The value of the last cookie of this name that a head sets.
+fn set_cookie<'h>(head: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    let mut found = None;
+    each_field(head, "set-cookie", |line| {
+        let cookie = SetCookie::parse(line).filter(|it| it.name == name.as_bytes());
+        found = cookie.map(|it| it.value).or(found);
+    });
+    found
+}
+
+impl<'u> Unmet<'u> {
+    /// A redirect that cannot be followed, because its `Location` ...
+    pub fn redirect(why: &'static str, reply: Reply<'u>) -> Self {
+        Self {
+            why: Why::Redirect(why),
+            reply,
+        }
+    }
+
+    /// An answer whose cookies do not fit the user's jar.
+    pub fn jar_full(reply: Reply<'u>) -> Self {
+        Self {
+            why: Why::JarFull,
+            reply,
+        }
+    }
+}
+
 impl Unmet<'_> {
     /// What was expected and what was found, as text with secrets masked.
     pub fn describe(&self, secrets: &Secrets) -> String {
@@ -312,6 +358,11 @@ impl Unmet<'_> {
         let text = match self.why {
             Why::Status(statuses) => format!("expected status {statuses}"),
             Why::Rule(rule) => format!("expected {rule}{}", rule.found(reply, secrets)),
+            Why::JarFull => {
+                "expected room for the cookies of the answer; give a user more with bytes, for example { bytes = 4096 }"
+                    .to_owned()
+            }
+            Why::Redirect(why) => format!("the redirect is not followed: Location {why}"),
             Why::EndsByStatus => "this status ends the poll (failed)".to_owned(),
             Why::EndsByRule(rule) => format!("{rule} ends the poll (failed)"),
             Why::Extract(extract, why) => {
@@ -342,6 +393,7 @@ impl fmt::Display for FoundIn {
         match self {
             Self::Json(pointer) => write!(f, "the value at {pointer}"),
             Self::Header(name) => write!(f, "the header {name}"),
+            Self::Cookie(name) => write!(f, "the cookie {name}"),
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use crate::http::cookies::cookies;
 use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
+use super::cookies::Cookies;
 use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
 use super::feeder::Feeder;
+use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::members::label;
 use super::secrets::Secrets;
@@ -38,6 +41,8 @@ pub struct Scenario {
     pub wait: Wait,
     /// Values that are computed once per user, or extracted from answers.
     pub variables: Variables,
+    /// The cookies of users, where the scenario keeps them.
+    pub cookies: Option<Cookies>,
     /// The rows of the CSV file; empty without one.
     pub feeder: Feeder,
     /// Bytes of the fresh values of a request, at most.
@@ -65,7 +70,7 @@ pub struct Scenario {
 }
 
 /// A request and the expectations of its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Index into [`Scenario::metrics`].
     pub metric: u16,
@@ -89,6 +94,12 @@ pub struct Step {
     pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
+    /// How its next redirect is followed, where it is.
+    pub follow: Option<Box<Follow>>,
+    /// It is sent when a step before it was redirected; otherwise it is passed over.
+    pub is_hop: bool,
+    /// Hops after it that are passed over when its answer is no redirect.
+    pub hops_left: StepIndex,
     /// What the user does when the step has failed.
     pub on_failure: OnFailure,
     /// Sending the request twice has the same effect as once (RFC 9110 section 9.2.2).
@@ -258,7 +269,12 @@ impl Scenario {
         let task = self.tasks.partition_point(before);
         self.tasks
             .get(task)
-            .is_some_and(|task| step + 1 == task.steps.end)
+            .is_some_and(|task| self.after(step) == task.steps.end)
+    }
+
+    /// The step that comes after one whose answer was no redirect.
+    pub fn after(&self, step: StepIndex) -> StepIndex {
+        step + 1 + self.steps[usize::from(step)].hops_left
     }
 
     /// The request that a user sends when the step is its first, with `<name>` for values out of answers.
@@ -287,13 +303,18 @@ impl Scenario {
             users: user + 1,
             wall_ns,
             feeder: &self.feeder,
+            values: &[],
         };
         let mut values = vec![0; self.variables.stride()];
         self.variables
             .fill(&origin(Stream::Variable, 0), &mut values);
         self.variables.show_extracted(&mut values);
         let mut fresh = vec![0; self.fresh_stride];
-        self.steps[usize::from(index)].refresh(&origin(Stream::Request, 1), &mut fresh);
+        let of_request = Origin {
+            values: &values,
+            ..origin(Stream::Request, 1)
+        };
+        self.steps[usize::from(index)].refresh(&of_request, &mut fresh);
         (values, fresh)
     }
 
@@ -303,6 +324,13 @@ impl Scenario {
         let mut secrets = self.secrets_of_row(user, random);
         for slot in self.variables.extracted() {
             secrets.add(&String::from_utf8_lossy(slot.text(values)));
+        }
+        let jar = self
+            .cookies
+            .as_ref()
+            .map_or(&[][..], |it| it.jar.text(values));
+        for cookie in cookies(jar) {
+            secrets.add(&String::from_utf8_lossy(cookie.value));
         }
         secrets
     }
@@ -326,7 +354,8 @@ impl Scenario {
         let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
         let lengths = self.tasks.iter().map(|task| {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
-            let length_ns: u64 = steps.iter().map(|s| s.pause.mean_ns() + request_ns).sum();
+            let steps = steps.iter().filter(|step| !step.is_hop);
+            let length_ns: u64 = steps.map(|s| s.pause.mean_ns() + request_ns).sum();
             length_ns as f64 * f64::from(task.weight) / sum as f64
         });
         lengths.sum::<f64>() as u64

@@ -4,13 +4,15 @@ use std::ops::RangeInclusive;
 
 use crate::http::request::{DECIMAL_BYTES_MAX, write_decimal};
 
+use super::calendar::{write_date, write_timestamp};
 use super::feeder::Feeder;
-use crate::load::random::{Keyed, Stream, below};
+use super::made::Made;
+use crate::load::random::below;
+
+pub use super::origin::{Clock, Origin};
 
 /// Length of a uuid's text.
 const UUID_BYTES: usize = 36;
-/// `2026-11-24T16:33:00.123456Z`.
-const TIMESTAMP_BYTES: usize = 27;
 /// Distance between the draws of one text and those of the next: no text has so many holes.
 const DRAWS_PER_TEXT: u64 = 256;
 
@@ -33,36 +35,10 @@ pub enum Value {
     Column(usize),
     /// The present time, in this notation.
     Now(Clock),
-}
-
-/// The notation of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// UTC with microseconds (RFC 3339).
-    Timestamp,
-    /// Milliseconds since 1970 (UTC).
-    UnixMs,
-    /// Seconds since 1970 (UTC).
-    UnixS,
-}
-
-/// What values are computed from.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'o> {
-    /// The source of everything random.
-    pub random: Keyed,
-    /// Number of the user.
-    pub user: u64,
-    /// Purpose of the draws.
-    pub stream: Stream,
-    /// Number of the text among the user's: 0 for its variables, then its requests from 1 on.
-    pub text: u64,
-    /// Users at the peak: the distance between a user's sequence numbers.
-    pub users: u64,
-    /// Present time in nanoseconds since 1970 (UTC).
-    pub wall_ns: u64,
-    /// Rows of the scenario's CSV file.
-    pub feeder: &'o Feeder,
+    /// A value that takes more work: boxed, so that the others stay small.
+    Made(Box<Made>),
+    /// The value that the user's request had so many requests before this one.
+    Earlier(Box<Value>, u16),
 }
 
 impl Value {
@@ -71,27 +47,29 @@ impl Value {
         match self {
             Self::Literal(text) => text.len(),
             Self::Uuid => UUID_BYTES,
-            Self::User | Self::Sequence(_) | Self::Now(Clock::UnixMs | Clock::UnixS) => {
-                DECIMAL_BYTES_MAX
-            }
+            Self::User | Self::Sequence(_) => DECIMAL_BYTES_MAX,
             Self::Integer(range) => {
                 let digits = |end: &i64| end.to_string().len();
                 digits(range.start()).max(digits(range.end()))
             }
             Self::Choice(options) => options.iter().map(String::len).max().unwrap_or_default(),
             Self::Column(column) => feeder.bytes_max(*column),
-            Self::Now(Clock::Timestamp) => TIMESTAMP_BYTES,
+            Self::Now(clock) => clock.bytes_max(),
+            Self::Made(made) => made.bytes_max(feeder),
+            Self::Earlier(value, _) => value.bytes_max(feeder),
         }
     }
 
     /// Whether all texts of the value have the same length.
     pub fn is_fixed(&self, feeder: &Feeder) -> bool {
         match self {
-            Self::Literal(_) | Self::Uuid | Self::Now(Clock::Timestamp) => true,
+            Self::Literal(_) | Self::Uuid | Self::Now(Clock::Timestamp | Clock::Date) => true,
             Self::User | Self::Sequence(_) | Self::Now(_) => false,
             Self::Integer(range) => range.start() == range.end(),
             Self::Choice(options) => options.iter().all(|text| text.len() == options[0].len()),
             Self::Column(column) => feeder.is_fixed(*column),
+            Self::Made(_) => false,
+            Self::Earlier(value, _) => value.is_fixed(feeder),
         }
     }
 
@@ -99,12 +77,24 @@ impl Value {
     pub fn is_number(&self) -> bool {
         match self {
             Self::User | Self::Sequence(_) | Self::Integer(_) => true,
-            Self::Now(clock) => *clock != Clock::Timestamp,
+            Self::Now(clock) => matches!(clock, Clock::UnixMs | Clock::UnixS),
+            Self::Made(made) => made.is_number(),
+            Self::Earlier(value, _) => value.is_number(),
             Self::Literal(_) | Self::Uuid | Self::Choice(_) | Self::Column(_) => false,
         }
     }
 
-    /// The texts that its author wrote, to be checked for the place of the value. Other values, except columns, have only
+    /// Whether it counts the requests of all users.
+    pub fn is_sequence(&self) -> bool {
+        match self {
+            Self::Sequence(_) => true,
+            Self::Made(made) => made.is_sequence(),
+            Self::Earlier(value, _) => value.is_sequence(),
+            _ => false,
+        }
+    }
+
+    /// The texts that its author wrote, to be checked for the place of the value. Other values, except columns and made ones, have only
     /// letters, digits, `-`, `.` and `:`.
     pub fn literals(&self) -> &[String] {
         match self {
@@ -146,10 +136,22 @@ impl Value {
             Self::Now(Clock::UnixMs) => return write_decimal(origin.wall_ns / 1_000_000, out),
             Self::Now(Clock::UnixS) => return write_decimal(origin.wall_ns / 1_000_000_000, out),
             Self::Now(Clock::Timestamp) => return write_timestamp(origin.wall_ns, out),
+            Self::Now(Clock::Date) => return write_date(origin.wall_ns, out),
+            Self::Made(made) => return made.write(nth, origin, out),
+            Self::Earlier(value, requests) => {
+                let text = origin.text.saturating_sub(u64::from(*requests));
+                return write_earlier(value, nth, &Origin { text, ..*origin }, out);
+            }
         };
         out[..text.len()].copy_from_slice(text);
         text.len()
     }
+}
+
+/// A call of its own keeps the common values inlined.
+#[inline(never)]
+fn write_earlier(value: &Value, nth: usize, origin: &Origin<'_>, out: &mut [u8]) -> usize {
+    value.write(nth, origin, out)
 }
 
 fn write_signed(number: i64, out: &mut [u8]) -> usize {
@@ -160,53 +162,10 @@ fn write_signed(number: i64, out: &mut [u8]) -> usize {
     1 + write_decimal(number.unsigned_abs(), &mut out[1..])
 }
 
-/// Writes a time as RFC 3339 in UTC, with microseconds. The calendar is Hinnant's ("chrono-compatible low-level date
-/// algorithms", 2013): eras of 400 years, years that begin in March.
-fn write_timestamp(wall_ns: u64, out: &mut [u8]) -> usize {
-    let (seconds, micros) = (wall_ns / 1_000_000_000, wall_ns / 1_000 % 1_000_000);
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let second_of_day = seconds % 86_400;
-    out[..TIMESTAMP_BYTES].copy_from_slice(b"0000-00-00T00:00:00.000000Z");
-    for (number, end) in [
-        (year, 4),
-        (month, 7),
-        (day, 10),
-        (second_of_day / 3_600, 13),
-        (second_of_day / 60 % 60, 16),
-        (second_of_day % 60, 19),
-        (micros, 26),
-    ] {
-        write_digits(number, &mut out[..end]);
-    }
-    TIMESTAMP_BYTES
-}
-
-/// Writes a number over the zeros at the end of `out`.
-fn write_digits(mut number: u64, out: &mut [u8]) {
-    for digit in out.iter_mut().rev() {
-        if number == 0 {
-            break;
-        }
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::random::{Keyed, Stream};
 
     fn text_of(value: &Value, user: u64, text: u64, wall_ns: u64) -> String {
         let feeder = Feeder::default();
@@ -218,6 +177,7 @@ mod tests {
             users: 10,
             wall_ns,
             feeder: &feeder,
+            values: &[],
         };
         let mut out = [0; 64];
         let length = value.write(0, &origin, &mut out);

@@ -7,10 +7,17 @@ use crate::http::request::Slot;
 use super::feeder::Feeder;
 use super::value::{Origin, Value};
 
+/// Longest link of a redirect, in bytes.
+const LINK_BYTES: usize = 1_024;
+
 /// All user variables of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     variables: Vec<Variable>,
+    /// The user's cookies.
+    jar: Option<Slot>,
+    /// The link of the redirect that the user follows.
+    link: Option<Slot>,
     stride: usize,
 }
 
@@ -50,6 +57,8 @@ pub struct Demands {
     pub in_header: bool,
     /// It is used in JSON without quotes: a number, `true`, `false` or `null`.
     pub bare_in_json: bool,
+    /// A path begins with it: it is an absolute path, or a URL of the target.
+    pub as_link: bool,
 }
 
 impl Variables {
@@ -76,6 +85,31 @@ impl Variables {
             Source::Extracted(Demands::default()),
         );
         self.variables.len() - 1
+    }
+
+    /// The place of the link that a user follows; added with the first call.
+    pub fn link(&mut self) -> Slot {
+        let link = self.link.unwrap_or(Slot {
+            offset: self.stride,
+            bytes_max: LINK_BYTES,
+            fixed: false,
+        });
+        if self.link.replace(link).is_none() {
+            self.stride += link.stride();
+        }
+        link
+    }
+
+    /// Adds a jar for the user's cookies, of so many bytes; returns its place.
+    pub fn add_jar(&mut self, bytes: usize) -> Slot {
+        let jar = Slot {
+            offset: self.stride,
+            bytes_max: bytes,
+            fixed: false,
+        };
+        self.stride += jar.stride();
+        self.jar = Some(jar);
+        jar
     }
 
     fn push(&mut self, name: &str, bytes_max: usize, fixed: bool, source: Source) {
@@ -141,6 +175,9 @@ impl Variables {
 
     /// Puts `<name>` in the place of each extracted variable, as far as there is room.
     pub fn show_extracted(&self, values: &mut [u8]) {
+        if let Some(link) = self.link {
+            link.store(b"<Location>", values);
+        }
         for variable in &self.variables {
             if matches!(variable.source, Source::Extracted(_)) {
                 let shown = format!("<{}>", variable.name);
@@ -157,6 +194,9 @@ impl Variables {
 
     /// Computes a user's variables, once, when the user comes.
     pub fn fill(&self, origin: &Origin<'_>, values: &mut [u8]) {
+        if let Some(jar) = self.jar {
+            jar.store(b"", values);
+        }
         let mut text = vec![0; self.stride];
         let mut holes = 0;
         for variable in &self.variables {
@@ -166,7 +206,8 @@ impl Variables {
                     at += match part {
                         Part::Value(value) => {
                             holes += usize::from(!matches!(value, Value::Literal(_)));
-                            value.write(holes, origin, &mut text[at..])
+                            let origin = Origin { values, ..*origin };
+                            value.write(holes, &origin, &mut text[at..])
                         }
                         Part::Variable(other) => {
                             let other = self.variables[*other].slot.text(values);
@@ -207,6 +248,7 @@ mod tests {
                 users: 1,
                 wall_ns: 0,
                 feeder: &feeder,
+                values: &[],
             };
             variables.fill(&origin, &mut values);
             ["id", "n", "other", "name", "token"].map(|name| {

@@ -76,7 +76,7 @@ fn users_max(traffic: &Traffic) -> u64 {
 
 /// A value of the scenario depends on how many users there is room for.
 fn numbers_by_room(scenario: &Scenario) -> bool {
-    let is_sequence = |value: &Value| matches!(value, Value::Sequence(_));
+    let is_sequence = |value: &Value| value.is_sequence();
     let mut fresh = scenario.steps.iter().flat_map(|step| &step.fresh);
     let variables = &scenario.variables;
     let mut of_variables = variables

@@ -103,7 +103,9 @@ impl Prepared {
         let scenario = traffic.scenario.bind("", "");
         let checksum = calibration::checksum(&scenario);
         let plan = Plan {
-            scenario: scenario.bind(&target.authority, target.base_path()),
+            scenario: scenario
+                .bind(&target.authority, target.base_path())
+                .over_tls(tls.is_some()),
             load: traffic.load.load,
             run_time_ns: traffic.load.run_time_ns,
             // On a core that it shares with the target, a generator that spins takes the target's time.

@@ -108,8 +108,17 @@ impl<'p, D: Driver> Shard<'p, D> {
             head: connection.decoder.head(),
             body: connection.decoder.body(),
         };
-        let (answer, outcome, unmet) =
-            judge(step, attempt, status, reply, self.seats.values_mut(id));
+        let values = self.seats.values_mut(id);
+        // Whatever else the answer is, its cookies count (RFC 6265 section 3).
+        let jar = match &scenario.cookies {
+            Some(cookies) => {
+                let now_s = self.clocks.wall_ns() / 1_000_000_000;
+                cookies.take(&step.template, reply.head, now_s, values)
+            }
+            None => Ok(()),
+        };
+        let lack = jar.err().map(|_| Unmet::jar_full(reply));
+        let (answer, outcome, unmet) = judge(step, attempt, status, reply, lack, values);
         if let Outcome::Failed { failure, .. } = outcome {
             // A server that is about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
             // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
@@ -239,6 +248,7 @@ fn judge<'u>(
     attempt: Attempt,
     status: u16,
     reply: Reply<'u>,
+    lack: Option<Unmet<'u>>,
     values: &mut [u8],
 ) -> (Answer, Outcome, Option<Unmet<'u>>) {
     let status_is_right = step.expect.statuses.contains(status);
@@ -247,11 +257,21 @@ fn judge<'u>(
         false => Failure::Status,
     };
     let failed = |failure| Outcome::Failed { failure, status };
+    if let Some(follow) = &step.follow
+        && let Some(ahead) = follow.ahead(status)
+    {
+        let taken = follow.take(reply.head, values);
+        let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
+        return match lack {
+            None => (Answer::Redirected(ahead), Outcome::Success { status }, None),
+            lack => (Answer::Failed, failed(Failure::Expectation), lack),
+        };
+    }
     let of_poll = step.repeat.as_ref().and_then(|it| it.failed.as_ref());
     if let Some(met) = of_poll.and_then(|of_poll| of_poll.met(status, reply)) {
         return (Answer::PollFailed, failed(kind), Some(met));
     }
-    let unmet = step.expect.unmet(status, reply).or_else(|| {
+    let unmet = step.expect.unmet(status, reply).or(lack).or_else(|| {
         let mut stored = step
             .extract
             .iter()

@@ -10,6 +10,7 @@ use crate::io::{Driver, INSERTS_MAX, Insert};
 use crate::load::random::Stream;
 use crate::metrics::outcome::Failure;
 use crate::scenario::model::{Step, StepIndex};
+use crate::scenario::value::Origin;
 
 use super::state::Shard;
 use super::timer::Timer;
@@ -152,10 +153,14 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.
     fn render(&mut self, id: u32, step: &Step, at: usize) -> (usize, usize) {
         let text = u64::from(self.seats.seat(id).user.request_number());
-        let origin = self.origin(self.seats.number(id), Stream::Request, text);
+        let user = self.seats.values(id);
+        let origin = Origin {
+            values: user,
+            ..self.origin(self.seats.number(id), Stream::Request, text)
+        };
         step.refresh(&origin, &mut self.outgoing.fresh);
         let values = Values {
-            user: self.seats.values(id),
+            user,
             fresh: &self.outgoing.fresh,
         };
         let mut cuts = Cuts::default();

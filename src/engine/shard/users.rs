@@ -178,6 +178,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             users: self.plan.load.users_max(),
             wall_ns: self.clocks.wall_ns(),
             feeder: &self.plan.scenario.feeder,
+            values: &[],
         }
     }
 

@@ -131,7 +131,7 @@ impl<'u> Acting<'u> {
                 let is_over = step.repeat.is_none() || gives_up;
                 is_over && step.on_failure == OnFailure::GoOn
             }
-            Answer::TaskOver => false,
+            Answer::TaskOver | Answer::Redirected(_) => false,
         };
         if leaves && goes_on && self.is_last_of_start() {
             // It has done all start steps: it does the last steps too.
@@ -145,6 +145,11 @@ impl<'u> Acting<'u> {
             }
             (Answer::Success, _) => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
             (Answer::TaskOver, _) => self.end_pass(done_ns),
+            (Answer::Redirected(ahead), _) => {
+                let due_ns = self.user.intended_ns + service_ns;
+                self.user.intended_ns = due_ns.min(self.task_over_ns(step));
+                self.go_to(self.user.stage, self.user.step + ahead)
+            }
             (Answer::NotYet | Answer::Failed | Answer::PollFailed, _) => {
                 self.on_failed(step, done_ns)
             }
@@ -154,7 +159,8 @@ impl<'u> Acting<'u> {
     }
 
     fn is_last_of_start(&self) -> bool {
-        let is_last = self.user.step + 1 == self.script.scenario.start.end;
+        let scenario = self.script.scenario;
+        let is_last = scenario.after(self.user.step) == scenario.start.end;
         self.user.stage == Stage::Start && is_last
     }
 
@@ -189,7 +195,7 @@ impl<'u> Acting<'u> {
     fn go_on(&mut self, step: &Step, from_ns: u64, done_ns: u64) -> Action {
         let draw = self.draw(Stream::Pause);
         let paused = |from_ns| step.pause.ends_ns(draw, from_ns, from_ns);
-        let next = self.user.step + 1;
+        let next = self.user.step + 1 + step.hops_left;
         match self.user.stage {
             Stage::Task if self.script.scenario.ends_a_task(self.user.step) => {
                 return self.end_pass(paused(done_ns));

@@ -27,6 +27,8 @@ pub enum Answer {
     NotYet,
     /// A poll's answer that ends the poll as a failure.
     PollFailed,
+    /// A redirect that leads to the step so many further on.
+    Redirected(StepIndex),
     /// The time limit of the task has passed.
     TaskOver,
     /// Any other failure.

@@ -8,6 +8,8 @@ use crate::text::units::{ago, counted, grouped, percent, rate, three_digits, tim
 
 /// With less reserve than this, the short form warns.
 const RESERVE_MIN: f64 = 3.0;
+/// A longer stretch without a sample is the pause between two runs, in seconds.
+const PAUSE_S_MIN: f64 = 0.5;
 /// Doubtful stretches that are shown, the first ones.
 const STRETCHES_MAX: usize = 20;
 
@@ -125,7 +127,9 @@ pub(in crate::report) fn stretches(series: &[SampleRecord]) -> Vec<Stretch<'_>> 
         let is_doubtful = sample.verdict != Status::Valid.name();
         let last = stretches
             .last_mut()
-            .filter(|last| is_open && last.verdict == sample.verdict);
+            .filter(|last| is_open && last.verdict == sample.verdict)
+            // Beyond a pause lies another run.
+            .filter(|last| sample.t_s - sample.length_s - last.to_s < PAUSE_S_MIN);
         match last {
             _ if !is_doubtful => {}
             Some(last) => {

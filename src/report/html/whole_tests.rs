@@ -214,7 +214,8 @@ fn text(report: &dyn Report, record: &Record) -> String {
 
 #[test]
 fn reports_for_servers_say_what_the_figures_are_of() {
-    let whole = record(&["/a"], 20);
+    let mut whole = record(&["/a"], 20);
+    whole.totals.bytes_sent = 1_000;
     let part = slice(&whole, 20.0, Some(30.0)).expect("a part");
     let says = "PART: 20.0 s to 30.0 s of 40.0 s of load";
     let markdown = text(&Markdown::default(), &part);

@@ -238,6 +238,7 @@ fn extracted(
         from,
         default: default.map(str::to_owned),
         demands,
+        link: None,
     };
     let mut values = vec![0; slot.stride()];
     let stored = extract.store(reply(body.as_bytes()), &mut values);

@@ -10,6 +10,7 @@ use crate::text::suggest::did_you_mean;
 
 use super::place::ScenarioError;
 use super::read::read_short;
+use super::site::is_cookie_name;
 use super::toml::{Item, Table};
 
 /// The parts of an answer that have to be kept to judge it.
@@ -20,7 +21,7 @@ pub(super) fn keep(expect: &Expect, repeat: Option<&Repeat>, extract: &[Extract]
     let of_rules = rules.map(|rule| matches!(rule, Rule::Header(_)));
     let of_extract = extract
         .iter()
-        .map(|extract| matches!(extract.from, FoundIn::Header(_)));
+        .map(|extract| !matches!(extract.from, FoundIn::Json(_)));
     let in_head: Vec<bool> = of_rules.chain(of_extract).collect();
     Keep {
         head: in_head.contains(&true),
@@ -40,6 +41,14 @@ pub(super) fn read_field_name(item: &Item<'_>) -> Result<String, ScenarioError> 
     match http::HeaderName::from_bytes(name.as_bytes()) {
         Ok(_) => Ok(name.to_owned()),
         Err(_) => Err(item.error(format!("\"{name}\" is not a field name"))),
+    }
+}
+
+pub(super) fn read_cookie_name(item: &Item<'_>) -> Result<String, ScenarioError> {
+    let name = item.text()?;
+    match is_cookie_name(name) {
+        true => Ok(name.to_owned()),
+        false => Err(item.error(format!("\"{name}\" is not the name of a cookie"))),
     }
 }
 

@@ -1,7 +1,10 @@
 //! TOML text -> compiled scenario. Every error carries file, line and column, and what would be right.
 
+use std::ops::RangeInclusive;
+
 use ::toml::de::DeTable;
 
+use crate::scenario::cookies::Cookies;
 use crate::scenario::feeder;
 use crate::scenario::feeder::{Feeder, Order};
 use crate::scenario::members::label;
@@ -24,6 +27,10 @@ pub use super::load_table::{RATE_MAX, parse_rate_stage, parse_stage};
 
 /// Longest text of a computed variable, in bytes.
 const VARIABLE_BYTES_MAX: usize = 4_096;
+
+/// Bytes of a user's cookies, with 11 for each beside its texts.
+const JAR_BYTES: usize = 512;
+const JAR_BYTES_ALLOWED: RangeInclusive<u64> = 64..=32_768;
 
 /// Compiles a scenario's text; `origin` names it in errors. The result is not bound to a target: [`Scenario::bind`].
 ///
@@ -53,6 +60,8 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         present: String::new(),
         fresh: Vec::new(),
         fresh_bytes: 0,
+        jar: None,
+        own_host: None,
         secrets: Secrets::default(),
         has_api_key: false,
         with_api_key: Vec::new(),
@@ -63,7 +72,11 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let steps = [&start[..], &tasks, &stop].concat();
     texts.later = names_of_extracted(&steps)?;
     read_variables(&root, &mut texts)?;
+    if let Some(bytes) = root.read("cookies", read_cookies)?.flatten() {
+        texts.jar = Some(texts.variables.add_jar(bytes));
+    }
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
+    let auth = root.get("auth");
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
@@ -77,6 +90,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let mut compiler = Compiler::new(Requests {
         context,
         headers,
+        auth,
         texts,
     });
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
@@ -96,6 +110,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         tasks,
         stop,
         wait: context.wait.or(wait).unwrap_or_default(),
+        cookies: texts.jar.map(|jar| Cookies::new(jar, texts.own_host)),
         variables: texts.variables,
         feeder: texts.feeder,
         fresh_stride: compiler.fresh_stride,
@@ -108,6 +123,19 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         secrets: texts.secrets,
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
     })
+}
+
+/// Bytes of each user's cookies: `true`, `false` or `{ bytes = 4096 }`.
+fn read_cookies(item: &Item<'_>) -> Result<Option<usize>, ScenarioError> {
+    if let Ok(table) = item.table() {
+        let bytes = table.need("bytes", "bytes = 4096")?;
+        table.finish()?;
+        return Ok(Some(bytes.integer(JAR_BYTES_ALLOWED)? as usize));
+    }
+    match item.flag() {
+        Some(is_on) => Ok(is_on.then_some(JAR_BYTES)),
+        None => Err(item.error("write true, or { bytes = 4096 } for more than 512 bytes a user")),
+    }
 }
 
 fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, ScenarioError> {

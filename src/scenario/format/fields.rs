@@ -23,6 +23,8 @@ const REFUSED: [(&str, &str); 2] = [
     ),
 ];
 
+const AUTHORIZATION: &str = "Authorization";
+
 /// Names of fields in order, with their values, unread.
 pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
 
@@ -68,10 +70,12 @@ pub(super) fn compile_fields(
     table: &Table<'_>,
     content_type: Option<&str>,
     headers: &Headers<'_>,
+    auth: Option<&Item<'_>>,
     context: &Context<'_>,
     texts: &mut Texts<'_>,
 ) -> Result<Vec<Field>, ScenarioError> {
     let user_agent = concat!("opsurge/", env!("CARGO_PKG_VERSION"));
+    let own_auth = table.get("auth");
     let mut fields = vec![
         ("Host".to_owned(), vec![Part::Authority]),
         fixed("User-Agent", user_agent),
@@ -83,7 +87,8 @@ pub(super) fn compile_fields(
     for item in table.read("drop_headers", Item::list)?.unwrap_or_default() {
         let name = item.text()?;
         let is_known = |known: &str| known.eq_ignore_ascii_case(name);
-        if !headers.iter().any(|(known, _)| is_known(known)) {
+        let is_auth = auth.is_some() && is_known(AUTHORIZATION);
+        if !is_auth && !headers.iter().any(|(known, _)| is_known(known)) {
             let near = did_you_mean(name, headers.iter().map(|(known, _)| *known));
             return Err(item.error(format!("[headers] has no {name} to be dropped{near}")));
         }
@@ -96,6 +101,21 @@ pub(super) fn compile_fields(
             let field = compile_field(name, item, texts)?;
             replace(&mut fields, field);
         }
+    }
+    if let Some(item) = own_auth
+        .as_ref()
+        .or(auth.filter(|_| !is_dropped(AUTHORIZATION)))
+    {
+        let mut names = headers.iter().chain(&own).map(|(name, _)| *name);
+        if names.any(|name| name.eq_ignore_ascii_case(AUTHORIZATION) && !is_dropped(name)) {
+            return Err(item.error(
+                "auth sends Authorization, and headers have one too; leave one of them out",
+            ));
+        }
+        replace(
+            &mut fields,
+            (AUTHORIZATION.to_owned(), compile_auth(item, texts)?),
+        );
     }
     for (name, item) in own {
         let field = compile_field(name, &item, texts)?;
@@ -127,6 +147,37 @@ pub(super) fn compile_fields(
         }
     }
     Ok(fields)
+}
+
+/// `{ basic = ["user", "password"] }` or `{ bearer = "token" }`.
+fn compile_auth(item: &Item<'_>, texts: &mut Texts<'_>) -> Result<Vec<Part>, ScenarioError> {
+    const EXAMPLE: &str = "it has one entry: basic, a list of name and password, or bearer, a text";
+    let table = item.table().map_err(|_| item.error(EXAMPLE))?;
+    let (basic, bearer) = (table.get("basic"), table.get("bearer"));
+    table.finish()?;
+    match (basic, bearer) {
+        (Some(basic), None) => match &basic.list()?[..] {
+            [user, password] => texts.basic([user, password]),
+            _ => Err(basic.error(EXAMPLE)),
+        },
+        (None, Some(bearer)) => {
+            let text = bearer.text()?;
+            if text.is_empty()
+                || text.contains(|it: char| it.is_whitespace() && !text.contains("{{"))
+            {
+                return Err(
+                    bearer.error("a bearer token has no blank, and no \"Bearer\" before it")
+                );
+            }
+            if !text.contains("{{") {
+                texts.secrets.add(text);
+            }
+            let mut value = vec![Part::Literal(b"Bearer ".to_vec())];
+            value.extend(texts.step(&bearer, text, Site::Header)?);
+            Ok(value)
+        }
+        _ => Err(item.error(EXAMPLE)),
+    }
 }
 
 fn compile_field(

@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use serde_json::Value as Json;
 
 use crate::http::request::{Encoding, Part, Place, Slot};
+use crate::scenario::digest;
 use crate::scenario::feeder::Feeder;
+use crate::scenario::made::{Counter, Made};
 use crate::scenario::model::Fresh;
 use crate::scenario::secrets::Secrets;
 use crate::scenario::value::{Clock, Value};
@@ -13,14 +15,36 @@ use crate::scenario::variables;
 use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
+use super::invented::{counted, decimals, random_string, time};
 use super::pieces::{Piece, another_hole, cut, ends_other_side};
 use super::place::ScenarioError;
-use super::site::{Site, check_characters, encoding_of_own, foreign, is_header_character};
+use super::site::{
+    Site, check_characters, encoding_of_own, foreign, is_cookie_name, is_header_character,
+};
 use super::toml::Item;
 
 /// First words of holes; a variable cannot have such a name.
-pub(in crate::scenario) const WORDS: [&str; 9] = [
-    "uuid", "user", "sequence", "random", "choice", "now", "now_ms", "now_s", "api_key",
+pub(in crate::scenario) const WORDS: [&str; 20] = [
+    "uuid",
+    "user",
+    "sequence",
+    "random",
+    "random_string",
+    "random_name",
+    "random_mail",
+    "choice",
+    "now",
+    "now_ms",
+    "now_s",
+    "date",
+    "api_key",
+    "base64",
+    "base64url",
+    "hex",
+    "sha256",
+    "hmac",
+    "hmac_base64",
+    "jwt",
 ];
 /// Most fresh values of one request.
 const FRESH_MAX: usize = 200;
@@ -46,6 +70,10 @@ pub(super) struct Texts<'c> {
     /// The fresh values of the present step's request.
     pub fresh: Vec<Fresh>,
     pub fresh_bytes: usize,
+    /// The user's cookies, where the scenario keeps them.
+    pub jar: Option<Slot>,
+    /// The `Host` field of the requests, where the scenario has its own.
+    pub own_host: Option<String>,
     pub secrets: Secrets,
     /// A text compiled since this was last set to false contains the API key.
     pub has_api_key: bool,
@@ -72,9 +100,9 @@ impl Texts<'_> {
         hole: &str,
     ) -> Result<variables::Part, ScenarioError> {
         let value = match (self.value(item, hole)?, self.variables.find(hole)) {
-            (Some(Value::Now(_)), _) => {
+            (Some(value), _) if is_time(&value) => {
                 return Err(item.error(
-                    "a variable is computed once, before its user's first request; write {{now}} in the step",
+                    "a variable is computed once, before its user's first request, and this value changes; write it in the step, for example {{now}}",
                 ));
             }
             (Some(value), _) => value,
@@ -140,8 +168,7 @@ impl Texts<'_> {
         bare: bool,
     ) -> Result<Part, ScenarioError> {
         if let Some(value) = self.value(item, hole)? {
-            let encoding = self.check_values(item, hole, site, bare, &[&value])?;
-            return self.fresh(item, value, encoding);
+            return self.part(item, hole, value, site, bare);
         }
         if let Some(index) = self.variables.find(hole) {
             self.has_api_key |= self.with_api_key.contains(&index);
@@ -156,6 +183,29 @@ impl Texts<'_> {
         check_characters(item, hole, &text, site)?;
         let encoding = encoding_of_own(site);
         Ok(Part::Literal(encoding.text(&text).into_bytes()))
+    }
+
+    /// A value at a place of a request: constant, or made for each request.
+    pub(super) fn part(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+        value: Value,
+        site: Site,
+        bare: bool,
+    ) -> Result<Part, ScenarioError> {
+        let encoding = self.check_values(item, hole, site, bare, &[&value])?;
+        match value {
+            Value::Literal(text) => Ok(Part::Literal(encoding.text(&text).into_bytes())),
+            value => self.fresh(item, value, encoding),
+        }
+    }
+
+    pub(super) fn may_be_missing(&self, item: &Item<'_>, name: &str, cure: &str) -> ScenarioError {
+        item.error(format!(
+            "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before {}{cure}",
+            self.present
+        ))
     }
 
     fn fresh(
@@ -181,32 +231,66 @@ impl Texts<'_> {
     }
 
     /// The value of a hole that begins with one of [`WORDS`] or names a CSV column; `None` for any other.
-    fn value(&self, item: &Item<'_>, hole: &str) -> Result<Option<Value>, ScenarioError> {
+    pub(super) fn value(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+    ) -> Result<Option<Value>, ScenarioError> {
         let (word, rest) = hole.split_once(char::is_whitespace).unwrap_or((hole, ""));
         let rest = rest.trim();
+        let made = |made: Result<Made, String>| match made {
+            Ok(made) => Ok(Value::Made(Box::new(made))),
+            Err(reason) => Err(item.error(reason)),
+        };
         let value = match (word, rest) {
             ("uuid", "") => Value::Uuid,
             ("user", "") => Value::User,
+            ("user", arithmetic) => made(counted(Counter::User, arithmetic))?,
+            ("date", "") => Value::Now(Clock::Date),
+            ("now" | "now_ms" | "now_s" | "date", offset) if !offset.is_empty() => {
+                let clock = clock_of(word).unwrap_or(Clock::Timestamp);
+                made(time(clock, offset))?
+            }
+            ("random_string", length) => made(random_string(length))?,
+            ("random_name", "") => made(Ok(Made::Name))?,
+            ("random_mail", "") => made(Ok(Made::Mail))?,
             ("now", "") => Value::Now(Clock::Timestamp),
             ("now_ms", "") => Value::Now(Clock::UnixMs),
             ("now_s", "") => Value::Now(Clock::UnixS),
             ("sequence", "") => Value::Sequence(0),
-            ("sequence", first) => match first.parse::<u32>() {
-                Ok(first) => Value::Sequence(u64::from(first)),
-                Err(_) => {
+            ("sequence", rest) => {
+                let digits = rest.find(|it: char| !it.is_ascii_digit());
+                let (first, arithmetic) = rest.split_at(digits.unwrap_or(rest.len()));
+                let first = match first {
+                    "" => Ok(0),
+                    first => first.parse::<u32>(),
+                };
+                match (first, arithmetic.trim()) {
+                    (Ok(first), "") => Value::Sequence(u64::from(first)),
+                    (Ok(first), it) if it.starts_with(['+', '-', '*', '/', '%']) => {
+                        made(counted(Counter::Sequence(u64::from(first)), it))?
+                    }
+                    _ => {
+                        return Err(item.error(format!(
+                            "a sequence begins with a whole number, for example {{{{sequence 1000}}}}, not with {rest}"
+                        )));
+                    }
+                }
+            }
+            ("random", range) => match (integers(range), decimals(range)) {
+                (Some(integers), _) => Value::Integer(integers),
+                (_, Some(decimal)) => made(Ok(decimal))?,
+                _ => {
                     return Err(item.error(format!(
-                        "a sequence begins with a whole number, for example {{{{sequence 1000}}}}, not with {first}"
+                        "\"{range}\" is not a range of numbers; write for example {{{{random 1..100}}}} or {{{{random 0.50..9.99}}}}"
                     )));
                 }
             },
-            ("random", range) => Value::Integer(integers(range).ok_or_else(|| {
-                item.error(format!(
-                    "\"{range}\" is not a range of whole numbers; write for example {{{{random 1..100}}}}"
-                ))
-            })?),
             ("choice", options) => {
-                let options: Vec<String> =
-                    options.split('|').map(|text| text.trim().to_owned()).collect();
+                let options: Vec<String> = options
+                    .split('|')
+                    .map(|text| text.trim().to_owned())
+                    .collect();
                 if options.len() < 2 {
                     return Err(item.error(
                         "a choice is made between several texts; write for example {{choice idle|active}}",
@@ -215,9 +299,16 @@ impl Texts<'_> {
                 Value::Choice(options)
             }
             _ => {
+                let function = digest::NAMES.iter().find(|(name, _)| *name == word);
+                if let Some((name, function)) = function {
+                    return self.function(item, *function, name, rest).map(Some);
+                }
+                if let Some(name) = hole.strip_prefix("cookie.") {
+                    return self.cookie(item, name).map(Some);
+                }
                 let Some(column) = hole.strip_prefix("csv.") else {
                     return match word {
-                        "uuid" | "user" | "now" | "now_ms" | "now_s" => Err(item.error(format!(
+                        "uuid" | "random_name" | "random_mail" => Err(item.error(format!(
                             "{{{{{word}}}}} takes nothing behind it, and has \"{rest}\""
                         ))),
                         _ => Ok(None),
@@ -244,8 +335,35 @@ impl Texts<'_> {
         Ok(Some(value))
     }
 
+    fn cookie(&self, item: &Item<'_>, name: &str) -> Result<Value, ScenarioError> {
+        let Some(jar) = self.jar else {
+            return Err(item.error(
+                "the scenario keeps no cookies; write cookies = true at the top of the file",
+            ));
+        };
+        match is_cookie_name(name) {
+            true => Ok(Value::Made(Box::new(Made::Cookie(name.to_owned(), jar)))),
+            false => Err(item.error(format!("\"{name}\" is not the name of a cookie"))),
+        }
+    }
+
+    /// The `Cookie` field of a request; nothing where no cookies are kept.
+    pub fn cookie_field(&mut self, item: &Item<'_>) -> Result<Option<Part>, ScenarioError> {
+        let Some(jar) = self.jar else {
+            return Ok(None);
+        };
+        match self.fresh(item, Value::Now(Clock::UnixS), Encoding::AsIs)? {
+            Part::Value(place, _) => Ok(Some(Part::Cookies(jar, place.slot()))),
+            _ => Ok(None),
+        }
+    }
+
     /// The value of a hole that is the same for all users. It counts as a secret.
-    fn fixed_value(&mut self, item: &Item<'_>, hole: &str) -> Result<String, ScenarioError> {
+    pub(super) fn fixed_value(
+        &mut self,
+        item: &Item<'_>,
+        hole: &str,
+    ) -> Result<String, ScenarioError> {
         let value = if hole == "api_key" {
             self.has_api_key = true;
             let env = self.holes.api_key_env;
@@ -261,18 +379,18 @@ impl Texts<'_> {
                 ))
             })?
         } else {
-            let known = self
-                .variables
-                .names()
-                .chain(WORDS)
-                .chain(["env.NAME", "csv.COLUMN"]);
+            let known = self.variables.names().chain(WORDS).chain([
+                "env.NAME",
+                "csv.COLUMN",
+                "cookie.NAME",
+            ]);
             let near = match hole.contains('(') {
                 true => "; what a hole takes stands behind a blank, for example {{random 1..100}}"
                     .to_owned(),
                 false => did_you_mean(hole, known),
             };
             return Err(item.error(format!(
-                "nothing is known of {{{{{hole}}}}}{near} (holes are variables of [variables], values of extract, {}, env.NAME and csv.COLUMN)",
+                "nothing is known of {{{{{hole}}}}}{near} (holes are variables of [variables], values of extract, {}, env.NAME, csv.COLUMN and cookie.NAME)",
                 WORDS.join(", ")
             )));
         };
@@ -299,10 +417,7 @@ impl Texts<'_> {
                     }
                     _ => "",
                 };
-                return Err(item.error(format!(
-                    "{{{{{name}}}}} is taken out of an answer by a step that may not have run, or may have failed, before {}{cure}",
-                    self.present
-                )));
+                return Err(self.may_be_missing(item, &name, cure));
             }
             return Ok(foreign(site, bare));
         }
@@ -349,6 +464,11 @@ impl Texts<'_> {
                     }
                 }
                 encoding = foreign(site, bare);
+            } else if let (Value::Made(made), false) = (value, bare) {
+                // Invented texts have blanks, base64 has `+` and `/`.
+                if !made.is_unreserved() {
+                    encoding = foreign(site, bare);
+                }
             } else if bare && !value.is_number() {
                 return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
             } else if site == Site::Form && **value == Value::Now(Clock::Timestamp) {
@@ -364,6 +484,24 @@ impl Texts<'_> {
             }
         }
         Ok(encoding)
+    }
+}
+
+fn is_time(value: &Value) -> bool {
+    match value {
+        Value::Now(_) => true,
+        Value::Made(made) => made.has_time(),
+        _ => false,
+    }
+}
+
+pub(super) fn clock_of(word: &str) -> Option<Clock> {
+    match word {
+        "now" => Some(Clock::Timestamp),
+        "now_ms" => Some(Clock::UnixMs),
+        "now_s" => Some(Clock::UnixS),
+        "date" => Some(Clock::Date),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::invented::Term;
 use super::place::ScenarioError;
 use super::toml::Item;
 
@@ -128,4 +129,32 @@ pub(super) fn check_json(item: &Item<'_>, text: &str) -> Result<(), ScenarioErro
     place.span.start += line_start + error.column().saturating_sub(1);
     let reason = reason.split(" at line ").next().unwrap_or_default();
     Err(place.error(format!("not JSON: {reason}")))
+}
+
+/// Checks that the parts of a token's claims make a JSON object whatever values they get. One word alone is not checked:
+/// it is the claims as a whole.
+///
+/// # Errors
+/// The reason.
+pub(super) fn check_claims(terms: &[Term<'_>]) -> Result<(), String> {
+    if let [Term::Word(_)] = terms {
+        return Ok(());
+    }
+    let mut sample = String::new();
+    let mut in_string = false;
+    for term in terms {
+        match term {
+            Term::Quoted(text) => {
+                in_string ^= ends_other_side(text, in_string);
+                sample += text;
+            }
+            Term::Word(_) if in_string => sample.push('x'),
+            Term::Word(_) => sample += "null",
+        }
+    }
+    match serde_json::from_str::<Json>(&sample) {
+        Ok(Json::Object(_)) => Ok(()),
+        Ok(_) => Err("the claims of a token are a JSON object".to_owned()),
+        Err(error) => Err(format!("the claims of the token are not JSON: {error}")),
+    }
 }

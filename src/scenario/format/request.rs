@@ -1,6 +1,6 @@
 //! A step's request: path, query, fields and body become a template.
 
-use crate::http::request::{Part, Template, is_secret_field};
+use crate::http::request::{Encoding, Part, Place, Slot, Template, is_secret_field};
 use crate::scenario::members;
 use crate::scenario::members::Author;
 use crate::scenario::members::label;
@@ -10,6 +10,7 @@ use crate::scenario::secrets::SEARCHED_BYTES_MAX;
 use super::body::{FILE_BYTES_MAX, compile_body, compile_pairs};
 use super::context::Context;
 use super::fields::{Field, Headers, compile_fields};
+use super::functions::PathStart;
 use super::holes::Texts;
 use super::pieces::another_hole;
 use super::place::ScenarioError;
@@ -27,7 +28,18 @@ pub(super) struct Requests<'c, 's> {
     pub context: &'c Context<'c>,
     /// The scenario's fields, for every step that does not drop them.
     pub headers: Headers<'s>,
+    /// The scenario's credentials, for every step that does not drop `Authorization` or has its own.
+    pub auth: Option<Item<'s>>,
     pub texts: Texts<'c>,
+}
+
+/// Which request of a step is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The one that is written.
+    AsWritten,
+    /// The one that follows a redirect, to the link at this place of the user's values.
+    Redirected { link: Slot, keeps_body: bool },
 }
 
 /// A step's request, compiled.
@@ -44,19 +56,35 @@ impl Requests<'_, '_> {
         table: &Table<'_>,
         method: &str,
         path: &Item<'_>,
+        sent: Sent,
     ) -> Result<Compiled, ScenarioError> {
         let target = path.text()?;
-        if target.contains("://") {
-            return Err(path.error(
-                "a path begins with /, and the host is given by --host; write for example \"/items\"",
-            ));
-        }
-        if !target.starts_with('/') {
-            return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
-        }
+        let start = match target.starts_with("{{") {
+            true => self.texts.start_of_path(path, target)?,
+            false if target.starts_with('/') => PathStart::Own,
+            false if target.contains("://") => {
+                return Err(path.error(
+                    "a path begins with /, and the host is given by --host; write for example \"/items\"",
+                ));
+            }
+            false => {
+                return Err(path.error(format!("a path begins with /; write \"/{target}\"")));
+            }
+        };
         let literal = |text: String| Part::Literal(text.into_bytes());
-        let mut head = vec![literal(format!("{method} ")), Part::BasePath];
-        let parts = self.texts.step(path, target, Site::Path)?;
+        let mut head = vec![literal(format!("{method} "))];
+        let mut parts = self.texts.step(path, target, Site::Path)?;
+        head.push(match start {
+            PathStart::Own => Part::BasePath,
+            PathStart::Column => {
+                written_as_it_is(&mut parts);
+                Part::BasePath
+            }
+            PathStart::Link => {
+                written_as_it_is(&mut parts);
+                Part::BeforeLink
+            }
+        });
         for part in &parts {
             let Part::Literal(text) = part else { continue };
             let text = String::from_utf8_lossy(text);
@@ -76,20 +104,50 @@ impl Requests<'_, '_> {
             let first = if target.contains('?') { '&' } else { '?' };
             head.extend(compile_pairs(&query, Some(first), &mut self.texts)?);
         }
+        if let Sent::Redirected { link, .. } = sent {
+            // The path and the query were compiled all the same: the draws of the values after them stay as they were.
+            head.truncate(1);
+            head.push(Part::BeforeLink);
+            head.push(Part::Value(Place::User(link), Encoding::AsIs));
+        }
         head.push(literal(" HTTP/1.1\r\n".to_owned()));
         let (context, texts) = (self.context, &mut self.texts);
-        let (body, content_type) = compile_body(table, context, texts)?;
-        let fields = compile_fields(table, content_type, &self.headers, context, texts)?;
+        let (body, content_type) = match sent {
+            Sent::Redirected {
+                keeps_body: false, ..
+            } => (None, None),
+            _ => compile_body(table, context, texts)?,
+        };
+        let fields = compile_fields(
+            table,
+            content_type,
+            &self.headers,
+            self.auth.as_ref(),
+            context,
+            texts,
+        )?;
         let closes = fields.iter().any(asks_to_close);
         let carries = Carries {
             credentials: self.credentials(&start_of(head.iter()), &fields),
             content_type: value_of("content-type", &fields),
         };
+        let cookies = self.texts.cookie_field(path)?;
+        if let (Some(_), Some(_)) = (&cookies, field_named("cookie", &fields)) {
+            return Err(path.error(
+                "cookies = true sends the user's cookies, and the headers of this step have a Cookie of their own; leave one of them out",
+            ));
+        }
+        if let Some((_, value)) = field_named("host", &fields)
+            && !value.contains(&Part::Authority)
+        {
+            self.texts.own_host = Some(start_of(value.iter()));
+        }
         for (name, value) in fields {
             head.push(literal(format!("{name}: ")));
             head.extend(value);
             head.push(literal("\r\n".to_owned()));
         }
+        head.extend(cookies);
         let body = match (body, method) {
             (None, "POST" | "PUT" | "PATCH") => Some(Vec::new()),
             (body, _) => body,
@@ -128,6 +186,13 @@ impl Requests<'_, '_> {
     }
 }
 
+/// The value at the start of a path has been checked: its characters have their meaning there.
+fn written_as_it_is(path: &mut [Part]) {
+    if let Some(Part::Value(_, encoding)) = path.first_mut() {
+        *encoding = Encoding::AsIs;
+    }
+}
+
 /// The beginning of the text that parts make together, with `{{}}` for each value and nothing for the target.
 fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
     let mut text = Vec::new();
@@ -136,7 +201,7 @@ fn start_of<'p>(parts: impl Iterator<Item = &'p Part>) -> String {
         text.extend_from_slice(match part {
             Part::Literal(bytes) => &bytes[..bytes.len().min(room)],
             Part::Kept(bytes) => &bytes[..bytes.len().min(room)],
-            Part::BasePath | Part::Authority => b"",
+            Part::BasePath | Part::BeforeLink | Part::Authority | Part::Cookies(..) => b"",
             Part::Value(..) => b"{{}}",
         });
         if room == 0 {
@@ -154,8 +219,12 @@ fn asks_to_close((name, value): &Field) -> bool {
         && options.any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
-fn value_of(name: &str, fields: &[Field]) -> Option<String> {
+fn field_named<'f>(name: &str, fields: &'f [Field]) -> Option<&'f Field> {
     let mut fields = fields.iter();
-    let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    fields.find(|(known, _)| known.eq_ignore_ascii_case(name))
+}
+
+fn value_of(name: &str, fields: &[Field]) -> Option<String> {
+    let found = field_named(name, fields);
     found.map(|(_, value)| label(&start_of(value.iter())))
 }

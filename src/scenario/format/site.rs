@@ -79,6 +79,12 @@ fn is_path_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?%[]".contains(character)
 }
 
+/// Whether a text is the name of a cookie: servers use names that are no tokens (RFC 6265 section 5.2).
+pub(super) fn is_cookie_name(name: &str) -> bool {
+    let is_part = |c: char| c > ' ' && c != '\x7f' && c != '=' && c != ';';
+    !name.is_empty() && name.chars().all(is_part)
+}
+
 /// A character of a field value (RFC 9110 section 5.5).
 pub(super) fn is_header_character(character: char) -> bool {
     character == '\t' || (character >= ' ' && character != '\x7f')

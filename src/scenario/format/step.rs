@@ -5,32 +5,34 @@ use std::ops::Range;
 
 use crate::http::response::Expecting;
 use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use crate::scenario::links;
 use crate::scenario::members::label;
 use crate::scenario::model::{MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
 use crate::scenario::variables::{Demands, Variables};
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
-use super::answer::{keep, read_expect, read_field_name, read_hints, read_pointer, read_repeat};
+use super::answer::{
+    keep, read_cookie_name, read_expect, read_field_name, read_hints, read_pointer, read_repeat,
+};
 use super::holes::check_name;
 use super::place::ScenarioError;
 use super::read::{read_duration, read_short, read_wait};
-use super::request::{Compiled, Requests};
+use super::request::{Compiled, Requests, Sent};
 use super::spans::Spans;
 use super::toml::{Entry, Item, Table};
 
 /// Methods of scenarios.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// Methods with the same effect when they are carried out twice (RFC 9110 section 9.2.2).
-const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
+pub(super) const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
 /// Most steps of a scenario.
-const STEPS_MAX: usize = 1_000;
+pub(super) const STEPS_MAX: usize = 1_000;
 /// Room for an extracted value whose step does not give a max.
 const EXTRACTED_BYTES: u64 = 1_024;
 /// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-const WHERE_FOUND: &str =
-    "say where it is found: { json = \"/pointer/to/it\" } or { header = \"Name\" }";
+const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" } or { cookie = \"name\" }";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -98,11 +100,21 @@ impl<'c, 's> Compiler<'c, 's> {
             self.step(item, &item.table()?, Role::Stop)?;
         }
         self.spans.check()?;
+        let own_host = self.requests.texts.own_host.clone();
+        for follow in self
+            .steps
+            .iter_mut()
+            .filter_map(|step| step.follow.as_mut())
+        {
+            follow.target = links::Target::new(own_host.as_deref());
+        }
         let variables = &mut self.requests.texts.variables;
         for extract in self.steps.iter_mut().flat_map(|step| &mut step.extract) {
             let index = variables.find(&extract.name);
             let demands = index.and_then(|index| variables.demands(index));
             extract.demands = demands.map(|demands| *demands).unwrap_or_default();
+            let is_link = extract.demands.as_link;
+            extract.link = is_link.then(|| links::Target::new(own_host.as_deref()));
         }
         for Fallback {
             step,
@@ -191,11 +203,19 @@ impl<'c, 's> Compiler<'c, 's> {
                 // A named task is a span too.
                 if let Some(name) = name {
                     let text = name.text()?;
-                    let last = self.steps.len() - 1;
+                    let is_own = |step: &Step| !step.is_hop;
+                    let last = self
+                        .steps
+                        .iter()
+                        .rposition(is_own)
+                        .unwrap_or(usize::from(first));
                     let begins = self.spans.at(text, 0, name.clone())?;
                     self.spans.at(text, 1, name)?;
                     self.steps[usize::from(first)].begins.push(begins);
-                    self.steps[last].ends.push(begins);
+                    // The last step's answer may be that of one of its hops.
+                    for step in &mut self.steps[last..] {
+                        step.ends.push(begins);
+                    }
                 }
             }
         }
@@ -235,7 +255,9 @@ impl<'c, 's> Compiler<'c, 's> {
             template,
             closes,
             carries,
-        } = self.requests.compile(table, method_name, &path)?;
+        } = self
+            .requests
+            .compile(table, method_name, &path, Sent::AsWritten)?;
         let texts = &mut self.requests.texts;
         let fresh = std::mem::take(&mut texts.fresh);
         self.fresh_stride = self.fresh_stride.max(texts.fresh_bytes);
@@ -254,7 +276,8 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
-        let keep = keep(&expect, repeat.as_ref(), &extract);
+        let mut keep = keep(&expect, repeat.as_ref(), &extract);
+        keep.head |= self.requests.texts.jar.is_some() || table.get("follow").is_some();
         if method_name == "HEAD" && keep.body_bytes > 0 {
             return Err(method.error(
                 "an answer to HEAD has no body (RFC 9110 section 9.3.2), and the step asks for something in it; ask for status and headers only",
@@ -300,6 +323,9 @@ impl<'c, 's> Compiler<'c, 's> {
                 Role::Task => table.read("within", read_within)?,
                 Role::Start | Role::Stop => None,
             },
+            follow: None,
+            is_hop: false,
+            hops_left: 0,
             on_failure,
             idempotent: IDEMPOTENT.contains(&method_name),
             expecting: match method_name {
@@ -314,10 +340,19 @@ impl<'c, 's> Compiler<'c, 's> {
             expect,
             extract,
         };
+        let follow = table.get("follow");
         table.finish()?;
+        self.push(step);
+        match follow {
+            Some(follow) => self.add_hops(&follow, table, method_name, &path),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn push(&mut self, mut step: Step) {
+        step.shared_first = self.shared_count;
         self.shared_count += step.template.shared().len() as u32;
         self.steps.push(step);
-        Ok(())
     }
 
     /// The values that a step extracts from its answer.
@@ -331,9 +366,10 @@ impl<'c, 's> Compiler<'c, 's> {
             table.get("max");
             let default = table.get("default");
             let json = table.get("json");
-            let from = match (json, table.get("header")) {
-                (Some(item), None) => FoundIn::Json(read_pointer(&item)?),
-                (None, Some(item)) => FoundIn::Header(read_field_name(&item)?),
+            let from = match (json, table.get("header"), table.get("cookie")) {
+                (Some(item), None, None) => FoundIn::Json(read_pointer(&item)?),
+                (None, Some(item), None) => FoundIn::Header(read_field_name(&item)?),
+                (None, None, Some(item)) => FoundIn::Cookie(read_cookie_name(&item)?),
                 _ => return Err(item.error(WHERE_FOUND)),
             };
             table.finish()?;
@@ -358,6 +394,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 from,
                 // Known when all steps have been compiled.
                 demands: Demands::default(),
+                link: None,
             });
         }
         Ok(extracts)
@@ -413,7 +450,7 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 
     /// Steps with the same method and name are counted together.
-    fn metric(&mut self, label: MetricLabel) -> u16 {
+    pub(super) fn metric(&mut self, label: MetricLabel) -> u16 {
         let same = |known: &MetricLabel| known.method == label.method && known.name == label.name;
         if let Some(index) = self.metrics.iter().position(same) {
             let known = &mut self.metrics[index];

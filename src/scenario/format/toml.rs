@@ -169,6 +169,13 @@ impl<'s> Item<'s> {
         }
     }
 
+    pub fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     pub fn integer(&self, allowed: std::ops::RangeInclusive<u64>) -> Result<u64, ScenarioError> {
         let DeValue::Integer(number) = self.value else {
             return Err(self.expected("a whole number"));

@@ -1,10 +1,12 @@
-//! Scenarios: the file format, binding, the requests of arbitrary valid files, whole runs, and the bytes of the built-in
-//! ones.
+//! Scenarios: the file format, values, cookies, links, binding, the requests of arbitrary valid files, whole runs, and
+//! the bytes of the built-in ones.
 
 mod binding;
 mod builtin_traffic;
+mod cookies;
 mod format;
 mod import;
 mod mistakes;
 mod properties;
 mod runs;
+mod values;

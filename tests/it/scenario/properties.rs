@@ -33,7 +33,7 @@ const TEXTS: [&str; 16] = [
     "",
     "}}",
 ];
-const HOLES: [&str; 18] = [
+const HOLES: [&str; 28] = [
     "uuid",
     "user",
     "now",
@@ -43,6 +43,16 @@ const HOLES: [&str; 18] = [
     "sequence 4294967295",
     "random -9..9",
     "random -9223372036854775808..9223372036854775807",
+    "random -9.5..9.50",
+    "random_string 20",
+    "random_name",
+    "random_mail",
+    "now_s -1d",
+    "date",
+    "user * 3 - 9",
+    "base64 v0",
+    "hmac env.KEY csv.text",
+    "jwt env.KEY v1",
     "choice a|b c|\"d\"",
     "choice 1|22",
     "csv.text",
@@ -251,6 +261,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             users: 100_000_000,
             wall_ns: 1_800_000_000_123_456_789,
             feeder: &scenario.feeder,
+            values: &[],
         };
         let mut values = vec![0; scenario.variables.stride()];
         scenario
@@ -258,7 +269,11 @@ fn check_requests(scenario: &Scenario, text: &str) {
             .fill(&origin(Stream::Variable, 0), &mut values);
         let mut fresh = vec![0; scenario.fresh_stride];
         for (nth, step) in scenario.steps.iter().enumerate() {
-            step.refresh(&origin(Stream::Request, nth as u64 + 1), &mut fresh);
+            let of_request = Origin {
+                values: &values,
+                ..origin(Stream::Request, nth as u64 + 1)
+            };
+            step.refresh(&of_request, &mut fresh);
             let request = step.template.whole(Values {
                 user: &values,
                 fresh: &fresh,
