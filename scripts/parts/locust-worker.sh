@@ -3,7 +3,7 @@
 #   scripts/measure locust-worker      about two minutes
 # A master of Locust 2.47 with its web page, two opsurge workers and one in Python of the same class, against the stand-in:
 # 100 users, then 40, stop, start again; the master's counts equal the stand-in's to the last request. Then a headless
-# master, a worker that is killed, a master that is killed and started again, and cut connections: nothing hangs.
+# master, a worker that is killed, a master that is killed and started again, a worker that stands still: nothing hangs.
 # Locust is installed from PyPI into target/locust/venv, once. Loopback only. Environment: OPSURGE (another binary).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
