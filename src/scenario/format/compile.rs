@@ -71,10 +71,10 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let stop = root.read("stop", Item::list)?.unwrap_or_default();
     let steps = [&start[..], &tasks, &stop].concat();
     texts.later = names_of_extracted(&steps)?;
-    read_variables(&root, &mut texts)?;
     if let Some(bytes) = root.read("cookies", read_cookies)?.flatten() {
         texts.jar = Some(texts.variables.add_jar(bytes));
     }
+    read_variables(&root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let auth = root.get("auth");
     let wait = root.read("wait", read_wait)?;
