@@ -228,7 +228,7 @@ fn wrong_cookies_and_starts_of_paths_are_refused_with_what_would_be_right() {
         assert!(
             compiled.is_ok(),
             "{right}: {}",
-            compiled.err().expect("an error")
+            compiled.expect_err("an error")
         );
     }
 }
