@@ -287,7 +287,9 @@ fn the_last_figures_stay_equal_the_record_and_a_signal_ends_them_with_the_code_o
     let missed = |seconds: &Json, after: u64| {
         let numbers = seconds.as_array().expect("an array").iter();
         let numbers = numbers.map(|second| second["number"].as_u64().expect("a number"));
-        numbers.filter(|number| *number > after).collect::<Vec<u64>>()
+        numbers
+            .filter(|number| *number > after)
+            .collect::<Vec<u64>>()
     };
     assert_eq!(missed(seconds, 0).last(), Some(&last));
     let kinds: Vec<&str> = all.iter().map(|(name, ..)| name.as_str()).collect();
@@ -305,7 +307,11 @@ fn the_last_figures_stay_equal_the_record_and_a_signal_ends_them_with_the_code_o
     );
     let resumed = served.ask("GET /events", "Last-Event-ID: 1\r\n", "");
     let resumed = events(&resumed.body);
-    assert_eq!(missed(&resumed[0].2, 0), missed(seconds, 1), "only what was missed");
+    assert_eq!(
+        missed(&resumed[0].2, 0),
+        missed(seconds, 1),
+        "only what was missed"
+    );
     assert_eq!(resumed[0].1, Some(last));
     let nothing = served.ask("GET /events", &format!("Last-Event-ID: {last}\r\n"), "");
     assert_eq!(events(&nothing.body)[0].0, "charts");
