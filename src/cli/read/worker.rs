@@ -132,6 +132,7 @@ fn refuse_what_the_master_decides(args: &RunArgs) -> Result<()> {
         ("--repeat", args.repeat.is_some()),
         ("--until", !args.until.is_empty()),
         ("--live screen", args.live == Some(LiveForm::Screen)),
+        ("--web", args.web.web.is_some()),
     ];
     if let Some((flag, _)) = alone.iter().find(|(_, is_given)| *is_given) {
         bail!(
@@ -322,6 +323,7 @@ mod tests {
                 &["--repeat", "2"],
                 "--repeat does not go with opsurge worker",
             ),
+            (&["--web", "8089"], "--web does not go with opsurge worker"),
             (&["--class", "A"], "--class A: give a class"),
             (
                 &["--class", "A=mixed", "--class", "A=mixed"],
