@@ -144,7 +144,7 @@ begins = "registered and seen"
 weight = 3
 method = "GET"
 path = "/health"
-query = { after = "{{printed}}" }
+query = { after = "{{said}}" }
 expect = { json = { "/status" = "ok" } }
 ends = "registered and seen"
 [[task]]
