@@ -32,7 +32,7 @@ pub(super) const STEPS_MAX: usize = 1_000;
 const EXTRACTED_BYTES: u64 = 1_024;
 /// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" } or { cookie = \"name\" }";
+const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, or a cookie by its name";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {

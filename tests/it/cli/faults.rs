@@ -213,12 +213,12 @@ impl Ran {
         assert_eq!(self.status("200"), totals.requests, "{}", self.printed);
     }
 
-    /// No busy loop. A fifth of a core is the bound of the requirement, a quiet run takes a fiftieth. The limit of a
-    /// tenth plus the time to start tells the two apart, even when a busy loop shares the cores with other tests.
+    /// No busy loop. A fifth of a core, beside the time to start, is the bound of the requirement. A quiet run takes a
+    /// fiftieth; beside tests that fill both cores a debug build takes up to 17 %, for its caches are cold then.
     fn check_calm(&self) {
         let (cpu, took) = (self.cpu, self.took);
         assert!(
-            cpu < took / 10 + 50 * MS,
+            cpu < took / 5 + 50 * MS,
             "{cpu:?} of processor time in {took:?}"
         );
     }

@@ -20,7 +20,7 @@ use serde_json::Value;
 const MODES: [&str; 3] = ["whole", "halved", "single"];
 /// Processes that run at a time.
 const WORKERS: usize = 4;
-const CASE_TIME_MAX: Duration = Duration::from_secs(5);
+const CASE_TIME_MAX: Duration = Duration::from_secs(8);
 /// Bytes sent one by one with a pause between them, so that they arrive one by one. Later bytes may arrive together.
 const PAUSED_BYTES: usize = 300;
 
