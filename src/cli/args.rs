@@ -249,7 +249,7 @@ pub struct RunArgs {
     /// --watch redis://localhost:6379; may be repeated [default: what listens on the target's port of this machine]
     ///
     /// [NAME=]WHAT is the id of a process, port:N (the processes that listen there), the name of processes, cgroup:PATH, or
-    /// redis://[user:password@]HOST:PORT[/DATABASE], which is asked for INFO. Processes behind one name are summed, their
+    /// redis://HOST:PORT, also with USER:PASSWORD@ and /DATABASE, which is asked for INFO. Processes behind one name are summed, their
     /// children included. The target's port is watched beside what is named; 'none' leaves it out, and alone the generator too.
     #[arg(long, value_name = "[NAME=]WHAT", help_heading = "Target")]
     pub watch: Vec<String>,

@@ -146,7 +146,7 @@ fn closing() -> MutexGuard<'static, Option<Receiver<()>>> {
 }
 
 /// Closes the screen and prints what was kept, on a thread of its own: a terminal that takes nothing must not keep a
-/// record from being written. Returns what `close` returns, if that is known within `wait`; [`print`] waits for the rest.
+/// record from being written. Returns what `close` returns, if that is known within `wait`; [`print()`] waits for the rest.
 pub(crate) fn release_after<T: Send + 'static>(
     close: impl FnOnce() -> T + Send + 'static,
     wait: Duration,

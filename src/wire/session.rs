@@ -171,7 +171,7 @@ impl Session {
         }
     }
 
-    /// Encrypts text into a buffer that has room for it and [`RECORD_OVERHEAD_MAX`] for each record, and for what else
+    /// Encrypts text into a buffer that has room for it and `RECORD_OVERHEAD_MAX` for each record, and for what else
     /// is due, such as the answer to a change of keys. Returns the length.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //!    `locust_calls`).
 //!    What they share: `request` (methods, fields, bodies), `target` (URLs).
 //! 3. [`hide`] replaces secrets by variables, in every kind.
-//! 4. [`write`] writes the draft as TOML, in one form.
+//! 4. [`mod@write`] writes the draft as TOML, in one form.
 //!
 //! What is not translated becomes a note with its place. The TOML compiles without a change: a value that is not known is a
 //! variable with the text `replace-me`.
