@@ -142,6 +142,10 @@ const STEADY: &str = r#"
         path = "/session/{{session}}"
         query = { serial = "{{sequence}}", fresh = "{{uuid}}" }
         timeout = "2s"
+        expect = { status = ["2xx"], contains = "triggered", lacks = "error", matches = "sample_[a-z]+_id", compare = { "/sessionId" = "!= none" }, count = { "" = ">= 3" }, within = "5s" }
+        extract.word = { regex = '"message":"(\w+)' }
+        extract.key = { between = ["sessionId\":\"", "\""] }
+        extract.many = { json = "", pick = "count" }
     "#;
 
 /// A body whose fixed parts are shared and sent around a value of each request.

@@ -31,6 +31,8 @@ pub enum Stream {
     Pause = 7,
     /// Times of Poisson arrivals.
     Arrival = 8,
+    /// What a user picks from an answer.
+    Answer = 20,
 }
 
 impl Keyed {

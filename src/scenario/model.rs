@@ -7,11 +7,12 @@ use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::cookies::Cookies;
-use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
+use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
 use super::feeder::Feeder;
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::members::label;
+use super::pattern::{Caches, Pattern};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
 use super::variables::Variables;
@@ -263,6 +264,19 @@ impl Scenario {
         is_work
     }
 
+    /// The patterns of all steps, each with a number of its own.
+    pub(super) fn number_patterns(&mut self) {
+        let patterns = self.steps.iter_mut().flat_map(Step::patterns_mut);
+        for (number, pattern) in patterns.enumerate() {
+            pattern.set_number(number);
+        }
+    }
+
+    /// The memory of one shard for searches in answers.
+    pub fn caches(&self) -> Caches {
+        Caches::new(self.steps.iter().flat_map(Step::patterns))
+    }
+
     /// Whether a step is the last one of its task.
     pub fn ends_a_task(&self, step: StepIndex) -> bool {
         let before = |task: &Task| task.steps.end <= step;
@@ -395,6 +409,31 @@ impl LoadDefaults {
 }
 
 impl Step {
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let failed = self.repeat.as_ref().and_then(|it| it.failed.as_ref());
+        let of_poll = failed.into_iter().flat_map(|failed| &failed.rules);
+        let of_rules = self
+            .expect
+            .rules
+            .iter()
+            .chain(of_poll)
+            .filter_map(Rule::pattern);
+        of_rules.chain(self.extract.iter().filter_map(|it| it.from.pattern()))
+    }
+
+    /// The same patterns in the same order.
+    fn patterns_mut(&mut self) -> impl Iterator<Item = &mut Pattern> {
+        let failed = self.repeat.as_mut().and_then(|it| it.failed.as_mut());
+        let of_poll = failed.into_iter().flat_map(|failed| &mut failed.rules);
+        let rules = self.expect.rules.iter_mut().chain(of_poll);
+        let of_rules = rules.filter_map(Rule::pattern_mut);
+        of_rules.chain(
+            self.extract
+                .iter_mut()
+                .filter_map(|it| it.from.pattern_mut()),
+        )
+    }
+
     /// Adds the values that the step would extract from an answer: they are secret even when they are not used.
     pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
         let mut values = vec![0; stride];
