@@ -248,8 +248,7 @@ fn expect(criterion: &mut Criterion<CpuTime>) {
         ("check what a poll's answer is", 1, 200),
     ] {
         let step = &scenario.steps[step];
-        let caches = scenario.caches();
-        let facts = Facts::plain(&caches);
+        let facts = Facts::plain(scenario.caches());
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let reply = Reply {

@@ -179,6 +179,9 @@ fn texts(step: &Step) -> Result<Vec<String>, String> {
                 texts.push(format!("{before}{}{after}", text_for(extract)));
             }
             FoundIn::Excerpt(Excerpt::Group(pattern)) => texts.push(pattern.sample()?),
+            FoundIn::Excerpt(Excerpt::Html(place)) => {
+                return Err(format!("no page could be made that has {place}"));
+            }
             _ => {}
         }
     }
@@ -302,11 +305,10 @@ fn check(
     answer: &CannedAnswer,
 ) -> Result<(), String> {
     let describe = |unmet: Unmet<'_>| unmet.describe(&scenario.secrets);
-    let caches = scenario.caches();
     let reply = Reply {
         head: &answer.head,
         body: &answer.body,
-        facts: &Facts::plain(&caches),
+        facts: &Facts::plain(scenario.caches()),
     };
     if let Some(unmet) = step.expect.unmet(status, reply) {
         return Err(describe(unmet));

@@ -4,9 +4,9 @@ use crate::load::random::{Keyed, Stream, below};
 
 use super::pattern::Caches;
 
-/// Facts about an answer beside its bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'f> {
+/// Facts about an answer beside its bytes. A shard has one, and fills it for each answer that is looked into.
+#[derive(Debug)]
+pub struct Facts {
     /// From the moment when its request was due to its end.
     pub took_ns: u64,
     /// The end of the body was not kept.
@@ -18,12 +18,12 @@ pub struct Facts<'f> {
     /// Number of the user's request, from 1.
     pub request: u32,
     /// Memory of patterns.
-    pub caches: &'f Caches,
+    pub caches: Caches,
 }
 
-impl<'f> Facts<'f> {
+impl Facts {
     /// Those of an answer that no run received: it took no time, and is the first of the first user.
-    pub fn plain(caches: &'f Caches) -> Self {
+    pub fn plain(caches: Caches) -> Self {
         Self {
             took_ns: 0,
             is_cut: false,

@@ -1,7 +1,7 @@
 //! What users do. Pure: text in, model out.
 //!
 //! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer, with [`check`], [`picked`]
-//! and [`excerpt`]), [`mod@format`] (TOML text -> model),
+//! and [`excerpt`], on [`html`]), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
 //! [`digest`]), [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
@@ -23,6 +23,7 @@ pub mod facts;
 pub mod feeder;
 pub mod follow;
 pub mod format;
+pub mod html;
 pub mod import;
 pub mod links;
 pub mod made;

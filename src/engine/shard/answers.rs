@@ -11,7 +11,6 @@ use crate::io::{ConnectionId, Driver, Event, Io, Received};
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
-use crate::scenario::facts::Facts;
 use crate::scenario::model::Step;
 
 use super::state::Shard;
@@ -104,7 +103,6 @@ impl<'p, D: Driver> Shard<'p, D> {
         let scenario = &self.plan.scenario;
         let step = self.step_of(id);
         let attempt = self.attempt(id, step);
-        let user = &self.seats.seat(id).user;
         let connection = &self.pool.connections[slot as usize];
         let received_bytes = connection.received_bytes;
         let decoder = &connection.decoder;
@@ -115,21 +113,20 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .decode(decoder.coding(), decoder.body(), body_bytes),
             false => Ok(()),
         };
-        let facts = Facts {
-            is_cut: body_bytes > step.keep.body_bytes as u64,
-            took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
-            random: self.random,
-            user: self.seats.number(id),
-            request: user.request_number(),
-            caches: &self.caches,
-        };
+        if step.keep.body_bytes > 0 || !step.expect.rules.is_empty() {
+            let user = &self.seats.seat(id).user;
+            self.facts.took_ns = self.clocks.now_ns.saturating_sub(user.intended_ns);
+            self.facts.is_cut = body_bytes > step.keep.body_bytes as u64;
+            self.facts.user = self.seats.number(id);
+            self.facts.request = user.request_number();
+        }
         let reply = Reply {
             head: decoder.head(),
             body: match (is_coded, decoded) {
                 (true, Ok(())) => self.decoder.body(),
                 _ => decoder.body(),
             },
-            facts: &facts,
+            facts: &self.facts,
         };
         let values = self.seats.values_mut(id);
         // Whatever else the answer is, its cookies count (RFC 6265 section 3).
@@ -154,7 +151,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let (number, random) = (facts.user, self.random);
+            let (number, random) = (self.seats.number(id), self.random);
             let values = self.seats.values(id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {

@@ -15,8 +15,8 @@ use crate::io::{ConnectionId, Driver, EVENTS_MAX, INSERTS_MAX, Insert};
 use crate::load::random::Keyed;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Recorder;
+use crate::scenario::facts::Facts;
 use crate::scenario::model::{Step, StepIndex};
-use crate::scenario::pattern::Caches;
 
 use super::changes::UserChanges;
 use super::clocks::Clocks;
@@ -54,8 +54,8 @@ pub struct Shard<'p, D> {
     pub(super) buffers: Buffers,
     /// For bodies that are coded and looked at.
     pub(super) decoder: BodyDecoder,
-    /// For patterns that are searched for in answers.
-    pub(super) caches: Caches,
+    /// About the answer that is looked into.
+    pub(super) facts: Facts,
     pub(super) outgoing: Outgoing,
     /// Requests that fail with their connection, or by the time they waited for one; the last one fails first.
     pub(super) failing: Vec<Failing>,
@@ -120,7 +120,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             line: LineLimits::new(),
             buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
             decoder: BodyDecoder::default(),
-            caches: scenario.caches(),
+            facts: Facts {
+                random: Keyed::new(plan.seed),
+                ..Facts::plain(scenario.caches())
+            },
             outgoing: Outgoing {
                 fresh: vec![0; scenario.fresh_stride],
                 inserts: Vec::with_capacity(INSERTS_MAX),

@@ -44,8 +44,7 @@ fn rules_hold_for_what_they_say() {
 }
 
 fn reply(body: &[u8]) -> Reply<'_> {
-    let caches = Box::leak(Box::default());
-    let facts = Box::leak(Box::new(Facts::plain(caches)));
+    let facts = Box::leak(Box::new(Facts::plain(Caches::default())));
     Reply {
         head: HEAD,
         body,
@@ -431,7 +430,6 @@ fn a_check_that_fails_is_shown_with_what_was_found() {
 
 #[test]
 fn an_answer_later_than_its_time_limit_is_unmet() {
-    let caches = Caches::default();
     let within = Rule::Check(Check::Within(500_000_000));
     let expect = Expect {
         statuses: StatusSet::success(),
@@ -446,7 +444,7 @@ fn an_answer_later_than_its_time_limit_is_unmet() {
     ] {
         let facts = Facts {
             took_ns,
-            ..Facts::plain(&caches)
+            ..Facts::plain(Caches::default())
         };
         let reply = Reply {
             facts: &facts,

@@ -1,6 +1,6 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
-//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer` (with
+//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields`, `body` and `multipart`), `answer` (with
 //! `checks` and `found`), `spans`, `hops` (redirects). Below them: `load_table`, `holes` (texts with holes, on `pieces`, `invented` and `site`; with
 //! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
 //! `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
@@ -18,6 +18,7 @@ pub(in crate::scenario) mod holes;
 mod hops;
 mod invented;
 mod load_table;
+mod multipart;
 mod pieces;
 pub mod place;
 mod read;

@@ -269,7 +269,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             .variables
             .fill(&origin(Stream::Variable, 0), &mut values);
         let mut fresh = vec![0; scenario.fresh_stride];
-        let caches = scenario.caches();
+        let facts = Facts::plain(scenario.caches());
         for (nth, step) in scenario.steps.iter().enumerate() {
             let of_request = Origin {
                 values: &values,
@@ -284,7 +284,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             let reply = Reply {
                 head: b"HTTP/1.1 200 OK\r\nX-Cart: caf\xe9\r\n\r\n",
                 body: answer.as_bytes(),
-                facts: &Facts::plain(&caches),
+                facts: &facts,
             };
             let stored: Vec<bool> = step
                 .extract
