@@ -27,6 +27,7 @@ impl Series {
     ///
     /// # Errors
     /// When the machine gives no thread or no descriptor for it.
+    #[cfg(feature = "locust")]
     pub fn listening() -> std::io::Result<Self> {
         let signals = Signals::listen(Arc::default(), Announce::Orders)?;
         signals.begin_series();

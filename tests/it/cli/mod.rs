@@ -19,4 +19,5 @@ mod screen_endings;
 mod secrets;
 mod until;
 mod watch;
+#[cfg(feature = "locust")]
 mod worker;
