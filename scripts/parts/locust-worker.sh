@@ -8,14 +8,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/parts/processes.sh
-kept=$PWD/target/locust/venv
-if [ ! -x "$kept/bin/locust" ]; then
-    mkdir -p "$(dirname "$kept")"
-    python3 -m venv "$kept" && "$kept/bin/pip" install --quiet "locust==2.47.*" || {
-        rm -rf "$kept"
-        echo "SKIPPED: locust cannot be installed (pip install locust); nothing was shown"
-        exit 0
-    }
-fi
+. scripts/parts/locust_install.sh
 use_release
-"$kept/bin/python" scripts/parts/locust_worker.py "$opsurge" "$kept/bin/locust" "$work"
+"$python" scripts/parts/locust_worker.py "$opsurge" "$locust" "$work"
