@@ -3,12 +3,15 @@
 The folder is that of the last argument of the script that imports this; the first two are opsurge and locust.
 """
 
+import contextlib
 import json
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -67,7 +70,7 @@ def start(name, *command):
 
 
 def fail(text):
-    for process in started:
+    for process in started[-6:]:
         print(f"--- {process.output.name}\n{process.output.read_text()[-2000:]}")
     sys.exit(f"FAILED: {text}")
 
@@ -161,6 +164,52 @@ def python_worker(name, port):
         name, locust, "-f", "locustfile.py", "--worker", "--master-host", "127.0.0.1", "--master-port", str(port),
         "--stop-timeout", "2",
     )
+
+
+class Relay:
+    """A way to a port of this machine whose connections can be cut, or held: open, and carrying nothing."""
+
+    def __init__(self, to_port):
+        self.to_port, self.pairs, self.held = to_port, [], set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            ours, _ = self.listener.accept()
+            try:
+                theirs = socket.create_connection(("127.0.0.1", self.to_port))
+            except OSError:
+                ours.close()
+                continue
+            pair = (ours, theirs)
+            self.pairs.append(pair)
+            for one, other in (pair, pair[::-1]):
+                threading.Thread(target=self.carry, args=(one, other, pair), daemon=True).start()
+
+    def carry(self, one, other, pair):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                if pair not in self.held:
+                    other.sendall(data)
+            if pair not in self.held:
+                other.shutdown(socket.SHUT_WR)
+
+    def cut(self):
+        """Resets all connections at both ends."""
+        for pair in self.pairs:
+            for end_of_pair in pair:
+                end_of_pair.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with contextlib.suppress(OSError):  # It may be over already.
+                    end_of_pair.shutdown(socket.SHUT_RDWR)
+                end_of_pair.close()
+        self.pairs = []
+
+    def hold(self):
+        """From now on the present connections carry nothing, and stay open."""
+        self.held |= set(self.pairs)
+        self.pairs = []
 
 
 def requests_in(*names):

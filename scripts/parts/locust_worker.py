@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from locust_processes import (
-    Master, StandIn, check_equal, end, expect, fail, folder, free_port, kill_all, opsurge, python_worker, requests_in, worker,
-    write_probe,
+    Master, Relay, StandIn, check_equal, end, expect, fail, folder, free_port, kill_all, opsurge, python_worker, requests_in,
+    worker, write_probe,
 )
 
 
@@ -107,11 +107,44 @@ def faults():
     end(service.process, signal.SIGINT)
 
 
+def cut_connections():
+    print("the connection of one of two workers is cut, then goes silent")
+    service, port, web = StandIn("service4"), free_port(), free_port()
+    master = Master("cut", port, web)
+    relay = Relay(port)
+    ours = [worker("c1", relay.port), worker("c2", port)]
+    expect("two workers are ready", lambda: len(master.workers()) == 2, 40)
+    master.swarm(20, 100, service.url)
+
+    known = set(master.workers())
+    relay.cut()
+    time.sleep(6)  # A worker that did not come back is missing after 5 s.
+    if set(master.workers()) != known or not master.has(20):
+        fail(f"after a cut: {master.workers()}")
+    print("  cut: the same two workers have all 20 users")
+    relay.hold()
+
+    def is_back():
+        running = {name for name, one in master.workers().items() if one["state"] == "running"}
+        return len(running) == 2 and len(running - known) == 1 and master.has(20)
+
+    took = expect("the worker whose connection is silent has its users again", is_back, 60)
+    print(f"  silent: back under a new identity, with its users, after {took:.1f} s")
+    time.sleep(2)
+    master.stop()
+    codes = [end(process, signal.SIGINT) for process in ours]
+    end(master.process, signal.SIGTERM)
+    print(f"  ended with codes {codes}")
+    records = sorted(path.name for path in folder.glob("c[12]-*.json"))
+    check_equal(f"requests in {len(records)} records and at the stand-in", requests_in(*records), service.served())
+
+
 try:
     write_probe()
     side_by_side()
     headless()
     faults()
+    cut_connections()
     print("all as expected")
 finally:
     kill_all()
