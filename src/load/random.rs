@@ -31,6 +31,8 @@ pub enum Stream {
     Pause = 7,
     /// Times of Poisson arrivals.
     Arrival = 8,
+    /// Whether a step with a share is sent.
+    Condition = 9,
 }
 
 impl Keyed {

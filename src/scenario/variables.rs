@@ -18,6 +18,8 @@ pub struct Variables {
     jar: Option<Slot>,
     /// The link of the redirect that the user follows.
     link: Option<Slot>,
+    /// Where the user's counters begin.
+    counters_at: Option<usize>,
     stride: usize,
 }
 
@@ -59,6 +61,8 @@ pub struct Demands {
     pub bare_in_json: bool,
     /// A path begins with it: it is an absolute path, or a URL of the target.
     pub as_link: bool,
+    /// It is such a beginning in a step that is sent without a look at the value: it cannot be empty.
+    pub not_empty: bool,
 }
 
 impl Variables {
@@ -98,6 +102,15 @@ impl Variables {
             self.stride += link.stride();
         }
         link
+    }
+
+    /// The place of the user's counters, of so many bytes; added with the first call.
+    pub fn counters(&mut self, bytes: usize) -> usize {
+        let at = self.counters_at.unwrap_or(self.stride);
+        if self.counters_at.replace(at).is_none() {
+            self.stride += bytes;
+        }
+        at
     }
 
     /// Adds a jar for the user's cookies, of so many bytes; returns its place.

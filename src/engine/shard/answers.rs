@@ -10,6 +10,7 @@ use crate::io::{ConnectionId, Driver, Event, Io, Received};
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::flow::Next;
 use crate::scenario::model::Step;
 
 use super::state::Shard;
@@ -194,12 +195,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     ) -> user::Happening {
         let times = self.times(id);
         let step = self.step_of(id);
-        for span in step.ends.iter().filter(|_| answer == Answer::Success) {
-            let span = usize::from(*span);
-            if let Some(since_ns) = self.seats.end_span(id, span) {
-                let took_ns = times.done_ns.saturating_sub(since_ns);
-                self.recorder.on_span_ended(span, took_ns);
-            }
+        let is_complete = matches!(answer, Answer::Success | Answer::TaskDone);
+        for span in step.ends.iter().filter(|_| is_complete) {
+            self.end_span(id, usize::from(*span));
         }
         self.recorder.record(
             usize::from(step.metric),
@@ -279,7 +277,16 @@ fn judge<'u>(
         stored.find_map(Result::err)
     });
     if unmet.is_none() {
-        return (Answer::Success, Outcome::Success { status }, None);
+        let next = match &step.flow {
+            Some(flow) => flow.after_success(status, reply, values),
+            None => Next::Step,
+        };
+        let answer = match next {
+            Next::Step => Answer::Success,
+            Next::Again => Answer::Again,
+            Next::EndOfTask => Answer::TaskDone,
+        };
+        return (answer, Outcome::Success { status }, None);
     }
     let means_not_yet = step
         .repeat
