@@ -280,6 +280,9 @@ fn flow_shown(flow: &Flow) -> String {
         }
         text.push('\n');
     }
+    if let Some(retry) = &flow.retry {
+        let _ = writeln!(text, "sent {retry}");
+    }
     if let Some(until) = &flow.end_task_if {
         let _ = writeln!(text, "ends the task if {until}");
     }

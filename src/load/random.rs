@@ -33,6 +33,8 @@ pub enum Stream {
     Arrival = 8,
     /// Whether a step with a share is sent.
     Condition = 9,
+    /// Delay of a retry.
+    Retry = 10,
 }
 
 impl Keyed {

@@ -1,13 +1,15 @@
 //! Flow: whether a step is sent at all, how often, and whether its task goes on after it.
 //!
-//! A step without any of it has no [`Flow`]. Repetitions are counted among the user's values, in 8 bytes for each user of a
-//! scenario that counts them.
+//! A step without any of it has no [`Flow`]. Repetitions and retries are counted among the user's values, in 4
+//! bytes each.
 
 use std::fmt;
 
 use crate::http::request::Slot;
 
+use super::counter::Counter;
 use super::expect::{Reply, Rule, StatusSet};
+use super::retry::Retry;
 use super::wait::Wait;
 
 /// What decides about a step, beside its answer's success.
@@ -17,6 +19,8 @@ pub struct Flow {
     pub when: Vec<Condition>,
     /// How it is repeated.
     pub repeat: Option<Repetition>,
+    /// The failures that are sent again.
+    pub retry: Option<Retry>,
     /// The success after which the user ends its task.
     pub end_task_if: Option<Until>,
     /// The part of the passes that send it, as far as the scenario tells: from 0 to 1.
@@ -77,7 +81,7 @@ pub struct Until {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repetition {
     /// The place of the count.
-    pub counters: Counters,
+    pub counter: Counter,
     /// Most times that the step is sent, the first one included; retries are not counted.
     pub times_max: u32,
     /// The success that ends it earlier.
@@ -86,13 +90,6 @@ pub struct Repetition {
     pub wait: Wait,
     /// Index of the step: a hop of it leads back there.
     pub home: u16,
-}
-
-/// The place of a user's counters among its values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counters {
-    /// In bytes.
-    pub offset: usize,
 }
 
 /// What comes after a success.
@@ -119,8 +116,22 @@ impl Flow {
     /// The user arrives at the step: nothing has been counted yet.
     pub fn begin(&self, values: &mut [u8]) {
         if let Some(repeat) = &self.repeat {
-            repeat.counters.set(values, 0);
+            repeat.counter.set(values, 0);
         }
+        self.begin_attempts(values);
+    }
+
+    /// The next request of the step is a first attempt.
+    pub fn begin_attempts(&self, values: &mut [u8]) {
+        if let Some(retry) = &self.retry {
+            retry.begin(values);
+        }
+    }
+
+    /// The present request of the step is a retry.
+    pub fn is_retry(&self, values: &[u8]) -> bool {
+        let retry = self.retry.as_ref();
+        retry.is_some_and(|retry| retry.is_under_way(values))
     }
 
     /// What comes after an expected answer whose values have been stored. It counts a repetition.
@@ -204,24 +215,9 @@ impl Until {
 impl Repetition {
     /// Counts that the step was sent and answered; whether it is sent again.
     pub fn count(&self, values: &mut [u8]) -> bool {
-        let count = self.counters.get(values) + 1;
-        self.counters.set(values, count);
+        let count = self.counter.get(values) + 1;
+        self.counter.set(values, count);
         count < self.times_max
-    }
-}
-
-impl Counters {
-    /// Bytes of a user's counters.
-    pub const BYTES: usize = 4;
-
-    fn get(self, values: &[u8]) -> u32 {
-        let mut bytes = [0; 4];
-        bytes.copy_from_slice(&values[self.offset..self.offset + 4]);
-        u32::from_le_bytes(bytes)
-    }
-
-    fn set(self, values: &mut [u8], count: u32) {
-        values[self.offset..self.offset + 4].copy_from_slice(&count.to_le_bytes());
     }
 }
 
@@ -282,7 +278,7 @@ mod tests {
     }
 
     fn values(text: &str) -> Vec<u8> {
-        let mut values = vec![0; SLOT.stride() + Counters::BYTES];
+        let mut values = vec![0; SLOT.stride() + Counter::BYTES];
         SLOT.store(text.as_bytes(), &mut values);
         values
     }
@@ -319,7 +315,7 @@ mod tests {
     fn a_repetition_ends_at_its_bound_or_when_its_condition_holds() {
         let flow = |times_max, until| Flow {
             repeat: Some(Repetition {
-                counters: Counters {
+                counter: Counter {
                     offset: SLOT.stride(),
                 },
                 times_max,

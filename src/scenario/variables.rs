@@ -4,6 +4,7 @@
 
 use crate::http::request::Slot;
 
+use super::counter::{Counted, Counter};
 use super::feeder::Feeder;
 use super::value::{Origin, Value};
 
@@ -18,8 +19,8 @@ pub struct Variables {
     jar: Option<Slot>,
     /// The link of the redirect that the user follows.
     link: Option<Slot>,
-    /// Where the user's counters begin.
-    counters_at: Option<usize>,
+    /// The user's counters.
+    counters: Vec<(Counted, Counter)>,
     stride: usize,
 }
 
@@ -104,13 +105,18 @@ impl Variables {
         link
     }
 
-    /// The place of the user's counters, of so many bytes; added with the first call.
-    pub fn counters(&mut self, bytes: usize) -> usize {
-        let at = self.counters_at.unwrap_or(self.stride);
-        if self.counters_at.replace(at).is_none() {
-            self.stride += bytes;
+    /// The place of a counter; added with the first call.
+    pub fn counter(&mut self, counted: Counted) -> Counter {
+        let mut known = self.counters.iter();
+        if let Some((_, counter)) = known.find(|(known, _)| *known == counted) {
+            return *counter;
         }
-        at
+        let counter = Counter {
+            offset: self.stride,
+        };
+        self.counters.push((counted, counter));
+        self.stride += Counter::BYTES;
+        counter
     }
 
     /// Adds a jar for the user's cookies, of so many bytes; returns its place.

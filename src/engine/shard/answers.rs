@@ -137,6 +137,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
         }
+        let answer = retriable(step, answer, outcome, reply, self.clocks.wall_ns());
         // An announced close is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
         let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
@@ -227,6 +228,23 @@ impl<'p, D: Driver> Shard<'p, D> {
             },
             done_ns,
         }
+    }
+}
+
+/// The same failure, or one that is sent again.
+fn retriable(
+    step: &Step,
+    answer: Answer,
+    outcome: Outcome,
+    reply: Reply<'_>,
+    wall_ns: u64,
+) -> Answer {
+    let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
+    match (retry, answer, outcome) {
+        (Some(retry), Answer::Failed, Outcome::Failed { failure, status }) => retry
+            .after_ns(failure, status, reply.head, wall_ns)
+            .map_or(answer, Answer::Retriable),
+        _ => answer,
     }
 }
 

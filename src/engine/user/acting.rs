@@ -131,6 +131,13 @@ impl<'u> Acting<'u> {
         };
         self.user.requests = self.user.requests.wrapping_add(1);
         let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
+        let mut answer = answer;
+        if let Answer::Retriable(asked_ns) = answer {
+            answer = Answer::Failed;
+            if !leaves && let Some(action) = self.retry(step, asked_ns, done_ns) {
+                return self.moved(action, None);
+            }
+        }
         let means_again = matches!(answer, Answer::NotYet | Answer::Failed);
         let gives_up = means_again && self.is_last_attempt(step, done_ns);
         let is_ready = step.repeat.is_some() && answer == Answer::Success;
@@ -151,7 +158,11 @@ impl<'u> Acting<'u> {
                 let is_over = step.repeat.is_none() || gives_up;
                 is_over && step.on_failure == OnFailure::GoOn
             }
-            Answer::Again | Answer::TaskDone | Answer::TaskOver | Answer::Redirected(_) => false,
+            Answer::Again
+            | Answer::TaskDone
+            | Answer::TaskOver
+            | Answer::Redirected(_)
+            | Answer::Retriable(_) => false,
         };
         if leaves && goes_on && self.is_last_of_start() {
             // It has done all start steps: it does the last steps too.
@@ -167,13 +178,14 @@ impl<'u> Acting<'u> {
             (Answer::Again, _) => self.repeat(step, self.user.intended_ns + service_ns, done_ns),
             (Answer::TaskDone | Answer::TaskOver, _) => self.end_pass(done_ns),
             (Answer::Redirected(ahead), _) => {
+                if let Some(flow) = &step.flow {
+                    flow.begin_attempts(self.values);
+                }
                 let due_ns = self.user.intended_ns + service_ns;
                 self.user.intended_ns = due_ns.min(self.task_over_ns(step));
                 self.go_to(self.user.stage, self.user.step + ahead)
             }
-            (Answer::NotYet | Answer::Failed | Answer::PollFailed, _) => {
-                self.on_failed(step, done_ns)
-            }
+            (_, _) => self.on_failed(step, done_ns),
         };
         let action = self.wait_for(action, done_ns);
         self.moved(action, poll)

@@ -42,6 +42,9 @@ impl Acting<'_> {
         let Some(repeat) = step.flow.as_ref().and_then(|flow| flow.repeat.as_ref()) else {
             return self.go_on(step, from_ns, done_ns);
         };
+        if let Some(flow) = &step.flow {
+            flow.begin_attempts(self.values);
+        }
         let due_ns = repeat
             .wait
             .ends_ns(self.draw(Stream::Pause), from_ns, from_ns);
@@ -50,6 +53,20 @@ impl Acting<'_> {
         self.user.intended_ns = due_ns.max(self.user.step_since_ns + 1);
         self.user.step = repeat.home;
         Action::Send(repeat.home)
+    }
+
+    /// Another attempt of the present step, if there is one left. The failed one ended at `done_ns`, and its answer asks
+    /// to wait `asked_ns`.
+    pub(super) fn retry(&mut self, step: &Step, asked_ns: u64, done_ns: u64) -> Option<Action> {
+        let retry = step.flow.as_ref()?.retry.as_ref()?;
+        let draw = self.draw(Stream::Retry);
+        let due_ns = done_ns + retry.next_ns(asked_ns, draw, self.values)?;
+        let due_ns = due_ns.min(self.task_over_ns(step));
+        self.user.intended_ns = due_ns.max(self.user.step_since_ns + 1);
+        Some(match self.user.intended_ns > done_ns {
+            true => Action::SleepUntil(self.user.intended_ns),
+            false => Action::Send(self.user.step),
+        })
     }
 
     /// A failure counts as one time of a repeated step.

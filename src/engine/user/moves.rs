@@ -37,6 +37,8 @@ pub enum Answer {
     Redirected(StepIndex),
     /// The time limit of the task has passed.
     TaskOver,
+    /// A failure that the step names for a retry; its answer asks to wait so many ns.
+    Retriable(u64),
     /// Any other failure.
     Failed,
 }

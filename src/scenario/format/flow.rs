@@ -1,7 +1,8 @@
-//! Flow of a step: `when`, `repeat` and `end_task_if`.
+//! Flow of a step: `when`, `repeat`, `retry` and `end_task_if`.
 
+use crate::scenario::counter::Counted;
 use crate::scenario::expect::Expect;
-use crate::scenario::flow::{Condition, Counters, Flow, Is, Repetition, Share, Test, Until};
+use crate::scenario::flow::{Condition, Flow, Is, Repetition, Share, Test, Until};
 use crate::scenario::model::{StepIndex, Task};
 use crate::scenario::variables::Variables;
 use crate::scenario::wait::Wait;
@@ -10,6 +11,7 @@ use crate::text::suggest::did_you_mean;
 use super::answer::{read_rules, read_statuses};
 use super::place::ScenarioError;
 use super::read::read_wait;
+use super::retry::read_retry;
 use super::toml::{Item, Table};
 
 /// Most times that a step is sent.
@@ -184,16 +186,27 @@ pub(super) fn read_flow(
             "a poll is repeated until it succeeds; leave out repeat, or retry_every and what belongs to it",
         ));
     }
+    let retry = table.get("retry");
+    if let Some(item) = retry.as_ref().filter(|_| around.is_poll) {
+        return Err(item.error(
+            "a poll asks again after a failure anyway; leave out retry, or retry_every and what belongs to it",
+        ));
+    }
+    let retry = match retry {
+        None => None,
+        Some(item) => Some(read_retry(&item, around.expect, around.variables)?),
+    };
     let repeat = match repeat {
         None => None,
         Some(item) => Some(read_repetition(&item, around)?),
     };
-    if when.is_empty() && repeat.is_none() && end_task_if.is_none() {
+    if when.is_empty() && repeat.is_none() && retry.is_none() && end_task_if.is_none() {
         return Ok(None);
     }
     Ok(Some(Box::new(Flow {
         when,
         repeat,
+        retry,
         end_task_if,
         share,
     })))
@@ -235,9 +248,7 @@ fn read_repetition(item: &Item<'_>, around: Around<'_>) -> Result<Repetition, Sc
         }
     };
     Ok(Repetition {
-        counters: Counters {
-            offset: around.variables.counters(Counters::BYTES),
-        },
+        counter: around.variables.counter(Counted::Times),
         times_max: times_max as u32,
         until,
         wait: wait.unwrap_or_default(),

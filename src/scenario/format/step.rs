@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::http::response::Expecting;
+use crate::metrics::outcome::Failure;
 use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
 use crate::scenario::flow::{Condition, Flow, Is, Test};
 use crate::scenario::links;
@@ -367,6 +368,8 @@ impl<'c, 's> Compiler<'c, 's> {
         self.extracted.extend(names);
         let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
         let mut keep = keep(&expect, repeat.as_ref(), of_flow, &extract);
+        let is_retried = flow.as_ref().is_some_and(|flow| flow.retry.is_some());
+        keep.head |= is_retried;
         keep.head |= self.requests.texts.jar.is_some() || table.get("follow").is_some();
         if method_name == "HEAD" && keep.body_bytes > 0 {
             return Err(method.error(
@@ -489,6 +492,12 @@ impl<'c, 's> Compiler<'c, 's> {
                 });
                 ends && (extract.len() == 1 || on_failure != OnFailure::GoOn)
             });
+        // A failed attempt may have stored it, and another value may have been missing.
+        let retries = flow.and_then(|flow| flow.retry.as_ref());
+        let is_kept = is_kept
+            && (extract.len() == 1
+                || !is_new
+                || retries.is_none_or(|it| !it.failures.contains(&Failure::Expectation)));
         if let Some(demands) = texts.variables.demands(link) {
             demands.not_empty |= !(is_kept && (by_task || by_step));
         }

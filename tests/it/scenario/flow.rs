@@ -1,4 +1,4 @@
-//! Flow of scenarios: what a server sees of conditions and repetitions, and what is refused before.
+//! Flow of scenarios: what a server sees of conditions, repetitions and retries, and what is refused before.
 
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::plan::Plan;
@@ -362,6 +362,304 @@ fn a_task_ends_early_when_its_answer_says_so() {
     }
 }
 
+/// The times between requests in ms, and the requests that were retries.
+fn retried(
+    text: &str,
+    answer: impl FnMut(&Seen) -> Answer,
+) -> (Vec<u64>, u64, Vec<(Failure, u64)>) {
+    let (outcomes, seen) = run_passes(text, 1, 1, answer);
+    let at: Vec<u64> = seen.iter().map(|seen| seen.at_ns).collect();
+    let gaps = at.windows(2).map(|pair| (pair[1] - pair[0]) / MS);
+    let retries = outcomes.recorder.counts.steps.iter().map(|it| it.retries);
+    (gaps.collect(), retries.sum(), failures(&outcomes))
+}
+
+#[test]
+fn a_named_failure_is_sent_again_with_a_growing_wait_and_each_attempt_counts() {
+    let text = task(&[
+        "path = \"/a\"\nretry = { times = 3, on = [429, 503], backoff = \"100ms..250ms\" }",
+        "path = \"/b\"",
+    ]);
+    let story = |good_after: u32, bad: u16| {
+        let mut nth = 0;
+        retried(&text, |seen| {
+            nth += u32::from(seen.path == "/a");
+            Answer::new(if nth > good_after { 200 } else { bad }, "")
+        })
+    };
+    let (gaps, retries, failed) = story(2, 503);
+    assert_eq!((gaps.len(), retries), (3, 2));
+    assert_eq!(failed, [(Failure::Status, 2)]);
+    assert!(
+        (50..=100).contains(&gaps[0]) && (100..=200).contains(&gaps[1]),
+        "{gaps:?}"
+    );
+    assert_eq!(gaps[2], 0, "a success is followed by the next step at once");
+    // All attempts are used up: the step has failed, and the user goes on.
+    let (gaps, retries, failed) = story(9, 429);
+    assert_eq!(
+        (gaps.len(), retries, &failed[..]),
+        (4, 3, &[(Failure::Status, 4), (Failure::Status, 1)][..])
+    );
+    assert!((125..=250).contains(&gaps[2]), "{gaps:?}");
+    // A failure that is not named is not sent again.
+    let (gaps, retries, failed) = story(1, 500);
+    assert_eq!(
+        (gaps.len(), retries, &failed[..]),
+        (1, 0, &[(Failure::Status, 1), (Failure::Status, 1)][..])
+    );
+}
+
+#[test]
+fn retry_after_is_kept_as_seconds_and_as_a_date() {
+    let text = task(&["path = \"/a\"\nretry = { times = 1, on = [\"5xx\"], backoff = \"10ms\" }"]);
+    let gap = |value: &str| {
+        let mut nth = 0;
+        let (gaps, ..) = retried(&text, |_| {
+            nth += 1;
+            Answer {
+                fields: format!("Retry-After: {value}\r\n"),
+                ..Answer::new(if nth > 1 { 200 } else { 503 }, "")
+            }
+        });
+        gaps
+    };
+    assert_eq!(gap("3"), [3_000]);
+    // The virtual clock begins in 1970.
+    assert_eq!(gap("Thu, 01 Jan 1970 00:00:05 GMT"), [5_000]);
+    assert_eq!(gap("601"), [0u64; 0], "a longer one is not waited for");
+    assert!((5..=10).contains(&gap("soon")[0]));
+}
+
+#[test]
+fn timeouts_and_broken_answers_are_sent_again_where_they_are_named() {
+    let text = |on: &str| {
+        task(&[&format!(
+            "path = \"/a\"\ntimeout = \"200ms\"\nexpect = {{ json = {{ \"/ok\" = true }} }}\nretry = {{ times = 2, on = [\"{on}\"], backoff = \"10ms\" }}"
+        )])
+    };
+    for (on, expected) in [
+        ("timeout", &[(Failure::Timeout, 1)][..]),
+        ("expectation", &[(Failure::Timeout, 1)]),
+    ] {
+        let mut nth = 0;
+        let (gaps, retries, failed) = retried(&text(on), |_| {
+            nth += 1;
+            Answer {
+                after_ns: if nth == 1 { 500 * MS } else { 0 },
+                ..Answer::new(200, "{\"ok\": true}")
+            }
+        });
+        assert_eq!(failed, expected);
+        assert_eq!(gaps.len() as u64, retries);
+        match on {
+            "timeout" => assert!((205..=210).contains(&gaps[0]), "{gaps:?}"),
+            _ => assert_eq!(retries, 0),
+        }
+    }
+    let mut nth = 0;
+    let (gaps, retries, _) = retried(&text("expectation"), |_| {
+        nth += 1;
+        Answer::new(200, format!("{{\"ok\": {}}}", nth > 1))
+    });
+    assert_eq!((gaps.len(), retries), (1, 1));
+}
+
+#[test]
+fn the_time_limit_of_a_task_ends_its_retries() {
+    let text = task(&[
+        "path = \"/a\"\nretry = { times = 9, on = [503], backoff = \"4s\" }",
+        "path = \"/b\"",
+    ])
+    .replace("name = \"whole\"", "name = \"whole\"\nwithin = \"5s\"");
+    let (paths, failures, _) = paths(&text, |_| Answer::new(503, ""));
+    assert!(
+        paths.iter().all(|path| path == "/a") && (2..=3).contains(&paths.len()),
+        "{paths:?}"
+    );
+    let timeouts = failures
+        .iter()
+        .filter(|(failure, _)| *failure == Failure::TaskTimeout);
+    assert_eq!(timeouts.map(|(_, count)| count).sum::<u64>(), 1);
+}
+
+#[test]
+fn each_repetition_has_all_its_retries() {
+    let text =
+        task(&["path = \"/a\"\nrepeat = 3\nretry = { times = 1, on = [503], backoff = \"1ms\" }"]);
+    let mut nth = 0;
+    let (gaps, retries, failed) = retried(&text, |_| {
+        nth += 1;
+        Answer::new(if nth % 2 == 1 { 503 } else { 200 }, "")
+    });
+    assert_eq!((gaps.len(), retries), (5, 3));
+    assert_eq!(failed, [(Failure::Status, 3)]);
+}
+
+/// Runs an example of the documentation as it is, with rows for its users.
+fn run_example(
+    text: &str,
+    passes: u64,
+    answer: impl FnMut(&Seen) -> Answer,
+) -> (Outcomes, Vec<Seen>) {
+    let context = Context {
+        read: &|_| {
+            let rows = include_bytes!("../../../docs/examples/users.csv");
+            Ok(rows.to_vec().into())
+        },
+        ..Context::plain()
+    };
+    let load = Closed::at_rate(1, 1.0).with_iterations(Some(passes));
+    let plan = plans::plan(plans::scenario_with(text, &context), load);
+    let server = Server::with_journal(answer);
+    let (outcomes, sim) = sim_server::run(&plan, 0, server, Network::calm(0), 1);
+    check_sums(&outcomes.recorder.counts.steps, 1);
+    (outcomes, sim.service.journal.unwrap_or_default())
+}
+
+#[test]
+fn the_shop_of_the_examples_pages_to_the_end_and_orders_what_it_lists() {
+    let mut listed = 0;
+    let mut items = 0;
+    let (outcomes, seen) = run_example(
+        include_str!("../../../docs/examples/shop.toml"),
+        100,
+        |seen| {
+            let is_list = seen.path.starts_with("/items?");
+            listed += u32::from(is_list);
+            let page = seen
+                .path
+                .split_once("page=")
+                .map_or(1, |(_, page)| page.parse().expect("a number"));
+            match (seen.method.as_str(), seen.path.as_str()) {
+                ("POST", "/login") => Answer::new(200, "{\"token\": \"abcdef\"}"),
+                ("GET", _) if is_list => {
+                    items = if page == 1 { listed } else { items };
+                    let next = match page {
+                        4 => "null".to_owned(),
+                        page => format!("\"/items?page={}\"", page + 1),
+                    };
+                    Answer {
+                        fields: format!("set-cookie: cart=c{listed}; path=/cart\r\n"),
+                        ..Answer::new(
+                            200,
+                            format!(
+                                "{{\"items\": [{{\"id\": {listed}, \"left\": {}}}], \"next\": {next}}}",
+                                listed % 3
+                            ),
+                        )
+                    }
+                }
+                ("GET", path) => {
+                    assert_eq!(path, format!("/items/{items}"), "an item of the first page");
+                    Answer::new(200, "")
+                }
+                ("PUT", "/cart") => {
+                    assert!(
+                        seen.body.contains(&format!("\"item\": {items},")),
+                        "{}",
+                        seen.body
+                    );
+                    assert_eq!(seen.field("cookie"), Some(&*format!("cart=c{listed}")));
+                    Answer::new(200, "{\"id\": 17}")
+                }
+                ("POST", "/orders") => Answer {
+                    fields: "location: /orders/1\r\n".into(),
+                    ..Answer::new(201, "")
+                },
+                _ => Answer::new(200, ""),
+            }
+        },
+    );
+    assert_eq!(failures(&outcomes), []);
+    let count = |start: &str| seen.iter().filter(|it| it.path.starts_with(start)).count();
+    let firsts = count("/items?sort");
+    assert_eq!(firsts, 100, "one for each pass");
+    let orders = count("/orders");
+    assert_eq!(
+        (count("/cart"), count("/items?page=2") % 3),
+        (orders, count("/items?page=4") % 3)
+    );
+    assert_eq!(
+        count("/items?page=2"),
+        count("/items?page=4"),
+        "always to the last page"
+    );
+    assert!(orders > 0 && count("/items?page=4") > 70 && count("/items/") > 10);
+    let whole = &outcomes.recorder.counts.spans[1];
+    assert_eq!(whole.times.count(), orders as u64);
+    assert!(
+        whole.begun > whole.times.count(),
+        "sold out: the task ended early"
+    );
+}
+
+#[test]
+fn the_jobs_of_the_examples_wait_for_the_queue_and_see_failed_jobs() {
+    let (mut posted, mut polls) = (0, 0);
+    let mut refused_at = None;
+    let mut waits_ms = Vec::new();
+    let (outcomes, seen) = run_example(
+        include_str!("../../../docs/examples/jobs.toml"),
+        6,
+        |seen| {
+            match (seen.method.as_str(), seen.path.as_str()) {
+                ("POST", "/jobs") => {
+                    posted += 1;
+                    waits_ms.extend(refused_at.take().map(|at_ns| (seen.at_ns - at_ns) / MS));
+                    match posted % 3 {
+                        // The queue is full.
+                        2 => {
+                            refused_at = Some(seen.at_ns);
+                            Answer {
+                                fields: "retry-after: 2\r\n".into(),
+                                ..Answer::new(503, "")
+                            }
+                        }
+                        _ => Answer {
+                            fields: format!("location: /jobs/{posted}\r\n"),
+                            ..Answer::new(202, "")
+                        },
+                    }
+                }
+                ("GET", path) if path.ends_with("/result") => Answer::new(200, "{\"result\": 4}"),
+                ("GET", path) => {
+                    assert_eq!(path, format!("/jobs/{posted}"));
+                    polls += 1;
+                    match (posted, polls % 2) {
+                        // This one fails, and this one never ends.
+                        (4, _) => Answer::new(200, "{\"state\": \"failed\"}"),
+                        (6, _) => Answer::new(200, "{\"state\": \"running\"}"),
+                        (_, 1) => Answer::new(404, ""),
+                        _ => Answer::new(
+                            200,
+                            format!(
+                                "{{\"state\": \"done\", \"result\": \"http://sim{path}/result\"}}"
+                            ),
+                        ),
+                    }
+                }
+                (method, path) => panic!("{method} {path}"),
+            }
+        },
+    );
+    let retries = outcomes.recorder.counts.steps.iter().map(|it| it.retries);
+    let refused = seen.iter().filter(|it| it.method == "POST").count() as u64 - 6;
+    assert!(refused > 0);
+    assert_eq!(retries.sum::<u64>(), refused);
+    assert!(waits_ms.iter().all(|wait| *wait == 2_000), "{waits_ms:?}");
+    assert_eq!(
+        failures(&outcomes),
+        [
+            (Failure::Status, refused),
+            (Failure::Expectation, 1),
+            (Failure::GaveUp, 1)
+        ]
+    );
+    let job = &outcomes.recorder.counts.spans[0];
+    assert_eq!((job.begun, job.times.count()), (6, 4));
+}
+
 #[test]
 fn users_pay_for_repetitions_alone_and_four_bytes() {
     let stride = |steps: &[&str]| {
@@ -422,6 +720,37 @@ fn a_flow_that_cannot_work_is_refused_at_its_place() {
         &step("repeat = 2\nretry_every = \"1s\"\ngive_up_after = \"5s\""),
         (10, 10),
         "a poll is repeated",
+    );
+    check_error(&step("retry = 3"), (10, 9), "after which failures");
+    check_error(
+        &step("retry = { times = 3 }"),
+        (10, 9),
+        "it needs the failures",
+    );
+    check_error(
+        &step("retry = { times = 3, on = [200] }"),
+        (10, 28),
+        "status 200 is a success",
+    );
+    check_error(
+        &step("retry = { times = 3, on = [\"503\"] }"),
+        (10, 28),
+        "without quotes; write 503",
+    );
+    check_error(
+        &step("retry = { times = 3, on = [\"timeot\"] }"),
+        (10, 28),
+        "did you mean \"timeout\"?",
+    );
+    check_error(
+        &step("retry = { times = 3, on = [\"gave-up\"] }"),
+        (10, 28),
+        "no failure \"gave-up\"",
+    );
+    check_error(
+        &step("retry = { times = 3, on = [503], backoff = 0 }"),
+        (10, 44),
+        "only adds load",
     );
     check_error(&step("end_task_if = { }"), (10, 15), "it says nothing");
     check_error(
