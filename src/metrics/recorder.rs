@@ -97,6 +97,11 @@ impl Recorder {
         self.counts.steps[step].retried += 1;
     }
 
+    /// A request is begun that is another attempt of one that failed.
+    pub fn on_retry(&mut self, step: usize) {
+        self.counts.steps[step].retries += 1;
+    }
+
     /// A request has ended.
     #[inline]
     pub fn record(

@@ -861,13 +861,21 @@ fn answer_examples(peer: &mut Peer) {
         let line = request.text.lines().next().unwrap_or_default();
         let (status, body) = match line.rsplit_once(" HTTP").unwrap_or_default().0 {
             "POST /login" => ("200 OK", r#"{"token": "abcdef0123456789"}"#),
+            "GET /items?sort=name" | "GET /items?sort=price" => (
+                "200 OK\r\nSet-Cookie: cart=c1; Path=/",
+                r#"{"items": [{"id": 41}], "next": "/items?page=2"}"#,
+            ),
+            "GET /items?page=2" => ("200 OK", r#"{"items": [], "next": null}"#),
             "PUT /cart" => ("200 OK", r#"{"id": 17}"#),
             "POST /orders" => ("201 Created\r\nLocation: /orders/1", ""),
-            "POST /jobs" => ("202 Accepted", r#"{"id": "j-17"}"#),
+            "POST /jobs" => ("202 Accepted\r\nLocation: /jobs/j-17\r\nRetry-After: 1", ""),
             "GET /jobs/j-17" => {
                 polls += 1;
                 match polls % 3 {
-                    0 => ("200 OK", r#"{"state": "done"}"#),
+                    0 => (
+                        "200 OK",
+                        r#"{"state": "done", "result": "/jobs/j-17/result"}"#,
+                    ),
                     1 => ("404 Not Found", ""),
                     _ => ("200 OK", r#"{"state": "running"}"#),
                 }
