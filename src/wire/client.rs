@@ -151,7 +151,7 @@ impl TlsClient {
     }
 
     /// The same client with a store of its own for the sessions of this many connections.
-    pub(super) fn for_connections(&self, connections: usize) -> Self {
+    pub fn for_connections(&self, connections: usize) -> Self {
         if !self.resumes {
             return self.clone();
         }
