@@ -91,7 +91,9 @@ impl Expected {
             dialer: Dialer::new(&plan.addresses, sockets),
             until: Instant::now() + TRYING_MAX,
         };
-        let full = trial.cost(client, false)?;
+        // As the shards' own, which remember the certificates too.
+        let of_full = client.clone().without_resumption().for_connections(1);
+        let full = trial.cost(&of_full, false)?;
         let resumed = match client.resumes() {
             true => trial.cost(&client.for_connections(1), true),
             false => None,
