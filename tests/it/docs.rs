@@ -49,7 +49,7 @@ const IMPORTED: [(&str, &str); 2] = [
     ("locust/token_login.py", "locustfile.py"),
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
-const FLAGS_OF_OTHERS: [&str; 9] = [
+const FLAGS_OF_OTHERS: [&str; 11] = [
     "--release",
     "--path",
     "--profile",
@@ -59,6 +59,8 @@ const FLAGS_OF_OTHERS: [&str; 9] = [
     "--pipeline",
     "--table",
     "--install",
+    "--handshakes",
+    "--server",
 ];
 /// Flags in the pages that belong to other load generators, launchers and container engines.
 const FLAGS_OF_PEERS: [&str; 26] = [

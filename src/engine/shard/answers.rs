@@ -7,6 +7,7 @@ use crate::engine::requests::Phase;
 use crate::engine::user;
 use crate::engine::user::Answer;
 use crate::io::{ConnectionId, Driver, Event, Io, Received};
+use crate::metrics::handshakes::Shaken;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
@@ -84,8 +85,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let since_ns = connection.opening_since_ns;
         let handshake = self.driver.handshake(self.connection_id(slot));
         if let Some(handshake) = handshake {
-            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
-            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+            let shaken = Shaken {
+                since_ns,
+                began_ns: handshake.began_ns,
+                done_ns: handshake.done_ns,
+            };
+            self.recorder.on_handshake(handshake.is_resumed, shaken);
         }
         let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
         self.recorder.on_connected(open_ns.saturating_sub(since_ns));
