@@ -2,6 +2,7 @@
 //! shard that panics.
 
 mod encrypted;
+mod encrypted_cases;
 mod parts;
 mod pipeline;
 mod shard_death;
