@@ -3,6 +3,7 @@
 
 mod encrypted;
 mod encrypted_cases;
+mod forged_records;
 mod parts;
 mod pipeline;
 mod shard_death;
