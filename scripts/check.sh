@@ -50,7 +50,7 @@ fi
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 step "scripts"
-for script in scripts/*.sh scripts/{measure,package,screenshots} scripts/parts/*.sh; do bash -n "$script"; done
+for script in scripts/*.sh scripts/{measure,package,screenshots} scripts/parts/{,interop/}*.sh; do bash -n "$script"; done
 [ -d ../shared ] || echo "SKIPPED: tests on outside cases need ../shared, which is not here"
 for name in ${flaky[@]+"${flaky[@]}"}; do echo "FLAKY: $name failed beside the others and passed alone; mend it today"; done
 step "all checks passed"

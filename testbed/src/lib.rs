@@ -4,6 +4,7 @@
 // For tests and benchmarks of the shard.
 pub mod canned_driver;
 pub mod certificates;
+pub mod forger;
 pub mod plans;
 pub mod shard_usage;
 pub mod wrapped_driver;

@@ -237,6 +237,30 @@ fn large_bodies_and_pipelines_are_encrypted_on_each_connection() {
     }
 }
 
+/// The answer to a change of keys goes out between the parts of a body of which a part is under way.
+#[test]
+fn keys_may_change_while_a_body_is_being_sent() {
+    for io in EACH_IO {
+        let scene = Scene::new();
+        let server = scene.serve(Manner {
+            changes_keys: true,
+            ..Manner::default()
+        });
+        let body = scene.file("body", &vec![b'k'; 500_000]);
+        let (at, url) = (format!("@{body}"), url(&server));
+        let output = opsurge(&["run", "--headless", "--watch", "none", "--io", io])
+            .args(["--url", &url, "--body", &at, "-u", "2"])
+            .args(["--iterations", "6", "--cacert", &scene.ca(), "--json"])
+            .arg(scene.path("run.json"))
+            .output()
+            .expect("the binary was built");
+        assert_eq!(output.status.code(), Some(0), "{io}: {}", text(&output));
+        assert_eq!(server.seen.count(|seen| &seen.body_bytes), 3_000_000);
+        assert_eq!(server.seen.count(|seen| &seen.cut), 0);
+        check_sums(&scene.record());
+    }
+}
+
 /// Everything that makes a run impossible is said before it, with the cure.
 fn check_refused(scene: &Scene, config: ServerConfig, flags: &[&str], parts: &[&str]) {
     let server = TlsServer::start(config, Manner::default());
