@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::analysis::criteria::Purpose;
 use crate::load::random::Keyed;
 use crate::scenario::builtin::{BUILTIN, FORMAT};
-use crate::scenario::feeder::Order;
+use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
 use crate::scenario::wait::Wait;
@@ -119,26 +119,39 @@ fn describe(scenario: &Scenario) -> String {
     text
 }
 
-/// The rows of the CSV file, if there is one, and those that the scenario's own load leaves.
+/// The rows of the CSV files, how they are given out, and those that the scenario's own load leaves.
 fn describe_rows(scenario: &Scenario, text: &mut String) {
-    let feeder = &scenario.feeder;
-    if feeder.columns().is_empty() {
-        return;
-    }
-    let rows = match feeder.rows() {
-        1 => "1 row".to_owned(),
-        rows => format!("{} rows", grouped(rows as u64)),
-    };
-    let order = match feeder.order() {
-        Order::InTurn => "one for each user, in turn",
-        Order::Random => "drawn for each user",
-    };
-    let columns = feeder.columns().join(", ");
-    let _ = writeln!(text, "CSV file: {rows} of {columns}; {order}");
     let stages = scenario.load.points();
     let users = stages.iter().map(|point| point.users);
     let users = users.chain(scenario.load.users).max();
-    if let Some(left) = users.and_then(|users| feeder.rows_left(users)) {
+    for file in scenario.feeder.files() {
+        describe_file(file, users, text);
+    }
+}
+
+fn describe_file(file: &File, users: Option<u64>, text: &mut String) {
+    let rows = match file.rows.count() {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as u64)),
+    };
+    let order = match (file.order, file.per) {
+        (Order::InTurn, Per::User) => "one for each user, in turn",
+        (Order::Random, Per::User) => "drawn for each user",
+        (Order::InTurn, Per::Iteration) => "one for each iteration, in turn",
+        (Order::Random, Per::Iteration) => "drawn for each iteration",
+    };
+    let end = match file.at_end {
+        AtEnd::Again => "",
+        AtEnd::Stop => "; each is used once, then users leave",
+        AtEnd::Fail => "; each is used once, then users leave, which counts as a failure",
+    };
+    let name = match file.name.as_str() {
+        "" => String::new(),
+        name => format!(" {name}"),
+    };
+    let columns = file.rows.columns().join(", ");
+    let _ = writeln!(text, "CSV file{name}: {rows} of {columns}; {order}{end}");
+    if let Some(left) = users.and_then(|users| file.rows_left(users)) {
         let _ = writeln!(text, "{}", rows_left_shown(&left));
     }
 }
@@ -293,7 +306,7 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
         let text = text.replace(&format!("%3C{name}%3E"), &format!("{{{{{name}}}}}"));
         text.replace(&format!("<{name}>"), &format!("{{{{{name}}}}}"))
     });
-    let secrets = scenario.secrets_of_row(USER_SHOWN, Keyed::new(SEED_SHOWN));
+    let secrets = scenario.secrets_of_row(RowKey::first(USER_SHOWN, Keyed::new(SEED_SHOWN)));
     let masked = secrets.mask_own(&with_holes);
     let shown = names.iter().fold(masked, |text, name| {
         text.replace(&format!("{{{{{name}}}}}"), &format!("<{name}>"))

@@ -245,6 +245,7 @@ mod tests {
                 user,
                 stream: Stream::Variable,
                 text: 0,
+                iteration: user,
                 users: 1,
                 wall_ns: 0,
                 feeder: &feeder,

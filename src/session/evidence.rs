@@ -206,6 +206,11 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
         {
             "iterations"
         }
+        Ended::AllUsersLeft
+            if prepared.plan.scenario.feeder.ends() && carried.ran.users_left == 0 =>
+        {
+            "rows"
+        }
         Ended::AllUsersLeft => "all-users-left",
     }
 }

@@ -155,7 +155,12 @@ impl Seats {
 
     /// The number in the whole run of the user in a seat.
     pub fn number(&self, id: u32) -> u64 {
-        self.numbers.of(id) + u64::from(self.predecessors(id)) * self.seats_of_run
+        self.number_after(id, self.predecessors(id))
+    }
+
+    /// The number that the user in a seat has in the whole run when so many had the seat before it.
+    pub fn number_after(&self, id: u32, predecessors: u32) -> u64 {
+        self.numbers.of(id) + u64::from(predecessors) * self.seats_of_run
     }
 
     /// A user's variables.

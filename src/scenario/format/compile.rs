@@ -5,19 +5,17 @@ use std::ops::RangeInclusive;
 use ::toml::de::DeTable;
 
 use crate::scenario::cookies::Cookies;
-use crate::scenario::feeder;
-use crate::scenario::feeder::{Feeder, Order};
 use crate::scenario::members::label;
 use crate::scenario::model::{Credentials, MetricLabel, RuleText, Scenario};
 use crate::scenario::secrets::Secrets;
 use crate::scenario::variables::Variables;
-use crate::text::suggest::did_you_mean;
 
+use super::csv::read_feeder;
 use super::fields::read_headers;
 use super::holes::{Holes, Texts, check_name};
 use super::load_table::read_load;
 use super::place::{ScenarioError, Source};
-use super::read::{read_file, read_wait};
+use super::read::read_wait;
 use super::request::Requests;
 use super::step::{Compiler, names_of_extracted};
 use super::toml::{Item, Table};
@@ -57,6 +55,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         variables: Variables::default(),
         filled: Vec::new(),
         later: Vec::new(),
+        iterates: false,
         present: String::new(),
         fresh: Vec::new(),
         fresh_bytes: 0,
@@ -135,35 +134,6 @@ fn read_cookies(item: &Item<'_>) -> Result<Option<usize>, ScenarioError> {
     match item.flag() {
         Some(is_on) => Ok(is_on.then_some(JAR_BYTES)),
         None => Err(item.error("write true, or { bytes = 4096 } for more than 512 bytes a user")),
-    }
-}
-
-fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, ScenarioError> {
-    let table = item.table()?;
-    let file = table.need("file", "file = \"users.csv\"")?;
-    let order = table.read("order", |item| match item.text()? {
-        "in-turn" => Ok(Order::InTurn),
-        "random" => Ok(Order::Random),
-        other => {
-            let near = did_you_mean(other, ["in-turn", "random"]);
-            Err(item.error(format!("unknown order \"{other}\"{near}")))
-        }
-    })?;
-    let delimiter = table.read("delimiter", read_delimiter)?;
-    table.finish()?;
-    let bytes = read_file(&file, context)?;
-    let delimiter = delimiter.unwrap_or(feeder::DELIMITER);
-    Feeder::parse(&bytes, order.unwrap_or_default(), delimiter)
-        .map_err(|reason| file.error(format!("{}: {reason}", file.text().unwrap_or_default())))
-}
-
-fn read_delimiter(item: &Item<'_>) -> Result<u8, ScenarioError> {
-    match item.text()?.as_bytes() {
-        b"tab" => Ok(b'\t'),
-        &[byte] if byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
-        _ => Err(item.error(
-            "a delimiter is one character that is neither letter, digit, blank nor quote: for example \";\", or \"\\t\" for a tab",
-        )),
     }
 }
 

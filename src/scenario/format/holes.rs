@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::http::request::{Encoding, Part, Place, Slot};
 use crate::scenario::digest;
-use crate::scenario::feeder::Feeder;
+use crate::scenario::feeder::{Feeder, Per};
 use crate::scenario::made::{Counter, Made};
 use crate::scenario::model::Fresh;
 use crate::scenario::secrets::Secrets;
@@ -65,6 +65,8 @@ pub(super) struct Texts<'c> {
     pub filled: Vec<usize>,
     /// Names that become variables further down: the rest of `[variables]`, and values that steps extract.
     pub later: Vec<String>,
+    /// The present text is that of a step of a task.
+    pub iterates: bool,
     /// Method and path of the present step, for error messages.
     pub present: String,
     /// The fresh values of the present step's request.
@@ -316,6 +318,13 @@ impl Texts<'_> {
                 };
                 let columns = self.feeder.columns();
                 match columns.iter().position(|name| name == column) {
+                    Some(index)
+                        if self.feeder.file_of(index).per == Per::Iteration && !self.iterates =>
+                    {
+                        return Err(item.error(format!(
+                            "{{{{{hole}}}}} is a row for each iteration (per = \"iteration\"), and only the steps of a [[task]] belong to one; elsewhere take a file with one for each user"
+                        )));
+                    }
                     Some(index) => Value::Column(index),
                     None if columns.is_empty() => {
                         return Err(item.error(

@@ -249,6 +249,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         let texts = &mut self.requests.texts;
         texts.fresh_bytes = 0;
+        texts.iterates = role == Role::Task;
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {

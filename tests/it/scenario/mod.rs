@@ -4,6 +4,7 @@
 mod binding;
 mod builtin_traffic;
 mod cookies;
+mod feeders;
 mod format;
 mod import;
 mod mistakes;
