@@ -85,6 +85,7 @@ fn describe(scenario: &Scenario) -> String {
     let mut text = valid.trim_end().to_owned() + "\n";
     describe_rows(scenario, &mut text);
     let is_own = |index: &StepIndex| !scenario.steps[usize::from(*index)].is_hop;
+    describe_once(scenario.setup.as_deref(), "setup, once", &mut text);
     for index in scenario.start.clone().filter(is_own) {
         describe_step(scenario, index, "start", &mut text);
     }
@@ -110,6 +111,7 @@ fn describe(scenario: &Scenario) -> String {
     for index in scenario.stop.clone().filter(is_own) {
         describe_step(scenario, index, "stop", &mut text);
     }
+    describe_once(scenario.teardown.as_deref(), "teardown, once", &mut text);
     if !scenario.tasks.is_empty() {
         describe_rates(scenario, &mut text);
     }
@@ -117,6 +119,17 @@ fn describe(scenario: &Scenario) -> String {
         let _ = writeln!(text, "measured as a whole: {span}");
     }
     text
+}
+
+/// The steps of the setup or the teardown, where there is one.
+fn describe_once(once: Option<&Scenario>, title: &str, text: &mut String) {
+    for (once, index) in once
+        .into_iter()
+        .flat_map(|once| once.start.clone().map(move |index| (once, index)))
+        .filter(|(once, index)| !once.steps[usize::from(*index)].is_hop)
+    {
+        describe_step(once, index, title, text);
+    }
 }
 
 /// The rows of the CSV files, how they are given out, and those that the scenario's own load leaves.

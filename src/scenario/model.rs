@@ -63,6 +63,10 @@ pub struct Scenario {
     pub fail_if: Vec<RuleText>,
     /// Rules that have to hold in a run.
     pub require: Vec<RuleText>,
+    /// The steps that are carried out once before the load, as the start steps of a scenario of their own.
+    pub setup: Option<Box<Self>>,
+    /// The same for the steps after the load.
+    pub teardown: Option<Box<Self>>,
     /// Texts that must not be shown anywhere.
     pub secrets: Secrets,
     /// A step sends the API key, no key was given, and the scenario's default is used.

@@ -11,8 +11,8 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OrderRecord, Record,
-    RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OnceRecord, OpenRecord, OrderRecord,
+    Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
 
 use super::begun;
@@ -34,6 +34,10 @@ pub struct Carried {
     pub interrupted: bool,
     /// Changes of the load that were ordered.
     pub orders: Vec<OrderRecord>,
+    /// What the setup did before it.
+    pub setup: Option<OnceRecord>,
+    /// What the teardown did after it.
+    pub teardown: Option<OnceRecord>,
 }
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
@@ -53,6 +57,8 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         generator(&prepared, carried),
     );
     record.tls = tls(&prepared, ran);
+    record.setup.clone_from(&carried.setup);
+    record.teardown.clone_from(&carried.teardown);
     record.watched = records(
         &carried.beside,
         RunSpan {

@@ -169,6 +169,14 @@ impl Seats {
         &self.variables[at..at + self.variables_stride]
     }
 
+    /// The variables of the user with number 0; empty when it is not of this shard, or never came.
+    pub fn first_values(&self) -> Vec<u8> {
+        match self.seats.is_empty() || self.numbers.of(0) != 0 {
+            true => Vec::new(),
+            false => self.values(0).to_vec(),
+        }
+    }
+
     pub fn values_mut(&mut self, id: u32) -> &mut [u8] {
         let at = id as usize * self.variables_stride;
         &mut self.variables[at..at + self.variables_stride]

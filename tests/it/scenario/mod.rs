@@ -8,6 +8,7 @@ mod feeders;
 mod format;
 mod import;
 mod mistakes;
+mod phases;
 mod properties;
 mod runs;
 mod values;
