@@ -133,11 +133,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let (number, random) = (self.seats.number(id), self.random);
+            let row_key = self.row_key(id);
             let values = self.seats.values(id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    let mut secrets = scenario.secrets_of_user(number, random, values);
+                    let mut secrets = scenario.secrets_of_user(row_key, values);
                     step.add_secrets_of(reply, scenario.variables.stride(), &mut secrets);
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });

@@ -41,6 +41,7 @@ const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" },
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
+    Setup,
     Start,
     Task,
     Stop,
@@ -60,6 +61,8 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// The start steps are those of the setup.
+    pub is_setup: bool,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
     /// Checked at the end, when all places are known where their values stand.
@@ -83,6 +86,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            is_setup: false,
             shared_count: 0,
             defaults: Vec::new(),
             task_when: Vec::new(),
@@ -98,9 +102,13 @@ impl<'c, 's> Compiler<'c, 's> {
         stop: &[Item<'s>],
     ) -> Result<Parts, ScenarioError> {
         self.declare_extracted(&[start, tasks, stop].concat())?;
+        let role = match self.is_setup {
+            true => Role::Setup,
+            false => Role::Start,
+        };
         for item in start {
             let table = item.table()?;
-            self.step(item, &table, Role::Start, table.get("when"))?;
+            self.step(item, &table, role, table.get("when"))?;
         }
         let start_range = 0..self.steps.len() as StepIndex;
         // Values that start steps extract are there for all other steps; those of a task, for that task alone.
@@ -322,6 +330,7 @@ impl<'c, 's> Compiler<'c, 's> {
         texts.filled.extend(set);
         texts.link = None;
         texts.fresh_bytes = 0;
+        texts.iterates = role == Role::Task;
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
@@ -415,7 +424,7 @@ impl<'c, 's> Compiler<'c, 's> {
             })?,
             within_ns: match role {
                 Role::Task => table.read("within", read_within)?,
-                Role::Start | Role::Stop => None,
+                Role::Setup | Role::Start | Role::Stop => None,
             },
             flow,
             follow: None,
@@ -590,6 +599,7 @@ impl<'c, 's> Compiler<'c, 's> {
             }
         }
         let on_failure = chosen.unwrap_or(match role {
+            Role::Setup => OnFailure::Stop,
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
             Role::Task => OnFailure::EndTask,
