@@ -78,6 +78,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     read_variables(&root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let auth = root.get("auth");
+    let accept_encoding = root.get("accept_encoding");
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
@@ -92,6 +93,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         context,
         headers,
         auth,
+        accept_encoding,
         texts,
     });
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
@@ -101,7 +103,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let is_with_key =
         |label: &MetricLabel| matches!(label.carries.credentials, Credentials::ApiKey(_));
     let has_key = compiler.metrics.iter().any(is_with_key);
-    Ok(Scenario {
+    let mut scenario = Scenario {
         name: label(&name),
         about: label(about),
         has_own_timeouts: has_timeouts || has_deadlines,
@@ -123,7 +125,9 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         require,
         secrets: texts.secrets,
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
-    })
+    };
+    scenario.number_patterns();
+    Ok(scenario)
 }
 
 /// Bytes of each user's cookies: `true`, `false` or `{ bytes = 4096 }`.
