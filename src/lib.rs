@@ -119,4 +119,5 @@ pub mod session;
 pub mod sim;
 pub mod text;
 pub mod wire;
+#[cfg(feature = "locust")]
 pub(crate) mod worker;

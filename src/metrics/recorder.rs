@@ -1,6 +1,7 @@
 //! The recorder of one shard, on the hot path. Only its shard touches it until the run is over: nothing is shared.
 
 use super::effort::LATE_NS;
+use super::handshakes::{Opening, Shaken};
 use super::interval::{ArrivalsSoFar, Interval};
 use super::outcome::{Failure, Outcome};
 
@@ -252,8 +253,13 @@ impl Recorder {
     }
 
     /// A handshake was done.
-    pub fn on_handshake(&mut self, is_resumed: bool, took_ns: u64) {
-        self.counts.handshakes.record(is_resumed, took_ns);
+    pub fn on_handshake(&mut self, is_resumed: bool, shaken: Shaken) {
+        self.counts.handshakes.record(is_resumed, shaken);
+    }
+
+    /// So many connections are about to be opened for the first time.
+    pub fn plan_opening(&mut self, connections: u64) {
+        self.counts.handshakes.opening = Opening::of(connections);
     }
 
     /// A connection was opened.

@@ -3,8 +3,8 @@
 //! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer, with [`check`], [`picked`]
 //! and [`excerpt`]), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
-//! [`digest`]), [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`flow`] (on [`counter`]), [`retry`],
-//! [`secrets`] and [`members`].
+//! [`digest`]), [`variables`], [`feeder`] (on [`rows`]), [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`],
+//! [`flow`] (on [`counter`]), [`retry`], [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
 //! [`canned`] makes the answers that a scenario expects.
 //! [`import`] makes scenarios from what people have.
@@ -36,6 +36,7 @@ pub mod pattern;
 pub mod picked;
 pub mod pointer;
 pub mod retry;
+pub mod rows;
 pub mod secrets;
 pub mod value;
 pub mod variables;

@@ -8,7 +8,7 @@ use crate::http::response::{Expecting, Keep};
 
 use super::cookies::Cookies;
 use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
-use super::feeder::Feeder;
+use super::feeder::{Feeder, RowKey};
 use super::flow::{Flow, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
@@ -45,7 +45,7 @@ pub struct Scenario {
     pub variables: Variables,
     /// The cookies of users, where the scenario keeps them.
     pub cookies: Option<Cookies>,
-    /// The rows of the CSV file; empty without one.
+    /// The rows of the CSV files; empty without one.
     pub feeder: Feeder,
     /// Bytes of the fresh values of a request, at most.
     pub fresh_stride: usize,
@@ -65,6 +65,10 @@ pub struct Scenario {
     pub fail_if: Vec<RuleText>,
     /// Rules that have to hold in a run.
     pub require: Vec<RuleText>,
+    /// The steps that are carried out once before the load, as the start steps of a scenario of their own.
+    pub setup: Option<Box<Self>>,
+    /// The same for the steps after the load.
+    pub teardown: Option<Box<Self>>,
     /// Texts that must not be shown anywhere.
     pub secrets: Secrets,
     /// A step sends the API key, no key was given, and the scenario's default is used.
@@ -331,6 +335,7 @@ impl Scenario {
             user,
             stream,
             text,
+            iteration: user,
             users: user + 1,
             wall_ns,
             feeder: &self.feeder,
@@ -351,8 +356,8 @@ impl Scenario {
 
     /// The secrets of a user's requests: its values out of answers, and [`Scenario::secrets_of_row`]. It allocates, for the
     /// few requests that are shown.
-    pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
-        let mut secrets = self.secrets_of_row(user, random);
+    pub fn secrets_of_user(&self, key: RowKey, values: &[u8]) -> Secrets {
+        let mut secrets = self.secrets_of_row(key);
         for slot in self.variables.extracted() {
             secrets.add(&String::from_utf8_lossy(slot.text(values)));
         }
@@ -366,16 +371,11 @@ impl Scenario {
         secrets
     }
 
-    /// The scenario's secrets, and the fields of a user's row of the CSV file.
-    pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
+    /// The scenario's secrets, and the fields of a user's rows of the CSV files.
+    pub fn secrets_of_row(&self, key: RowKey) -> Secrets {
         let mut secrets = self.secrets.clone();
-        let columns = self.feeder.columns().len();
-        let row = (columns > 0).then(|| self.feeder.row_of(user, random));
-        for (row, column) in row
-            .into_iter()
-            .flat_map(|row| (0..columns).map(move |column| (row, column)))
-        {
-            secrets.add(&String::from_utf8_lossy(self.feeder.text(row, column)));
+        for field in self.feeder.fields(key) {
+            secrets.add(&String::from_utf8_lossy(field));
         }
         secrets
     }

@@ -8,6 +8,7 @@ use crate::engine::user;
 use crate::engine::user::Answer;
 use crate::http::coding::{Coding, Undecodable};
 use crate::io::{ConnectionId, Driver, Event, Io, Received};
+use crate::metrics::handshakes::Shaken;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
@@ -86,8 +87,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let since_ns = connection.opening_since_ns;
         let handshake = self.driver.handshake(self.connection_id(slot));
         if let Some(handshake) = handshake {
-            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
-            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+            let shaken = Shaken {
+                since_ns,
+                began_ns: handshake.began_ns,
+                done_ns: handshake.done_ns,
+            };
+            self.recorder.on_handshake(handshake.is_resumed, shaken);
         }
         let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
         self.recorder.on_connected(open_ns.saturating_sub(since_ns));
@@ -160,11 +165,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let (number, random) = (facts.user, self.random);
+            let row_key = self.row_key(id);
             let values = self.seats.values(id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    let mut secrets = scenario.secrets_of_user(number, random, values);
+                    let mut secrets = scenario.secrets_of_user(row_key, values);
                     step.add_secrets_of(reply, scenario.variables.stride(), &mut secrets);
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });

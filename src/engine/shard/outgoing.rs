@@ -161,6 +161,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let user = self.seats.values(id);
         let origin = Origin {
             values: user,
+            iteration: self.iteration(id),
             ..self.origin(self.seats.number(id), Stream::Request, text)
         };
         step.refresh(&origin, &mut self.outgoing.fresh);
@@ -201,6 +202,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let user = self.seats.values(id);
         let origin = Origin {
             values: user,
+            iteration: self.iteration(id),
             ..self.origin(self.seats.number(id), Stream::Request, text)
         };
         step.refresh(&origin, &mut self.outgoing.fresh);

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields` and `body`), `answer` (with
 //! `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `hops` (redirects). Below them:
-//! `load_table`, `holes` (texts with holes, on `pieces`, `invented` and `site`; with
+//! `load_table`, `csv`, `phase` (setup, load, teardown), `holes` (texts with holes, on `pieces`, `invented` and `site`; with
 //! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
 //! `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
 
@@ -11,6 +11,7 @@ mod body;
 mod checks;
 pub mod compile;
 mod context;
+mod csv;
 mod fields;
 mod flow;
 mod foreign;
@@ -20,6 +21,7 @@ pub(in crate::scenario) mod holes;
 mod hops;
 mod invented;
 mod load_table;
+mod phase;
 mod pieces;
 pub mod place;
 mod read;

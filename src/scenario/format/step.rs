@@ -39,6 +39,7 @@ const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
+    Setup,
     Start,
     Task,
     Stop,
@@ -58,6 +59,8 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// The start steps are those of the setup.
+    pub is_setup: bool,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
     /// Checked at the end, when all places are known where their values stand.
@@ -81,6 +84,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            is_setup: false,
             shared_count: 0,
             defaults: Vec::new(),
             task_when: Vec::new(),
@@ -96,9 +100,13 @@ impl<'c, 's> Compiler<'c, 's> {
         stop: &[Item<'s>],
     ) -> Result<Parts, ScenarioError> {
         self.declare_extracted(&[start, tasks, stop].concat())?;
+        let role = match self.is_setup {
+            true => Role::Setup,
+            false => Role::Start,
+        };
         for item in start {
             let table = item.table()?;
-            self.step(item, &table, Role::Start, table.get("when"))?;
+            self.step(item, &table, role, table.get("when"))?;
         }
         let start_range = 0..self.steps.len() as StepIndex;
         // Values that start steps extract are there for all other steps; those of a task, for that task alone.
@@ -320,6 +328,7 @@ impl<'c, 's> Compiler<'c, 's> {
         texts.filled.extend(set);
         texts.link = None;
         texts.fresh_bytes = 0;
+        texts.iterates = role == Role::Task;
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
@@ -413,7 +422,7 @@ impl<'c, 's> Compiler<'c, 's> {
             })?,
             within_ns: match role {
                 Role::Task => table.read("within", read_within)?,
-                Role::Start | Role::Stop => None,
+                Role::Setup | Role::Start | Role::Stop => None,
             },
             flow,
             follow: None,
@@ -582,6 +591,7 @@ impl<'c, 's> Compiler<'c, 's> {
             }
         }
         let on_failure = chosen.unwrap_or(match role {
+            Role::Setup => OnFailure::Stop,
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
             Role::Task => OnFailure::EndTask,

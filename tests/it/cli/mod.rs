@@ -9,6 +9,7 @@ mod faults;
 mod headers;
 mod https;
 mod load;
+mod once;
 mod packaged;
 mod parts;
 mod records;
@@ -17,6 +18,8 @@ mod scenarios;
 mod screen;
 mod screen_endings;
 mod secrets;
+mod tls_secrets;
 mod until;
 mod watch;
+#[cfg(feature = "locust")]
 mod worker;

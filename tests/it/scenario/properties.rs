@@ -259,6 +259,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             user,
             stream,
             text,
+            iteration: user,
             users: 100_000_000,
             wall_ns: 1_800_000_000_123_456_789,
             feeder: &scenario.feeder,
