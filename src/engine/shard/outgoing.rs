@@ -195,6 +195,27 @@ impl<'p, D: Driver> Shard<'p, D> {
         (at + rendered, bytes)
     }
 
+    /// Writes path and query of a user's request anew; returns their length, 0 when there is no room. A time in them may
+    /// be a later one.
+    pub(super) fn write_target(&mut self, id: u32, step: &Step) -> usize {
+        let text = u64::from(self.seats.seat(id).user.request_number());
+        let user = self.seats.values(id);
+        let origin = Origin {
+            values: user,
+            iteration: self.iteration(id),
+            ..self.origin(self.seats.number(id), Stream::Request, text)
+        };
+        step.refresh(&origin, &mut self.outgoing.fresh);
+        let values = Values {
+            user,
+            fresh: &self.outgoing.fresh,
+        };
+        let written = step
+            .template
+            .write_target(values, &mut self.outgoing.target);
+        written.unwrap_or(0)
+    }
+
     /// The answer to the first request on a connection is next.
     pub(super) fn await_answer(&mut self, slot: u32) {
         let step = self.step_of(self.pool.connections[slot as usize].user);

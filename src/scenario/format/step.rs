@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::http::response::Expecting;
 use crate::metrics::outcome::Failure;
-use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use crate::scenario::expect::{Expect, Extract, StatusSet};
 use crate::scenario::flow::{Condition, Flow, Is, Test};
 use crate::scenario::links;
 use crate::scenario::members::label;
@@ -14,12 +14,11 @@ use crate::scenario::variables::{Demands, Variables};
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
-use super::answer::{
-    keep, read_cookie_name, read_expect, read_field_name, read_hints, read_pointer, read_repeat,
-};
+use super::answer::{keep, read_expect, read_hints, read_repeat};
 use super::flow::{
     Around, check_tasks, read_flow, read_task_when, read_when, tests, tests_of, untils,
 };
+use super::found::{WHERE_FOUND, read_found_in};
 use super::holes::check_name;
 use super::place::ScenarioError;
 use super::read::{read_duration, read_short, read_wait};
@@ -37,7 +36,6 @@ pub(super) const STEPS_MAX: usize = 1_000;
 const EXTRACTED_BYTES: u64 = 1_024;
 /// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, or a cookie by its name";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -363,8 +361,8 @@ impl<'c, 's> Compiler<'c, 's> {
         let of_poll = failed.flat_map(|failed| &failed.rules);
         let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
         for rule in expect.rules.iter().chain(of_poll).chain(of_flow) {
-            if let Rule::Equals(pointer, json) = rule {
-                texts.secrets.add_member(pointer.name(), json);
+            if let Some((name, json)) = rule.member() {
+                texts.secrets.add_member(name, json);
             }
         }
         let extract = self.extract(table)?;
@@ -528,13 +526,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let table = item.table()?;
             table.get("max");
             let default = table.get("default");
-            let json = table.get("json");
-            let from = match (json, table.get("header"), table.get("cookie")) {
-                (Some(item), None, None) => FoundIn::Json(read_pointer(&item)?),
-                (None, Some(item), None) => FoundIn::Header(read_field_name(&item)?),
-                (None, None, Some(item)) => FoundIn::Cookie(read_cookie_name(&item)?),
-                _ => return Err(item.error(WHERE_FOUND)),
-            };
+            let from = read_found_in(&table, &item)?;
             table.finish()?;
             let variables = &self.requests.texts.variables;
             let index = variables.find(name);
