@@ -19,6 +19,7 @@ mod doctor;
 mod foreign_flags;
 mod help;
 mod import;
+#[cfg(feature = "locust")]
 mod lane;
 mod man;
 mod merge;
@@ -38,6 +39,7 @@ mod understood;
 mod version;
 mod web;
 mod words;
+#[cfg(feature = "locust")]
 mod worker;
 
 use anyhow::Result;
@@ -98,10 +100,13 @@ fn carry_out(command: Command) -> Result<Exit> {
                 true => compare_runs::compare_runs(&args),
             }
         }
+        #[cfg(feature = "locust")]
         Command::Worker(args) => {
             start_log(&args.run.log);
             worker::worker(*args)
         }
+        #[cfg(not(feature = "locust"))]
+        Command::Worker(_) => version::left_out("the worker of a Locust master", "locust"),
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),

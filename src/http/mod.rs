@@ -15,7 +15,7 @@ mod chunked;
 pub mod coding;
 #[cfg(feature = "codings")]
 mod codings;
-mod cookie_date;
+pub mod cookie_date;
 pub mod cookies;
 pub mod decoding;
 mod encoding;

@@ -88,11 +88,13 @@ pub enum Failure {
     GaveUp,
     /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
     TaskTimeout,
+    /// The rows of a CSV file were used up (`at_end = "fail"`), so the request was not sent.
+    NoRow,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Status,
         Self::Expectation,
         Self::Undecodable,
@@ -123,6 +125,7 @@ impl Failure {
         Self::Unanswered,
         Self::GaveUp,
         Self::TaskTimeout,
+        Self::NoRow,
     ];
 
     /// The request's time limit was over. (A connection that could not be opened again before it is one of these too.)
@@ -186,6 +189,7 @@ impl Failure {
             Self::Unanswered => "unanswered",
             Self::GaveUp => "gave-up",
             Self::TaskTimeout => "task-timeout",
+            Self::NoRow => "no-row",
         }
     }
 }

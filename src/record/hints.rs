@@ -105,6 +105,9 @@ pub fn cure(failure: Failure) -> Option<&'static str> {
         Failure::TaskTimeout => {
             "the task was not done within its time: see its slow steps, or set a longer within"
         }
+        Failure::NoRow => {
+            "every row of a CSV file was used: give it more rows, or at_end = \"again\" to use them again"
+        }
         _ => return None,
     })
 }

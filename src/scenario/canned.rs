@@ -293,6 +293,10 @@ fn json_for(extract: &Extract) -> Json {
 fn text_for(extract: &Extract) -> String {
     match extract.demands.bare_in_json {
         true => "1".to_owned(),
+        false if extract.demands.as_link => {
+            let link = format!("/{VALUE}");
+            link[..link.len().min(extract.slot.bytes_max)].to_owned()
+        }
         false => VALUE[..VALUE.len().min(extract.slot.bytes_max)].to_owned(),
     }
 }
@@ -305,10 +309,11 @@ fn check(
     answer: &CannedAnswer,
 ) -> Result<(), String> {
     let describe = |unmet: Unmet<'_>| unmet.describe(&scenario.secrets);
+    let caches = scenario.caches();
     let reply = Reply {
         head: &answer.head,
         body: &answer.body,
-        facts: &Facts::plain(scenario.caches()),
+        facts: &Facts::plain(&caches),
     };
     if let Some(unmet) = step.expect.unmet(status, reply) {
         return Err(describe(unmet));

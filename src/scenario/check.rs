@@ -31,11 +31,11 @@ pub enum Check {
 
 impl Check {
     /// Whether an answer passes.
-    pub fn holds(&self, body: &[u8], facts: &Facts) -> bool {
+    pub fn holds(&self, body: &[u8], facts: &Facts<'_>) -> bool {
         match self {
             Self::Contains(text) => find(body, text.as_bytes()).is_some(),
             Self::Lacks(text) => find(body, text.as_bytes()).is_none(),
-            Self::Matches(pattern) => pattern.is_in(body, &facts.caches),
+            Self::Matches(pattern) => pattern.is_in(body, facts.caches),
             Self::Compare(pointer, comparison) => {
                 let found = pointer.find(body).ok().flatten();
                 found.is_some_and(|found| comparison.holds(found))
@@ -75,7 +75,7 @@ impl Check {
     }
 
     /// What an answer that does not pass has instead, as the end of a sentence; `None` for the value at its pointer.
-    pub fn found(&self, body: &[u8], facts: &Facts) -> Option<String> {
+    pub fn found(&self, body: &[u8], facts: &Facts<'_>) -> Option<String> {
         match self {
             Self::Contains(_) | Self::Matches(_) => Some(match body.is_empty() {
                 true => ", but the body is empty".to_owned(),

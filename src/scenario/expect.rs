@@ -100,7 +100,7 @@ pub struct Reply<'r> {
     /// The body, without framing.
     pub body: &'r [u8],
     /// What is known of it beside these.
-    pub facts: &'r Facts,
+    pub facts: &'r Facts<'r>,
 }
 
 /// An expectation that an answer does not meet. It becomes text only when it is shown ([`Unmet::describe`]).
@@ -141,7 +141,7 @@ enum NotTaken {
 }
 
 impl Rule {
-    fn holds(&self, reply: Reply<'_>) -> bool {
+    pub(super) fn holds(&self, reply: Reply<'_>) -> bool {
         match self {
             Self::NotNull => !matches!(without_mark(reply.body).trim_ascii(), b"" | b"null"),
             Self::Equals(pointer, json) => {
@@ -324,7 +324,7 @@ impl Extract {
             }
             FoundIn::Cookie(name) => set_cookie(reply.head, name),
             FoundIn::Excerpt(excerpt) => {
-                excerpted = excerpt.find(reply.body, &reply.facts.caches);
+                excerpted = excerpt.find(reply.body, reply.facts.caches);
                 excerpted.as_deref()
             }
             FoundIn::Json(_) | FoundIn::Picked(_) => match self.from.there(reply) {
@@ -344,8 +344,14 @@ impl Extract {
         let default = self.default.as_deref().map(str::as_bytes);
         let text = found.or(default).ok_or(unmet(NotTaken::Missing))?;
         let unfit = |why| unmet(NotTaken::Unfit(why));
+        let mut room;
         let text = match &self.link {
-            Some(target) => target.path_of(text).map_err(unfit)?,
+            Some(_) if text.is_empty() && !self.demands.not_empty => text,
+            Some(target) => {
+                room = [0; links::RESOLVED_BYTES_MAX];
+                let resolved = target.resolve(text, reply.facts.target, &mut room);
+                resolved.map_err(unfit)?
+            }
             None => text,
         };
         self.check(text).map_err(unfit)?;
@@ -365,7 +371,7 @@ impl Extract {
         if text.len() > self.slot.bytes_max {
             return Err("is longer than its variable; give it more room with max");
         }
-        if self.demands.as_link {
+        if self.demands.as_link && (self.demands.not_empty || !text.is_empty()) {
             links::check(text)?;
         }
         if self.demands.in_header && text.iter().any(u8::is_ascii_control) {

@@ -4,9 +4,9 @@ use crate::load::random::{Keyed, Stream, below};
 
 use super::pattern::Caches;
 
-/// Facts about an answer beside its bytes. A shard has one, and fills it for each answer that is looked into.
-#[derive(Debug)]
-pub struct Facts {
+/// Facts about an answer beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'f> {
     /// From the moment when its request was due to its end.
     pub took_ns: u64,
     /// The end of the body was not kept.
@@ -17,19 +17,22 @@ pub struct Facts {
     pub user: u64,
     /// Number of the user's request, from 1.
     pub request: u32,
+    /// Path and query of the request, where they are needed: relative links go on from there.
+    pub target: &'f [u8],
     /// Memory of patterns.
-    pub caches: Caches,
+    pub caches: &'f Caches,
 }
 
-impl Facts {
+impl<'f> Facts<'f> {
     /// Those of an answer that no run received: it took no time, and is the first of the first user.
-    pub fn plain(caches: Caches) -> Self {
+    pub fn plain(caches: &'f Caches) -> Self {
         Self {
             took_ns: 0,
             is_cut: false,
             random: Keyed::new(0),
             user: 0,
             request: 1,
+            target: b"",
             caches,
         }
     }

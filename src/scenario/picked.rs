@@ -84,7 +84,11 @@ impl Picked {
     ///
     /// # Errors
     /// When the text is not JSON.
-    pub fn find<'b>(&self, body: &'b [u8], facts: &Facts) -> Result<There<'b>, serde_json::Error> {
+    pub fn find<'b>(
+        &self,
+        body: &'b [u8],
+        facts: &Facts<'_>,
+    ) -> Result<There<'b>, serde_json::Error> {
         let Some(list) = self.list.find(body)? else {
             return Ok(There::Nothing("which is not there"));
         };
@@ -145,9 +149,10 @@ mod tests {
         br#"{"items": [{"id": 7, "n": [1]}, {"id": 8, "n": [2]}, {"id": 9, "n": [3]}], "no": []}"#;
 
     fn found(text: &str, pick: Pick, request: u32) -> String {
+        let caches = Caches::default();
         let facts = Facts {
             request,
-            ..Facts::plain(Caches::default())
+            ..Facts::plain(&caches)
         };
         let picked = Picked::parse(text, pick).expect(text);
         match picked.find(BODY, &facts).expect("JSON") {

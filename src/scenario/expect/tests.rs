@@ -44,7 +44,8 @@ fn rules_hold_for_what_they_say() {
 }
 
 fn reply(body: &[u8]) -> Reply<'_> {
-    let facts = Box::leak(Box::new(Facts::plain(Caches::default())));
+    let caches = Box::leak(Box::default());
+    let facts = Box::leak(Box::new(Facts::plain(caches)));
     Reply {
         head: HEAD,
         body,
@@ -430,6 +431,7 @@ fn a_check_that_fails_is_shown_with_what_was_found() {
 
 #[test]
 fn an_answer_later_than_its_time_limit_is_unmet() {
+    let caches = Caches::default();
     let within = Rule::Check(Check::Within(500_000_000));
     let expect = Expect {
         statuses: StatusSet::success(),
@@ -444,7 +446,7 @@ fn an_answer_later_than_its_time_limit_is_unmet() {
     ] {
         let facts = Facts {
             took_ns,
-            ..Facts::plain(Caches::default())
+            ..Facts::plain(&caches)
         };
         let reply = Reply {
             facts: &facts,

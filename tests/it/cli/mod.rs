@@ -10,6 +10,7 @@ mod habits;
 mod headers;
 mod https;
 mod load;
+mod once;
 mod packaged;
 mod parts;
 mod records;
@@ -18,6 +19,8 @@ mod scenarios;
 mod screen;
 mod screen_endings;
 mod secrets;
+mod tls_secrets;
 mod until;
 mod watch;
+#[cfg(feature = "locust")]
 mod worker;
