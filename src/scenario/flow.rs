@@ -164,6 +164,21 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// The rules over answers in it.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let until = self.repeat.iter().filter_map(|it| it.until.as_ref());
+        until.chain(&self.end_task_if).flat_map(|it| &it.rules)
+    }
+
+    /// The same rules in the same order.
+    pub fn rules_mut(&mut self) -> impl Iterator<Item = &mut Rule> {
+        let until = self.repeat.iter_mut().filter_map(|it| it.until.as_mut());
+        let all = until.chain(&mut self.end_task_if);
+        all.flat_map(|it| &mut it.rules)
+    }
+}
+
 impl Share {
     /// Whether a draw of 64 uniform bits falls into the share.
     fn takes(self, draw: u64) -> bool {

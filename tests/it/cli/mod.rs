@@ -9,6 +9,7 @@ mod faults;
 mod headers;
 mod https;
 mod load;
+mod once;
 mod packaged;
 mod parts;
 mod records;
