@@ -351,12 +351,14 @@ fn user(criterion: &mut Criterion<CpuTime>) {
         let mut acting = Acting {
             user: &mut user,
             tally: None,
+            values: &mut [],
             number: 7,
             script: Script {
                 scenario: &scenario,
                 random: Keyed::new(1),
                 is_open: false,
             },
+            passed_over: 0..0,
         };
         acting.begin();
         for _ in scenario.start.clone() {

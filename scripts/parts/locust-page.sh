@@ -25,6 +25,6 @@ elif ! { [ -d "$kept/node_modules/playwright-core" ] ||
     exit 0
 fi
 . scripts/parts/locust_install.sh
-use_release
+use_release --features locust
 cp "$parts/locust-page.mjs" "$kept/locust-page.mjs" # Beside its node_modules, where node looks for them.
 "$python" "$parts/locust_page.py" "$opsurge" "$locust" "$browser" "$kept/locust-page.mjs" "$shots" "$work"

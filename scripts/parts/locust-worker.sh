@@ -10,5 +10,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/parts/processes.sh
 . scripts/parts/locust_install.sh
-use_release
+use_release --features locust
 "$python" scripts/parts/locust_worker.py "$opsurge" "$locust" "$work"

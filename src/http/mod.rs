@@ -11,7 +11,7 @@
 pub mod body;
 pub mod buffers;
 mod chunked;
-mod cookie_date;
+pub mod cookie_date;
 pub mod cookies;
 mod encoding;
 mod head;

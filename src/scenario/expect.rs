@@ -125,7 +125,7 @@ enum NotTaken {
 }
 
 impl Rule {
-    fn holds(&self, reply: Reply<'_>) -> bool {
+    pub(super) fn holds(&self, reply: Reply<'_>) -> bool {
         match self {
             Self::NotNull => !matches!(without_mark(reply.body).trim_ascii(), b"" | b"null"),
             Self::Equals(pointer, json) => {
@@ -278,6 +278,7 @@ impl Extract {
         let text = found.or(default).ok_or(unmet(NotTaken::Missing))?;
         let unfit = |why| unmet(NotTaken::Unfit(why));
         let text = match &self.link {
+            Some(_) if text.is_empty() && !self.demands.not_empty => text,
             Some(target) => target.path_of(text).map_err(unfit)?,
             None => text,
         };
@@ -298,7 +299,7 @@ impl Extract {
         if text.len() > self.slot.bytes_max {
             return Err("is longer than its variable; give it more room with max");
         }
-        if self.demands.as_link {
+        if self.demands.as_link && (self.demands.not_empty || !text.is_empty()) {
             links::check(text)?;
         }
         if self.demands.in_header && text.iter().any(u8::is_ascii_control) {

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
-//! [`digest`]), [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`secrets`] and [`members`].
+//! [`digest`]), [`variables`], [`feeder`], [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`flow`] (on [`counter`]), [`retry`],
+//! [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
 //! [`canned`] makes the answers that a scenario expects.
 //! [`import`] makes scenarios from what people have.
@@ -12,9 +13,11 @@ pub mod builtin;
 mod calendar;
 pub mod canned;
 pub mod cookies;
+pub mod counter;
 pub mod digest;
 pub mod expect;
 pub mod feeder;
+pub mod flow;
 pub mod follow;
 pub mod format;
 pub mod import;
@@ -24,6 +27,7 @@ pub mod members;
 pub mod model;
 mod origin;
 pub mod pointer;
+pub mod retry;
 pub mod secrets;
 pub mod value;
 pub mod variables;

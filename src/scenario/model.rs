@@ -9,6 +9,7 @@ use crate::http::response::{Expecting, Keep};
 use super::cookies::Cookies;
 use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
 use super::feeder::Feeder;
+use super::flow::{Flow, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::members::label;
@@ -94,6 +95,8 @@ pub struct Step {
     pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
+    /// Whether it is sent at all, and how often, where that is not always and once.
+    pub flow: Option<Box<Flow>>,
     /// How its next redirect is followed, where it is.
     pub follow: Option<Box<Follow>>,
     /// It is sent when a step before it was redirected; otherwise it is passed over.
@@ -130,6 +133,10 @@ pub struct Task {
     pub steps: Range<StepIndex>,
     /// Its share of the iterations is this over the sum of all weights.
     pub weight: u32,
+    /// It is drawn only when all of these hold.
+    pub when: Vec<Test>,
+    /// Values that its own steps extract and a condition tests: unset when it begins.
+    pub clears: Vec<Slot>,
 }
 
 /// How a poll is repeated.
@@ -238,11 +245,23 @@ impl RuleText {
 }
 
 impl Scenario {
-    /// The task that a draw falls on.
+    /// The task that a draw falls on, among all of them.
     pub fn pick(&self, draw: u64) -> usize {
-        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
+        self.pick_among(draw, |_| true)
+    }
+
+    /// The task that a draw falls on, among those that a user with these values may do. There is one: the compiler sees
+    /// to it.
+    pub fn pick_for(&self, draw: u64, values: &[u8]) -> usize {
+        self.pick_among(draw, |task| task.when.iter().all(|test| test.holds(values)))
+    }
+
+    fn pick_among(&self, draw: u64, is_possible: impl Fn(&Task) -> bool) -> usize {
+        let tasks = || self.tasks.iter().enumerate();
+        let possible = || tasks().filter(|(_, task)| is_possible(task));
+        let sum: u64 = possible().map(|(_, task)| u64::from(task.weight)).sum();
         let mut at = below(draw, sum);
-        for (index, task) in self.tasks.iter().enumerate() {
+        for (index, task) in possible() {
             match at.checked_sub(u64::from(task.weight)) {
                 Some(rest) => at = rest,
                 None => return index,
@@ -263,13 +282,11 @@ impl Scenario {
         is_work
     }
 
-    /// Whether a step is the last one of its task.
-    pub fn ends_a_task(&self, step: StepIndex) -> bool {
+    /// The end of the task that a step of a task belongs to.
+    pub fn end_of_task(&self, step: StepIndex) -> StepIndex {
         let before = |task: &Task| task.steps.end <= step;
         let task = self.tasks.partition_point(before);
-        self.tasks
-            .get(task)
-            .is_some_and(|task| self.after(step) == task.steps.end)
+        self.tasks[task].steps.end
     }
 
     /// The step that comes after one whose answer was no redirect.
@@ -355,8 +372,8 @@ impl Scenario {
         let lengths = self.tasks.iter().map(|task| {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
-            let length_ns: u64 = steps.map(|s| s.pause.mean_ns() + request_ns).sum();
-            length_ns as f64 * f64::from(task.weight) / sum as f64
+            let length_ns: f64 = steps.map(|step| step.mean_ns(request_ns)).sum();
+            length_ns * f64::from(task.weight) / sum as f64
         });
         lengths.sum::<f64>() as u64
     }
@@ -402,6 +419,22 @@ impl Step {
             if extract.store(reply, &mut values).is_ok() {
                 secrets.add(&String::from_utf8_lossy(extract.slot.text(&values)));
             }
+        }
+    }
+
+    /// How often a pass sends it in the mean, as far as the scenario tells: a repetition that may end earlier counts once.
+    pub fn mean_times(&self) -> f64 {
+        self.flow
+            .as_ref()
+            .map_or(1.0, |flow| flow.share * flow.times())
+    }
+
+    /// Mean length of its part of a pass in ns, with its pause, when every request takes `request_ns`.
+    pub fn mean_ns(&self, request_ns: u64) -> f64 {
+        let (request_ns, pause_ns) = (request_ns as f64, self.pause.mean_ns() as f64);
+        match &self.flow {
+            None => request_ns + pause_ns,
+            Some(flow) => flow.share * (flow.times() * request_ns + flow.waits_ns() + pause_ns),
         }
     }
 

@@ -7,9 +7,11 @@ use crate::engine::requests::Phase;
 use crate::engine::user;
 use crate::engine::user::Answer;
 use crate::io::{ConnectionId, Driver, Event, Io, Received};
+use crate::metrics::handshakes::Shaken;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::flow::Next;
 use crate::scenario::model::Step;
 
 use super::state::Shard;
@@ -83,8 +85,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let since_ns = connection.opening_since_ns;
         let handshake = self.driver.handshake(self.connection_id(slot));
         if let Some(handshake) = handshake {
-            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
-            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+            let shaken = Shaken {
+                since_ns,
+                began_ns: handshake.began_ns,
+                done_ns: handshake.done_ns,
+            };
+            self.recorder.on_handshake(handshake.is_resumed, shaken);
         }
         let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
         self.recorder.on_connected(open_ns.saturating_sub(since_ns));
@@ -136,6 +142,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
         }
+        let answer = retriable(step, answer, outcome, reply, self.clocks.wall_ns());
         // An announced close is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
         let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
@@ -194,12 +201,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     ) -> user::Happening {
         let times = self.times(id);
         let step = self.step_of(id);
-        for span in step.ends.iter().filter(|_| answer == Answer::Success) {
-            let span = usize::from(*span);
-            if let Some(since_ns) = self.seats.end_span(id, span) {
-                let took_ns = times.done_ns.saturating_sub(since_ns);
-                self.recorder.on_span_ended(span, took_ns);
-            }
+        let is_complete = matches!(answer, Answer::Success | Answer::TaskDone);
+        for span in step.ends.iter().filter(|_| is_complete) {
+            self.end_span(id, usize::from(*span));
         }
         self.recorder.record(
             usize::from(step.metric),
@@ -229,6 +233,23 @@ impl<'p, D: Driver> Shard<'p, D> {
             },
             done_ns,
         }
+    }
+}
+
+/// The same failure, or one that is sent again.
+fn retriable(
+    step: &Step,
+    answer: Answer,
+    outcome: Outcome,
+    reply: Reply<'_>,
+    wall_ns: u64,
+) -> Answer {
+    let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
+    match (retry, answer, outcome) {
+        (Some(retry), Answer::Failed, Outcome::Failed { failure, status }) => retry
+            .after_ns(failure, status, reply.head, wall_ns)
+            .map_or(answer, Answer::Retriable),
+        _ => answer,
     }
 }
 
@@ -279,7 +300,16 @@ fn judge<'u>(
         stored.find_map(Result::err)
     });
     if unmet.is_none() {
-        return (Answer::Success, Outcome::Success { status }, None);
+        let next = match &step.flow {
+            Some(flow) => flow.after_success(status, reply, values),
+            None => Next::Step,
+        };
+        let answer = match next {
+            Next::Step => Answer::Success,
+            Next::Again => Answer::Again,
+            Next::EndOfTask => Answer::TaskDone,
+        };
+        return (answer, Outcome::Success { status }, None);
     }
     let means_not_yet = step
         .repeat

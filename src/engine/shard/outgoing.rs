@@ -27,6 +27,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.seats.begin_span(id, usize::from(*span), intended_ns);
             self.recorder.on_span_begun(usize::from(*span));
         }
+        if let Some(flow) = &begun.flow
+            && flow.is_retry(self.seats.values(id))
+        {
+            self.recorder.on_retry(usize::from(begun.metric));
+        }
         // It is counted like a request that found no connection in time.
         if self.task_over_ns(id) <= self.clocks.now_ns {
             self.fail(id, Failure::TaskTimeout, Detail::None);

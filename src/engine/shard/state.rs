@@ -131,6 +131,8 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// The run begins.
     pub(super) fn start(&mut self, start: Start) {
         self.recorder.set_start(start.at_ns);
+        let planned = self.plan.connections_planned_of_shard(self.index);
+        self.recorder.plan_opening(planned as u64);
         self.clocks = Clocks::new(start, self.driver.now_ns());
         self.intervals = Intervals::new(start.at_ns);
         self.load = LoadPhase::new(self.arrivals.is_none().then_some(start.at_ns));

@@ -5,6 +5,7 @@ use crate::engine::requests::NO_REQUEST;
 use crate::engine::user::{Acting, Action, Happening, Leaving, Move, PollEnd, Script, Tally, User};
 use crate::io::Driver;
 use crate::load::random::Stream;
+use crate::scenario::model::StepIndex;
 use crate::scenario::value::Origin;
 
 use super::state::{Shard, WOKEN_MAX};
@@ -155,16 +156,18 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// A user, with what it decides by.
     pub(super) fn acting(&mut self, id: u32) -> Acting<'_> {
         let number = self.seats.number(id);
-        let (user, tally) = self.seats.user_and_tally(id);
+        let (user, tally, values) = self.seats.parts_mut(id);
         Acting {
             user,
             tally,
+            values,
             number,
             script: Script {
                 scenario: &self.plan.scenario,
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },
+            passed_over: 0..0,
         }
     }
 
@@ -213,6 +216,27 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.act(id, next);
     }
 
+    /// A step that is passed over begins and ends its spans at this moment.
+    fn pass_over(&mut self, id: u32, step: StepIndex) {
+        let step = self.step(step);
+        for span in &step.begins {
+            let due_ns = self.seats.seat(id).user.intended_ns;
+            self.seats.begin_span(id, usize::from(*span), due_ns);
+            self.recorder.on_span_begun(usize::from(*span));
+        }
+        for span in &step.ends {
+            self.end_span(id, usize::from(*span));
+        }
+    }
+
+    /// A span ends, if it was open.
+    pub(super) fn end_span(&mut self, id: u32, span: usize) {
+        if let Some(since_ns) = self.seats.end_span(id, span) {
+            let took_ns = self.clocks.now_ns.saturating_sub(since_ns);
+            self.recorder.on_span_ended(span, took_ns);
+        }
+    }
+
     pub(super) fn act(&mut self, id: u32, next: Move) {
         if let Some(end) = next.poll {
             match end {
@@ -225,6 +249,9 @@ impl<'p, D: Driver> Shard<'p, D> {
                     self.recorder.on_gave_up(usize::from(metric));
                 }
             }
+        }
+        for step in next.passed_over.clone() {
+            self.pass_over(id, step);
         }
         match next.action {
             _ if self.load.is_draining && !self.has_last_steps() => {}

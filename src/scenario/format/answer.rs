@@ -14,10 +14,15 @@ use super::site::is_cookie_name;
 use super::toml::{Item, Table};
 
 /// The parts of an answer that have to be kept to judge it.
-pub(super) fn keep(expect: &Expect, repeat: Option<&Repeat>, extract: &[Extract]) -> Keep {
+pub(super) fn keep<'e>(
+    expect: &'e Expect,
+    repeat: Option<&'e Repeat>,
+    of_flow: impl Iterator<Item = &'e Rule>,
+    extract: &[Extract],
+) -> Keep {
     let failed = repeat.and_then(|repeat| repeat.failed.as_ref());
     let of_failed = failed.map_or(&[][..], |failed| &failed.rules);
-    let rules = expect.rules.iter().chain(of_failed);
+    let rules = expect.rules.iter().chain(of_failed).chain(of_flow);
     let of_rules = rules.map(|rule| matches!(rule, Rule::Header(_)));
     let of_extract = extract
         .iter()
@@ -91,7 +96,7 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
 }
 
 /// `json`, `exists` and `headers`.
-fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
+pub(super) fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
     let mut rules = Vec::new();
     if let Some(item) = table.get("json") {
         for (name, span, value) in item.table()?.entries() {
@@ -115,7 +120,7 @@ fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
     Ok(rules)
 }
 
-fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
+pub(super) fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError> {
     let items = item.list()?;
     if items.is_empty() {
         return Err(item.error("the list of statuses is empty; write for example [200, 202]"));

@@ -56,6 +56,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         feeder: feeder.unwrap_or_default(),
         variables: Variables::default(),
         filled: Vec::new(),
+        link: None,
         later: Vec::new(),
         present: String::new(),
         fresh: Vec::new(),

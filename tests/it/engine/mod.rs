@@ -2,6 +2,8 @@
 //! timestamps, and a shard that panics.
 
 mod encrypted;
+mod encrypted_cases;
+mod forged_records;
 mod merged;
 mod parts;
 mod pipeline;

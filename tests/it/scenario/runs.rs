@@ -442,6 +442,14 @@ fn the_shop_of_the_examples_works_unchanged() {
             (method, path) => {
                 assert!(token.is_some_and(|token| token.starts_with("Bearer t")));
                 match (method, path) {
+                    ("GET", path) if path.starts_with("/items?") => {
+                        let next = match path.contains("page") {
+                            true => "null",
+                            false => "\"/items?page=2\"",
+                        };
+                        let body = format!("{{\"items\":[{{\"id\":4}}],\"next\":{next}}}");
+                        Answer::new(200, body)
+                    }
                     ("PUT", "/cart") => Answer::new(200, "{\"id\":17}"),
                     (_, "/orders") => Answer {
                         fields: "Location: /orders/1\r\n".into(),
