@@ -273,15 +273,24 @@ impl fmt::Display for Until {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::facts::Facts;
+    use crate::scenario::pattern::Caches;
+
+    /// An answer without head and body.
+    macro_rules! nothing {
+        () => {
+            Reply {
+                head: b"",
+                body: b"",
+                facts: &Facts::plain(&Caches::default()),
+            }
+        };
+    }
 
     const SLOT: Slot = Slot {
         offset: 0,
         bytes_max: 8,
         fixed: false,
-    };
-    const NOTHING: Reply<'_> = Reply {
-        head: b"",
-        body: b"",
     };
 
     fn test(is: Is) -> Test {
@@ -344,7 +353,7 @@ mod tests {
             let mut values = values(text);
             flow.begin(&mut values);
             (0..4)
-                .take_while(|_| flow.after_success(200, NOTHING, &mut values) == Next::Again)
+                .take_while(|_| flow.after_success(200, nothing!(), &mut values) == Next::Again)
                 .count()
         };
         assert_eq!(story(&flow(3, None), ""), 2);
@@ -359,11 +368,11 @@ mod tests {
             ..flow(3, None)
         };
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("")),
+            ends.after_success(200, nothing!(), &mut values("")),
             Next::EndOfTask
         );
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("a")),
+            ends.after_success(200, nothing!(), &mut values("a")),
             Next::Again
         );
     }
