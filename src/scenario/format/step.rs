@@ -356,7 +356,13 @@ impl<'c, 's> Compiler<'c, 's> {
             share,
         };
         let is_optional = !when.is_empty();
-        let flow = read_flow(table, when, around)?;
+        let mut flow = read_flow(table, when, around)?;
+        let repeat = flow.as_mut().and_then(|flow| flow.repeat.as_mut());
+        if let (Some(repeat), Some(instead)) = (repeat, context.pause)
+            && repeat.wait != Wait::default()
+        {
+            repeat.wait = instead;
+        }
         let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
         let of_poll = failed.flat_map(|failed| &failed.rules);
         let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
