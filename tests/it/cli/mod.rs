@@ -6,6 +6,7 @@ mod commands;
 mod doctor;
 mod endings;
 mod faults;
+mod habits;
 mod headers;
 mod https;
 mod load;
