@@ -31,6 +31,8 @@ pub enum Stream {
     Pause = 7,
     /// Times of Poisson arrivals.
     Arrival = 8,
+    /// Which kind a user or an arrival is of.
+    Kind = 9,
 }
 
 impl Keyed {

@@ -1,6 +1,6 @@
 //! What users do. Pure: text in, model out.
 //!
-//! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer), [`mod@format`] (TOML text -> model),
+//! Reading order: [`model`] (steps, tasks, waits), [`kind`] with `kinds` (of users), [`expect`] (the expected answer), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
 //! [`digest`]), [`variables`], [`feeder`] (on [`rows`]), [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`], [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
@@ -18,6 +18,8 @@ pub mod feeder;
 pub mod follow;
 pub mod format;
 pub mod import;
+pub mod kind;
+mod kinds;
 pub mod links;
 pub mod made;
 pub mod members;

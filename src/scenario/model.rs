@@ -11,13 +11,15 @@ use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
 use super::feeder::{Feeder, RowKey};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
+use super::kind::Kind;
 use super::members::label;
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
 use super::variables::Variables;
 use super::wait::Wait;
 use crate::load::closed::{Point, Staircase};
-use crate::load::random::{Keyed, Stream, below};
+use crate::load::mix::Amount;
+use crate::load::random::{Keyed, Stream};
 
 /// Index of a step in [`Scenario::steps`].
 pub type StepIndex = u16;
@@ -39,6 +41,8 @@ pub struct Scenario {
     pub stop: Range<StepIndex>,
     /// The wait between two tasks.
     pub wait: Wait,
+    /// The kinds of users, one at least. Where there are several, `start` and `stop` are empty: the kinds have their own.
+    pub kinds: Vec<Kind>,
     /// Values that are computed once per user, or extracted from answers.
     pub variables: Variables,
     /// The cookies of users, where the scenario keeps them.
@@ -242,19 +246,6 @@ impl RuleText {
 }
 
 impl Scenario {
-    /// The task that a draw falls on.
-    pub fn pick(&self, draw: u64) -> usize {
-        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
-        let mut at = below(draw, sum);
-        for (index, task) in self.tasks.iter().enumerate() {
-            match at.checked_sub(u64::from(task.weight)) {
-                Some(rest) => at = rest,
-                None => return index,
-            }
-        }
-        unreachable!("the draw is below the sum of the weights")
-    }
-
     /// By metric: whether requests of the work loop are counted under it. In a scenario without tasks, all steps count as
     /// the work loop.
     pub fn work_metrics(&self) -> Vec<bool> {
@@ -351,14 +342,26 @@ impl Scenario {
 
     /// Mean length of an iteration with its pauses, when every request takes `request_ns`.
     pub fn pass_ns(&self, request_ns: u64) -> u64 {
-        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
-        let lengths = self.tasks.iter().map(|task| {
+        let share = |kind: &Kind| match (kind.amount, self.has_kinds()) {
+            (Amount::Share(share), true) => share,
+            _ => 1.0,
+        };
+        let all: f64 = self.kinds.iter().map(share).sum();
+        let kinds = self.kinds.iter();
+        let lengths = kinds.map(|kind| self.pass_ns_of(kind, request_ns) * share(kind) / all);
+        lengths.sum::<f64>() as u64
+    }
+
+    fn pass_ns_of(&self, kind: &Kind, request_ns: u64) -> f64 {
+        let tasks = self.tasks_of(kind);
+        let sum: u64 = tasks.iter().map(|task| u64::from(task.weight)).sum();
+        let lengths = tasks.iter().map(|task| {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
             let length_ns: u64 = steps.map(|s| s.pause.mean_ns() + request_ns).sum();
             length_ns as f64 * f64::from(task.weight) / sum as f64
         });
-        lengths.sum::<f64>() as u64
+        lengths.sum()
     }
 
     /// Length of the longest request without its shared stretches, in bytes.

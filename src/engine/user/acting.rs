@@ -1,16 +1,19 @@
 //! The decisions of a user.
 
 use crate::load::random::{Keyed, Stream};
+use crate::scenario::kind::Kind;
 use crate::scenario::model::{OnFailure, Repeat, Scenario, Step, StepIndex};
 
 use super::moves::{Action, Answer, Happening, Move, PollEnd};
 use super::state::{Leaving, Stage, Tally, User, task_over_ns};
 
-/// What users decide by: the same for all of them.
+/// What users decide by: the same for all of their kind.
 #[derive(Clone, Copy)]
 pub struct Script<'p> {
     /// The steps and their order.
     pub scenario: &'p Scenario,
+    /// The kind of user that it is.
+    pub kind: &'p Kind,
     /// Source of every choice of a user.
     pub random: Keyed,
     /// In an open load, passes of the work loop begin with arrivals; otherwise after the user's own waits.
@@ -23,6 +26,8 @@ pub struct Acting<'u> {
     pub user: &'u mut User,
     /// Its tally, where the plan needs one.
     pub tally: Option<&'u mut Tally>,
+    /// Passes of the work loop that users of its kind have begun.
+    pub passes: &'u mut u64,
     /// Its number in the whole run: the key of its random draws.
     pub number: u64,
     /// The same for all users.
@@ -32,7 +37,7 @@ pub struct Acting<'u> {
 impl<'u> Acting<'u> {
     /// Its first move, when it is spawned.
     pub fn begin(&mut self) -> Move {
-        self.go_to_start(self.script.scenario.start.start).into()
+        self.go_to_start(self.script.kind.start.start).into()
     }
 
     /// Its only move when there is no row for it: it leaves before it has done anything.
@@ -166,7 +171,7 @@ impl<'u> Acting<'u> {
 
     fn is_last_of_start(&self) -> bool {
         let scenario = self.script.scenario;
-        let is_last = scenario.after(self.user.step) == scenario.start.end;
+        let is_last = scenario.after(self.user.step) == self.script.kind.start.end;
         self.user.stage == Stage::Start && is_last
     }
 
@@ -242,7 +247,7 @@ impl<'u> Acting<'u> {
         }
         let draw = self.draw(Stream::Wait);
         let since_ns = self.tally.as_ref().map_or(0, |tally| tally.pass_since_ns);
-        let wait = self.script.scenario.wait;
+        let wait = self.script.kind.wait;
         self.user.intended_ns = wait.ends_ns(draw, since_ns, done_ns);
         Action::SleepUntil(self.user.intended_ns)
     }
@@ -260,7 +265,7 @@ impl<'u> Acting<'u> {
     }
 
     fn go_to_start(&mut self, at: StepIndex) -> Action {
-        if at < self.script.scenario.start.end {
+        if at < self.script.kind.start.end {
             return self.go_to(Stage::Start, at);
         }
         self.user.stage = Stage::Between;
@@ -273,17 +278,19 @@ impl<'u> Acting<'u> {
 
     fn rest(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
-        match self.script.scenario.tasks.is_empty() {
+        match self.script.kind.tasks.is_empty() {
             true => self.go_away(now_ns),
             false => Action::Rest,
         }
     }
 
     fn go_to_task(&mut self) -> Action {
-        if self.script.scenario.tasks.is_empty() || self.has_no_pass_left() {
+        if self.script.kind.tasks.is_empty() || self.has_no_pass_left() {
             return self.go_away(self.user.intended_ns);
         }
-        let task = self.script.scenario.pick(self.draw(Stream::Task));
+        *self.passes += 1;
+        let draw = self.draw(Stream::Task);
+        let task = self.script.scenario.pick(self.script.kind, draw);
         if let Some(tally) = &mut self.tally {
             tally.pass_since_ns = self.user.intended_ns;
         }
@@ -292,7 +299,7 @@ impl<'u> Acting<'u> {
     }
 
     fn go_to_stop(&mut self, at: StepIndex) -> Action {
-        if at < self.script.scenario.stop.end {
+        if at < self.script.kind.stop.end {
             return self.go_to(Stage::Stop, at);
         }
         self.user.stage = Stage::Left;
@@ -303,7 +310,7 @@ impl<'u> Acting<'u> {
     fn go_away(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
         match self.user.stage {
-            Stage::Between | Stage::Task => self.go_to_stop(self.script.scenario.stop.start),
+            Stage::Between | Stage::Task => self.go_to_stop(self.script.kind.stop.start),
             Stage::Start | Stage::Stop | Stage::Left => {
                 self.user.stage = Stage::Left;
                 Action::Finish

@@ -51,12 +51,14 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
     let scenario = scenario(text);
     let script = Script {
         scenario: &scenario,
+        kind: &scenario.kinds[0],
         random: Keyed::new(1),
         is_open: false,
     };
     let mut user = Acting {
         user: &mut User::new(0),
         tally: Some(&mut Tally::new(0, Some(2), 0)),
+        passes: &mut 0,
         number: 0,
         script,
     };

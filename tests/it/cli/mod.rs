@@ -8,6 +8,7 @@ mod endings;
 mod faults;
 mod headers;
 mod https;
+mod kinds;
 mod load;
 mod once;
 mod packaged;

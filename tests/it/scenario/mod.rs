@@ -7,6 +7,7 @@ mod cookies;
 mod feeders;
 mod format;
 mod import;
+mod kinds;
 mod mistakes;
 mod phases;
 mod properties;
