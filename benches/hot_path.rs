@@ -27,6 +27,7 @@ use opsurge::load::random::{Keyed, Stream};
 use opsurge::metrics::outcome::Outcome;
 use opsurge::metrics::recorder::{Recorder, Times};
 use opsurge::scenario::expect::Reply;
+use opsurge::scenario::facts::Facts;
 use opsurge::scenario::value::Origin;
 
 use opsurge_testbed::canned_driver::{self, ACCEPTED, CannedDriver, Measures, cpu_time};
@@ -249,11 +250,14 @@ fn expect(criterion: &mut Criterion<CpuTime>) {
         ("check what a poll's answer is", 1, 200),
     ] {
         let step = &scenario.steps[step];
+        let caches = scenario.caches();
+        let facts = Facts::plain(&caches);
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let reply = Reply {
                     head: &[],
                     body: black_box(body),
+                    facts: &facts,
                 };
                 step.expect.unmet(black_box(status), reply).is_none()
             });
@@ -355,6 +359,7 @@ fn user(criterion: &mut Criterion<CpuTime>) {
             user: &mut user,
             tally: None,
             passes: &mut passes,
+            values: &mut [],
             number: 7,
             script: Script {
                 scenario: &scenario,
@@ -362,6 +367,7 @@ fn user(criterion: &mut Criterion<CpuTime>) {
                 random: Keyed::new(1),
                 is_open: false,
             },
+            passed_over: 0..0,
         };
         acting.begin();
         for _ in scenario.start.clone() {

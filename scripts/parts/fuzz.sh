@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Coverage-guided fuzzing of one byte parser
-#   scripts/measure fuzz decoder|scenario|record|rules SECONDS
+#   scripts/measure fuzz decoder|scenario|record|rules|wire SECONDS
 # cargo-fuzz needs a nightly compiler. The stable one has the same passes behind RUSTC_BOOTSTRAP, and libfuzzer-sys
 # brings libFuzzer along: Rust and a C++ compiler are enough. AddressSanitizer watches unless SANITIZER=none.
 # The corpus stays in fuzz/corpus/TARGET, findings in fuzz/artifacts/TARGET: add each finding to FINDINGS in

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Runs against 14 servers and proxies written by others, over io_uring and epoll
-#   scripts/measure interop [--install] [SERVER...]
+#   scripts/measure interop [--tls] [--install] [SERVER...]
 # Servers: nginx apache uvicorn gunicorn node go java hyper haproxy caddy; scripts/parts/interop/README.md says what
-# they serve. A server that is not installed is skipped, with the command that installs it. --install installs it:
+# they serve. With --tls: nginx haproxy apache node uvicorn openssl, each with TLS 1.2 and 1.3, keys of RSA and P-256 of
+# a small authority, resumption on and off; handshakes are compared with what the server has seen. A server that is not installed is skipped, with the command that installs it. --install installs it:
 # Debian's packages as root, PyPI's into target/interop. Loopback only.
 # Environment: OPSURGE (another binary).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-install=no
-[ "${1:-}" = --install ] && { install=yes; shift; }
+install=no tls=no
+while [[ ${1:-} = --* ]]; do
+    case $1 in --tls) tls=yes ;; --install) install=yes ;; *) scripts/measure help interop; exit 2 ;; esac
+    shift
+done
 wanted=${*:-nginx apache uvicorn gunicorn node go java hyper haproxy caddy}
+[ $tls = no ] || wanted=${*:-nginx haproxy apache node uvicorn openssl}
 here=$PWD/scripts/parts/interop
 PATH=$PATH:/usr/sbin # Debian's folder of servers, which is not in the path of other users than root.
 kept=$PWD/target/interop # Kept across runs: the virtual environment, the builds of Go and hyper.
@@ -338,6 +343,11 @@ CONF
     measure "Caddy before uvicorn" "$(caddy version | cut -d' ' -f1)" passed_on "$port"
 }
 
+if [ $tls = yes ]; then
+    . "$here/tls.sh"
+    tls_all "$wanted"
+    exit
+fi
 for server in $wanted; do
     declare -F "serve_$server" >/dev/null || { echo "no server is called $server here"; exit 2; }
     "serve_$server"

@@ -11,6 +11,7 @@ use crate::load::mix::Amount;
 use crate::load::random::Keyed;
 use crate::scenario::builtin::{BUILTIN, FORMAT};
 use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
+use crate::scenario::flow::Flow;
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::kind::Kind;
 use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
@@ -131,6 +132,10 @@ fn describe_kind(scenario: &Scenario, kind: &Kind, text: &mut String) {
             Some(ns) => format!("{title}, within {}", time_shown(ns)),
             None => title,
         };
+        let title = match &task.when[..] {
+            [] => title,
+            tests => format!("{title}, when {}", joined(tests)),
+        };
         let count = task.steps.clone().filter(is_own).count();
         for (nth, index) in task.steps.clone().filter(is_own).enumerate() {
             let title = match count {
@@ -219,8 +224,8 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
         let share = share_of(&scenario.tasks, task);
         let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
         for step in steps.iter().filter(|step| !step.is_hop) {
-            pause_s += share * step.pause.mean_ns() as f64 / 1e9;
-            per_pass[usize::from(step.metric)] += share;
+            pause_s += share * step.mean_ns(0) / 1e9;
+            per_pass[usize::from(step.metric)] += share * step.mean_times();
         }
     }
     let pass_s = match scenario.wait {
@@ -307,6 +312,38 @@ fn poll_shown(repeat: &Repeat) -> String {
     text
 }
 
+/// When a step is sent, how often, and what ends its task: a line for each.
+fn flow_shown(flow: &Flow) -> String {
+    let mut text = String::new();
+    if !flow.when.is_empty() {
+        let _ = writeln!(text, "sent when {}, else passed over", joined(&flow.when));
+    }
+    if let Some(repeat) = &flow.repeat {
+        let times = grouped(u64::from(repeat.times_max));
+        let _ = write!(text, "sent ");
+        let _ = match &repeat.until {
+            None => write!(text, "{times} times"),
+            Some(until) => write!(text, "again until {until}, at most {times} times"),
+        };
+        if repeat.wait != Wait::default() {
+            let _ = write!(text, ", {} apart", repeat.wait);
+        }
+        text.push('\n');
+    }
+    if let Some(retry) = &flow.retry {
+        let _ = writeln!(text, "sent {retry}");
+    }
+    if let Some(until) = &flow.end_task_if {
+        let _ = writeln!(text, "ends the task if {until}");
+    }
+    text
+}
+
+fn joined(conditions: &[impl ToString]) -> String {
+    let all: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+    all.join(" and ")
+}
+
 fn time_shown(ns: u64) -> String {
     duration::show(Duration::from_nanos(ns))
 }
@@ -318,6 +355,9 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
     let _ = writeln!(text, "\n== {title}: {} {}", label.method, label.name);
     if let Some(repeat) = &step.repeat {
         let _ = writeln!(text, "{}", poll_shown(repeat));
+    }
+    if let Some(flow) = &step.flow {
+        text.push_str(&flow_shown(flow));
     }
     if step.follow.is_some() {
         let _ = writeln!(

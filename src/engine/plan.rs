@@ -232,6 +232,19 @@ impl Plan {
         self.deal().connections_of(shard)
     }
 
+    /// Connections that a shard opens when all planned users of a closed load have come: its slots without the room for
+    /// more. 0 for an open load, which opens them as arrivals need them.
+    pub fn connections_planned_of_shard(&self, shard: usize) -> usize {
+        if self.load.is_open() {
+            return 0;
+        }
+        let users = self.load.users_planned();
+        let shared = self.connections.shared();
+        let connections = shared.map_or(users, |count| count as u64);
+        let deal = Deal::new(users, connections, self.shards).of_part(self.load.part());
+        deal.connections_of(shard)
+    }
+
     /// The number of a shard's first slot, counted over all shards.
     pub fn slots_before_shard(&self, shard: usize) -> usize {
         (0..shard).map(|before| self.slots_of_shard(before)).sum()

@@ -31,8 +31,14 @@ pub enum Stream {
     Pause = 7,
     /// Times of Poisson arrivals.
     Arrival = 8,
+    /// Whether a step with a share is sent.
+    Condition = 9,
+    /// Delay of a retry.
+    Retry = 10,
+    /// What a user picks from an answer.
+    Answer = 20,
     /// Which kind a user or an arrival is of.
-    Kind = 9,
+    Kind = 30,
 }
 
 impl Keyed {

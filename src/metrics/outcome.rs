@@ -32,6 +32,10 @@ pub enum Failure {
     Status,
     /// The answer had the expected status and unexpected content.
     Expectation,
+    /// The body could not be decoded, and the step looks at it.
+    Undecodable,
+    /// Decoded, the body is longer than what is checked, and the step looks at it.
+    BodyTooLarge,
     /// The connection was refused.
     ConnectRefused,
     /// The attempt to connect was not answered in time.
@@ -90,9 +94,11 @@ pub enum Failure {
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Status,
         Self::Expectation,
+        Self::Undecodable,
+        Self::BodyTooLarge,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
@@ -155,6 +161,8 @@ impl Failure {
         match self {
             Self::Status => "status",
             Self::Expectation => "expectation",
+            Self::Undecodable => "undecodable",
+            Self::BodyTooLarge => "body-too-large",
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::ConnectFailed => "connect-failed",

@@ -223,6 +223,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
         unanswered: counts.unanswered(),
         cut_off: counts.cut_off,
         never_begun: counts.never_begun,
+        retries: counts.retries,
         bound_from_us: bound_us(counts.bound_min_ns),
         rps: ratio(counts.in_load.requests as f64, load_s),
         failures_per_s: ratio(counts.in_load.failures as f64, load_s),

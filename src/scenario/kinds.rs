@@ -28,12 +28,24 @@ impl Scenario {
         &self.tasks[kind.tasks.clone()]
     }
 
-    /// The task, among those of the scenario, that a draw falls on for a user of this kind.
+    /// The task of a kind, among those of the scenario, that a draw falls on.
     pub fn pick(&self, kind: &Kind, draw: u64) -> usize {
-        let tasks = self.tasks_of(kind);
-        let sum: u64 = tasks.iter().map(|task| u64::from(task.weight)).sum();
+        self.pick_among(kind, draw, |_| true)
+    }
+
+    /// The same among those that a user with these values may do. There is one: the compiler sees to it.
+    pub fn pick_for(&self, kind: &Kind, draw: u64, values: &[u8]) -> usize {
+        self.pick_among(kind, draw, |task| {
+            task.when.iter().all(|test| test.holds(values))
+        })
+    }
+
+    fn pick_among(&self, kind: &Kind, draw: u64, is_possible: impl Fn(&Task) -> bool) -> usize {
+        let tasks = || self.tasks_of(kind).iter().enumerate();
+        let possible = || tasks().filter(|(_, task)| is_possible(task));
+        let sum: u64 = possible().map(|(_, task)| u64::from(task.weight)).sum();
         let mut at = below(draw, sum);
-        for (index, task) in tasks.iter().enumerate() {
+        for (index, task) in possible() {
             match at.checked_sub(u64::from(task.weight)) {
                 Some(rest) => at = rest,
                 None => return kind.tasks.start + index,

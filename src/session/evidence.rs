@@ -14,7 +14,8 @@ use crate::record::distribution::{packed, times};
 use crate::record::kinds::refresh;
 use crate::record::schema::{
     Generator, GeneratorHistograms, KindRecord, LoadInfo, MachineInfo, OnceRecord, OpenRecord,
-    OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
+    OpeningRecord, OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord,
+    VerdictRecord,
 };
 
 use crate::scenario::kind::Kind;
@@ -207,6 +208,9 @@ fn generator(prepared: &Prepared, carried: &Carried) -> Generator {
 fn tls(prepared: &Prepared, ran: &Run) -> Option<TlsRecord> {
     let (client, agreed) = (prepared.setup.tls.as_ref()?, prepared.agreed.as_ref()?);
     let handshakes = &ran.summary.counts.handshakes;
+    // Users that orders brought came when they were ordered.
+    let has_orders = prepared.plan.load.users().has_orders();
+    let expected = prepared.handshakes.filter(|_| !has_orders);
     Some(TlsRecord {
         version: agreed.version.into(),
         cipher: agreed.cipher.clone(),
@@ -215,6 +219,12 @@ fn tls(prepared: &Prepared, ran: &Run) -> Option<TlsRecord> {
         resume: client.resumes(),
         full_us: times(&handshakes.full),
         resumed_us: times(&handshakes.resumed),
+        opening: expected.map(|expected| OpeningRecord {
+            planned: handshakes.opening.planned,
+            connections: handshakes.opening.connections,
+            took_s: seconds(handshakes.opening.took_ns()),
+            expected_s: seconds(expected.full_ns()),
+        }),
         histograms: TlsHistograms {
             full: packed(&handshakes.full),
             resumed: packed(&handshakes.resumed),

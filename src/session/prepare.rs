@@ -21,6 +21,7 @@ use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
 use super::diagnosis;
 use super::exit::cannot;
+use super::handshakes::Expected;
 use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
@@ -65,6 +66,8 @@ pub struct Prepared {
     pub checksum: u64,
     /// What a first handshake led to; `None` for plain HTTP.
     pub agreed: Option<Agreed>,
+    /// What the first handshakes of all connections are expected to take; `None` where they are few, and in plain text.
+    pub handshakes: Option<Expected>,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
@@ -145,6 +148,9 @@ impl Prepared {
                 "--insecure: no certificate is verified, so what answers may be another server than the one meant".into(),
             );
         }
+        let handshakes = tls
+            .as_ref()
+            .and_then(|client| Expected::try_out(&plan, client, &sockets, cores.shared));
         let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
         let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
@@ -170,6 +176,7 @@ impl Prepared {
                 tls,
             },
             agreed,
+            handshakes,
             target,
             stand_in,
             control,

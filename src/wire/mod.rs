@@ -5,9 +5,11 @@
 //! Reading order:
 //! - `tls`: [`Tls`], the driver that encrypts.
 //! - `session`: one connection's encryption; the one file that drives rustls's connection. `outgoing`: what it has to send.
-//! - `client`: what was asked for -> what handshakes are made of. `tickets`: sessions to be resumed.
+//! - `client`: what was asked for -> what handshakes are made of. `tickets`: sessions to be resumed. `chain`: the
+//!   server's certificates, verified once a second.
 //! - `failure`: errors of rustls -> kinds that are counted.
 
+mod chain;
 mod client;
 mod failure;
 mod outgoing;

@@ -95,6 +95,11 @@ impl Outgoing {
         self.records.is_empty() && self.message.is_none()
     }
 
+    /// The records that wait, as far as they have not gone out.
+    pub fn unsent_records(&self) -> &[u8] {
+        &self.records[self.sent_bytes..]
+    }
+
     /// Encrypts all of a text behind the records that wait, when it has room in `out`. Returns the length of it all;
     /// `None` when it has no room: nothing has happened then.
     pub fn seal_at_once(
@@ -156,7 +161,8 @@ impl Outgoing {
         out[..bytes].copy_from_slice(&waiting[..bytes]);
         self.sent_bytes += bytes;
         if self.sent_bytes == self.records.len() {
-            self.records.clear();
+            // Few connections have records to send after their handshake: their memory is not kept.
+            self.records = Vec::new();
             self.sent_bytes = 0;
         }
         bytes

@@ -169,11 +169,19 @@ impl<D: Driver> Tls<D> {
             return;
         };
         match session.state() {
-            State::Failed(_) => self.driver.send_last(connection, &secured.outgoing.records),
+            State::Failed(_) => {
+                let records = secured.outgoing.unsent_records();
+                self.driver.send_last(connection, records);
+            }
             State::Open | State::PeerClosed => {
                 let mut record = [0; 64];
                 let length = session.close(&mut record);
-                self.driver.send_last(connection, &record[..length]);
+                let last = &record[..length];
+                // Records that wait were encrypted before it: without them, the server could not read it.
+                match secured.outgoing.unsent_records() {
+                    [] => self.driver.send_last(connection, last),
+                    waiting => self.driver.send_last(connection, &[waiting, last].concat()),
+                }
             }
             State::InHandshake => {}
         }

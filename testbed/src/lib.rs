@@ -4,6 +4,7 @@
 // For tests and benchmarks of the shard.
 pub mod canned_driver;
 pub mod certificates;
+pub mod forger;
 pub mod plans;
 pub mod shard_usage;
 pub mod wrapped_driver;
@@ -13,6 +14,7 @@ pub mod fuzz_bodies;
 
 // For the programs of scripts/bench.sh.
 pub mod bare_client;
+pub mod encrypted;
 pub mod requests;
 #[allow(
     unsafe_code,

@@ -8,6 +8,8 @@ use opsurge_testbed::fuzz_bodies::{BODIES, Body, RECORD};
 
 /// Mutations for each body.
 const MUTATIONS: u64 = 4_000;
+/// Those of the wire, each of which makes a handshake.
+const WIRE_MUTATIONS: u64 = 300;
 
 /// Bytes that a mutation may insert: pieces of the formats, and some that they do not allow.
 const PIECES: [&[u8]; 39] = [
@@ -113,7 +115,12 @@ fn feed(name: &str) {
             body(&example[..end]);
         }
     }
-    for seed in 0..MUTATIONS {
+    let mutations = if name == "wire" {
+        WIRE_MUTATIONS
+    } else {
+        MUTATIONS
+    };
+    for seed in 0..mutations {
         let input = mutated(&examples, seed);
         let shown = ShownOnPanic(seed, &input);
         body(&input);
@@ -176,6 +183,11 @@ fn a_record_with_impossible_times_still_makes_every_table() {
 #[test]
 fn any_text_is_a_rule_that_judges_any_window_or_an_error_with_a_reason() {
     check("rules");
+}
+
+#[test]
+fn no_change_of_a_servers_records_makes_text_that_it_has_not_sent() {
+    check("wire");
 }
 
 #[test]

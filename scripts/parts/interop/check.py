@@ -2,6 +2,7 @@
 
 Run: opsurge request --json ... | check.py answer 'status == 200'
      check.py record FILE 'failures == 0'        the sums hold, and the condition on its totals and kinds
+     check.py handshakes FILE                    prints its full and resumed handshakes
      check.py contract FILE                      scenario 2, 10 users, 200 iterations: every step as the contract has it
 """
 import json
@@ -26,6 +27,12 @@ def sums_hold(record):
     demand(totals["failures"] == by_kind, "failures = sum by kind", totals, record["errors"])
 
 
+def short(found):
+    """Its numbers and texts; of distributions, how many values they have."""
+    counts = {name: value["count"] for name, value in found.items() if isinstance(value, dict) and "count" in value}
+    return {name: value for name, value in found.items() if not isinstance(value, (dict, list))} | counts
+
+
 def record(path, condition):
     with open(path) as file:
         found = json.load(file)
@@ -33,7 +40,14 @@ def record(path, condition):
     kinds = Counter()
     for error in found["errors"]:
         kinds[error["kind"]] += error["count"]
-    demand(eval(condition, {}, found["totals"] | {"kinds": kinds}), condition, found["totals"], found["errors"])
+    known = found["totals"] | {"kinds": kinds, "tls": found.get("tls")}
+    demand(eval(condition, {}, known), condition, known["kinds"], short(found["totals"]), short(found.get("tls") or {}))
+
+
+def handshakes(path):
+    with open(path) as file:
+        tls = json.load(file)["tls"]
+    print(tls["full_us"]["count"], tls["resumed_us"]["count"])
 
 
 def contract(path):
@@ -46,4 +60,4 @@ def contract(path):
     demand(statuses == expected, expected, statuses)
 
 
-{"answer": answer, "record": record, "contract": contract}[sys.argv[1]](*sys.argv[2:])
+{"answer": answer, "record": record, "handshakes": handshakes, "contract": contract}[sys.argv[1]](*sys.argv[2:])

@@ -141,10 +141,12 @@ impl Seats {
         self.tallies.get(id as usize)
     }
 
-    /// A user's state, and its tally where the plan needs one.
-    pub fn user_and_tally(&mut self, id: u32) -> (&mut User, Option<&mut Tally>) {
+    /// A user's state, its tally where the plan needs one, and its variables.
+    pub fn parts_mut(&mut self, id: u32) -> (&mut User, Option<&mut Tally>, &mut [u8]) {
         let user = &mut self.seats[id as usize].user;
-        (user, self.tallies.get_mut(id as usize))
+        let at = id as usize * self.variables_stride;
+        let values = &mut self.variables[at..at + self.variables_stride];
+        (user, self.tallies.get_mut(id as usize), values)
     }
 
     /// Users that had the seat before its present one.

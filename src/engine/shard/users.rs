@@ -10,6 +10,7 @@ use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::feeder::{RowKey, RowsEnd};
 use crate::scenario::kind::Kind;
+use crate::scenario::model::StepIndex;
 use crate::scenario::value::Origin;
 
 use super::state::{Shard, WOKEN_MAX};
@@ -209,10 +210,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn acting(&mut self, id: u32) -> Acting<'_> {
         let number = self.seats.number(id);
         let kind = self.seats.kind(id);
-        let (user, tally) = self.seats.user_and_tally(id);
+        let (user, tally, values) = self.seats.parts_mut(id);
         Acting {
             user,
             tally,
+            values,
             number,
             passes: &mut self.kinds[kind].passes,
             script: Script {
@@ -221,6 +223,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },
+            passed_over: 0..0,
         }
     }
 
@@ -293,6 +296,27 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.act(id, next);
     }
 
+    /// A step that is passed over begins and ends its spans at this moment.
+    fn pass_over(&mut self, id: u32, step: StepIndex) {
+        let step = self.step(step);
+        for span in &step.begins {
+            let due_ns = self.seats.seat(id).user.intended_ns;
+            self.seats.begin_span(id, usize::from(*span), due_ns);
+            self.recorder.on_span_begun(usize::from(*span));
+        }
+        for span in &step.ends {
+            self.end_span(id, usize::from(*span));
+        }
+    }
+
+    /// A span ends, if it was open.
+    pub(super) fn end_span(&mut self, id: u32, span: usize) {
+        if let Some(since_ns) = self.seats.end_span(id, span) {
+            let took_ns = self.clocks.now_ns.saturating_sub(since_ns);
+            self.recorder.on_span_ended(span, took_ns);
+        }
+    }
+
     pub(super) fn act(&mut self, id: u32, next: Move) {
         if let Some(end) = next.poll {
             match end {
@@ -305,6 +329,9 @@ impl<'p, D: Driver> Shard<'p, D> {
                     self.recorder.on_gave_up(usize::from(metric));
                 }
             }
+        }
+        for step in next.passed_over.clone() {
+            self.pass_over(id, step);
         }
         match next.action {
             _ if self.load.is_draining && !self.has_last_steps() => {}

@@ -39,5 +39,5 @@ pub use run::{
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};
-pub use tls::{TlsHistograms, TlsRecord};
+pub use tls::{OpeningRecord, TlsHistograms, TlsRecord};
 pub use watched::{FULL_SHARE, RedisSampleRecord, WatchedRecord, WatchedSampleRecord};

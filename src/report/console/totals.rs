@@ -33,7 +33,9 @@ pub(super) fn line(page: &mut Page, record: &Record) {
     if totals.failures > 0 {
         let _ = write!(text, " ({})", percent(totals.failure_ratio));
     }
+    let retries = record.steps.iter().map(|step| step.retries).sum();
     for (count, what) in [
+        (retries, "retries of failed ones"),
         (totals.cut_off, "cut off at the end"),
         (totals.never_begun, "never begun"),
     ] {

@@ -79,6 +79,7 @@ fn compile_phase(
         feeder: feeder.unwrap_or_default(),
         variables: Variables::default(),
         filled: Vec::new(),
+        link: None,
         later: Vec::new(),
         iterates: false,
         present: String::new(),
@@ -110,6 +111,7 @@ fn compile_phase(
     read_variables(root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let auth = root.get("auth");
+    let accept_encoding = root.get("accept_encoding");
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
@@ -122,6 +124,7 @@ fn compile_phase(
         context,
         headers,
         auth,
+        accept_encoding,
         texts,
     });
     compiler.is_setup = phase == Phase::Setup;
@@ -136,7 +139,7 @@ fn compile_phase(
     let is_with_key =
         |label: &MetricLabel| matches!(label.carries.credentials, Credentials::ApiKey(_));
     let has_key = compiler.metrics.iter().any(is_with_key);
-    Ok(Scenario {
+    let mut scenario = Scenario {
         name: label(&name),
         about: label(about),
         has_own_timeouts: has_timeouts || has_deadlines,
@@ -173,7 +176,9 @@ fn compile_phase(
         teardown: None,
         secrets: texts.secrets,
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
-    })
+    };
+    scenario.number_patterns();
+    Ok(scenario)
 }
 
 /// Bytes of each user's cookies: `true`, `false` or `{ bytes = 4096 }`.

@@ -65,6 +65,8 @@ pub(super) struct Texts<'c> {
     pub variables: Variables,
     /// Extracted variables that are filled on every path to the present step.
     pub filled: Vec<usize>,
+    /// The value of an answer that the present step's path begins with.
+    pub link: Option<usize>,
     /// Names that become variables further down: the rest of `[variables]`, and values that steps extract.
     pub later: Vec<String>,
     /// The present text is that of a step of a task.

@@ -199,6 +199,11 @@ impl<'s> Item<'s> {
         }
     }
 
+    /// The elements of a list, or the item itself.
+    pub fn one_or_several(&self) -> Vec<Item<'s>> {
+        self.list().unwrap_or_else(|_| vec![self.clone()])
+    }
+
     pub fn list(&self) -> Result<Vec<Item<'s>>, ScenarioError> {
         match self.value {
             DeValue::Array(values) => {

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use opsurge_testbed::certificates::Authority;
+use opsurge_testbed::forger::{Forger, TEXT};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
@@ -592,50 +593,6 @@ fn garbage_in_any_place_ends_in_a_failure_or_in_waiting() {
         assert!(pair.plain.is_empty());
     }
 }
-
-/// Encrypts records by hand, as no library would: with the server's keys of TLS 1.3 (RFC 8446 section 5.2).
-struct Forger {
-    key: ring::aead::LessSafeKey,
-    iv: [u8; 12],
-    sequence: u64,
-}
-
-impl Forger {
-    /// Takes the keys of a server whose handshake is done.
-    fn of(server: ServerConnection) -> Self {
-        use rustls::ConnectionTrafficSecrets::Aes256Gcm;
-        let secrets = server.dangerous_extract_secrets().expect("it was allowed");
-        let (sequence, Aes256Gcm { key, iv }) = secrets.tx else {
-            panic!("another cipher than was asked for");
-        };
-        let key = ring::aead::UnboundKey::new(&ring::aead::AES_256_GCM, key.as_ref());
-        Self {
-            key: ring::aead::LessSafeKey::new(key.expect("32 bytes")),
-            iv: iv.as_ref().try_into().expect("12 bytes"),
-            sequence,
-        }
-    }
-
-    /// A record of this content and kind.
-    fn record(&mut self, kind: u8, content: &[u8]) -> Vec<u8> {
-        let mut sealed = [content, &[kind]].concat();
-        let length = (sealed.len() + 16) as u16;
-        let header = [&[23, 3, 3][..], &length.to_be_bytes()].concat();
-        let mut nonce = self.iv;
-        for (byte, more) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {
-            *byte ^= more;
-        }
-        self.sequence += 1;
-        let nonce = ring::aead::Nonce::assume_unique_for_key(nonce);
-        let aad = ring::aead::Aad::from(&header);
-        self.key
-            .seal_in_place_append_tag(nonce, aad, &mut sealed)
-            .expect("it is short enough");
-        [header, sealed].concat()
-    }
-}
-
-const TEXT: u8 = 23;
 
 /// An open pair, and the hand that forges its server's records.
 fn forged() -> (Pair, Forger) {

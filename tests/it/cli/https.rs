@@ -237,6 +237,30 @@ fn large_bodies_and_pipelines_are_encrypted_on_each_connection() {
     }
 }
 
+/// The answer to a change of keys goes out between the parts of a body of which a part is under way.
+#[test]
+fn keys_may_change_while_a_body_is_being_sent() {
+    for io in EACH_IO {
+        let scene = Scene::new();
+        let server = scene.serve(Manner {
+            changes_keys: true,
+            ..Manner::default()
+        });
+        let body = scene.file("body", &vec![b'k'; 500_000]);
+        let (at, url) = (format!("@{body}"), url(&server));
+        let output = opsurge(&["run", "--headless", "--watch", "none", "--io", io])
+            .args(["--url", &url, "--body", &at, "-u", "2"])
+            .args(["--iterations", "6", "--cacert", &scene.ca(), "--json"])
+            .arg(scene.path("run.json"))
+            .output()
+            .expect("the binary was built");
+        assert_eq!(output.status.code(), Some(0), "{io}: {}", text(&output));
+        assert_eq!(server.seen.count(|seen| &seen.body_bytes), 3_000_000);
+        assert_eq!(server.seen.count(|seen| &seen.cut), 0);
+        check_sums(&scene.record());
+    }
+}
+
 /// Everything that makes a run impossible is said before it, with the cure.
 fn check_refused(scene: &Scene, config: ServerConfig, flags: &[&str], parts: &[&str]) {
     let server = TlsServer::start(config, Manner::default());
@@ -317,6 +341,54 @@ fn a_plain_server_is_told_from_a_tls_server() {
         printed.contains("is not TLS") && printed.contains("https port"),
         "{printed}"
     );
+}
+
+#[test]
+fn the_time_of_many_handshakes_is_said_before_the_run_and_compared_after_it() {
+    let scene = Scene::new();
+    let server = scene.serve(Manner::default());
+    let ca = scene.ca();
+    let flags = [
+        "-u",
+        "100",
+        "-r",
+        "1e6",
+        "--iterations",
+        "100",
+        "--cacert",
+        &ca,
+    ];
+    let output = scene.run(&url(&server), &flags);
+    // The report has lines of 80 columns.
+    let said: Vec<String> = text(&output)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let said = said.join(" ");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "handshakes: 100 connections in about ",
+        " when all are full (",
+        " at the server); resumed: ",
+        "100 connections shook hands in ",
+        " were expected",
+    ] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let tls = scene.record().tls.expect("it was encrypted");
+    let opening = tls.opening.expect("there were enough connections");
+    assert_eq!((opening.planned, opening.connections), (100, 100));
+    assert!(
+        opening.took_s > 0.0 && opening.expected_s > 0.0,
+        "{opening:?}"
+    );
+
+    let output = scene.run(
+        &url(&server),
+        &["-u", "4", "--iterations", "4", "--cacert", &ca],
+    );
+    assert!(!text(&output).contains("handshakes: "), "{}", text(&output));
+    assert_eq!(scene.record().tls.and_then(|tls| tls.opening), None);
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod scenarios;
 mod screen;
 mod screen_endings;
 mod secrets;
+mod tls_secrets;
 mod until;
 mod watch;
+#[cfg(feature = "locust")]
 mod worker;

@@ -158,6 +158,35 @@ fn a_large_body_arrives_unchanged() {
     }
 }
 
+/// The answer to a change of keys goes between the parts of a request, and the rest is encrypted with the new ones.
+#[test]
+fn keys_may_change_while_a_request_is_being_sent() {
+    let body = "k".repeat(300_000);
+    let step = format!("method = \"POST\"\npath = \"/\"\ntext = \"{body}{{{{uuid}}}}\"");
+    for (seed, split_writes) in [(1, 0.0), (2, 0.9), (3, 0.9)] {
+        let mut plan = one_step(&step, 1);
+        plan.load = Closed::at_rate(1, 1e9).with_iterations(Some(4)).into();
+        let answers = |seen: &Seen| {
+            assert_eq!(seen.body.len(), 300_036);
+            assert!(seen.body[..300_000].bytes().all(|byte| byte == b'k'));
+            Answer::new(200, "taken")
+        };
+        let network = Network {
+            split_writes,
+            split_reads: 0.5,
+            jitter_ns: 100_000,
+            ..Network::calm(10_000)
+        };
+        let (server, client) = both(Version::Tls13, true);
+        let mut service = TlsService::new(Server::new(answers), server);
+        service.changes_within_requests = 24;
+        let (outcomes, driver) = run_encrypted(&plan, &client, service, network, seed);
+        assert_eq!(counts(&outcomes), [(4, 4, 0)]);
+        let left = driver.below().service.changes_within_requests;
+        assert!(left < 20, "{left} of 24 changes did not happen");
+    }
+}
+
 #[test]
 fn a_body_until_close_is_whole_only_if_its_end_is_announced() {
     for (announces, kinds) in [(true, vec![]), (false, vec![Failure::Incomplete])] {

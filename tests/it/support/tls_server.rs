@@ -21,7 +21,12 @@ pub struct Manner {
     pub truncates: bool,
     /// Length of the body of its answers.
     pub body_bytes: usize,
+    /// It changes its keys, and asks for new ones, ten times while a request arrives (TLS 1.3).
+    pub changes_keys: bool,
 }
+
+/// Changes of keys in a request.
+const KEY_CHANGES: usize = 10;
 
 /// What a server has seen.
 #[derive(Debug, Default)]
@@ -109,6 +114,7 @@ fn serve<S: Read + Write>(config: Arc<ServerConfig>, stream: S, manner: Manner, 
     let mut stream = StreamOwned::new(tls, stream);
     let mut pending = Vec::new();
     let mut is_counted = false;
+    let mut changes_left = KEY_CHANGES;
     let mut buffer = [0; 16_384];
     loop {
         let read = stream.read(&mut buffer);
@@ -138,8 +144,15 @@ fn serve<S: Read + Write>(config: Arc<ServerConfig>, stream: S, manner: Manner, 
             }
         };
         pending.extend_from_slice(&buffer[..bytes]);
+        if manner.changes_keys && changes_left > 0 {
+            changes_left -= 1;
+            stream.conn.refresh_traffic_keys().expect("TLS 1.3");
+            // The client may be gone.
+            let _ = stream.flush();
+        }
         while let Some(length) = whole(&pending) {
             pending.drain(..length.0 + length.1);
+            changes_left = KEY_CHANGES;
             seen.requests.fetch_add(1, Ordering::SeqCst);
             seen.body_bytes.fetch_add(length.1, Ordering::SeqCst);
             if !answer(&mut stream, manner) {

@@ -22,6 +22,9 @@ pub struct TlsService<S> {
     pub announces_end: bool,
     /// The server changes its keys with every answer.
     pub changes_keys: bool,
+    /// Changes of keys that are asked for while requests arrive: one whenever text comes. A client allows 32 without text
+    /// of the server between them.
+    pub changes_within_requests: usize,
 }
 
 impl<S> TlsService<S> {
@@ -32,6 +35,7 @@ impl<S> TlsService<S> {
             connections: HashMap::new(),
             announces_end: true,
             changes_keys: false,
+            changes_within_requests: 0,
         }
     }
 }
@@ -91,6 +95,10 @@ impl<S: Service> Service for TlsService<S> {
             }
             // An error says that there is no more.
             let _ = tls.reader().read_to_end(&mut text);
+        }
+        if !text.is_empty() && self.changes_within_requests > 0 {
+            self.changes_within_requests -= 1;
+            tls.refresh_traffic_keys().expect("TLS 1.3");
         }
         let own = records(tls);
         if !own.is_empty() {
