@@ -7,7 +7,7 @@ WORKDIR /source
 COPY . .
 # .git stays outside (see .dockerignore), so the commit comes as an argument; without it, --version names none.
 ARG OPSURGE_COMMIT=""
-RUN cargo build --locked --profile dist --target "$(uname -m)-unknown-linux-musl" \
+RUN cargo build --locked --profile dist --features full --target "$(uname -m)-unknown-linux-musl" \
     && cp "target/$(uname -m)-unknown-linux-musl/dist/opsurge" /opsurge
 
 FROM scratch

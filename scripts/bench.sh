@@ -4,20 +4,37 @@
 #   scripts/bench.sh [ROUNDS] [CONNECTIONS...]               scenario 2's workflow request; default 5 rounds, 64 1000 8000
 #   scripts/bench.sh --bodies [ROUNDS] [CONNECTIONS...]      GETs whose answers have 64 KB and 1 MB; default 64 connections
 #   scripts/bench.sh --pipeline [ROUNDS] [CONNECTIONS...]    1, 4 and 16 requests at once on each; default 64 connections
+#   scripts/bench.sh --tls [ROUNDS] [CONNECTIONS...]         the workflow request over TLS; default 64 1000
+#   scripts/bench.sh --tls --bodies [ROUNDS] [CONNECTIONS...]       GETs of 64 KB over TLS; default 64
+#   scripts/bench.sh --tls --handshakes [ROUNDS] [CONNECTIONS...]   a full handshake for each request; default 64
+# With --tls, --server nginx puts nginx on core 1 instead of the responder.
 # Environment: BENCH_SECONDS (default 4), the length of each measured window; BENCH_CLIENTS, the clients to run (default:
-# all that are installed). Writes target/bench.md (bench-bodies.md, bench-pipeline.md). Figures of one machine vary by a
+# all that are installed). Writes target/bench.md (bench-bodies.md, bench-pipeline.md, bench-tls.md, ...). Figures of one machine vary by a
 # fifth from run to run: hence ratios within each round, with their spread.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mode=requests
-case ${1:-} in
--h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
---bodies) mode=bodies; shift ;;
---pipeline) mode=pipeline; shift ;;
+mode=requests serves=responder
+while [[ ${1:-} == -* ]]; do
+    case $1 in
+    -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --tls) mode=tls ;;
+    --bodies | --handshakes | --pipeline) [ $mode = tls ] && mode=tls-${1#--} || mode=${1#--} ;;
+    --server) serves=${2:-}; shift ;;
+    *) echo "$1 is unknown; scripts/bench.sh --help lists what there is"; exit 2 ;;
+    esac
+    shift
+done
+case $mode:$serves in
+*:responder | tls*:nginx) ;;
+*) echo "--server is responder, or nginx with --tls before it"; exit 2 ;;
 esac
 rounds=${1:-5}; shift || true
 connections=("$@")
-[ "$#" -gt 0 ] || { [ $mode = requests ] && connections=(64 1000 8000) || connections=(64); }
+[ "$#" -gt 0 ] || case $mode in
+requests) connections=(64 1000 8000) ;;
+tls) connections=(64 1000) ;;
+*) connections=(64) ;;
+esac
 window_s=${BENCH_SECONDS:-4}
 [ "$(nproc)" -ge 2 ] || { echo "two cores are needed, one for each side"; exit 1; }
 command -v python3 >/dev/null || { echo "python3 is not installed (apt-get install python3)"; exit 1; }
@@ -33,6 +50,7 @@ for line in sys.stdin:
 opsurge=$(program opsurge) floor=$(program floor) yardsticks=$(program yardsticks) responder=$(program responder)
 
 clients=(opsurge floor tokio-uring tokio)
+[[ $mode != tls* ]] || clients=(opsurge opsurge-plain bare-rustls)
 missing=()
 # Peers: name, and the command that installs it.
 while IFS='|' read -r peer install; do
@@ -50,6 +68,7 @@ if [ $mode = pipeline ] && ! "$opsurge" help run | grep -q -- '--pipeline'; then
 fi
 
 . scripts/parts/processes.sh
+[[ $mode != tls* ]] || . scripts/parts/bench_tls.sh
 ulimit -n "$(ulimit -Hn)"
 
 start_responder() { # [ANSWER_BYTES]
@@ -58,6 +77,8 @@ start_responder() { # [ANSWER_BYTES]
     address=${url#http://}
     write_requests
 }
+# Where clients send to, and what opsurge and oha get besides: with TLS, the certificate that they trust.
+trust=()
 
 # The request in the form that each client reads. Its bytes are those that `opsurge run` sends; only the agent is fixed.
 write_requests() {
@@ -65,7 +86,7 @@ write_requests() {
     path=/v1/opscore/agent/$agent/workflow
     printf '{"agentId":"%s","workflowDefinitionId":"sample_workflow_id","context":{"load_test":true,"user":"user-%s","scenario":2}}' \
         "$agent" "$agent" >"$work/body"
-    if [ $mode = bodies ]; then
+    if [[ $mode == *bodies || $mode == *handshakes ]]; then
         path=/body
         printf 'GET /body HTTP/1.1\r\nHost: %s\r\nUser-Agent: opsurge/0.1.0\r\n\r\n' "$address" >"$work/request"
         return
@@ -97,21 +118,26 @@ LUA
 
 # Sets `command` to a client's command line for $c connections, $level and $run_s seconds; false if it has no such mode.
 command_of() {
+    local to=${https:-$url}
     local post=(-H "Content-Type: application/json" -H "Authorization: Bearer test-api-key" -H "User-Agent: opsurge/0.1.0")
     case $mode:$1 in
-    requests:opsurge) command=("$opsurge" run workflow --host "$url" -u "$c" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
-    bodies:opsurge) command=("$opsurge" run --get "$url$path" -u "$c" -r 1e6 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    requests:opsurge | tls:opsurge) command=("$opsurge" run workflow --host "$to" "${trust[@]}" -u "$c" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    tls:opsurge-plain) command=("$opsurge" run workflow --host "$url" -u "$c" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    tls-handshakes:opsurge) command=("$opsurge" run --get "$to$path" "${trust[@]}" --new-connections --tls-resume off -u "$c" -r 1e6 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
+    bodies:opsurge | tls-bodies:opsurge) command=("$opsurge" run --get "$to$path" "${trust[@]}" -u "$c" -r 1e6 -t "${run_s}s" --json "$work/record.json" --quiet) ;;
     pipeline:opsurge) command=("$opsurge" run workflow --host "$url" -u "$((c * level))" -r 1e6 --wait 0 --pause 0 -t "${run_s}s" --json "$work/record.json" --quiet --connections "$c" --pipeline "$level") ;;
     requests:floor | bodies:floor) command=("$floor" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s") ;;
+    tls:bare-rustls | tls-bodies:bare-rustls) command=("$floor" --tls --addr "${to#https://}" --request "$work/request" --connections "$c" --seconds "$run_s") ;;
     pipeline:floor) command=("$floor" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s" --pipeline "$level") ;;
     requests:tokio*) command=("$yardsticks" --driver "$1" --addr "$address" --request "$work/request" --connections "$c" --seconds "$run_s") ;;
-    requests:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" -s "$work/post.lua" "$url$path") ;;
-    bodies:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" "$url$path") ;;
+    requests:wrk | tls:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" -s "$work/post.lua" "$to$path") ;;
+    bodies:wrk | tls-bodies:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" "$to$path") ;;
     pipeline:wrk) command=(wrk -t1 -c "$c" -d "${run_s}s" -s "$work/pipeline.lua" "$url$path" -- "$level") ;;
-    requests:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" -d "$work/body" "${post[@]}" "$url$path") ;;
-    bodies:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" "$url$path") ;;
-    requests:oha) command=(oha --no-tui --output-format json -z "${run_s}s" -c "$c" -m POST -D "$work/body" "${post[@]}" "$url$path") ;;
-    bodies:oha) command=(oha --no-tui --output-format json -z "${run_s}s" -c "$c" "$url$path") ;;
+    requests:h2load | tls:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" -d "$work/body" "${post[@]}" "$to$path") ;;
+    bodies:h2load | tls-bodies:h2load) command=(h2load --h1 -t1 -c "$c" -D "$run_s" "$to$path") ;;
+    requests:oha | tls:oha) command=(oha --no-tui --output-format json "${trust[@]}" -z "${run_s}s" -c "$c" -m POST -D "$work/body" "${post[@]}" "$to$path") ;;
+    bodies:oha | tls-bodies:oha) command=(oha --no-tui --output-format json "${trust[@]}" -z "${run_s}s" -c "$c" "$to$path") ;;
+    tls-handshakes:oha) command=(oha --no-tui --output-format json "${trust[@]}" --disable-keepalive -z "${run_s}s" -c "$c" "$to$path") ;;
     requests:gcannon) command=(gcannon "$url" --raw "$work/request" -s 202 -t 1 -c "$c" -d "${run_s}s" --json) ;;
     bodies:gcannon) command=(gcannon "$url$path" -t 1 -c "$c" -d "${run_s}s" --json) ;;
     pipeline:gcannon) command=(gcannon "$url" --raw "$work/request" -s 202 -t 1 -c "$c" -d "${run_s}s" --json -p "$level") ;;
@@ -153,6 +179,14 @@ bodies)
         end_processes
     done
     ;;
+tls | tls-handshakes)
+    start_tls_server
+    for c in "${connections[@]}"; do measure_all "$c"; done
+    ;;
+tls-bodies)
+    start_tls_server 65536
+    for c in "${connections[@]}"; do measure_all 65536; done
+    ;;
 pipeline)
     start_responder
     for c in "${connections[@]}"; do for depth in 1 4 16; do measure_all "$depth"; done; done
@@ -161,11 +195,12 @@ esac
 
 notes="Median of $rounds rounds (least–most), windows of $window_s s in the middle of each run, one client core, the responder on another; Linux $(uname -r),$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2). Requests by the responder's count, CPU by the kernel's, of client processes only; ratios within each round. \
 Start, registration and polling lie before the window. opsurge runs its full engine (scenario, checks, three clocks, an identity per user); the others send one fixed request. A client that is not busy waits for the responder. Kept waiting: share of the time in which client or responder wanted its core and other programs had it, in the worst round; above some percent the row is worth little."
-[ $mode = bodies ] && notes+=" Bodies are GETs; an answer counts when it begins to be sent."
+[[ $mode != tls* ]] || notes=$(tls_notes "$notes")
+[[ $mode != *bodies ]] || notes+=" Bodies are GETs; an answer counts when it begins to be sent."
 [ ${#missing[@]} -eq 0 ] || notes+=" Not installed here: ${missing[*]}."
 [ ${#failed[@]} -eq 0 ] || notes+=" FAILED: $(printf '%s; ' "${failed[@]}")"
 mkdir -p target
-result=target/bench$([ $mode = requests ] || echo "-$mode").md
+result=target/bench$([ $mode = requests ] || echo "-$mode")$([ $serves = responder ] || echo "-$serves").md
 python3 scripts/parts/bench_table.py "$work/rows" $mode "$notes" | tee "$result"
 echo "written to $result"
 case " ${failed[*]:-} " in

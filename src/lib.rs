@@ -35,7 +35,7 @@
 //! | [`engine`] | a plan becomes samples: one thread per core, nothing shared | `scenario`, `load`, `http`, `wire`, `io`, `metrics`, `machine`, `text` |
 //! | [`record`] | what a run leaves behind: schema, making, slices, merging, files, interval log | `analysis`, `metrics`, `scenario`, `text` |
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
-//! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `text` |
+//! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `metrics`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
 //! | [`wire`] PURE | encryption (TLS): a driver above a driver, plain text above, records below; unused by plain HTTP | `io` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | `text` |
@@ -119,4 +119,5 @@ pub mod session;
 pub mod sim;
 pub mod text;
 pub mod wire;
+#[cfg(feature = "locust")]
 pub(crate) mod worker;

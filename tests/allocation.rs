@@ -15,6 +15,7 @@ use opsurge::io::epoll::Epoll;
 use opsurge::io::uring::{Features, Uring};
 use opsurge::io::{Driver, DriverConfig, Insert, Sockets};
 use opsurge::load::closed::Closed;
+use opsurge::metrics::recorder::StepCounts;
 use opsurge::wire::{Tls, TlsClient, TlsSettings, Trust, Version};
 use opsurge_testbed::certificates::Authority;
 use opsurge_testbed::plans;
@@ -142,6 +143,42 @@ const STEADY: &str = r#"
         path = "/session/{{session}}"
         query = { serial = "{{sequence}}", fresh = "{{uuid}}" }
         timeout = "2s"
+        expect = { status = ["2xx"], contains = "triggered", lacks = "error", matches = "sample_[a-z]+_id", compare = { "/sessionId" = "!= none" }, count = { "" = ">= 3" }, within = "5s" }
+        extract.word = { regex = '"message":"(\w+)' }
+        extract.key = { between = ["sessionId\":\"", "\""] }
+        extract.many = { json = "", pick = "count" }
+    "#;
+
+/// Conditions, repetitions, and a step that always fails and is sent again.
+const FLOW: &str = r#"
+        name = "flow"
+        [[task]]
+        name = "all"
+        [[task.step]]
+        method = "GET"
+        path = "/list"
+        repeat = { until = { json = { "/workflowId" = "other" } }, max = 3 }
+        extract = { session = { json = "/sessionId" }, none = { json = "/none", default = "" } }
+        [[task.step]]
+        method = "GET"
+        path = "/session/{{session}}"
+        when = { set = "session", share = "50%" }
+        repeat = 2
+        [[task.step]]
+        method = "GET"
+        path = "/else"
+        when = "else"
+        [[task.step]]
+        method = "GET"
+        path = "/retried"
+        expect = { status = [200] }
+        retry = { times = 2, on = [202], backoff = "20us" }
+        [[task]]
+        name = "never"
+        when = { set = "none" }
+        [[task.step]]
+        method = "GET"
+        path = "/never"
     "#;
 
 /// A body whose fixed parts are shared and sent around a value of each request.
@@ -186,6 +223,18 @@ fn check_large<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
         let step = &outcomes.recorder.counts.steps[0];
         assert!(step.bytes_sent > 200_000 * 3_000);
         assert_eq!(allocations, 0, "allocations in 1,000 large requests");
+    }
+}
+
+fn check_flow<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    if let Some((outcomes, allocations)) = run(FLOW, Connections::PerUser, 12_000, 0, &build) {
+        let steps = &outcomes.recorder.counts.steps;
+        assert!(steps[..4].iter().all(|step| step.requests > 500));
+        assert!(steps[3].retries > 500 && steps[4].requests == 0);
+        assert_eq!(
+            allocations, 0,
+            "allocations in 10,000 requests with conditions, repetitions and retries"
+        );
     }
 }
 
@@ -267,7 +316,8 @@ fn count<D: Driver>(
         shard.run(Start::default(), &control, Box::new(|_, _| {}));
     let counts = &outcomes.recorder.counts.steps;
     let requests: u64 = counts.iter().map(|step| step.requests).sum();
-    assert!(requests >= to && counts.iter().all(|step| step.failures == 0));
+    let is_well = |step: &StepCounts| step.failures == 0 || step.retries > 0;
+    assert!(requests >= to && counts.iter().all(is_well));
     let (before, after) = (
         hooks.at_from.expect("reached"),
         hooks.at_to.expect("reached"),
@@ -285,6 +335,16 @@ fn ten_thousand_requests_on_io_uring_allocate_nothing() {
 #[test]
 fn ten_thousand_requests_on_epoll_allocate_nothing() {
     check(|config| Epoll::new(config, Clock::start()).ok());
+}
+
+#[test]
+fn conditions_repetitions_and_retries_on_io_uring_allocate_nothing() {
+    check_flow(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn conditions_repetitions_and_retries_on_epoll_allocate_nothing() {
+    check_flow(|config| Epoll::new(config, Clock::start()).ok());
 }
 
 #[test]

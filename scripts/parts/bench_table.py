@@ -1,25 +1,23 @@
 """Prints the tables of scripts/bench.sh from its rows. Standard library only.
 
-Run: bench_table.py ROWS MODE NOTES      MODE: requests, bodies or pipeline; NOTES: printed below the tables
+Run: bench_table.py ROWS MODE NOTES      MODE: as bench.sh names it; NOTES: printed below the tables
 """
 import json
 import statistics
 import sys
 
+from bench_bounds import BARE, a_cpu_second, bounds, cpu_us, spread
+
 # Clients whose CPU time the ratios are relative to, if they were measured.
-BASES = ("floor", "wrk")
-UNIT = {"requests": "connections", "bodies": "bytes a body", "pipeline": "requests at once on each connection"}
-
-
-def spread(values, digits):
-    middle = f"{statistics.median(values):,.{digits}f}"
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
-
-
-def cpu_us(row):
-    return 1e6 * row["cpu_s"] / row["requests"]
+BASES = ("floor", BARE, "wrk")
+UNIT = {
+    "requests": "connections",
+    "bodies": "bytes a body",
+    "pipeline": "requests at once on each connection",
+    "tls": "connections over TLS",
+    "tls-bodies": "bytes a body over TLS",
+    "tls-handshakes": "connections at a time, each for one request",
+}
 
 
 def ratios(rows, base):
@@ -33,10 +31,12 @@ def table(rows, mode):
     of = {client: [row for row in rows if row["client"] == client] for client in clients}
     heads = ["client", "requests/s", "CPU per request, us", "user", "system", "peak memory, MiB"]
     heads += ["client busy", "responder busy", "kept waiting by other programs"]
-    if mode == "bodies":
+    if mode.endswith("bodies"):
         heads[2:5] = ["CPU per answer, us", "MB/s", "GB per CPU second"]
     bases = [base for base in BASES if base in of]
     heads += [f"CPU to {base}'s" for base in bases]
+    if mode.startswith("tls"):
+        heads.insert(2, "requests per CPU second")
     yield "| " + " | ".join(heads) + " |"
     yield "|---" * len(heads) + "|"
     for client in clients:
@@ -46,7 +46,7 @@ def table(rows, mode):
             return spread([value(row) for row in mine], digits)
 
         cells = [client, column(lambda r: r["requests"] / r["seconds"], 0), column(cpu_us, 2)]
-        if mode == "bodies":
+        if mode.endswith("bodies"):
             cells.append(column(lambda r: r["level"] * r["requests"] / r["seconds"] / 1e6, 0))
             cells.append(column(lambda r: r["level"] * r["requests"] / r["cpu_s"] / 1e9, 2))
         else:
@@ -60,6 +60,8 @@ def table(rows, mode):
         for base in bases:
             to_base = ratios(mine, of[base])
             cells.append(spread(to_base, 2) if to_base else "–")
+        if mode.startswith("tls"):
+            cells.insert(2, column(a_cpu_second, 0))
         yield "| " + " | ".join(cells) + " |"
 
 
@@ -68,10 +70,10 @@ def main():
     with open(path) as file:
         rows = [json.loads(line) for line in file]
     for level, connections in dict.fromkeys((row["level"], row["connections"]) for row in rows):
-        more = "" if mode == "requests" else f", {connections:,} connections"
+        more = "" if level == connections else f", {connections:,} connections"
         print(f"\n**{level:,} {UNIT[mode]}{more}**\n")
         here = [row for row in rows if (row["level"], row["connections"]) == (level, connections)]
-        print("\n".join(table(here, mode)))
+        print("\n".join([*table(here, mode), *bounds(here, mode)]))
     print(f"\n{notes}")
 
 

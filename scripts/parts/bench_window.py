@@ -22,7 +22,11 @@ GRACE_S = 60
 
 
 class Responder:
-    """The canned responder's count of answers, asked for on one connection that stays open."""
+    """The server's count of answers, asked for on one connection that stays open.
+
+    The canned responder answers with the number, nginx with the page of its stub_status: the fourth number is that of
+    requests, this one included.
+    """
 
     def __init__(self, pid, address):
         self.pid = pid
@@ -32,11 +36,12 @@ class Responder:
     def answered(self):
         self.socket.sendall(b"GET /answered HTTP/1.1\r\nHost: bench\r\n\r\n")
         answer = b""
-        while not (whole := re.search(rb"content-length: (\d+).*?\r\n\r\n(\d+)", answer, re.S)) or len(
+        while not (whole := re.search(rb"content-length: (\d+).*?\r\n\r\n(.+)", answer, re.S | re.I)) or len(
             whole.group(2)
         ) < int(whole.group(1)):
             answer += self.socket.recv(4096)
-        return int(whole.group(2))
+        numbers = re.findall(rb"\d+", whole.group(2))
+        return int(numbers[3] if len(numbers) > 1 else numbers[0])
 
 
 def cpu(pid):

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 . scripts/parts/processes.sh
 if [ -z "${OPSURGE:-}" ]; then
     target=$(uname -m)-unknown-linux-musl
-    cargo build --profile dist --locked --quiet --target "$target"
+    cargo build --profile dist --features full --locked --quiet --target "$target"
     OPSURGE=${CARGO_TARGET_DIR:-$PWD/target}/$target/dist/opsurge
 fi
 use_release

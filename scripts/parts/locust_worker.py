@@ -3,171 +3,14 @@
 usage: locust_worker.py OPSURGE LOCUST FOLDER
 """
 
-import json
-import re
 import signal
-import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from pathlib import Path
 
-opsurge, locust, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-
-LOCUSTFILE = """
-from locust import HttpUser, constant, task
-
-
-class Opsurge(HttpUser):
-    wait_time = constant(0.2)
-
-    @task(3)
-    def health(self):
-        self.client.get("/health")
-
-    @task(1)
-    def missing(self):
-        self.client.get("/nowhere")
-"""
-SCENARIO = """
-name = "probe"
-wait = "200ms"
-[[task]]
-weight = 3
-method = "GET"
-path = "/health"
-[[task]]
-weight = 1
-method = "GET"
-path = "/nowhere"
-"""
-(folder / "locustfile.py").write_text(LOCUSTFILE)
-(folder / "probe.toml").write_text(SCENARIO)
-started = []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(name, *command):
-    output = open(folder / f"{name}.txt", "w")
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, stdin=subprocess.DEVNULL)
-    started.append(process)
-    process.output = folder / f"{name}.txt"
-    return process
-
-
-def fail(text):
-    for process in started:
-        print(f"--- {process.output.name}\n{process.output.read_text()[-2000:]}")
-    sys.exit(f"FAILED: {text}")
-
-
-def expect(what, holds, seconds=20):
-    """Waits until it holds, and returns after how long it did."""
-    began = time.monotonic()
-    while time.monotonic() < began + seconds:
-        if holds():
-            return time.monotonic() - began
-        time.sleep(0.1)
-    fail(f"not within {seconds} s: {what}")
-
-
-def end(process, how, seconds=15):
-    process.send_signal(how)
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        fail(f"{process.args[:3]} still runs {seconds} s after {how.name}")
-
-
-class StandIn:
-    def __init__(self, name):
-        self.process = start(name, opsurge, "mock", "--listen", "127.0.0.1:0", "--threads", "1", "-t", "300s")
-        self.url = None
-        expect("the stand-in listens", self.find_url)
-
-    def find_url(self):
-        found = re.search(r"http://[0-9.:]+", self.process.output.read_text())
-        self.url = found and found.group()
-        return found
-
-    def served(self):
-        """Ends it; the requests that it has answered."""
-        end(self.process, signal.SIGINT)
-        lines = self.process.output.read_text().splitlines()
-        counts = [re.match(r" +([0-9,]+) +\S+ .*\d{3}$", line) for line in lines]
-        return sum(int(found.group(1).replace(",", "")) for found in counts if found)
-
-
-class Master:
-    def __init__(self, name, port, web, *more):
-        self.web = f"http://127.0.0.1:{web}"
-        self.process = start(
-            name, locust, "-f", "locustfile.py", "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port",
-            str(port), "--stop-timeout", "2", "--web-host", "127.0.0.1", "--web-port", str(web), *more,
-        )
-
-    def call(self, path, **form):
-        is_order = path in ("/swarm", "/stop")
-        data = urllib.parse.urlencode(form).encode() if is_order else None
-        with urllib.request.urlopen(self.web + path, data, timeout=5) as answer:
-            return json.load(answer)
-
-    def stats(self):
-        try:
-            return self.call("/stats/requests")
-        except (OSError, urllib.error.URLError):
-            return {"workers": [], "state": None, "user_count": 0, "stats": []}
-
-    def workers(self):
-        return {worker["id"]: worker for worker in self.stats()["workers"]}
-
-    def total(self):
-        return next(row for row in self.stats()["stats"] if row["name"] == "Aggregated")
-
-    def swarm(self, users, rate, host):
-        self.call("/swarm", user_count=users, spawn_rate=rate, host=host)
-        return expect(f"{users} users run", lambda: self.has(users), 30)
-
-    def has(self, users):
-        stats = self.stats()
-        counted = [worker["user_count"] for worker in stats["workers"]]
-        return stats["state"] == "running" and stats["user_count"] == users == sum(counted)
-
-    def stop(self):
-        self.call("/stop")
-        return expect("the test is stopped", lambda: self.stats()["state"] == "stopped")
-
-
-def worker(name, port, *more):
-    return start(
-        name, opsurge, "worker", "probe.toml", "--master-host", "127.0.0.1", "--master-port", str(port), "--watch", "none",
-        "--json", f"{name}.json", "--exit-code-on-error", "0", *more,
-    )
-
-
-def python_worker(name, port):
-    return start(
-        name, locust, "-f", "locustfile.py", "--worker", "--master-host", "127.0.0.1", "--master-port", str(port),
-        "--stop-timeout", "2",
-    )
-
-
-def requests_in(*names):
-    return sum(json.loads((folder / name).read_text())["totals"]["requests"] for name in names)
-
-
-def check_equal(what, ours, theirs):
-    if ours != theirs:
-        fail(f"{what}: {ours} and {theirs}")
-    print(f"  {what}: {ours:,} = {theirs:,}")
+from locust_processes import (
+    Master, Relay, StandIn, check_equal, end, expect, fail, folder, free_port, kill_all, opsurge, python_worker, requests_in,
+    worker, write_probe,
+)
 
 
 def side_by_side():
@@ -264,13 +107,44 @@ def faults():
     end(service.process, signal.SIGINT)
 
 
+def cut_connections():
+    print("the connection of one of two workers is cut, then goes silent")
+    service, port, web = StandIn("service4"), free_port(), free_port()
+    master = Master("cut", port, web)
+    relay = Relay(port)
+    ours = [worker("c1", relay.port), worker("c2", port)]
+    expect("two workers are ready", lambda: len(master.workers()) == 2, 40)
+    master.swarm(20, 100, service.url)
+
+    known = set(master.workers())
+    relay.cut()
+    time.sleep(6)  # A worker that did not come back is missing after 5 s.
+    if set(master.workers()) != known or not master.has(20):
+        fail(f"after a cut: {master.workers()}")
+    print("  cut: the same two workers have all 20 users")
+    relay.hold()
+
+    def is_back():
+        running = {name for name, one in master.workers().items() if one["state"] == "running"}
+        return len(running) == 2 and len(running - known) == 1 and master.has(20)
+
+    took = expect("the worker whose connection is silent has its users again", is_back, 60)
+    print(f"  silent: back under a new identity, with its users, after {took:.1f} s")
+    time.sleep(2)
+    master.stop()
+    codes = [end(process, signal.SIGINT) for process in ours]
+    end(master.process, signal.SIGTERM)
+    print(f"  ended with codes {codes}")
+    records = sorted(path.name for path in folder.glob("c[12]-*.json"))
+    check_equal(f"requests in {len(records)} records and at the stand-in", requests_in(*records), service.served())
+
+
 try:
+    write_probe()
     side_by_side()
     headless()
     faults()
+    cut_connections()
     print("all as expected")
 finally:
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    kill_all()

@@ -24,19 +24,4 @@ grep "PARTS: 4 parts; all had their load from" "$work/report" || { echo "FAILED:
 "$opsurge" merge "$work"/part[012].json -o "$work/three.json" >"$work/missing"
 grep -q "part 4 of 4 is missing" "$work/missing" || { echo "FAILED: a missing part is not in the verdict"; cat "$work/missing"; exit 1; }
 
-python3 - "$work/whole.json" "$work/merged.json" <<'PYTHON'
-import json, sys
-
-def counts(path):
-    record = json.load(open(path))
-    return {f"{step['method']} {step['name']}": {key: step[key] for key in ("sent", "requests", "failures", "statuses")}
-            for step in record["steps"]}
-
-one, four = map(counts, sys.argv[1:])
-print(f"{'step':<40} {'one process':>12} {'four ranks':>12}")
-for name, found in one.items():
-    print(f"{name:<40} {found['requests']:>12,} {four[name]['requests']:>12,}")
-if one != four:
-    sys.exit(f"FAILED: they differ\n{one}\n{four}")
-print("all as it should be: merged parts = one process")
-PYTHON
+python3 scripts/parts/same_requests.py "$work/whole.json" "$work/merged.json" "four ranks"

@@ -10,11 +10,11 @@ end_processes() {
 }
 trap 'end_processes; rm -rf "$work"' EXIT
 
-# Sets $opsurge to a release build of this source. OPSURGE=PATH names another binary, and nothing is built.
-use_release() {
+# Sets $opsurge to a release build of this source, with cargo's flags. OPSURGE=PATH names another binary, and nothing is built.
+use_release() { # [FLAG...]
     opsurge=${OPSURGE:-}
     [ -z "$opsurge" ] || return 0
-    cargo build --release --locked --quiet
+    cargo build --release --locked --quiet "$@"
     opsurge=${CARGO_TARGET_DIR:-$PWD/target}/release/opsurge
 }
 

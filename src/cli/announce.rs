@@ -10,6 +10,7 @@ use crate::load::closed::Closed;
 use crate::load::open::Arrivals;
 use crate::record::schema::LevelRecord;
 use crate::session::diagnosis::proxies_set;
+use crate::session::handshakes::{Cost, Expected};
 use crate::session::job::Judging;
 use crate::session::output::{CLEAR_LINE, note};
 use crate::session::prepare::Prepared;
@@ -100,6 +101,35 @@ fn of_run(prepared: &Prepared) {
         note(text);
     }
     note(memory_line(prepared));
+    if let Some(expected) = &prepared.handshakes {
+        note(handshakes_line(expected));
+    }
+}
+
+/// `handshakes: 8,000 connections in about 1.60 s (each takes 200 us of CPU here, 150 us at the server; …)`.
+fn handshakes_line(expected: &Expected) -> String {
+    let shown = |ns: u64| shown_time(ns as f64 / 1e3);
+    let each = |cost: Cost| {
+        format!(
+            "{} of CPU here, {} {}",
+            shown(cost.client_ns),
+            shown(cost.waited_ns),
+            match expected.is_local {
+                true => "at the server",
+                false => "on the way and at the server",
+            }
+        )
+    };
+    let resumed = match (expected.resumed, expected.resumed_ns()) {
+        (Some(cost), Some(ns)) => format!("; resumed: {} ({})", shown(ns), each(cost)),
+        _ => String::new(),
+    };
+    format!(
+        "handshakes: {} in about {} when all are full ({}){resumed}",
+        counted(expected.connections, "connection"),
+        shown(expected.full_ns()),
+        each(expected.full),
+    )
 }
 
 /// `50 users, 10 per second`, or `300 to 5,000 users` when the load begins with fewer.
@@ -212,8 +242,9 @@ fn surprises(prepared: &Prepared) {
     let plan = &prepared.plan;
     // A user that takes the seat of another takes a row of its own.
     let takes_seats_again = plan.retakes_seats() || plan.load.users().may_shrink();
-    let rows_left = plan.scenario.feeder.rows_left(plan.load.users_max());
-    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+    let files = plan.scenario.feeder.files().iter();
+    let rows_left = files.filter_map(|file| file.rows_left(plan.load.users_max()));
+    for left in rows_left.filter(|_| !takes_seats_again) {
         note(format_args!("note: {}", rows_left_shown(&left)));
     }
     if is_service && !proxies_set().is_empty() {

@@ -17,6 +17,7 @@ mod display;
 mod doctor;
 mod help;
 mod import;
+#[cfg(feature = "locust")]
 mod lane;
 mod man;
 mod merge;
@@ -33,6 +34,7 @@ mod sides;
 mod stored;
 mod version;
 mod web;
+#[cfg(feature = "locust")]
 mod worker;
 
 use anyhow::Result;
@@ -88,10 +90,13 @@ fn carry_out(command: Command) -> Result<Exit> {
                 true => compare_runs::compare_runs(&args),
             }
         }
+        #[cfg(feature = "locust")]
         Command::Worker(args) => {
             start_log(&args.run.log);
             worker::worker(*args)
         }
+        #[cfg(not(feature = "locust"))]
+        Command::Worker(_) => version::left_out("the worker of a Locust master", "locust"),
         Command::Merge(args) => merge::run(&args),
         Command::Scenarios(args) => scenarios::scenarios(args),
         Command::Doctor(args) => doctor::doctor(&args),

@@ -11,3 +11,12 @@ pub(super) const LONG: &str = concat!(
     "\n",
     env!("OPSURGE_CRATES")
 );
+
+/// The error of a command that this build has no code for.
+#[cfg(not(feature = "locust"))]
+pub(super) fn left_out(what: &str, feature: &str) -> anyhow::Result<crate::session::exit::Exit> {
+    anyhow::bail!(
+        "this build has not {what}; take a package, which has everything, or build with `cargo build --release --features \
+         {feature}`"
+    )
+}

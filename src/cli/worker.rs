@@ -171,6 +171,7 @@ impl Worker {
                     self.identity = format!("{}_{unique}", self.host_name);
                     self.link.connect(self.identity.clone());
                 }
+                Action::Return => self.link.connect(self.identity.clone()),
                 Action::Send(message) => self.link.send(message.encode(&self.identity)),
                 Action::Begin {
                     lane,

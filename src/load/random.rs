@@ -31,6 +31,12 @@ pub enum Stream {
     Pause = 7,
     /// Times of Poisson arrivals.
     Arrival = 8,
+    /// Whether a step with a share is sent.
+    Condition = 9,
+    /// Delay of a retry.
+    Retry = 10,
+    /// What a user picks from an answer.
+    Answer = 20,
 }
 
 impl Keyed {

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 pub use super::descriptors::raise_descriptor_limit;
@@ -106,6 +107,13 @@ impl CoreClock {
             waited_ns: fields.next()??,
         })
     }
+}
+
+/// The CPU time of the calling thread, to the nanosecond: [`CpuTime`] may lag behind by a tick of the kernel.
+pub fn thread_cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
 }
 
 impl CpuTime {

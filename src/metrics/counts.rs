@@ -46,6 +46,8 @@ pub struct StepCounts {
     pub bound_min_ns: u64,
     /// Requests sent a second time, because the server had closed the connection.
     pub retried: u64,
+    /// Requests among `sent` that were another attempt of one that had failed (`retry`).
+    pub retries: u64,
     /// Bytes handed to the kernel.
     pub bytes_sent: u64,
     /// Bytes of answers, heads and framing included.
@@ -173,6 +175,7 @@ impl Default for StepCounts {
             never_begun: 0,
             bound_min_ns: u64::MAX,
             retried: 0,
+            retries: 0,
             bytes_sent: 0,
             bytes_received: 0,
             body_bytes: 0,
@@ -262,6 +265,7 @@ impl AddAssign<&Self> for StepCounts {
         self.never_begun += other.never_begun;
         self.bound_min_ns = self.bound_min_ns.min(other.bound_min_ns);
         self.retried += other.retried;
+        self.retries += other.retries;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.body_bytes += other.body_bytes;

@@ -1,6 +1,7 @@
 //! The recorder of one shard, on the hot path. Only its shard touches it until the run is over: nothing is shared.
 
 use super::effort::LATE_NS;
+use super::handshakes::{Opening, Shaken};
 use super::interval::{ArrivalsSoFar, Interval};
 use super::outcome::{Failure, Outcome};
 
@@ -95,6 +96,11 @@ impl Recorder {
     /// A request is sent a second time.
     pub fn on_retried(&mut self, step: usize) {
         self.counts.steps[step].retried += 1;
+    }
+
+    /// A request is begun that is another attempt of one that failed.
+    pub fn on_retry(&mut self, step: usize) {
+        self.counts.steps[step].retries += 1;
     }
 
     /// A request has ended.
@@ -247,8 +253,13 @@ impl Recorder {
     }
 
     /// A handshake was done.
-    pub fn on_handshake(&mut self, is_resumed: bool, took_ns: u64) {
-        self.counts.handshakes.record(is_resumed, took_ns);
+    pub fn on_handshake(&mut self, is_resumed: bool, shaken: Shaken) {
+        self.counts.handshakes.record(is_resumed, shaken);
+    }
+
+    /// So many connections are about to be opened for the first time.
+    pub fn plan_opening(&mut self, connections: u64) {
+        self.counts.handshakes.opening = Opening::of(connections);
     }
 
     /// A connection was opened.

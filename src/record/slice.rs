@@ -251,6 +251,7 @@ fn put_step(step: &mut StepRecord, sum: &Sum, load_s: f64, has_end: bool, rest: 
         step.response_us = Times::default();
         step.histograms = no_histograms();
         step.never_begun = 0;
+        step.retries = 0;
     }
     if sum.has_service {
         step.service_us = times(&sum.service);

@@ -7,11 +7,13 @@ use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::cookies::Cookies;
-use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
-use super::feeder::Feeder;
+use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
+use super::feeder::{Feeder, RowKey};
+use super::flow::{Flow, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::members::label;
+use super::pattern::{Caches, Pattern};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
 use super::variables::Variables;
@@ -43,7 +45,7 @@ pub struct Scenario {
     pub variables: Variables,
     /// The cookies of users, where the scenario keeps them.
     pub cookies: Option<Cookies>,
-    /// The rows of the CSV file; empty without one.
+    /// The rows of the CSV files; empty without one.
     pub feeder: Feeder,
     /// Bytes of the fresh values of a request, at most.
     pub fresh_stride: usize,
@@ -63,6 +65,10 @@ pub struct Scenario {
     pub fail_if: Vec<RuleText>,
     /// Rules that have to hold in a run.
     pub require: Vec<RuleText>,
+    /// The steps that are carried out once before the load, as the start steps of a scenario of their own.
+    pub setup: Option<Box<Self>>,
+    /// The same for the steps after the load.
+    pub teardown: Option<Box<Self>>,
     /// Texts that must not be shown anywhere.
     pub secrets: Secrets,
     /// A step sends the API key, no key was given, and the scenario's default is used.
@@ -94,6 +100,8 @@ pub struct Step {
     pub within_ns: Option<u64>,
     /// For a poll: when to ask again, and for how long.
     pub repeat: Option<Repeat>,
+    /// Whether it is sent at all, and how often, where that is not always and once.
+    pub flow: Option<Box<Flow>>,
     /// How its next redirect is followed, where it is.
     pub follow: Option<Box<Follow>>,
     /// It is sent when a step before it was redirected; otherwise it is passed over.
@@ -130,6 +138,10 @@ pub struct Task {
     pub steps: Range<StepIndex>,
     /// Its share of the iterations is this over the sum of all weights.
     pub weight: u32,
+    /// It is drawn only when all of these hold.
+    pub when: Vec<Test>,
+    /// Values that its own steps extract and a condition tests: unset when it begins.
+    pub clears: Vec<Slot>,
 }
 
 /// How a poll is repeated.
@@ -238,11 +250,23 @@ impl RuleText {
 }
 
 impl Scenario {
-    /// The task that a draw falls on.
+    /// The task that a draw falls on, among all of them.
     pub fn pick(&self, draw: u64) -> usize {
-        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
+        self.pick_among(draw, |_| true)
+    }
+
+    /// The task that a draw falls on, among those that a user with these values may do. There is one: the compiler sees
+    /// to it.
+    pub fn pick_for(&self, draw: u64, values: &[u8]) -> usize {
+        self.pick_among(draw, |task| task.when.iter().all(|test| test.holds(values)))
+    }
+
+    fn pick_among(&self, draw: u64, is_possible: impl Fn(&Task) -> bool) -> usize {
+        let tasks = || self.tasks.iter().enumerate();
+        let possible = || tasks().filter(|(_, task)| is_possible(task));
+        let sum: u64 = possible().map(|(_, task)| u64::from(task.weight)).sum();
         let mut at = below(draw, sum);
-        for (index, task) in self.tasks.iter().enumerate() {
+        for (index, task) in possible() {
             match at.checked_sub(u64::from(task.weight)) {
                 Some(rest) => at = rest,
                 None => return index,
@@ -263,13 +287,24 @@ impl Scenario {
         is_work
     }
 
-    /// Whether a step is the last one of its task.
-    pub fn ends_a_task(&self, step: StepIndex) -> bool {
+    /// The patterns of all steps, each with a number of its own.
+    pub(super) fn number_patterns(&mut self) {
+        let patterns = self.steps.iter_mut().flat_map(Step::patterns_mut);
+        for (number, pattern) in patterns.enumerate() {
+            pattern.set_number(number);
+        }
+    }
+
+    /// The memory of one shard for searches in answers.
+    pub fn caches(&self) -> Caches {
+        Caches::new(self.steps.iter().flat_map(Step::patterns))
+    }
+
+    /// The end of the task that a step of a task belongs to.
+    pub fn end_of_task(&self, step: StepIndex) -> StepIndex {
         let before = |task: &Task| task.steps.end <= step;
         let task = self.tasks.partition_point(before);
-        self.tasks
-            .get(task)
-            .is_some_and(|task| self.after(step) == task.steps.end)
+        self.tasks[task].steps.end
     }
 
     /// The step that comes after one whose answer was no redirect.
@@ -300,6 +335,7 @@ impl Scenario {
             user,
             stream,
             text,
+            iteration: user,
             users: user + 1,
             wall_ns,
             feeder: &self.feeder,
@@ -320,8 +356,8 @@ impl Scenario {
 
     /// The secrets of a user's requests: its values out of answers, and [`Scenario::secrets_of_row`]. It allocates, for the
     /// few requests that are shown.
-    pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
-        let mut secrets = self.secrets_of_row(user, random);
+    pub fn secrets_of_user(&self, key: RowKey, values: &[u8]) -> Secrets {
+        let mut secrets = self.secrets_of_row(key);
         for slot in self.variables.extracted() {
             secrets.add(&String::from_utf8_lossy(slot.text(values)));
         }
@@ -335,16 +371,11 @@ impl Scenario {
         secrets
     }
 
-    /// The scenario's secrets, and the fields of a user's row of the CSV file.
-    pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
+    /// The scenario's secrets, and the fields of a user's rows of the CSV files.
+    pub fn secrets_of_row(&self, key: RowKey) -> Secrets {
         let mut secrets = self.secrets.clone();
-        let columns = self.feeder.columns().len();
-        let row = (columns > 0).then(|| self.feeder.row_of(user, random));
-        for (row, column) in row
-            .into_iter()
-            .flat_map(|row| (0..columns).map(move |column| (row, column)))
-        {
-            secrets.add(&String::from_utf8_lossy(self.feeder.text(row, column)));
+        for field in self.feeder.fields(key) {
+            secrets.add(&String::from_utf8_lossy(field));
         }
         secrets
     }
@@ -355,8 +386,8 @@ impl Scenario {
         let lengths = self.tasks.iter().map(|task| {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
-            let length_ns: u64 = steps.map(|s| s.pause.mean_ns() + request_ns).sum();
-            length_ns as f64 * f64::from(task.weight) / sum as f64
+            let length_ns: f64 = steps.map(|step| step.mean_ns(request_ns)).sum();
+            length_ns * f64::from(task.weight) / sum as f64
         });
         lengths.sum::<f64>() as u64
     }
@@ -395,6 +426,29 @@ impl LoadDefaults {
 }
 
 impl Step {
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let failed = self.repeat.as_ref().and_then(|it| it.failed.as_ref());
+        let of_poll = failed.into_iter().flat_map(|failed| &failed.rules);
+        let of_flow = self.flow.iter().flat_map(|flow| flow.rules());
+        let rules = self.expect.rules.iter().chain(of_poll).chain(of_flow);
+        let of_rules = rules.filter_map(Rule::pattern);
+        of_rules.chain(self.extract.iter().filter_map(|it| it.from.pattern()))
+    }
+
+    /// The same patterns in the same order.
+    fn patterns_mut(&mut self) -> impl Iterator<Item = &mut Pattern> {
+        let failed = self.repeat.as_mut().and_then(|it| it.failed.as_mut());
+        let of_poll = failed.into_iter().flat_map(|failed| &mut failed.rules);
+        let of_flow = self.flow.iter_mut().flat_map(|flow| flow.rules_mut());
+        let rules = self.expect.rules.iter_mut().chain(of_poll).chain(of_flow);
+        let of_rules = rules.filter_map(Rule::pattern_mut);
+        of_rules.chain(
+            self.extract
+                .iter_mut()
+                .filter_map(|it| it.from.pattern_mut()),
+        )
+    }
+
     /// Adds the values that the step would extract from an answer: they are secret even when they are not used.
     pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
         let mut values = vec![0; stride];
@@ -402,6 +456,27 @@ impl Step {
             if extract.store(reply, &mut values).is_ok() {
                 secrets.add(&String::from_utf8_lossy(extract.slot.text(&values)));
             }
+        }
+    }
+
+    /// An answer to it may have a link that is looked at.
+    pub fn takes_links(&self) -> bool {
+        self.follow.is_some() || self.extract.iter().any(|extract| extract.link.is_some())
+    }
+
+    /// How often a pass sends it in the mean, as far as the scenario tells: a repetition that may end earlier counts once.
+    pub fn mean_times(&self) -> f64 {
+        self.flow
+            .as_ref()
+            .map_or(1.0, |flow| flow.share * flow.times())
+    }
+
+    /// Mean length of its part of a pass in ns, with its pause, when every request takes `request_ns`.
+    pub fn mean_ns(&self, request_ns: u64) -> f64 {
+        let (request_ns, pause_ns) = (request_ns as f64, self.pause.mean_ns() as f64);
+        match &self.flow {
+            None => request_ns + pause_ns,
+            Some(flow) => flow.share * (flow.times() * request_ns + flow.waits_ns() + pause_ns),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::http::request::Slot;
 
+use super::counter::{Counted, Counter};
 use super::feeder::Feeder;
 use super::value::{Origin, Value};
 
@@ -18,6 +19,8 @@ pub struct Variables {
     jar: Option<Slot>,
     /// The link of the redirect that the user follows.
     link: Option<Slot>,
+    /// The user's counters.
+    counters: Vec<(Counted, Counter)>,
     stride: usize,
 }
 
@@ -59,6 +62,8 @@ pub struct Demands {
     pub bare_in_json: bool,
     /// A path begins with it: it is an absolute path, or a URL of the target.
     pub as_link: bool,
+    /// It is such a beginning in a step that is sent without a look at the value: it cannot be empty.
+    pub not_empty: bool,
 }
 
 impl Variables {
@@ -98,6 +103,20 @@ impl Variables {
             self.stride += link.stride();
         }
         link
+    }
+
+    /// The place of a counter; added with the first call.
+    pub fn counter(&mut self, counted: Counted) -> Counter {
+        let mut known = self.counters.iter();
+        if let Some((_, counter)) = known.find(|(known, _)| *known == counted) {
+            return *counter;
+        }
+        let counter = Counter {
+            offset: self.stride,
+        };
+        self.counters.push((counted, counter));
+        self.stride += Counter::BYTES;
+        counter
     }
 
     /// Adds a jar for the user's cookies, of so many bytes; returns its place.
@@ -173,6 +192,15 @@ impl Variables {
             .map(|variable| variable.slot)
     }
 
+    /// The names and places of the extracted variables.
+    pub fn extracted_by_name(&self) -> impl Iterator<Item = (&str, Slot)> {
+        let extracted = |variable: &&Variable| matches!(variable.source, Source::Extracted(_));
+        self.variables
+            .iter()
+            .filter(extracted)
+            .map(|variable| (variable.name.as_str(), variable.slot))
+    }
+
     /// Puts `<name>` in the place of each extracted variable, as far as there is room.
     pub fn show_extracted(&self, values: &mut [u8]) {
         if let Some(link) = self.link {
@@ -245,6 +273,7 @@ mod tests {
                 user,
                 stream: Stream::Variable,
                 text: 0,
+                iteration: user,
                 users: 1,
                 wall_ns: 0,
                 feeder: &feeder,

@@ -21,9 +21,11 @@ use super::calibration;
 use super::cores::{Cores, cores_within, share_out};
 use super::diagnosis;
 use super::exit::cannot;
+use super::handshakes::Expected;
 use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
+use super::source::ScenarioText;
 use super::target::Target;
 use super::tls;
 use super::watched::found::Found;
@@ -56,10 +58,16 @@ pub struct Prepared {
     pub(super) clock: Option<WallClock>,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
+    /// The text of the scenario, where it is compiled again with the values of its setup.
+    pub(super) text: Option<ScenarioText>,
+    /// The scenario's teardown, as soon as it is known.
+    pub(super) teardown: Option<Plan>,
     /// Checksum of the scenario, by which its calibration is found.
     pub checksum: u64,
     /// What a first handshake led to; `None` for plain HTTP.
     pub agreed: Option<Agreed>,
+    /// What the first handshakes of all connections are expected to take; `None` where they are few, and in plain text.
+    pub handshakes: Option<Expected>,
     /// Facts that a user may not expect, found while preparing.
     pub notes: Vec<String>,
 }
@@ -118,6 +126,7 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
+        plan.check_rows().map_err(anyhow::Error::msg)?;
         cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;
         cannot(traffic.connecting.check_ports(connections, &plan.addresses))?;
@@ -138,6 +147,9 @@ impl Prepared {
                 "--insecure: no certificate is verified, so what answers may be another server than the one meant".into(),
             );
         }
+        let handshakes = tls
+            .as_ref()
+            .and_then(|client| Expected::try_out(&plan, client, &sockets, cores.shared));
         let targets = plan.addresses.iter().filter_map(|to| to.as_socket());
         let watched = cannot(Found::find(traffic.watch, &targets.collect::<Vec<_>>()))?;
         let control = Arc::new(Control::default());
@@ -163,6 +175,7 @@ impl Prepared {
                 tls,
             },
             agreed,
+            handshakes,
             target,
             stand_in,
             control,
@@ -176,6 +189,8 @@ impl Prepared {
             start_at: traffic.load.start_at,
             clock: wall_clock(),
             api_key_env: traffic.api_key_env,
+            text: traffic.text,
+            teardown: None,
             checksum,
             notes,
         })

@@ -3,14 +3,13 @@
 //! A signal during a run ends that run as always; during a pause it ends the pause. No further run is started then, and
 //! the command reports the runs that there are.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::job::Job;
 use super::run::Session;
-use super::signals::{Announce, Signals};
+use super::signals::Signals;
 
 /// Longest time until a signal is noticed in a pause.
 const LOOK: Duration = Duration::from_millis(20);
@@ -27,8 +26,9 @@ impl Series {
     ///
     /// # Errors
     /// When the machine gives no thread or no descriptor for it.
+    #[cfg(feature = "locust")]
     pub fn listening() -> std::io::Result<Self> {
-        let signals = Signals::listen(Arc::default(), Announce::Orders)?;
+        let signals = Signals::listen(std::sync::Arc::default(), super::signals::Announce::Orders)?;
         signals.begin_series();
         Ok(Self {
             signals: Some(signals),

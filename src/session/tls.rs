@@ -184,11 +184,31 @@ pub(super) fn shake_once(
     Ok(agreed.map(|agreed| (agreed, began.elapsed())))
 }
 
-/// Does a handshake over a stream that blocks.
+/// Does a handshake over a stream that blocks, and ends the connection.
 fn shake_hands(
     client: &TlsClient,
     stream: &mut (impl Read + Write),
 ) -> std::io::Result<Result<Agreed, TlsFailure>> {
+    let mut session = match open_session(client, stream)? {
+        Ok(session) => session,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    end(&mut session, stream);
+    Ok(Ok(session.agreed()))
+}
+
+/// Tells the server that this is the end. One that has ended the connection already needs no goodbye.
+pub(super) fn end(session: &mut Session, stream: &mut impl Write) {
+    let mut record = [0; 64];
+    let length = session.close(&mut record);
+    let _ = stream.write_all(&record[..length]);
+}
+
+/// Does a handshake over a stream that blocks. The session is open, or its peer has announced the end.
+pub(super) fn open_session(
+    client: &TlsClient,
+    stream: &mut (impl Read + Write),
+) -> std::io::Result<Result<Session, TlsFailure>> {
     let mut session = match Session::new(client) {
         Ok(session) => session,
         Err(failure) => return Ok(Err(failure)),
@@ -207,13 +227,7 @@ fn shake_hands(
         match session.state() {
             State::InHandshake => {}
             State::Failed(failure) => return Ok(Err(failure)),
-            State::Open | State::PeerClosed => {
-                let mut end = [0; 64];
-                let length = session.close(&mut end);
-                // A server that has ended the connection already needs no goodbye.
-                let _ = stream.write_all(&end[..length]);
-                return Ok(Ok(session.agreed()));
-            }
+            State::Open | State::PeerClosed => return Ok(Ok(session)),
         }
         received = match stream.read(&mut buffer) {
             Ok(0) => return Ok(Err(TlsFailure::CutInHandshake(0))),

@@ -13,6 +13,7 @@ use rustls::{
     SupportedCipherSuite,
 };
 
+use super::chain::RemembersChain;
 use super::tickets::Tickets;
 
 /// The protocol that is offered (RFC 7301).
@@ -22,6 +23,7 @@ const HTTP1: &[u8] = b"http/1.1";
 #[derive(Clone)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
     name: ServerName<'static>,
     resumes: bool,
     is_insecure: bool,
@@ -130,7 +132,7 @@ impl TlsClient {
         };
         let builder = builder
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(verifier.clone());
         let mut config = match settings.identity {
             None => builder.with_no_client_auth(),
             Some((certificates, key)) => builder
@@ -144,22 +146,35 @@ impl TlsClient {
         }
         Ok(Self {
             config: Arc::new(config),
+            verifier,
             name,
             resumes: settings.resumes,
             is_insecure,
         })
     }
 
-    /// The same client with a store of its own for the sessions of this many connections.
-    pub(super) fn for_connections(&self, connections: usize) -> Self {
-        if !self.resumes {
-            return self.clone();
-        }
+    /// The same client with a memory of its own for the server's certificates, and a store for the sessions of this many
+    /// connections.
+    pub fn for_connections(&self, connections: usize) -> Self {
         let mut config = ClientConfig::clone(&self.config);
-        config.resumption = Resumption::store(Arc::new(Tickets::new(connections)));
+        let verifier = RemembersChain::new(self.verifier.clone());
+        config
+            .dangerous()
+            .set_certificate_verifier(Arc::new(verifier));
+        if self.resumes {
+            config.resumption = Resumption::store(Arc::new(Tickets::new(connections)));
+        }
         Self {
             config: Arc::new(config),
             ..self.clone()
+        }
+    }
+
+    /// The same client, which resumes no session.
+    pub fn without_resumption(self) -> Self {
+        Self {
+            resumes: false,
+            ..self
         }
     }
 

@@ -161,7 +161,8 @@ impl Outgoing {
         out[..bytes].copy_from_slice(&waiting[..bytes]);
         self.sent_bytes += bytes;
         if self.sent_bytes == self.records.len() {
-            self.records.clear();
+            // Few connections have records to send after their handshake: their memory is not kept.
+            self.records = Vec::new();
             self.sent_bytes = 0;
         }
         bytes

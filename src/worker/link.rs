@@ -1,6 +1,6 @@
 //! The connection to the master: a thread with one ZeroMQ DEALER at a time. The crate does not reconnect a DEALER, and
-//! a second connection under a known identity is ignored by the master: so each connection is a new socket under a new
-//! identity, made when the protocol asks for it.
+//! a second connection under an identity is ignored by the master while it has the first: so each connection is a new
+//! socket, made when the protocol asks for it, under the identity that it says.
 
 use std::time::Duration;
 

@@ -5,7 +5,9 @@
 //! 3. `stop` ends it: the rest of the figures, `client_stopped`, `client_ready`, in this order, so that the master
 //!    merges the figures before it strikes the worker off.
 //! 4. `quit`: open requests are cut off at once, for the master takes figures for half a second only.
-//! 5. A master that is silent has forgotten this worker, or has gone: the worker comes back under a new identity. Users
+//! 5. A connection that was lost is made again under the same identity, and a heartbeat asks whether the master still
+//!    knows it: then nothing has changed for either side.
+//! 6. A master that is silent has forgotten this worker, or has gone: the worker comes back under a new identity. Users
 //!    go on meanwhile; they end when the new connection brings no `spawn`, or when there is no master for a minute.
 
 use std::sync::Arc;
@@ -26,6 +28,9 @@ const READY_TIMES_MAX: u32 = 6;
 /// Time without a word from the master, after which the connection is given up. Locust's own workers wait for 60 s; the
 /// master strikes a worker off, and starts its users elsewhere, 60 s after the last heartbeat.
 const SILENCE_MS: u64 = 15_000;
+/// After a connection under the same identity: time until a master that knows it has answered a heartbeat. It calls a
+/// worker missing, and gives up its users, 4 s after the last one.
+const RETURN_MS: u64 = 2_000;
 /// Time without a master after which the users end: the master has started others in their place.
 const ORPHAN_MS: u64 = 60_000;
 /// Time without a master after which the worker gives up, as Locust's own does.
@@ -56,6 +61,8 @@ pub struct Now {
 pub enum Action {
     /// A new connection, under a new identity.
     Connect,
+    /// A new connection, under the same identity.
+    Return,
     Send(Outgoing),
     /// A session of a lane begins.
     Begin {
@@ -128,6 +135,13 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Link {
     Down,
+    /// The connection was lost; the next one has the same identity.
+    Lost,
+    /// It is there, and the master has not said yet that it knows this worker.
+    Returning {
+        at_ms: u64,
+        heartbeat_ms: u64,
+    },
     /// `client_ready` was said.
     Greeted {
         at_ms: u64,
@@ -205,16 +219,31 @@ impl Protocol {
 
     /// The connection is there.
     pub fn on_connected(&mut self, now: Now) {
-        self.greet(1, now);
+        match self.link {
+            Link::Lost => {
+                self.link = Link::Returning {
+                    at_ms: now.ms,
+                    heartbeat_ms: now.ms,
+                }
+            }
+            _ => self.greet(1, now),
+        }
     }
 
     /// The connection was lost.
     pub fn on_lost(&mut self, reason: &str) {
-        if self.link != Link::Down && !self.is_leaving() {
-            self.say(format!(
-                "connection to the master lost ({reason}); connecting again"
-            ));
-            self.reconnect();
+        if matches!(self.link, Link::Down | Link::Lost) || self.is_leaving() {
+            return;
+        }
+        self.say(format!(
+            "connection to the master lost ({reason}); connecting again"
+        ));
+        match self.link {
+            Link::Known { .. } => {
+                self.link = Link::Lost;
+                self.actions.push(Action::Return);
+            }
+            _ => self.reconnect(),
         }
     }
 
@@ -223,9 +252,14 @@ impl Protocol {
         if self.is_leaving() {
             return;
         }
-        if let Link::Known { heard_ms, .. } = &mut self.link {
-            *heard_ms = now.ms;
-            self.master_ms = now.ms;
+        match &mut self.link {
+            Link::Known { heard_ms, .. } => {
+                *heard_ms = now.ms;
+                self.master_ms = now.ms;
+            }
+            // A master answers the heartbeats of workers that it knows.
+            Link::Returning { .. } if incoming == Incoming::Heartbeat => self.on_returned(now),
+            _ => {}
         }
         match incoming {
             Incoming::Ack => self.on_ack(now),
@@ -280,6 +314,16 @@ impl Protocol {
         self.complete_spawn(now);
         self.cut_off(now);
         self.finish(now);
+        if self.is_leaving() {
+            return;
+        }
+        if let Link::Returning { heartbeat_ms, .. } = &mut self.link
+            && now.ms >= *heartbeat_ms
+        {
+            *heartbeat_ms = now.ms + HEARTBEAT_MS;
+            let heartbeat = self.heartbeat(memory_bytes());
+            self.send(heartbeat);
+        }
         let Link::Known {
             heard_ms,
             mut heartbeat_ms,
@@ -288,9 +332,6 @@ impl Protocol {
         else {
             return;
         };
-        if self.is_leaving() {
-            return;
-        }
         if now.ms >= heartbeat_ms {
             heartbeat_ms = now.ms + HEARTBEAT_MS;
             let heartbeat = self.heartbeat(memory_bytes());
@@ -322,6 +363,17 @@ impl Protocol {
                 true => "the master knows this worker again".into(),
             });
         }
+    }
+
+    /// The master knows this worker under the identity that it had before.
+    fn on_returned(&mut self, now: Now) {
+        self.link = Link::Known {
+            heard_ms: now.ms,
+            heartbeat_ms: now.ms + HEARTBEAT_MS,
+            report_ms: now.ms,
+        };
+        self.master_ms = now.ms;
+        self.say("the master knows this worker again".into());
     }
 
     fn on_spawn(&mut self, spawn: Spawn, now: Now) {
@@ -512,6 +564,8 @@ impl Protocol {
                 ));
                 self.reconnect();
             }
+            // It was started anew, or it still has the old connection and ignores this one.
+            Link::Returning { at_ms, .. } if now.ms >= at_ms + RETURN_MS => self.reconnect(),
             Link::Greeted { at_ms, times } if now.ms >= at_ms + READY_MS => match times {
                 // A connection that the master does not answer may be half open.
                 READY_TIMES_MAX => self.reconnect(),

@@ -14,6 +14,7 @@ pub mod fuzz_bodies;
 
 // For the programs of scripts/bench.sh.
 pub mod bare_client;
+pub mod encrypted;
 pub mod requests;
 #[allow(
     unsafe_code,

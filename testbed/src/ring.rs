@@ -76,6 +76,13 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts(self.buffer(id), bytes) }
     }
 
+    /// The same, for decryption in place.
+    pub fn received_mut(&mut self, id: u16, bytes: usize) -> &mut [u8] {
+        assert!(id < self.count && bytes <= self.buffer_bytes);
+        // SAFETY: as in `received`; nothing else refers to it, since this borrows all buffers.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer(id), bytes) }
+    }
+
     /// Hands a buffer to the kernel, which sees it with the next [`Buffers::commit`].
     pub fn give_back(&mut self, id: u16) {
         assert!(id < self.count);

@@ -49,7 +49,8 @@ const IMPORTED: [(&str, &str); 2] = [
     ("locust/token_login.py", "locustfile.py"),
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
-const FLAGS_OF_OTHERS: [&str; 9] = [
+const FLAGS_OF_OTHERS: [&str; 12] = [
+    "--features",
     "--release",
     "--path",
     "--profile",
@@ -59,6 +60,8 @@ const FLAGS_OF_OTHERS: [&str; 9] = [
     "--pipeline",
     "--table",
     "--install",
+    "--handshakes",
+    "--server",
 ];
 /// Flags in the pages that belong to other load generators, launchers and container engines.
 const FLAGS_OF_PEERS: [&str; 26] = [
@@ -301,7 +304,7 @@ impl Sandbox {
             "run" | "search" => &[3],
             "request" => &[1],
             "mock" | "calibrate" => &[0],
-            // Refused for its port, after all other checks.
+            // Refused for its port, after all other checks, or by a build without it.
             "worker" => &[2],
             other => panic!("{place}: opsurge {other}?"),
         };
@@ -321,7 +324,11 @@ impl Sandbox {
             "{place}: opsurge {words:?} ended with {code:?}: {}",
             text(&output)
         );
-        let is_of_port = text(&output).contains("--master-port 0");
+        let why = match cfg!(feature = "locust") {
+            true => "--master-port 0",
+            false => "--features locust",
+        };
+        let is_of_port = text(&output).contains(why);
         assert!(
             words[0] != "worker" || is_help || is_of_port,
             "{place}: {}",
@@ -857,13 +864,21 @@ fn answer_examples(peer: &mut Peer) {
         let line = request.text.lines().next().unwrap_or_default();
         let (status, body) = match line.rsplit_once(" HTTP").unwrap_or_default().0 {
             "POST /login" => ("200 OK", r#"{"token": "abcdef0123456789"}"#),
+            "GET /items?sort=name" | "GET /items?sort=price" => (
+                "200 OK\r\nSet-Cookie: cart=c1; Path=/",
+                r#"{"items": [{"id": 41}], "next": "/items?page=2"}"#,
+            ),
+            "GET /items?page=2" => ("200 OK", r#"{"items": [], "next": null}"#),
             "PUT /cart" => ("200 OK", r#"{"id": 17}"#),
             "POST /orders" => ("201 Created\r\nLocation: /orders/1", ""),
-            "POST /jobs" => ("202 Accepted", r#"{"id": "j-17"}"#),
+            "POST /jobs" => ("202 Accepted\r\nLocation: /jobs/j-17\r\nRetry-After: 1", ""),
             "GET /jobs/j-17" => {
                 polls += 1;
                 match polls % 3 {
-                    0 => ("200 OK", r#"{"state": "done"}"#),
+                    0 => (
+                        "200 OK",
+                        r#"{"state": "done", "result": "/jobs/j-17/result"}"#,
+                    ),
                     1 => ("404 Not Found", ""),
                     _ => ("200 OK", r#"{"state": "running"}"#),
                 }

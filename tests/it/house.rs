@@ -31,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("report", &["metrics", "record", "text"]),
     ("record", &["analysis", "metrics", "scenario", "text"]),
     ("analysis", &["metrics", "text"]),
-    ("scenario", &["http", "load", "text"]),
+    ("scenario", &["http", "load", "metrics", "text"]),
     ("load", &[]),
     ("sim", &["io"]),
     ("io", &[]),

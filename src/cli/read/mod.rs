@@ -19,4 +19,5 @@ pub mod tls;
 pub mod values;
 mod watch;
 mod web;
+#[cfg(feature = "locust")]
 pub mod worker;

@@ -6,10 +6,14 @@ use crate::engine::example;
 use crate::engine::requests::Phase;
 use crate::engine::user;
 use crate::engine::user::Answer;
+use crate::http::coding::{Coding, Undecodable};
 use crate::io::{ConnectionId, Driver, Event, Io, Received};
+use crate::metrics::handshakes::Shaken;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::facts::Facts;
+use crate::scenario::flow::Next;
 use crate::scenario::model::Step;
 
 use super::state::Shard;
@@ -83,8 +87,12 @@ impl<'p, D: Driver> Shard<'p, D> {
         let since_ns = connection.opening_since_ns;
         let handshake = self.driver.handshake(self.connection_id(slot));
         if let Some(handshake) = handshake {
-            let took_ns = handshake.done_ns.saturating_sub(handshake.began_ns);
-            self.recorder.on_handshake(handshake.is_resumed, took_ns);
+            let shaken = Shaken {
+                since_ns,
+                began_ns: handshake.began_ns,
+                done_ns: handshake.done_ns,
+            };
+            self.recorder.on_handshake(handshake.is_resumed, shaken);
         }
         let open_ns = handshake.map_or(self.clocks.now_ns, |it| it.began_ns);
         self.recorder.on_connected(open_ns.saturating_sub(since_ns));
@@ -102,11 +110,37 @@ impl<'p, D: Driver> Shard<'p, D> {
         let scenario = &self.plan.scenario;
         let step = self.step_of(id);
         let attempt = self.attempt(id, step);
+        let target_bytes = match step.takes_links() {
+            true => self.write_target(id, step),
+            false => 0,
+        };
+        let user = &self.seats.seat(id).user;
         let connection = &self.pool.connections[slot as usize];
         let received_bytes = connection.received_bytes;
+        let decoder = &connection.decoder;
+        let is_coded = decoder.coding() != Coding::Identity && step.keep.body_bytes > 0;
+        let decoded = match is_coded {
+            true => self
+                .decoder
+                .decode(decoder.coding(), decoder.body(), body_bytes),
+            false => Ok(()),
+        };
+        let facts = Facts {
+            is_cut: body_bytes > step.keep.body_bytes as u64,
+            took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
+            random: self.random,
+            user: self.seats.number(id),
+            request: user.request_number(),
+            target: &self.outgoing.target[..target_bytes],
+            caches: &self.caches,
+        };
         let reply = Reply {
-            head: connection.decoder.head(),
-            body: connection.decoder.body(),
+            head: decoder.head(),
+            body: match (is_coded, decoded) {
+                (true, Ok(())) => self.decoder.body(),
+                _ => decoder.body(),
+            },
+            facts: &facts,
         };
         let values = self.seats.values_mut(id);
         // Whatever else the answer is, its cookies count (RFC 6265 section 3).
@@ -117,7 +151,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
             None => Ok(()),
         };
-        let lack = jar.err().map(|_| Unmet::jar_full(reply));
+        let lack = jar.err().map(|_| Lack::Jar(Unmet::jar_full(reply)));
+        let lack = decoded
+            .err()
+            .map(|why| Lack::Body(why, Unmet::undecodable(why, reply)))
+            .or(lack);
         let (answer, outcome, unmet) = judge(step, attempt, status, reply, lack, values);
         if let Outcome::Failed { failure, .. } = outcome {
             // A server that is about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
@@ -127,15 +165,16 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let (number, random) = (self.seats.number(id), self.random);
+            let row_key = self.row_key(id);
             let values = self.seats.values(id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    let mut secrets = scenario.secrets_of_user(number, random, values);
+                    let mut secrets = scenario.secrets_of_user(row_key, values);
                     step.add_secrets_of(reply, scenario.variables.stride(), &mut secrets);
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
         }
+        let answer = retriable(step, answer, outcome, reply, self.clocks.wall_ns());
         // An announced close is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
         let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
@@ -194,12 +233,9 @@ impl<'p, D: Driver> Shard<'p, D> {
     ) -> user::Happening {
         let times = self.times(id);
         let step = self.step_of(id);
-        for span in step.ends.iter().filter(|_| answer == Answer::Success) {
-            let span = usize::from(*span);
-            if let Some(since_ns) = self.seats.end_span(id, span) {
-                let took_ns = times.done_ns.saturating_sub(since_ns);
-                self.recorder.on_span_ended(span, took_ns);
-            }
+        let is_complete = matches!(answer, Answer::Success | Answer::TaskDone);
+        for span in step.ends.iter().filter(|_| is_complete) {
+            self.end_span(id, usize::from(*span));
         }
         self.recorder.record(
             usize::from(step.metric),
@@ -232,6 +268,23 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 }
 
+/// The same failure, or one that is sent again.
+fn retriable(
+    step: &Step,
+    answer: Answer,
+    outcome: Outcome,
+    reply: Reply<'_>,
+    wall_ns: u64,
+) -> Answer {
+    let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
+    match (retry, answer, outcome) {
+        (Some(retry), Answer::Failed, Outcome::Failed { failure, status }) => retry
+            .after_ns(failure, status, reply.head, wall_ns)
+            .map_or(answer, Answer::Retriable),
+        _ => answer,
+    }
+}
+
 /// Whether "not yet" ends a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attempt {
@@ -241,6 +294,14 @@ enum Attempt {
     Other,
 }
 
+/// Why an answer is a failure, whatever the step expects of it.
+enum Lack<'u> {
+    /// Its cookies do not fit the user's jar.
+    Jar(Unmet<'u>),
+    /// Its body cannot be decoded, and is looked at.
+    Body(Undecodable, Unmet<'u>),
+}
+
 /// What an answer means for the user and for the statistics, and what it lacks. Extracted values are stored in the user's
 /// `values`.
 fn judge<'u>(
@@ -248,7 +309,7 @@ fn judge<'u>(
     attempt: Attempt,
     status: u16,
     reply: Reply<'u>,
-    lack: Option<Unmet<'u>>,
+    lack: Option<Lack<'u>>,
     values: &mut [u8],
 ) -> (Answer, Outcome, Option<Unmet<'u>>) {
     let status_is_right = step.expect.statuses.contains(status);
@@ -260,13 +321,29 @@ fn judge<'u>(
     if let Some(follow) = &step.follow
         && let Some(ahead) = follow.ahead(status)
     {
-        let taken = follow.take(reply.head, values);
+        let taken = follow.take(reply.head, reply.facts.target, values);
+        let lack = match lack {
+            Some(Lack::Jar(unmet)) => Some(unmet),
+            // Nothing is looked for in the body of a redirect.
+            Some(Lack::Body(..)) | None => None,
+        };
         let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
         return match lack {
             None => (Answer::Redirected(ahead), Outcome::Success { status }, None),
             lack => (Answer::Failed, failed(Failure::Expectation), lack),
         };
     }
+    let lack = match lack {
+        Some(Lack::Body(why, unmet)) if status_is_right => {
+            let kind = match why {
+                Undecodable::TooLarge => Failure::BodyTooLarge,
+                _ => Failure::Undecodable,
+            };
+            return (Answer::Failed, failed(kind), Some(unmet));
+        }
+        Some(Lack::Jar(unmet)) => Some(unmet),
+        Some(Lack::Body(..)) | None => None,
+    };
     let of_poll = step.repeat.as_ref().and_then(|it| it.failed.as_ref());
     if let Some(met) = of_poll.and_then(|of_poll| of_poll.met(status, reply)) {
         return (Answer::PollFailed, failed(kind), Some(met));
@@ -279,7 +356,16 @@ fn judge<'u>(
         stored.find_map(Result::err)
     });
     if unmet.is_none() {
-        return (Answer::Success, Outcome::Success { status }, None);
+        let next = match &step.flow {
+            Some(flow) => flow.after_success(status, reply, values),
+            None => Next::Step,
+        };
+        let answer = match next {
+            Next::Step => Answer::Success,
+            Next::Again => Answer::Again,
+            Next::EndOfTask => Answer::TaskDone,
+        };
+        return (answer, Outcome::Success { status }, None);
     }
     let means_not_yet = step
         .repeat

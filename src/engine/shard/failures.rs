@@ -104,14 +104,18 @@ impl<'p, D: Driver> Shard<'p, D> {
             && over_ns == self.time_limit_ns(id);
         let (failure, answer) = match task_is_over {
             true => (Failure::TaskTimeout, Answer::TaskOver),
-            false => (failure, Answer::Failed),
+            false => {
+                let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
+                let after_ns = retry.and_then(|retry| retry.after_ns(failure, 0, b"", 0));
+                (failure, after_ns.map_or(Answer::Failed, Answer::Retriable))
+            }
         };
         let scenario = &self.plan.scenario;
-        let (number, random) = (self.seats.number(id), self.random);
+        let row_key = self.row_key(id);
         let values = self.seats.values(id);
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
-                let secrets = scenario.secrets_of_user(number, random, values);
+                let secrets = scenario.secrets_of_user(row_key, values);
                 example::of_detail(failure, detail, &secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };

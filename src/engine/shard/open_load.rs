@@ -73,8 +73,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             arrivals.counts.started += 1;
         }
         let now_ns = self.clocks.now_ns;
-        let action = self.acting(id).on_arrival(due_ns, now_ns);
-        self.act(id, action.into());
+        let next = self.acting(id).on_arrival(due_ns, now_ns);
+        self.act(id, next);
     }
 
     /// No user rests: the arrival joins the line, and one more user is prepared if the plan allows.

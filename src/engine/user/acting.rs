@@ -1,5 +1,7 @@
 //! The decisions of a user.
 
+use std::ops::Range;
+
 use crate::load::random::{Keyed, Stream};
 use crate::scenario::model::{OnFailure, Repeat, Scenario, Step, StepIndex};
 
@@ -23,16 +25,27 @@ pub struct Acting<'u> {
     pub user: &'u mut User,
     /// Its tally, where the plan needs one.
     pub tally: Option<&'u mut Tally>,
+    /// Its values: conditions look at them, and counters stand among them.
+    pub values: &'u mut [u8],
     /// Its number in the whole run: the key of its random draws.
     pub number: u64,
     /// The same for all users.
     pub script: Script<'u>,
+    /// Steps that this move passed over; empty at first.
+    pub passed_over: Range<StepIndex>,
 }
 
 impl<'u> Acting<'u> {
     /// Its first move, when it is spawned.
     pub fn begin(&mut self) -> Move {
-        self.go_to_start(self.script.scenario.start.start).into()
+        let action = self.go_to_start(self.script.scenario.start.start);
+        self.moved(action, None)
+    }
+
+    /// Its only move when there is no row for it: it leaves before it has done anything.
+    pub fn stay_away(&mut self) -> Move {
+        self.user.stage = Stage::Left;
+        Action::Finish.into()
     }
 
     /// Its next move.
@@ -49,16 +62,25 @@ impl<'u> Acting<'u> {
 
     /// It rested, and begins the pass of the work loop that was due at `due_ns`. The time limit of its task counts from
     /// `now_ns`: the arrival's time in the line is not the server's.
-    pub fn on_arrival(&mut self, due_ns: u64, now_ns: u64) -> Action {
+    pub fn on_arrival(&mut self, due_ns: u64, now_ns: u64) -> Move {
         self.user.intended_ns = due_ns;
         let action = self.go_to_task();
         if let Some(tally) = &mut self.tally {
             tally.pass_since_ns = now_ns;
         }
-        action
+        self.moved(action, None)
     }
 
-    fn task_over_ns(&self, step: &Step) -> u64 {
+    /// The move that ends with an action, with the steps that were passed over on the way.
+    fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
+        Move {
+            action,
+            poll,
+            passed_over: std::mem::take(&mut self.passed_over),
+        }
+    }
+
+    pub(super) fn task_over_ns(&self, step: &Step) -> u64 {
         task_over_ns(step, self.tally.as_deref())
     }
 
@@ -77,7 +99,8 @@ impl<'u> Acting<'u> {
         match (self.user.leaving, self.user.stage) {
             (Leaving::AfterPass | Leaving::AfterRequest, Stage::Between)
             | (Leaving::AfterRequest, Stage::Start | Stage::Task) => {
-                Some(self.go_away(now_ns).into())
+                let action = self.go_away(now_ns);
+                Some(self.moved(action, None))
             }
             _ => None,
         }
@@ -100,7 +123,10 @@ impl<'u> Acting<'u> {
                 _ => Action::Send(self.user.step).into(),
             },
             (Stage::Between, None) if self.script.is_open => Action::Rest.into(),
-            (Stage::Between, None) => self.go_to_task().into(),
+            (Stage::Between, None) => {
+                let action = self.go_to_task();
+                self.moved(action, None)
+            }
             (_, None) => Action::Finish.into(),
         }
     }
@@ -111,6 +137,13 @@ impl<'u> Acting<'u> {
         };
         self.user.requests = self.user.requests.wrapping_add(1);
         let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
+        let mut answer = answer;
+        if let Answer::Retriable(asked_ns) = answer {
+            answer = Answer::Failed;
+            if !leaves && let Some(action) = self.retry(step, asked_ns, done_ns) {
+                return self.moved(action, None);
+            }
+        }
         let means_again = matches!(answer, Answer::NotYet | Answer::Failed);
         let gives_up = means_again && self.is_last_attempt(step, done_ns);
         let is_ready = step.repeat.is_some() && answer == Answer::Success;
@@ -131,7 +164,11 @@ impl<'u> Acting<'u> {
                 let is_over = step.repeat.is_none() || gives_up;
                 is_over && step.on_failure == OnFailure::GoOn
             }
-            Answer::TaskOver | Answer::Redirected(_) => false,
+            Answer::Again
+            | Answer::TaskDone
+            | Answer::TaskOver
+            | Answer::Redirected(_)
+            | Answer::Retriable(_) => false,
         };
         if leaves && goes_on && self.is_last_of_start() {
             // It has done all start steps: it does the last steps too.
@@ -141,21 +178,23 @@ impl<'u> Acting<'u> {
             _ if leaves => self.go_away(done_ns),
             (Answer::NotYet | Answer::Failed, Some(repeat)) => {
                 let action = self.ask_again(step, repeat, done_ns);
-                return Move { action, poll };
+                return self.moved(action, poll);
             }
             (Answer::Success, _) => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
-            (Answer::TaskOver, _) => self.end_pass(done_ns),
+            (Answer::Again, _) => self.repeat(step, self.user.intended_ns + service_ns, done_ns),
+            (Answer::TaskDone | Answer::TaskOver, _) => self.end_pass(done_ns),
             (Answer::Redirected(ahead), _) => {
+                if let Some(flow) = &step.flow {
+                    flow.begin_attempts(self.values);
+                }
                 let due_ns = self.user.intended_ns + service_ns;
                 self.user.intended_ns = due_ns.min(self.task_over_ns(step));
                 self.go_to(self.user.stage, self.user.step + ahead)
             }
-            (Answer::NotYet | Answer::Failed | Answer::PollFailed, _) => {
-                self.on_failed(step, done_ns)
-            }
+            (_, _) => self.on_failed(step, done_ns),
         };
         let action = self.wait_for(action, done_ns);
-        Move { action, poll }
+        self.moved(action, poll)
     }
 
     fn is_last_of_start(&self) -> bool {
@@ -179,12 +218,16 @@ impl<'u> Acting<'u> {
     fn on_poll_over(&mut self, step: &Step) -> Move {
         let now_ns = self.user.intended_ns;
         let action = self.on_failed(step, now_ns);
-        self.wait_for(action, now_ns).into()
+        let action = self.wait_for(action, now_ns);
+        self.moved(action, None)
     }
 
     /// The present step has failed for good.
     fn on_failed(&mut self, step: &Step, done_ns: u64) -> Action {
         match step.on_failure {
+            OnFailure::GoOn if self.is_repeated_after_failure(step) => {
+                self.repeat(step, done_ns, done_ns)
+            }
             OnFailure::GoOn => self.go_on(step, done_ns, done_ns),
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
@@ -192,17 +235,19 @@ impl<'u> Acting<'u> {
     }
 
     /// The present step is over, and the next one comes. `from_ns` is when it should have been over, `done_ns` when it was.
-    fn go_on(&mut self, step: &Step, from_ns: u64, done_ns: u64) -> Action {
+    pub(super) fn go_on(&mut self, step: &Step, from_ns: u64, done_ns: u64) -> Action {
         let draw = self.draw(Stream::Pause);
         let paused = |from_ns| step.pause.ends_ns(draw, from_ns, from_ns);
-        let next = self.user.step + 1 + step.hops_left;
-        match self.user.stage {
-            Stage::Task if self.script.scenario.ends_a_task(self.user.step) => {
+        let mut next = self.user.step + 1 + step.hops_left;
+        if self.user.stage == Stage::Task {
+            let end = self.script.scenario.end_of_task(self.user.step);
+            next = self.arrive(next, end);
+            if next == end {
                 return self.end_pass(paused(done_ns));
             }
-            // If the time limit of the task passes earlier, the step fails then.
-            _ => self.user.intended_ns = paused(from_ns).min(self.task_over_ns(step)),
         }
+        // If the time limit of the task passes earlier, the step fails then.
+        self.user.intended_ns = paused(from_ns).min(self.task_over_ns(step));
         match self.user.stage {
             Stage::Start => self.go_to_start(next),
             Stage::Task => self.go_to(Stage::Task, next),
@@ -254,6 +299,7 @@ impl<'u> Acting<'u> {
     }
 
     fn go_to_start(&mut self, at: StepIndex) -> Action {
+        let at = self.arrive(at, self.script.scenario.start.end);
         if at < self.script.scenario.start.end {
             return self.go_to(Stage::Start, at);
         }
@@ -277,15 +323,22 @@ impl<'u> Acting<'u> {
         if self.script.scenario.tasks.is_empty() || self.has_no_pass_left() {
             return self.go_away(self.user.intended_ns);
         }
-        let task = self.script.scenario.pick(self.draw(Stream::Task));
+        let scenario = self.script.scenario;
+        let task = scenario.pick_for(self.draw(Stream::Task), self.values);
+        let task = &scenario.tasks[task];
         if let Some(tally) = &mut self.tally {
             tally.pass_since_ns = self.user.intended_ns;
         }
-        let first = self.script.scenario.tasks[task].steps.start;
+        for cleared in &task.clears {
+            cleared.store(b"", self.values);
+        }
+        // Not all of its steps are passed over: one has no condition, or its alternative.
+        let first = self.arrive(task.steps.start, task.steps.end);
         self.go_to(Stage::Task, first)
     }
 
     fn go_to_stop(&mut self, at: StepIndex) -> Action {
+        let at = self.arrive(at, self.script.scenario.stop.end);
         if at < self.script.scenario.stop.end {
             return self.go_to(Stage::Stop, at);
         }
@@ -306,7 +359,7 @@ impl<'u> Acting<'u> {
     }
 
     /// A random draw. Its count is that of ended requests: between two draws of a user for the same purpose, a request ends.
-    fn draw(&self, stream: Stream) -> u64 {
+    pub(super) fn draw(&self, stream: Stream) -> u64 {
         let count = u64::from(self.user.requests);
         self.script.random.draw(self.number, stream, count)
     }

@@ -9,9 +9,11 @@
 //! - another attempt of a poll: one interval after the last attempt was due;
 //! - a task after a wait: the end of that wait, which began with the answer before it.
 //!
-//! Reading order: `moves` (what a user is told, and what it wants), `state` (what it remembers), `acting` (its decisions).
+//! Reading order: `moves` (what a user is told, and what it wants), `state` (what it remembers), `acting` (its decisions), `flow`
+//! (steps that are passed over or repeated).
 
 mod acting;
+mod flow;
 mod moves;
 mod state;
 #[cfg(test)]

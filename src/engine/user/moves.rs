@@ -1,5 +1,7 @@
 //! What a user is told, and what it wants.
 
+use std::ops::Range;
+
 use crate::scenario::model::StepIndex;
 
 /// What a user is told.
@@ -27,10 +29,16 @@ pub enum Answer {
     NotYet,
     /// A poll's answer that ends the poll as a failure.
     PollFailed,
+    /// As the step expects, and the step is repeated.
+    Again,
+    /// As the step expects, and the task ends with it (`end_task_if`).
+    TaskDone,
     /// A redirect that leads to the step so many further on.
     Redirected(StepIndex),
     /// The time limit of the task has passed.
     TaskOver,
+    /// A failure that the step names for a retry; its answer asks to wait so many ns.
+    Retriable(u64),
     /// Any other failure.
     Failed,
 }
@@ -66,16 +74,22 @@ pub enum PollEnd {
 }
 
 /// A user's answer to a happening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     /// What it wants.
     pub action: Action,
     /// Set when a poll has just ended.
     pub poll: Option<PollEnd>,
+    /// Steps that were passed over on the way (`when`); empty without one.
+    pub passed_over: Range<StepIndex>,
 }
 
 impl From<Action> for Move {
     fn from(action: Action) -> Self {
-        Self { action, poll: None }
+        Self {
+            action,
+            poll: None,
+            passed_over: 0..0,
+        }
     }
 }

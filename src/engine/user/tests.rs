@@ -54,11 +54,14 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
         random: Keyed::new(1),
         is_open: false,
     };
+    let mut values = vec![0; scenario.variables.stride()];
     let mut user = Acting {
         user: &mut User::new(0),
         tally: Some(&mut Tally::new(0, Some(2), 0)),
+        values: &mut values,
         number: 0,
         script,
+        passed_over: 0..0,
     };
     assert_eq!(user.begin().action, Action::Send(0));
     for (index, (happening, action, due_ms, poll)) in story.iter().enumerate() {

@@ -159,6 +159,7 @@ impl Sums {
         counts.unanswered += step.unanswered;
         counts.cut_off += step.cut_off;
         counts.never_begun += step.never_begun;
+        counts.retries += step.retries;
         counts.body_bytes += step.body_bytes;
         counts.bound_from_us = least(counts.bound_from_us, step.bound_from_us);
         for (status, count) in &step.statuses {

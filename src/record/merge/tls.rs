@@ -2,7 +2,7 @@
 
 use crate::metrics::handshakes::Handshakes;
 use crate::record::distribution::{add_packed, packed, times};
-use crate::record::schema::{TlsHistograms, TlsRecord};
+use crate::record::schema::{OpeningRecord, TlsHistograms, TlsRecord};
 
 use super::error::MergeError;
 use super::figures::Parts;
@@ -28,6 +28,9 @@ pub(super) fn tls(parts: &Parts<'_>) -> Result<Option<TlsRecord>, MergeError> {
             .map_err(unreadable)?;
     }
     Ok(Some(TlsRecord {
+        opening: found()
+            .filter_map(|(_, tls)| tls.opening.clone())
+            .reduce(together),
         insecure: found().any(|(_, tls)| tls.insecure),
         resume: found().any(|(_, tls)| tls.resume),
         full_us: times(&sum.full),
@@ -38,4 +41,37 @@ pub(super) fn tls(parts: &Parts<'_>) -> Result<Option<TlsRecord>, MergeError> {
         },
         ..first.clone()
     }))
+}
+
+/// Parts open their connections at the same time: the slowest says how long that takes.
+fn together(first: OpeningRecord, second: OpeningRecord) -> OpeningRecord {
+    OpeningRecord {
+        planned: first.planned + second.planned,
+        connections: first.connections + second.connections,
+        took_s: first.took_s.max(second.took_s),
+        expected_s: first.expected_s.max(second.expected_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_part_says_how_long_the_opening_took() {
+        let opening = |connections, took_s, expected_s| OpeningRecord {
+            planned: 100,
+            connections,
+            took_s,
+            expected_s,
+        };
+        let whole = together(opening(100, 1.5, 2.0), opening(90, 2.5, 1.0));
+        let expected = OpeningRecord {
+            planned: 200,
+            connections: 190,
+            took_s: 2.5,
+            expected_s: 2.0,
+        };
+        assert_eq!(whole, expected);
+    }
 }

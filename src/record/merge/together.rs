@@ -152,13 +152,13 @@ fn missing(parts: &[MergedPartRecord]) -> Option<String> {
         .filter(|index| !known.contains(&(*index, of)))
         .map(|index| index.to_string())
         .collect();
-    let (noun, is) = match missing.len() {
+    let (noun, is, its, record) = match missing.len() {
         0 => return None,
-        1 => ("part", "is"),
-        _ => ("parts", "are"),
+        1 => ("part", "is", "its", "record"),
+        _ => ("parts", "are", "their", "records"),
     };
     Some(format!(
-        "{noun} {} of {of} {is} missing: their share of the load is in no figure; merge their records too",
+        "{noun} {} of {of} {is} missing: {its} share of the load is in no figure; merge {its} {record} too",
         missing.join(", ")
     ))
 }

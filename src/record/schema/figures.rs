@@ -88,6 +88,9 @@ pub struct StepRecord {
     pub cut_off: u64,
     /// First requests of iterations that were due and never begun (open load). They are not among `sent`.
     pub never_begun: u64,
+    /// Requests among `sent` that were another attempt of one that had failed (`retry`).
+    #[serde(default)]
+    pub retries: u64,
     /// Times of `failures_us` and `all_us` from this value on are lower bounds: the least age, in microseconds, of a
     /// request that went unanswered, was cut off, or was never begun. `None` when there is none.
     pub bound_from_us: Option<f64>,

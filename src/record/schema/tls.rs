@@ -21,8 +21,24 @@ pub struct TlsRecord {
     pub full_us: Times,
     /// The same of handshakes that resumed an earlier session.
     pub resumed_us: Times,
+    /// The first opening of all connections; absent for an open load, and for fewer than 100 connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<OpeningRecord>,
     /// `full_us` and `resumed_us` as a whole.
     pub histograms: TlsHistograms,
+}
+
+/// The first opening of all connections, and what was expected of it before the load.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OpeningRecord {
+    /// Connections that the load was to open.
+    pub planned: u64,
+    /// Connections that shook hands, up to `planned`.
+    pub connections: u64,
+    /// Seconds from the first connect to the last handshake's end.
+    pub took_s: f64,
+    /// Seconds that were expected, from what a full handshake with the target had cost before the load.
+    pub expected_s: f64,
 }
 
 /// The distributions of handshakes: HdrHistogram V2, deflated, base64; microseconds.

@@ -34,6 +34,7 @@ pub(super) fn cut(record: &mut Record, not_sliced: &mut Vec<String>) {
     if let Some(tls) = &mut record.tls {
         not_sliced.push("handshakes".into());
         (tls.full_us, tls.resumed_us) = <(Times, Times)>::default();
+        tls.opening = None;
         let nothing = packed(&Latencies::default());
         tls.histograms = TlsHistograms {
             full: nothing.clone(),

@@ -4,7 +4,9 @@ use super::tests::{SECONDS, record};
 use super::*;
 use crate::record::merge::drawn::{built, requests};
 use crate::record::repeat::pooled;
-use crate::record::schema::{RuleRecord, TlsRecord, WatchedRecord, WatchedSampleRecord};
+use crate::record::schema::{
+    OpeningRecord, RuleRecord, TlsRecord, WatchedRecord, WatchedSampleRecord,
+};
 
 fn not_sliced(record: &Record) -> &[String] {
     &record.slice.as_ref().expect("a slice").not_sliced
@@ -137,13 +139,14 @@ fn handshakes_are_not_known_by_second() {
     whole.tls = Some(TlsRecord {
         version: "TLS 1.3".into(),
         full_us,
+        opening: Some(OpeningRecord::default()),
         ..TlsRecord::default()
     });
     let part = slice(&whole, 15.0, None).expect("a part");
     let tls = part.tls.clone().expect("it was encrypted");
     assert_eq!(
-        (tls.version.as_str(), tls.full_us),
-        ("TLS 1.3", Times::default())
+        (tls.version.as_str(), tls.full_us, tls.opening),
+        ("TLS 1.3", Times::default(), None)
     );
     assert!(names(&part, "handshakes"));
     assert_eq!(settled(&whole, 12.0).expect("the rest").tls, whole.tls);

@@ -33,7 +33,9 @@ pub(super) fn line(page: &mut Page, record: &Record) {
     if totals.failures > 0 {
         let _ = write!(text, " ({})", percent(totals.failure_ratio));
     }
+    let retries = record.steps.iter().map(|step| step.retries).sum();
     for (count, what) in [
+        (retries, "retries of failed ones"),
         (totals.cut_off, "cut off at the end"),
         (totals.never_begun, "never begun"),
     ] {
@@ -198,6 +200,7 @@ pub(in crate::report) fn lasted(totals: &Totals) -> String {
 pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
         "all-users-left" => "the last user's leaving",
+        "rows" => "the last row of a CSV file",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
         "master" => "the Locust master",

@@ -1,7 +1,7 @@
 //! Keys of other tools, and what they are called here.
 
 /// Keys that people bring along, and the cure.
-const FOREIGN: [(&[&str], &str); 17] = [
+const FOREIGN: [(&[&str], &str); 21] = [
     (
         &[
             "assert",
@@ -105,6 +105,22 @@ const FOREIGN: [(&[&str], &str); 17] = [
     (
         &["percentage", "probability", "ratio", "share", "frequency"],
         "how often a task is drawn is its weight, for example weight = 3",
+    ),
+    (
+        &["if", "only_if", "condition", "unless"],
+        "a step is sent in some cases with when = { set = \"token\" }, when = \"10%\" or when = \"else\"",
+    ),
+    (
+        &["loop", "while", "foreach", "for_each", "times", "count"],
+        "a step is sent several times with repeat = 3, or repeat = { until = { unset = \"next\" }, max = 50 }",
+    ),
+    (
+        &["deadline", "task_timeout", "max_time"],
+        "the time limit of a task is within = \"20s\", that of a request timeout = \"5s\"",
+    ),
+    (
+        &["retries", "max_retries", "retry_on", "backoff"],
+        "failures are sent again with retry = { times = 3, on = [503] }",
     ),
     (
         &["bearer", "bearer_token", "basic_auth", "authorization"],

@@ -45,6 +45,7 @@ impl Texts<'_> {
             (None, Some(index)) => {
                 if let Some(demands) = self.variables.demands(index) {
                     demands.as_link = true;
+                    self.link = Some(index);
                     return Ok(PathStart::Link);
                 }
                 match self.variables.values(index)[..] {

@@ -30,6 +30,8 @@ pub(super) struct Requests<'c, 's> {
     pub headers: Headers<'s>,
     /// The scenario's credentials, for every step that does not drop `Authorization` or has its own.
     pub auth: Option<Item<'s>>,
+    /// The scenario's content codings, for every step without its own.
+    pub accept_encoding: Option<Item<'s>>,
     pub texts: Texts<'c>,
 }
 
@@ -123,6 +125,7 @@ impl Requests<'_, '_> {
             content_type,
             &self.headers,
             self.auth.as_ref(),
+            self.accept_encoding.as_ref(),
             context,
             texts,
         )?;

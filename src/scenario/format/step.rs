@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::http::response::Expecting;
-use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use crate::metrics::outcome::Failure;
+use crate::scenario::expect::{Expect, Extract, StatusSet};
+use crate::scenario::flow::{Condition, Flow, Is, Test};
 use crate::scenario::links;
 use crate::scenario::members::label;
 use crate::scenario::model::{MetricLabel, OnFailure, Repeat, Step, StepIndex, Task};
@@ -12,9 +14,11 @@ use crate::scenario::variables::{Demands, Variables};
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
-use super::answer::{
-    keep, read_cookie_name, read_expect, read_field_name, read_hints, read_pointer, read_repeat,
+use super::answer::{keep, read_expect, read_hints, read_repeat};
+use super::flow::{
+    Around, check_tasks, read_flow, read_task_when, read_when, tests, tests_of, untils,
 };
+use super::found::{WHERE_FOUND, read_found_in};
 use super::holes::check_name;
 use super::place::ScenarioError;
 use super::read::{read_duration, read_short, read_wait};
@@ -32,10 +36,10 @@ pub(super) const STEPS_MAX: usize = 1_000;
 const EXTRACTED_BYTES: u64 = 1_024;
 /// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, or a cookie by its name";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
+    Setup,
     Start,
     Task,
     Stop,
@@ -55,10 +59,18 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// The start steps are those of the setup.
+    pub is_setup: bool,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
     /// Checked at the end, when all places are known where their values stand.
     defaults: Vec<Fallback<'s>>,
+    /// The conditions of the present task.
+    task_when: Vec<Test>,
+    /// The variables that the steps of the present part extract, as far as they have been compiled.
+    extracted: Vec<String>,
+    /// The step before has a condition that `else` can follow, with its share of the passes.
+    alternative: Option<f64>,
 }
 
 /// The three parts of a scenario, by index into its steps.
@@ -72,8 +84,12 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            is_setup: false,
             shared_count: 0,
             defaults: Vec::new(),
+            task_when: Vec::new(),
+            extracted: Vec::new(),
+            alternative: None,
         }
     }
 
@@ -84,21 +100,31 @@ impl<'c, 's> Compiler<'c, 's> {
         stop: &[Item<'s>],
     ) -> Result<Parts, ScenarioError> {
         self.declare_extracted(&[start, tasks, stop].concat())?;
+        let role = match self.is_setup {
+            true => Role::Setup,
+            false => Role::Start,
+        };
         for item in start {
-            self.step(item, &item.table()?, Role::Start)?;
+            let table = item.table()?;
+            self.step(item, &table, role, table.get("when"))?;
         }
         let start_range = 0..self.steps.len() as StepIndex;
         // Values that start steps extract are there for all other steps; those of a task, for that task alone.
         let filled = self.requests.texts.filled.clone();
         let mut compiled = Vec::new();
         for item in tasks {
+            self.begin_part();
             compiled.push(self.task(item)?);
             self.requests.texts.filled.clone_from(&filled);
         }
+        check_tasks(tasks, &compiled)?;
+        self.begin_part();
         let first_stop = self.steps.len() as StepIndex;
         for item in stop {
-            self.step(item, &item.table()?, Role::Stop)?;
+            let table = item.table()?;
+            self.step(item, &table, Role::Stop, table.get("when"))?;
         }
+        self.clear_in(&mut compiled, &filled);
         self.spans.check()?;
         let own_host = self.requests.texts.own_host.clone();
         for follow in self
@@ -124,6 +150,12 @@ impl<'c, 's> Compiler<'c, 's> {
         {
             let extract = &self.steps[*step].extract[*extract];
             let text = extract.default.as_deref().unwrap_or_default();
+            if text.is_empty() && extract.demands.as_link && extract.demands.not_empty {
+                return Err(item.error(format!(
+                    "the default of {{{{{name}}}}} is empty, and the path of a step begins with it; give that step when = {{ set = \"{name}\" }}",
+                    name = extract.name
+                )));
+            }
             let checked = extract.check(text.as_bytes());
             checked.map_err(|why| {
                 item.error(format!("the default of {{{{{}}}}} {why}", extract.name))
@@ -165,6 +197,33 @@ impl<'c, 's> Compiler<'c, 's> {
         Ok(())
     }
 
+    fn begin_part(&mut self) {
+        self.extracted.clear();
+        self.alternative = None;
+    }
+
+    /// A task begins with the values unset that its steps extract, as far as conditions look at them and no start step
+    /// has set them.
+    fn clear_in(&self, tasks: &mut [Task], filled: &[usize]) {
+        let variables = &self.requests.texts.variables;
+        let of_steps = self.steps.iter().filter_map(|step| step.flow.as_deref());
+        let of_tasks = tasks.iter().flat_map(|task| &task.when);
+        let tested = of_steps.flat_map(tests).chain(of_tasks);
+        let tested: Vec<String> = tested.map(|test| test.name.clone()).collect();
+        for task in tasks {
+            let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
+            let own = steps.iter().flat_map(|step| &step.extract);
+            let mut names: Vec<&String> = own.map(|extract| &extract.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            let is_kept = |name: &String| task.when.iter().any(|test| test.name == *name);
+            names.retain(|name| tested.contains(*name) && !is_kept(name));
+            let found = names.iter().filter_map(|name| variables.find(name));
+            let cleared = found.filter(|index| !filled.contains(index));
+            task.clears = cleared.map(|index| variables.get(index).slot).collect();
+        }
+    }
+
     fn task(&mut self, item: &Item<'s>) -> Result<Task, ScenarioError> {
         let table = item.table()?;
         let weight =
@@ -173,9 +232,16 @@ impl<'c, 's> Compiler<'c, 's> {
                     .error("a task of weight 0 is never run; leave it out, or give it 1 or more")),
                 weight => Ok(weight as u32),
             })?;
+        let when = table.read("when", |item| {
+            read_task_when(item, &self.requests.texts.variables)
+        })?;
+        self.task_when = when.unwrap_or_default();
+        let texts = &mut self.requests.texts;
+        let set = set_by(&self.task_when, &texts.variables);
+        texts.filled.extend(set);
         let first = self.steps.len() as StepIndex;
         match table.read("step", Item::list)? {
-            None => self.step(item, &table, Role::Task)?,
+            None => self.step(item, &table, Role::Task, None)?,
             Some(steps) => {
                 if steps.is_empty() {
                     return Err(item.error("the task has no step; add [[task.step]]"));
@@ -195,7 +261,12 @@ impl<'c, 's> Compiler<'c, 's> {
                             "within is the time of a whole task and stands in its [[task]]; the time limit of a step is timeout",
                         ));
                     }
-                    self.step(step, &table, Role::Task)?;
+                    self.step(step, &table, Role::Task, table.get("when"))?;
+                }
+                if self.steps[usize::from(first)..].iter().all(is_optional) {
+                    return Err(item.error(
+                        "every step of the task has when, so a pass may send nothing; leave one without it, or write when = \"else\" in the step after one with when",
+                    ));
                 }
                 for step in &mut self.steps[usize::from(first)..] {
                     step.within_ns = within_ns;
@@ -222,6 +293,8 @@ impl<'c, 's> Compiler<'c, 's> {
         Ok(Task {
             steps: first..self.steps.len() as StepIndex,
             weight: weight.unwrap_or(1),
+            when: std::mem::take(&mut self.task_when),
+            clears: Vec::new(),
         })
     }
 
@@ -230,6 +303,7 @@ impl<'c, 's> Compiler<'c, 's> {
         item: &Item<'s>,
         table: &Table<'s>,
         role: Role,
+        when: Option<Item<'s>>,
     ) -> Result<(), ScenarioError> {
         if self.steps.len() == STEPS_MAX {
             return Err(item.error(format!("more than {STEPS_MAX} steps")));
@@ -246,9 +320,15 @@ impl<'c, 's> Compiler<'c, 's> {
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
         }
         let path = table.need("path", "path = \"/health\"")?;
+        let (when, share) = self.when(when.as_ref())?;
+        let certain = self.requests.texts.filled.clone();
         let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
         let texts = &mut self.requests.texts;
+        let set = set_by(tests_of(&when), &texts.variables);
+        texts.filled.extend(set);
+        texts.link = None;
         texts.fresh_bytes = 0;
+        texts.iterates = role == Role::Task;
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
@@ -267,16 +347,36 @@ impl<'c, 's> Compiler<'c, 's> {
             rules: Vec::new(),
         });
         let mut repeat = read_repeat(table, &expect)?;
+        let around = Around {
+            expect: &expect,
+            variables: &mut texts.variables,
+            home: self.steps.len() as StepIndex,
+            is_poll: repeat.is_some(),
+            is_of_task: role == Role::Task,
+            share,
+        };
+        let is_optional = !when.is_empty();
+        let flow = read_flow(table, when, around)?;
         let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
         let of_poll = failed.flat_map(|failed| &failed.rules);
-        for rule in expect.rules.iter().chain(of_poll) {
-            if let Rule::Equals(pointer, json) = rule {
-                texts.secrets.add_member(pointer.name(), json);
+        let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
+        for rule in expect.rules.iter().chain(of_poll).chain(of_flow) {
+            if let Some((name, json)) = rule.member() {
+                texts.secrets.add_member(name, json);
             }
         }
         let extract = self.extract(table)?;
         let on_failure = self.on_failure(table, role, repeat.as_mut(), &extract)?;
-        let mut keep = keep(&expect, repeat.as_ref(), &extract);
+        self.demand_link(flow.as_deref(), on_failure, &extract);
+        if is_optional {
+            self.requests.texts.filled = certain;
+        }
+        let names = extract.iter().map(|extract| extract.name.clone());
+        self.extracted.extend(names);
+        let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
+        let mut keep = keep(&expect, repeat.as_ref(), of_flow, &extract);
+        let is_retried = flow.as_ref().is_some_and(|flow| flow.retry.is_some());
+        keep.head |= is_retried;
         keep.head |= self.requests.texts.jar.is_some() || table.get("follow").is_some();
         if method_name == "HEAD" && keep.body_bytes > 0 {
             return Err(method.error(
@@ -293,7 +393,8 @@ impl<'c, 's> Compiler<'c, 's> {
             let Some(item) = table.get(key) else {
                 return Ok(Vec::new());
             };
-            let indices = one_or_several(&item)
+            let indices = item
+                .one_or_several()
                 .into_iter()
                 .map(|item| spans.at(item.text()?, end, item));
             indices.collect::<Result<Vec<u16>, ScenarioError>>()
@@ -321,8 +422,9 @@ impl<'c, 's> Compiler<'c, 's> {
             })?,
             within_ns: match role {
                 Role::Task => table.read("within", read_within)?,
-                Role::Start | Role::Stop => None,
+                Role::Setup | Role::Start | Role::Stop => None,
             },
+            flow,
             follow: None,
             is_hop: false,
             hops_left: 0,
@@ -349,6 +451,65 @@ impl<'c, 's> Compiler<'c, 's> {
         }
     }
 
+    /// The conditions of a step, and the part of the passes that send it.
+    fn when(&mut self, item: Option<&Item<'s>>) -> Result<(Vec<Condition>, f64), ScenarioError> {
+        let alternative = self.alternative.take();
+        let Some(item) = item else {
+            return Ok((Vec::new(), 1.0));
+        };
+        let when = read_when(item, &self.requests.texts.variables)?;
+        if when.contains(&Condition::Else) {
+            return match alternative {
+                Some(share) => Ok((when, 1.0 - share)),
+                None => Err(item.error(
+                    "else belongs to a step right after one with when = \"10%\" or a test of a variable",
+                )),
+            };
+        }
+        let share = when.iter().find_map(|condition| match condition {
+            Condition::Share(share) => Some(share.0),
+            _ => None,
+        });
+        // Without a share, how often the variable is so is not known: each of the two is taken to be sent.
+        self.alternative = Some(share.unwrap_or(0.0));
+        Ok((when, share.unwrap_or(1.0)))
+    }
+
+    /// The value of an answer that the present step's path begins with may be empty where a condition has been looked at
+    /// before each request.
+    fn demand_link(&mut self, flow: Option<&Flow>, on_failure: OnFailure, extract: &[Extract]) {
+        let texts = &mut self.requests.texts;
+        let Some(link) = texts.link else {
+            return;
+        };
+        let name = texts.variables.get(link).name.clone();
+        let means_set = |test: &Test| test.name == name && test.means_set();
+        let is_new = extract.iter().any(|extract| extract.name == name);
+        let by_task = self.task_when.iter().any(means_set) && !self.extracted.contains(&name);
+        let by_step = flow.is_some_and(|flow| tests_of(&flow.when).any(means_set));
+        let repeat = flow.and_then(|flow| flow.repeat.as_ref());
+        // Each repetition takes the value from the answer before it.
+        let is_kept = !is_new
+            || repeat.is_none_or(|repeat| {
+                let until = repeat.until.as_ref();
+                let ends = until.is_some_and(|until| {
+                    matches!(&until.tests[..], [test] if test.name == name && test.is == Is::Unset)
+                        && until.rules.is_empty()
+                        && until.statuses.is_empty()
+                });
+                ends && (extract.len() == 1 || on_failure != OnFailure::GoOn)
+            });
+        // A failed attempt may have stored it, and another value may have been missing.
+        let retries = flow.and_then(|flow| flow.retry.as_ref());
+        let is_kept = is_kept
+            && (extract.len() == 1
+                || !is_new
+                || retries.is_none_or(|it| !it.failures.contains(&Failure::Expectation)));
+        if let Some(demands) = texts.variables.demands(link) {
+            demands.not_empty |= !(is_kept && (by_task || by_step));
+        }
+    }
+
     pub(super) fn push(&mut self, mut step: Step) {
         step.shared_first = self.shared_count;
         self.shared_count += step.template.shared().len() as u32;
@@ -365,13 +526,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let table = item.table()?;
             table.get("max");
             let default = table.get("default");
-            let json = table.get("json");
-            let from = match (json, table.get("header"), table.get("cookie")) {
-                (Some(item), None, None) => FoundIn::Json(read_pointer(&item)?),
-                (None, Some(item), None) => FoundIn::Header(read_field_name(&item)?),
-                (None, None, Some(item)) => FoundIn::Cookie(read_cookie_name(&item)?),
-                _ => return Err(item.error(WHERE_FOUND)),
-            };
+            let from = read_found_in(&table, &item)?;
             table.finish()?;
             let variables = &self.requests.texts.variables;
             let index = variables.find(name);
@@ -422,7 +577,7 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let mut chosen = None;
         let given = table.get(key);
-        for item in given.iter().flat_map(one_or_several) {
+        for item in given.iter().flat_map(Item::one_or_several) {
             if item.text()? == "fail" {
                 let Some(repeat) = &mut repeat else {
                     return Err(item.error("fail is for on_give_up: what fails here counts as a failure anyway; the user can go-on, stop, or in a task end-task"));
@@ -436,6 +591,7 @@ impl<'c, 's> Compiler<'c, 's> {
             }
         }
         let on_failure = chosen.unwrap_or(match role {
+            Role::Setup => OnFailure::Stop,
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
             Role::Task => OnFailure::EndTask,
@@ -483,9 +639,16 @@ fn read_on_failure(item: &Item<'_>, role: Role, is_poll: bool) -> Result<OnFailu
     }
 }
 
-/// The elements of a list, or the item itself.
-fn one_or_several<'s>(item: &Item<'s>) -> Vec<Item<'s>> {
-    item.list().unwrap_or_else(|_| vec![item.clone()])
+/// The variables that have a value when all of these tests hold.
+fn set_by<'t>(tests: impl IntoIterator<Item = &'t Test>, variables: &Variables) -> Vec<usize> {
+    let set = tests.into_iter().filter(|test| test.means_set());
+    set.filter_map(|test| variables.find(&test.name)).collect()
+}
+
+/// A step that a pass may leave out with nothing in its place.
+fn is_optional(step: &Step) -> bool {
+    let when = step.flow.as_ref().map_or(&[][..], |flow| &flow.when);
+    !when.is_empty() && !when.contains(&Condition::Else)
 }
 
 /// The time limit of a task, for all of its steps and pauses.

@@ -126,6 +126,7 @@ impl Bench {
         for action in self.protocol.take_actions() {
             let word = match action {
                 Action::Connect => "connect".to_owned(),
+                Action::Return => "return".to_owned(),
                 Action::Begin {
                     lane, test, users, ..
                 } => format!("begin {lane} test {test}: {users}"),
@@ -358,9 +359,43 @@ fn a_master_that_says_reconnect_or_nothing_gets_a_new_connection() {
 }
 
 #[test]
-fn users_go_on_over_a_cut_connection_when_the_master_wants_them_again() {
+fn a_cut_connection_comes_back_under_the_same_identity_and_nothing_has_changed() {
     let mut bench = Bench::running();
     bench.protocol.on_lost("cut");
+    bench.check(&["return"]);
+    bench.pass(500);
+    bench.second(0, 10, 40);
+    bench.protocol.on_connected(bench.now);
+    bench.pass(0);
+    // No `client_ready`: to the master, this worker was never away.
+    bench.check(&["heartbeat running"]);
+    bench.hear(Incoming::Heartbeat);
+    bench.pass(0);
+    bench.check(&["stats 40 of 10 users"]);
+    bench.pass_with_master(2_000);
+    bench.check_beside_heartbeats(&[]);
+}
+
+#[test]
+fn a_connection_that_is_lost_again_or_brings_no_answer_is_followed_by_one_under_a_new_identity() {
+    let mut bench = Bench::running();
+    bench.protocol.on_lost("cut");
+    bench.protocol.on_connected(bench.now);
+    bench.protocol.on_lost("cut");
+    bench.check(&["return", "connect"]);
+    let mut bench = Bench::running();
+    bench.protocol.on_lost("cut");
+    bench.protocol.on_connected(bench.now);
+    bench.pass(1_900);
+    bench.check_beside_heartbeats(&["return"]);
+    bench.pass(100);
+    bench.check_beside_heartbeats(&["connect"]);
+}
+
+#[test]
+fn users_go_on_over_a_new_identity_when_the_master_wants_them_again() {
+    let mut bench = Bench::running();
+    bench.hear(Incoming::Reconnect);
     bench.check(&["connect"]);
     bench.pass(3_000);
     bench.second(0, 10, 40);
@@ -381,17 +416,14 @@ fn users_end_when_a_restarted_master_has_no_test_for_them() {
     let mut bench = Bench::running();
     bench.protocol.on_lost("cut");
     bench.protocol.on_connected(bench.now);
+    bench.pass(2_000);
+    bench.check_beside_heartbeats(&["return", "connect"]);
+    bench.protocol.on_connected(bench.now);
     bench.hear(Incoming::Ack);
     bench.pass(6_500);
     // The new master may begin a test meanwhile.
     assert!(bench.words.iter().all(|word| !word.contains("stopping")));
-    let expected = [
-        "connect",
-        "client_ready",
-        "end 0",
-        "stats 4 of 10 users",
-        "cut off 0",
-    ];
+    let expected = ["client_ready", "end 0", "stats 4 of 10 users", "cut off 0"];
     bench.check_beside_heartbeats(&expected);
     bench.second(0, 0, 7);
     bench.ended(0);
@@ -405,7 +437,7 @@ fn users_end_a_minute_after_the_master_and_the_worker_four_minutes_later() {
     let mut bench = Bench::running();
     bench.protocol.on_lost("cut");
     bench.pass(59_000);
-    bench.check(&["connect"]);
+    bench.check(&["return"]);
     bench.pass(1_500);
     bench.check(&["end 0", "cut off 0"]);
     bench.ended(0);

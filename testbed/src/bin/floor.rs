@@ -4,6 +4,8 @@
 //!
 //! One ring (single issuer, deferred task work), multishot receive from provided buffers. Every connection sends the same
 //! bytes and waits for its answer; answers are counted by their bytes, after a first request has shown the length of one.
+//! With `--tls` each connection has rustls's unbuffered API over the same loop: answers are decrypted in the received
+//! buffer, requests encrypted into the buffer that is sent, and nothing else is done.
 //! It leaves out parsing, checking, clocks per request, recording, identities, time limits and reconnects: the difference
 //! to `opsurge run` is the price of those. Each switch changes one thing, to measure it by itself.
 #![allow(
@@ -20,7 +22,8 @@ use clap::Parser;
 use io_uring::types::{Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
 
-use opsurge_testbed::bare_client::{Task, Window};
+use opsurge_testbed::bare_client::{EncryptedClient, Task, Window};
+use opsurge_testbed::encrypted::RECORD_OVERHEAD_MAX;
 use opsurge_testbed::ring::Buffers;
 
 const SUBMISSIONS_MAX: u32 = 4096;
@@ -33,6 +36,9 @@ const SEND: u64 = 1 << 32;
 struct Args {
     #[command(flatten)]
     task: Task,
+    /// Encrypts with rustls; any certificate is accepted.
+    #[arg(long, conflicts_with = "pipeline")]
+    tls: bool,
     /// Registers the sockets with the ring: saves a look-up and a reference per operation.
     #[arg(long)]
     fixed_files: bool,
@@ -80,7 +86,7 @@ fn main() -> Result<()> {
         args.want <= 1 || args.min_wait_us > 0 || args.want <= args.task.connections,
         "--want must not be above --connections: it would wait for ever"
     );
-    let begun = args.task.begin()?;
+    let begun = args.task.begin(args.tls)?;
     let mut builder = IoUring::builder();
     builder
         .setup_single_issuer()
@@ -109,6 +115,10 @@ fn main() -> Result<()> {
             .ask_for_huge_pages()
             .context("transparent huge pages are not available")?;
     }
+    ensure!(
+        !args.tls || begun.request.len() <= 16_384,
+        "with --tls the request has to fit one record"
+    );
     let floor = Floor {
         args: &args,
         requests: &begun.request.repeat(args.pipeline),
@@ -119,6 +129,12 @@ fn main() -> Result<()> {
         buffers,
         received: vec![0; begun.sockets.len()],
         answer_bytes: begun.answer_bytes,
+        sealed: begun
+            .encrypted
+            .iter()
+            .map(|_| vec![0; begun.request.len() + RECORD_OVERHEAD_MAX])
+            .collect(),
+        encrypted: begun.encrypted,
     };
     floor.run(completions)
 }
@@ -135,6 +151,10 @@ struct Floor<'a> {
     /// Bytes of each connection's incomplete answer.
     received: Vec<usize>,
     answer_bytes: usize,
+    /// Empty in plain text.
+    encrypted: Vec<EncryptedClient>,
+    /// The record that each connection sends.
+    sealed: Vec<Vec<u8>>,
 }
 
 impl Floor<'_> {
@@ -175,7 +195,14 @@ impl Floor<'_> {
             ensure!(bytes > 0, "a send ended with {bytes}");
             return Ok(0);
         }
+        let mut text_bytes = bytes.max(0) as usize;
         if let Some(id) = cqueue::buffer_select(completion.flags()) {
+            if let Some(encrypted) = self.encrypted.get_mut(token as usize) {
+                let received = self.buffers.received_mut(id, text_bytes);
+                text_bytes = 0;
+                let count = |text: &[u8]| text_bytes += text.len();
+                encrypted.receive(received, &mut Vec::new(), count)?;
+            }
             self.buffers.give_back(id);
         }
         ensure!(
@@ -186,7 +213,7 @@ impl Floor<'_> {
             self.receive(token)?;
         }
         let received = &mut self.received[token as usize];
-        *received += bytes.max(0) as usize;
+        *received += text_bytes;
         let answers = *received / self.answer_bytes;
         ensure!(answers <= self.args.pipeline, "more answers than requests");
         if answers > 0 {
@@ -224,8 +251,15 @@ impl Floor<'_> {
     }
 
     fn send(&mut self, connection: u64, requests: usize) -> Result<()> {
-        let bytes = (requests * self.request_bytes) as u32;
-        let start = self.requests.as_ptr();
+        let text = &self.requests[..requests * self.request_bytes];
+        let (start, bytes) = match self.encrypted.get_mut(connection as usize) {
+            None => (text.as_ptr(), text.len() as u32),
+            Some(encrypted) => {
+                let sealed = &mut self.sealed[connection as usize];
+                let bytes = encrypted.encrypt_into(text, sealed)?;
+                (sealed.as_ptr(), bytes as u32)
+            }
+        };
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         let entry = match self.args.fixed_files {
             true => opcode::Send::new(Fixed(connection as u32), start, bytes)
@@ -247,7 +281,8 @@ impl Floor<'_> {
     }
 
     fn push(&mut self, entry: &squeue::Entry) -> Result<()> {
-        // SAFETY: the request outlives the ring, the buffers live as long as the process, sockets stay open.
+        // SAFETY: the request outlives the ring, the buffers live as long as the process, sockets stay open. A record is
+        // overwritten when the answer to it has come, so it was sent.
         while unsafe { self.queue.push(entry) }.is_err() {
             self.enter(0)?;
         }

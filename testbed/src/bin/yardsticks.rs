@@ -38,7 +38,7 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let begun = args.task.begin()?;
+    let begun = args.task.begin(false)?;
     let work = Work {
         request: begun.request,
         answer_bytes: begun.answer_bytes,

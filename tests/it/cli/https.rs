@@ -344,6 +344,54 @@ fn a_plain_server_is_told_from_a_tls_server() {
 }
 
 #[test]
+fn the_time_of_many_handshakes_is_said_before_the_run_and_compared_after_it() {
+    let scene = Scene::new();
+    let server = scene.serve(Manner::default());
+    let ca = scene.ca();
+    let flags = [
+        "-u",
+        "100",
+        "-r",
+        "1e6",
+        "--iterations",
+        "100",
+        "--cacert",
+        &ca,
+    ];
+    let output = scene.run(&url(&server), &flags);
+    // The report has lines of 80 columns.
+    let said: Vec<String> = text(&output)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let said = said.join(" ");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "handshakes: 100 connections in about ",
+        " when all are full (",
+        " at the server); resumed: ",
+        "100 connections shook hands in ",
+        " were expected",
+    ] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let tls = scene.record().tls.expect("it was encrypted");
+    let opening = tls.opening.expect("there were enough connections");
+    assert_eq!((opening.planned, opening.connections), (100, 100));
+    assert!(
+        opening.took_s > 0.0 && opening.expected_s > 0.0,
+        "{opening:?}"
+    );
+
+    let output = scene.run(
+        &url(&server),
+        &["-u", "4", "--iterations", "4", "--cacert", &ca],
+    );
+    assert!(!text(&output).contains("handshakes: "), "{}", text(&output));
+    assert_eq!(scene.record().tls.and_then(|tls| tls.opening), None);
+}
+
+#[test]
 fn an_insecure_run_says_so_before_it_in_the_report_and_in_the_record() {
     let scene = Scene::new();
     let server = scene.serve(Manner::default());

@@ -9,6 +9,7 @@ mod faults;
 mod headers;
 mod https;
 mod load;
+mod once;
 mod packaged;
 mod parts;
 mod records;
@@ -20,4 +21,5 @@ mod secrets;
 mod tls_secrets;
 mod until;
 mod watch;
+#[cfg(feature = "locust")]
 mod worker;

@@ -21,6 +21,8 @@ struct Master {
     port: u16,
     /// Of the worker that was heard last.
     identity: Vec<u8>,
+    /// Of workers that have said `client_ready`.
+    known: Vec<Vec<u8>>,
 }
 
 impl Master {
@@ -36,6 +38,7 @@ impl Master {
             socket,
             port: port.parse().expect("a port"),
             identity: Vec::new(),
+            known: Vec::new(),
         }
     }
 
@@ -56,7 +59,12 @@ impl Master {
             if found == "heartbeat" {
                 // Without it, the master of Locust would be deaf from now on.
                 assert!(message[1]["current_cpu_usage"].is_f64());
-                self.say("heartbeat", Value::Nil);
+                if self.known.contains(&self.identity) {
+                    self.say("heartbeat", Value::Nil);
+                }
+            }
+            if found == "client_ready" {
+                self.known.push(self.identity.clone());
             }
             let data = message[1].clone();
             seen.push((found.clone(), data.clone()));

@@ -1,12 +1,15 @@
-//! Scenarios: the file format, values, cookies, links, binding, the requests of arbitrary valid files, whole runs, and
+//! Scenarios: the file format, values, cookies, links, flow, binding, the requests of arbitrary valid files, whole runs, and
 //! the bytes of the built-in ones.
 
 mod binding;
 mod builtin_traffic;
 mod cookies;
+mod feeders;
+mod flow;
 mod format;
 mod import;
 mod mistakes;
+mod phases;
 mod properties;
 mod runs;
 mod values;
