@@ -272,16 +272,14 @@ impl fmt::Display for Until {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Facts;
+    use super::super::pattern::Caches;
     use super::*;
 
     const SLOT: Slot = Slot {
         offset: 0,
         bytes_max: 8,
         fixed: false,
-    };
-    const NOTHING: Reply<'_> = Reply {
-        head: b"",
-        body: b"",
     };
 
     fn test(is: Is) -> Test {
@@ -340,11 +338,17 @@ mod tests {
             }),
             ..Flow::default()
         };
+        let caches = Caches::default();
+        let nothing = Reply {
+            head: b"",
+            body: b"",
+            facts: &Facts::plain(&caches),
+        };
         let story = |flow: &Flow, text: &str| {
             let mut values = values(text);
             flow.begin(&mut values);
             (0..4)
-                .take_while(|_| flow.after_success(200, NOTHING, &mut values) == Next::Again)
+                .take_while(|_| flow.after_success(200, nothing, &mut values) == Next::Again)
                 .count()
         };
         assert_eq!(story(&flow(3, None), ""), 2);
@@ -359,11 +363,11 @@ mod tests {
             ..flow(3, None)
         };
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("")),
+            ends.after_success(200, nothing, &mut values("")),
             Next::EndOfTask
         );
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("a")),
+            ends.after_success(200, nothing, &mut values("a")),
             Next::Again
         );
     }

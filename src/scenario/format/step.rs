@@ -356,7 +356,13 @@ impl<'c, 's> Compiler<'c, 's> {
             share,
         };
         let is_optional = !when.is_empty();
-        let flow = read_flow(table, when, around)?;
+        let mut flow = read_flow(table, when, around)?;
+        let repetition = flow.as_mut().and_then(|flow| flow.repeat.as_mut());
+        if let (Some(repetition), Some(instead)) = (repetition, context.pause)
+            && repetition.wait != Wait::default()
+        {
+            repetition.wait = instead;
+        }
         let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
         let of_poll = failed.flat_map(|failed| &failed.rules);
         let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
