@@ -357,11 +357,11 @@ impl<'c, 's> Compiler<'c, 's> {
         };
         let is_optional = !when.is_empty();
         let mut flow = read_flow(table, when, around)?;
-        let repeat = flow.as_mut().and_then(|flow| flow.repeat.as_mut());
-        if let (Some(repeat), Some(instead)) = (repeat, context.pause)
-            && repeat.wait != Wait::default()
+        let repeated = flow.as_mut().and_then(|flow| flow.repeat.as_mut());
+        if let (Some(repeated), Some(instead)) = (repeated, context.pause)
+            && repeated.wait != Wait::default()
         {
-            repeat.wait = instead;
+            repeated.wait = instead;
         }
         let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
         let of_poll = failed.flat_map(|failed| &failed.rules);
