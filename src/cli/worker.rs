@@ -14,7 +14,7 @@ use crate::session::series::Series;
 use crate::text::printable::in_one_line;
 use crate::text::units::grouped;
 use crate::worker::link::{self, Link};
-use crate::worker::message::decode;
+use crate::worker::message::{Outgoing, decode};
 use crate::worker::protocol::{Action, Left, Now, Protocol};
 
 use super::args::WorkerArgs;
@@ -23,6 +23,8 @@ use super::read;
 
 /// Longest time between two looks at ticks, time limits and signals.
 const LOOK: Duration = Duration::from_millis(20);
+/// Most identities of earlier connections that are kept.
+const EARLIER_MAX: usize = 16;
 
 /// What the loop waits for.
 enum Event {
@@ -38,6 +40,8 @@ struct Worker {
     /// Name of this machine, for identities.
     host_name: String,
     identity: String,
+    /// Identities of earlier connections that the master may still list.
+    earlier: Vec<String>,
     /// Why the last attempt to connect failed.
     refused: String,
     began: Instant,
@@ -77,6 +81,7 @@ pub fn worker(args: WorkerArgs) -> Result<Exit> {
         // What stands before the first underscore is the machine, to the master.
         host_name: Machine::read().hostname.replace('_', "-"),
         identity: String::new(),
+        earlier: Vec::new(),
         refused: String::new(),
         began,
         is_quiet: options.is_quiet,
@@ -168,8 +173,21 @@ impl Worker {
             match action {
                 Action::Connect => {
                     let unique = uuid::Uuid::new_v4().simple();
-                    self.identity = format!("{}_{unique}", self.host_name);
+                    let identity = format!("{}_{unique}", self.host_name);
+                    let earlier = std::mem::replace(&mut self.identity, identity);
+                    // The master drops a missing worker after a minute, in which there are no more connections.
+                    if self.earlier.len() == EARLIER_MAX {
+                        self.earlier.remove(0);
+                    }
+                    if !earlier.is_empty() {
+                        self.earlier.push(earlier);
+                    }
                     self.link.connect(self.identity.clone());
+                }
+                Action::CloseEarlier => {
+                    for identity in self.earlier.drain(..) {
+                        self.link.send(Outgoing::Quit.encode(&identity));
+                    }
                 }
                 Action::Return => self.link.connect(self.identity.clone()),
                 Action::Send(message) => self.link.send(message.encode(&self.identity)),

@@ -90,7 +90,7 @@ pub fn cure(failure: Failure) -> Option<&'static str> {
         }
         Failure::InvalidResponse => "the answer is not HTTP/1.1: is this the right port?",
         Failure::Undecodable => {
-            "the body is not what its Content-Encoding says: is a proxy between that cuts or codes it again?"
+            "the body is not what Content-Encoding says, or this build has no decoder for it: the example says which"
         }
         Failure::BodyTooLarge => {
             "a decoded body of more than 1 MiB is not checked; ask for less, or check status and headers alone"

@@ -179,6 +179,9 @@ fn texts(step: &Step) -> Result<Vec<String>, String> {
                 texts.push(format!("{before}{}{after}", text_for(extract)));
             }
             FoundIn::Excerpt(Excerpt::Group(pattern)) => texts.push(pattern.sample()?),
+            FoundIn::Excerpt(Excerpt::Html(place)) => {
+                return Err(format!("no page could be made that has {place}"));
+            }
             _ => {}
         }
     }

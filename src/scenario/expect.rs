@@ -315,7 +315,7 @@ impl Extract {
             why: Why::Extract(self, why),
             reply,
         };
-        let (json, folded);
+        let (json, folded, excerpted);
         let mut digits = Digits::default();
         let found = match &self.from {
             FoundIn::Header(name) => {
@@ -323,7 +323,10 @@ impl Extract {
                 folded.as_deref()
             }
             FoundIn::Cookie(name) => set_cookie(reply.head, name),
-            FoundIn::Excerpt(excerpt) => excerpt.find(reply.body, reply.facts.caches),
+            FoundIn::Excerpt(excerpt) => {
+                excerpted = excerpt.find(reply.body, reply.facts.caches);
+                excerpted.as_deref()
+            }
             FoundIn::Json(_) | FoundIn::Picked(_) => match self.from.there(reply) {
                 Err(_) => return Err(unmet(NotTaken::Missing)),
                 Ok(There::Nothing(_)) => None,

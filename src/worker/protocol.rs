@@ -63,6 +63,8 @@ pub enum Action {
     Connect,
     /// A new connection, under the same identity.
     Return,
+    /// The identities of earlier connections take their leave over this one.
+    CloseEarlier,
     Send(Outgoing),
     /// A session of a lane begins.
     Begin {
@@ -173,6 +175,8 @@ pub struct Protocol {
     lanes: Vec<Lane>,
     phase: Phase,
     link: Link,
+    /// Earlier connections had other identities, which the master may still list.
+    has_earlier: bool,
     /// The last moment at which the master was known to be there.
     master_ms: u64,
     /// A test runs, and the master of a new connection has not said `spawn` yet, since then.
@@ -200,6 +204,7 @@ impl Protocol {
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             phase: Phase::Ready,
             link: Link::Down,
+            has_earlier: false,
             master_ms: now.ms,
             resuming_ms: None,
             test: 0,
@@ -452,6 +457,11 @@ impl Protocol {
 
     fn on_stop(&mut self, now: Now) {
         self.resuming_ms = None;
+        // A master does not call a test stopped while it lists a missing worker, which takes up to a minute. Before the
+        // stop they stay: when it drops one itself, it deals the users out again, and for a `quit` it may not.
+        if std::mem::take(&mut self.has_earlier) {
+            self.actions.push(Action::CloseEarlier);
+        }
         self.end_test(true, now);
     }
 
@@ -597,6 +607,7 @@ impl Protocol {
 
     fn reconnect(&mut self) {
         self.link = Link::Down;
+        self.has_earlier = true;
         // A master that was restarted may have another clock.
         self.timestamp_s = 0.0;
         self.resuming_ms = None;

@@ -114,7 +114,6 @@ impl<'p, D: Driver> Shard<'p, D> {
             true => self.write_target(id, step),
             false => 0,
         };
-        let user = &self.seats.seat(id).user;
         let connection = &self.pool.connections[slot as usize];
         let received_bytes = connection.received_bytes;
         let decoder = &connection.decoder;
@@ -125,14 +124,24 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .decode(decoder.coding(), decoder.body(), body_bytes),
             false => Ok(()),
         };
-        let facts = Facts {
-            is_cut: body_bytes > step.keep.body_bytes as u64,
-            took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
-            random: self.random,
-            user: self.seats.number(id),
-            request: user.request_number(),
-            target: &self.outgoing.target[..target_bytes],
-            caches: &self.caches,
+        let is_looked_into = step.keep.body_bytes > 0 || !step.expect.rules.is_empty();
+        let facts = match is_looked_into {
+            true => {
+                let user = &self.seats.seat(id).user;
+                Facts {
+                    is_cut: body_bytes > step.keep.body_bytes as u64,
+                    took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
+                    random: self.random,
+                    user: self.seats.number(id),
+                    request: user.request_number(),
+                    target: &self.outgoing.target[..target_bytes],
+                    caches: &self.caches,
+                }
+            }
+            false => Facts {
+                target: &self.outgoing.target[..target_bytes],
+                ..Facts::plain(&self.caches)
+            },
         };
         let reply = Reply {
             head: decoder.head(),

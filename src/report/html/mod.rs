@@ -17,6 +17,7 @@ mod download;
 mod drawing;
 mod errors;
 mod heat;
+mod kinds;
 mod level;
 mod levels;
 mod live;

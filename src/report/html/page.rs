@@ -8,6 +8,7 @@ use super::charts::{Charts, charts};
 use super::conditions;
 use super::download;
 use super::errors;
+use super::kinds;
 use super::numbers;
 use super::runs;
 use super::shell;
@@ -49,6 +50,7 @@ pub(super) fn page(record: &Record) -> Result<String> {
         (numbers::section(record))
         (runs::section(record))
         (steps::section(record))
+        (kinds::section(record))
         (section(&charts(record)?, &marks(record)))
         (waits::section(record))
         (errors::section(record))

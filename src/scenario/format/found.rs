@@ -2,6 +2,7 @@
 
 use crate::scenario::excerpt::Excerpt;
 use crate::scenario::expect::FoundIn;
+use crate::scenario::html::HtmlPlace;
 use crate::scenario::picked::{Pick, Picked};
 use crate::text::suggest::did_you_mean;
 
@@ -11,11 +12,11 @@ use super::place::ScenarioError;
 use super::toml::{Item, Table};
 
 /// What is said when it is not clear where a value is found.
-pub(super) const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, { regex = \"id=([0-9]+)\" }, { between = [\"id=\", \"&\"] }, or a cookie by its name";
+pub(super) const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, { regex = \"id=([0-9]+)\" }, { between = [\"id=\", \"&\"] }, { html = \"input[name=id]@value\" }, or a cookie by its name";
 
 /// The place of a value: exactly one of its kinds.
 pub(super) fn read_found_in(table: &Table<'_>, item: &Item<'_>) -> Result<FoundIn, ScenarioError> {
-    let kinds = ["json", "header", "cookie", "regex", "between"];
+    let kinds = ["json", "header", "cookie", "regex", "between", "html"];
     let mut given = kinds.map(|kind| table.get(kind)).into_iter().zip(kinds);
     let found = given.find_map(|(place, kind)| Some((place?, kind)));
     let Some((place, kind)) = found else {
@@ -37,6 +38,10 @@ pub(super) fn read_found_in(table: &Table<'_>, item: &Item<'_>) -> Result<FoundI
         "header" => read_field_name(&place).map(FoundIn::Header),
         "cookie" => read_cookie_name(&place).map(FoundIn::Cookie),
         "regex" => Ok(FoundIn::Excerpt(Excerpt::Group(read_pattern(&place)?))),
+        "html" => match HtmlPlace::parse(&read_text(&place)?) {
+            Ok(found) => Ok(FoundIn::Excerpt(Excerpt::Html(found))),
+            Err(reason) => Err(place.error(reason)),
+        },
         _ => match place.list().unwrap_or_default().as_slice() {
             [before, after] => {
                 let (before, after) = (read_text(before)?, read_text(after)?);

@@ -127,6 +127,7 @@ impl Bench {
             let word = match action {
                 Action::Connect => "connect".to_owned(),
                 Action::Return => "return".to_owned(),
+                Action::CloseEarlier => "close earlier".to_owned(),
                 Action::Begin {
                     lane, test, users, ..
                 } => format!("begin {lane} test {test}: {users}"),
@@ -409,6 +410,9 @@ fn users_go_on_over_a_new_identity_when_the_master_wants_them_again() {
     bench.pass(1_000);
     assert!(bench.words.contains(&"heartbeat running".to_owned()));
     bench.check_beside_heartbeats(&["spawning", "spawning_complete 10", "stats 40 of 10 users"]);
+    // The master lists the old identity as missing, and would not end the test before it has dropped it.
+    bench.hear(Incoming::Stop);
+    bench.check_beside_heartbeats(&["close earlier", "end 0"]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ struct Master {
     port: u16,
     /// Of the worker that was heard last.
     identity: Vec<u8>,
+    /// The identity that the last message was about; another than the sender's in the `quit` of an earlier one.
+    about: Vec<u8>,
     /// Of workers that have said `client_ready`.
     known: Vec<Vec<u8>>,
 }
@@ -38,6 +40,7 @@ impl Master {
             socket,
             port: port.parse().expect("a port"),
             identity: Vec::new(),
+            about: Vec::new(),
             known: Vec::new(),
         }
     }
@@ -54,8 +57,9 @@ impl Master {
             };
             self.identity = identity.to_vec();
             let message = rmpv::decode::read_value(&mut &body[..]).expect("MessagePack");
-            assert_eq!(message[2].as_str().map(str::as_bytes), Some(&identity[..]));
+            self.about = message[2].as_str().expect("a text").as_bytes().to_vec();
             let found = message[0].as_str().expect("a type").to_owned();
+            assert!(self.about == identity[..] || found == "quit");
             if found == "heartbeat" {
                 // Without it, the master of Locust would be deaf from now on.
                 assert!(message[1]["current_cpu_usage"].is_f64());
@@ -178,9 +182,19 @@ fn a_worker_comes_back_to_another_master_under_a_new_identity_and_ends_with_a_si
     };
     assert_eq!(machine(&master.identity), machine(&first));
     master.say("ack", Value::Nil);
+    master.say("stop", Value::Nil);
+    master.hear("quit", &mut seen);
+    assert_eq!(
+        master.about, first,
+        "a missing worker keeps a test from ending"
+    );
+    master.hear("client_stopped", &mut seen);
+    master.hear("client_ready", &mut seen);
+    master.say("ack", Value::Nil);
     master.hear("heartbeat", &mut seen);
     worker.signal(Signal::SIGINT);
     master.hear("quit", &mut seen);
+    assert_eq!(master.about, master.identity);
     let output = worker.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{}", text(&output));
 }
