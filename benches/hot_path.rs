@@ -27,6 +27,7 @@ use opsurge::load::random::{Keyed, Stream};
 use opsurge::metrics::outcome::Outcome;
 use opsurge::metrics::recorder::{Recorder, Times};
 use opsurge::scenario::expect::Reply;
+use opsurge::scenario::facts::Facts;
 use opsurge::scenario::value::Origin;
 
 use opsurge_testbed::canned_driver::{self, ACCEPTED, CannedDriver, Measures, cpu_time};
@@ -105,6 +106,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
             user: 0,
             stream,
             text,
+            iteration: 0,
             users: 1,
             wall_ns: 1_800_000_000_000_000_000 + text,
             feeder: &scenario.feeder,
@@ -142,6 +144,7 @@ fn render(criterion: &mut Criterion<CpuTime>) {
                 user: 0,
                 stream: Stream::Request,
                 text: count,
+                iteration: 0,
                 users: 1,
                 wall_ns: 1_800_000_000_000_000_000 + count,
                 feeder: &scenario.feeder,
@@ -247,11 +250,14 @@ fn expect(criterion: &mut Criterion<CpuTime>) {
         ("check what a poll's answer is", 1, 200),
     ] {
         let step = &scenario.steps[step];
+        let caches = scenario.caches();
+        let facts = Facts::plain(&caches);
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let reply = Reply {
                     head: &[],
                     body: black_box(body),
+                    facts: &facts,
                 };
                 step.expect.unmet(black_box(status), reply).is_none()
             });

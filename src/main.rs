@@ -1,5 +1,6 @@
 //! Parses, dispatches on the command, prints the error, sets the exit code.
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -9,25 +10,37 @@ use clap::Parser;
 use clap::error::{self as wrong, ContextKind, ContextValue};
 
 use opsurge::cli::args::Cli;
-use opsurge::cli::{dispatch, topic};
+use opsurge::cli::{Understood, dispatch, topic, understand};
 use opsurge::io::process;
 use opsurge::session::exit::{CannotCarryOut, Exit};
 
 fn main() -> ExitCode {
     process::ignore_file_size_signal();
-    let words: Option<Vec<String>> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.into_string().ok())
+    let given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Option<Vec<String>> = given
+        .iter()
+        .map(|it| it.to_str().map(str::to_owned))
         .collect();
-    if let Some(answered) = words.and_then(|words| topic(&words)) {
+    if let Some(answered) = words.as_deref().and_then(topic) {
         return end(answered);
     }
-    let cli = match Cli::try_parse() {
+    let env = |name: &str| std::env::var(name).ok();
+    // Words that are not Unicode are paths of files, and are left as they are.
+    let (understood, words) = match words.map(|words| understand(&words, &env)) {
+        Some(Ok(understood)) => {
+            let words = understood.words.iter().map(OsString::from).collect();
+            (understood, words)
+        }
+        Some(Err(error)) => return end(Err(error)),
+        None => (Understood::as_given(&given), given),
+    };
+    let program = [OsString::from("opsurge")];
+    let cli = match Cli::try_parse_from(program.into_iter().chain(words)) {
         Ok(cli) => cli,
         Err(error) => return answer(&without_secrets(error)),
     };
     // The panic message gives the place; this gives it the form of every error.
-    let ended = catch_unwind(|| dispatch(cli)).unwrap_or_else(|_| {
+    let ended = catch_unwind(|| dispatch(cli, understood)).unwrap_or_else(|_| {
         let defect =
             anyhow!("opsurge panicked, which is a defect; please report what is said above");
         Err(defect.context(CannotCarryOut))

@@ -143,6 +143,10 @@ const STEADY: &str = r#"
         path = "/session/{{session}}"
         query = { serial = "{{sequence}}", fresh = "{{uuid}}" }
         timeout = "2s"
+        expect = { status = ["2xx"], contains = "triggered", lacks = "error", matches = "sample_[a-z]+_id", compare = { "/sessionId" = "!= none" }, count = { "" = ">= 3" }, within = "5s" }
+        extract.word = { regex = '"message":"(\w+)' }
+        extract.key = { between = ["sessionId\":\"", "\""] }
+        extract.many = { json = "", pick = "count" }
     "#;
 
 /// Conditions, repetitions, and a step that always fails and is sent again.

@@ -7,23 +7,12 @@
 # Loopback only. Environment: OPSURGE (another binary).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-kept=$PWD/target/page # As scripts/measure page.
 shots=$(realpath -m "${1:-$PWD/target/locust/page}")
 parts=$PWD/scripts/parts
-mkdir -p "$kept" "$shots"
+mkdir -p "$shots"
 . scripts/parts/processes.sh
-browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
-if [ -z "$browser" ]; then
-    echo "SKIPPED: no browser (apt-get install chromium); nothing was shown"
-    exit 0
-elif ! command -v npm >/dev/null; then
-    echo "SKIPPED: no npm (apt-get install nodejs npm); nothing was shown"
-    exit 0
-elif ! { [ -d "$kept/node_modules/playwright-core" ] ||
-    npm install --prefix "$kept" --no-audit --no-fund --silent playwright-core@1; }; then
-    echo "SKIPPED: npm could not fetch playwright-core; nothing was shown"
-    exit 0
-fi
+. scripts/parts/browser.sh
+find_browser || exit 0
 . scripts/parts/locust_install.sh
 use_release --features locust
 cp "$parts/locust-page.mjs" "$kept/locust-page.mjs" # Beside its node_modules, where node looks for them.

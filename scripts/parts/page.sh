@@ -7,11 +7,11 @@
 # Environment: OPSURGE (another binary).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-kept=$PWD/target/page # Kept across runs: playwright-core, the screenshots.
-shots=$(realpath -m "${1:-$kept/shots}")
+shots=$(realpath -m "${1:-$PWD/target/page/shots}")
 parts=$PWD/scripts/parts
-mkdir -p "$kept" "$shots"
+mkdir -p "$shots"
 . scripts/parts/processes.sh
+. scripts/parts/browser.sh
 use_release
 
 # ---------------------------------------------------------------- the pages
@@ -47,15 +47,7 @@ page hour "$work/hour.json"
 
 # ---------------------------------------------------------------- the browser
 
-browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
-if [ -z "$browser" ]; then
-    echo "SKIPPED: no browser looked at the pages (apt-get install chromium)"
-elif ! command -v npm >/dev/null; then
-    echo "SKIPPED: no browser looked at the pages (apt-get install nodejs npm)"
-elif ! { [ -d "$kept/node_modules/playwright-core" ] ||
-    npm install --prefix "$kept" --no-audit --no-fund --silent playwright-core@1; }; then
-    echo "SKIPPED: no browser looked at the pages (npm could not fetch playwright-core)"
-else
+if find_browser; then
     cp "$parts/page.mjs" "$kept/page.mjs" # Beside its node_modules, where node looks for them.
     node "$kept/page.mjs" "$browser" "$work" "$shots" run both search minutes hour || failed=1
     "$opsurge" report "$work/saved-run" --quiet >/dev/null || [ $? -lt 2 ] ||

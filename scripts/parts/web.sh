@@ -8,11 +8,11 @@
 # Environment: OPSURGE (another binary), PROMETHEUS (another program), PYTHON (another interpreter).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-kept=$PWD/target/web # Kept across runs: playwright-core, the screenshots.
-shots=$(realpath -m "${1:-$kept/shots}")
+shots=$(realpath -m "${1:-$PWD/target/web/shots}")
 parts=$PWD/scripts/parts
-mkdir -p "$kept" "$shots"
+mkdir -p "$shots"
 . scripts/parts/processes.sh
+. scripts/parts/browser.sh
 use_release
 failed=0
 python=${PYTHON:-python3}
@@ -37,15 +37,7 @@ start_run() { # NAME FLAGS...
 
 # ---------------------------------------------------------------- the browser
 
-browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
-if [ -z "$browser" ]; then
-    echo "SKIPPED: no browser looked at the page (apt-get install chromium)"
-elif ! command -v npm >/dev/null; then
-    echo "SKIPPED: no browser looked at the page (apt-get install nodejs npm)"
-elif ! { [ -d "$kept/node_modules/playwright-core" ] ||
-    npm install --prefix "$kept" --no-audit --no-fund --silent playwright-core@1; }; then
-    echo "SKIPPED: no browser looked at the page (npm could not fetch playwright-core)"
-else
+if find_browser; then
     cp "$parts/web.mjs" "$kept/web.mjs" # Beside its node_modules, where node looks for them.
     start_run browser -u 20 --wait 20ms -t 90s --web-control --web-linger 10s --mock-published-500
     node "$kept/web.mjs" "$browser" "$url#token=$token" "$shots" || failed=1

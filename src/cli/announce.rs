@@ -242,8 +242,9 @@ fn surprises(prepared: &Prepared) {
     let plan = &prepared.plan;
     // A user that takes the seat of another takes a row of its own.
     let takes_seats_again = plan.retakes_seats() || plan.load.users().may_shrink();
-    let rows_left = plan.scenario.feeder.rows_left(plan.load.users_max());
-    if let Some(left) = rows_left.filter(|_| !takes_seats_again) {
+    let files = plan.scenario.feeder.files().iter();
+    let rows_left = files.filter_map(|file| file.rows_left(plan.load.users_max()));
+    for left in rows_left.filter(|_| !takes_seats_again) {
         note(format_args!("note: {}", rows_left_shown(&left)));
     }
     if is_service && !proxies_set().is_empty() {

@@ -191,7 +191,7 @@ pub enum Command {
 /// `opsurge run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Scenario to run: a built-in name or number, or a file ending in .toml [default: workflow]
+    /// Scenario to run: a built-in name or number, a file ending in .toml, or the URL of one request [default: workflow]
     #[arg(value_name = "SCENARIO")]
     pub scenario: Option<String>,
     /// The same as a flag
@@ -235,6 +235,15 @@ pub struct RunArgs {
         help_heading = "One URL"
     )]
     pub body: Option<String>,
+
+    /// File with defaults of flags, e.g. --config load.toml with users = 50 and host = "http://localhost:8000"
+    /// [default: opsurge.toml in the working folder, if it is there]
+    ///
+    /// Keys are long names of flags. Before the file count environment variables such as OPSURGE_USERS and
+    /// OPSURGE_RUN_TIME (and LOCUST_HOST, LOCUST_USERS, LOCUST_SPAWN_RATE, LOCUST_RUN_TIME, LOCUST_HEADLESS), before these
+    /// the command line. What came from where is printed at the start.
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<String>,
 
     /// Service under test, e.g. http://localhost:8000
     #[arg(short = 'H', long, value_name = "URL", help_heading = "Target")]

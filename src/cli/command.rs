@@ -5,6 +5,8 @@
 //! 3. What is known to be secret is masked wherever else it stands: the key in the variable of `--api-key-env`, and the
 //!    values of secret headers.
 
+use std::sync::OnceLock;
+
 use crate::http::request::is_secret_field;
 use crate::scenario::secrets::Secrets;
 use crate::session::target::shown;
@@ -38,17 +40,26 @@ const FLAGS: [(&str, Kind); 8] = [
     ("-H", Kind::Url),
 ];
 
-/// The command line of this process.
+/// The command line of this process, with the defaults of flags that were not given. It belongs to the process.
+static WORDS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Keeps the command line for records. The first call counts.
+pub fn remember(words: Vec<String>) {
+    let _ = WORDS.set(words);
+}
+
+/// The command line of this process, masked.
 pub fn of_process() -> Vec<String> {
-    let words = std::env::args_os().skip(1);
-    let words: Vec<String> = words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let name = value_of(&words, "--api-key-env").unwrap_or(API_KEY_ENV);
-    let key = std::env::var(name).ok();
     let mut command = vec!["opsurge".to_owned()];
-    command.extend(masked(&words, key.as_deref()));
+    command.extend(masked_words(WORDS.get().map_or(&[], Vec::as_slice)));
     command
+}
+
+/// Words of the command line without their secrets.
+pub fn masked_words(words: &[String]) -> Vec<String> {
+    let name = value_of(words, "--api-key-env").unwrap_or(API_KEY_ENV);
+    let key = std::env::var(name).ok();
+    masked(words, key.as_deref())
 }
 
 /// The words of a command line without their secrets. `key`: the API key.

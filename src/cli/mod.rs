@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 //!
-//! Reading order: [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display`
+//! Reading order: `understood` (words as they are meant, with `words`, `foreign_flags` and `settings`: defaults of flags),
+//! [`args`] (clap's structs), `read` (Args -> Job), then the commands: `run` (with search, `announce`, `display`
 //! and `web`), `repeat`, `calibrate`, `worker` (with `lane`), `request`, `mock`, `scenarios` (with `import`), `doctor`, `help`
 //! (topics), `report`, `merge`, `compare` and `compare_runs` (with `sides`; `stored`: records read again; `results`: files
 //! written; `ci`: those for build servers), and what packages are made of: `completions`, `man`, `version`.
@@ -15,6 +16,7 @@ mod compare_runs;
 mod completions;
 mod display;
 mod doctor;
+mod foreign_flags;
 mod help;
 mod import;
 #[cfg(feature = "locust")]
@@ -30,10 +32,13 @@ mod request;
 mod results;
 mod run;
 mod scenarios;
+mod settings;
 mod sides;
 mod stored;
+mod understood;
 mod version;
 mod web;
+mod words;
 #[cfg(feature = "locust")]
 mod worker;
 
@@ -43,6 +48,7 @@ use tracing_subscriber::filter::LevelFilter;
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
 
 pub use help::topic;
+pub use understood::{Understood, understand};
 
 use crate::io::Backend;
 use crate::report::console::Form;
@@ -53,7 +59,11 @@ use crate::session::output::LogLine;
 ///
 /// # Errors
 /// Wrong use, bad input, or what the machine or the target does not allow, with a remedy; nothing was measured then.
-pub fn dispatch(cli: Cli) -> Result<Exit> {
+pub fn dispatch(cli: Cli, understood: Understood) -> Result<Exit> {
+    if let Some(shown) = understood.shown() {
+        crate::session::output::note(shown);
+    }
+    command::remember(understood.words);
     crate::session::output::check(carry_out(cli.command))
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::analysis::criteria::Purpose;
 use crate::load::random::Keyed;
 use crate::scenario::builtin::{BUILTIN, FORMAT};
-use crate::scenario::feeder::Order;
+use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
 use crate::scenario::flow::Flow;
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
@@ -86,6 +86,7 @@ fn describe(scenario: &Scenario) -> String {
     let mut text = valid.trim_end().to_owned() + "\n";
     describe_rows(scenario, &mut text);
     let is_own = |index: &StepIndex| !scenario.steps[usize::from(*index)].is_hop;
+    describe_once(scenario.setup.as_deref(), "setup, once", &mut text);
     for index in scenario.start.clone().filter(is_own) {
         describe_step(scenario, index, "start", &mut text);
     }
@@ -115,6 +116,7 @@ fn describe(scenario: &Scenario) -> String {
     for index in scenario.stop.clone().filter(is_own) {
         describe_step(scenario, index, "stop", &mut text);
     }
+    describe_once(scenario.teardown.as_deref(), "teardown, once", &mut text);
     if !scenario.tasks.is_empty() {
         describe_rates(scenario, &mut text);
     }
@@ -124,26 +126,50 @@ fn describe(scenario: &Scenario) -> String {
     text
 }
 
-/// The rows of the CSV file, if there is one, and those that the scenario's own load leaves.
-fn describe_rows(scenario: &Scenario, text: &mut String) {
-    let feeder = &scenario.feeder;
-    if feeder.columns().is_empty() {
-        return;
+/// The steps of the setup or the teardown, where there is one.
+fn describe_once(once: Option<&Scenario>, title: &str, text: &mut String) {
+    for (once, index) in once
+        .into_iter()
+        .flat_map(|once| once.start.clone().map(move |index| (once, index)))
+        .filter(|(once, index)| !once.steps[usize::from(*index)].is_hop)
+    {
+        describe_step(once, index, title, text);
     }
-    let rows = match feeder.rows() {
-        1 => "1 row".to_owned(),
-        rows => format!("{} rows", grouped(rows as u64)),
-    };
-    let order = match feeder.order() {
-        Order::InTurn => "one for each user, in turn",
-        Order::Random => "drawn for each user",
-    };
-    let columns = feeder.columns().join(", ");
-    let _ = writeln!(text, "CSV file: {rows} of {columns}; {order}");
+}
+
+/// The rows of the CSV files, how they are given out, and those that the scenario's own load leaves.
+fn describe_rows(scenario: &Scenario, text: &mut String) {
     let stages = scenario.load.points();
     let users = stages.iter().map(|point| point.users);
     let users = users.chain(scenario.load.users).max();
-    if let Some(left) = users.and_then(|users| feeder.rows_left(users)) {
+    for file in scenario.feeder.files() {
+        describe_file(file, users, text);
+    }
+}
+
+fn describe_file(file: &File, users: Option<u64>, text: &mut String) {
+    let rows = match file.rows.count() {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as u64)),
+    };
+    let order = match (file.order, file.per) {
+        (Order::InTurn, Per::User) => "one for each user, in turn",
+        (Order::Random, Per::User) => "drawn for each user",
+        (Order::InTurn, Per::Iteration) => "one for each iteration, in turn",
+        (Order::Random, Per::Iteration) => "drawn for each iteration",
+    };
+    let end = match file.at_end {
+        AtEnd::Again => "",
+        AtEnd::Stop => "; each is used once, then users leave",
+        AtEnd::Fail => "; each is used once, then users leave, which counts as a failure",
+    };
+    let name = match file.name.as_str() {
+        "" => String::new(),
+        name => format!(" {name}"),
+    };
+    let columns = file.rows.columns().join(", ");
+    let _ = writeln!(text, "CSV file{name}: {rows} of {columns}; {order}{end}");
+    if let Some(left) = users.and_then(|users| file.rows_left(users)) {
         let _ = writeln!(text, "{}", rows_left_shown(&left));
     }
 }
@@ -333,7 +359,7 @@ fn describe_step(scenario: &Scenario, index: StepIndex, title: &str, text: &mut 
         let text = text.replace(&format!("%3C{name}%3E"), &format!("{{{{{name}}}}}"));
         text.replace(&format!("<{name}>"), &format!("{{{{{name}}}}}"))
     });
-    let secrets = scenario.secrets_of_row(USER_SHOWN, Keyed::new(SEED_SHOWN));
+    let secrets = scenario.secrets_of_row(RowKey::first(USER_SHOWN, Keyed::new(SEED_SHOWN)));
     let masked = secrets.mask_own(&with_holes);
     let shown = names.iter().fold(masked, |text, name| {
         text.replace(&format!("{{{{{name}}}}}"), &format!("<{name}>"))

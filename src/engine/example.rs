@@ -72,6 +72,9 @@ pub fn of_detail(failure: Failure, detail: Detail, secrets: &Secrets) -> String 
         Detail::None if failure == Failure::TaskTimeout => {
             "the time limit of its task passed before it was sent".into()
         }
+        Detail::None if failure == Failure::NoRow => {
+            "no row of a CSV file was left for it, and it was not sent".into()
+        }
         Detail::None => failure.name().replace('-', " "),
         Detail::Errno(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
         Detail::Tls(reason) => reason.to_string(),

@@ -40,6 +40,8 @@ pub struct Outcomes {
     pub overflows: u64,
     /// Users that had come and not left when the run ended.
     pub users_at_end: usize,
+    /// Variables of the run's first user at the end; empty on other shards.
+    pub first_values: Vec<u8>,
 }
 
 /// What ends a load. When shards differ, the first of these counts.
@@ -73,6 +75,7 @@ impl Outcomes {
             waited_in_line: 0,
             overflows: 0,
             users_at_end: 0,
+            first_values: Vec::new(),
         }
     }
 }
@@ -98,6 +101,7 @@ impl AddAssign for Outcomes {
             waited_in_line,
             overflows,
             users_at_end,
+            first_values,
         } = other;
         self.recorder.counts += &recorder.counts;
         if let Some(arrivals) = arrivals {
@@ -117,6 +121,9 @@ impl AddAssign for Outcomes {
         self.waited_in_line += waited_in_line;
         self.overflows += overflows;
         self.users_at_end += users_at_end;
+        if self.first_values.is_empty() {
+            self.first_values = first_values;
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use socket2::SockAddr;
 
 use crate::load::Load;
 use crate::load::deal::Deal;
+use crate::scenario::feeder::RowsEnd;
 use crate::scenario::model::{OnFailure, Scenario};
 use crate::scenario::wait::Wait;
 
@@ -119,7 +120,47 @@ impl Plan {
         is_paced
             || self.scenario.has_deadlines
             || self.load.users().iterations.is_some()
+            || self.scenario.feeder.follows_iterations()
+            || self.scenario.feeder.ends()
             || seats_change
+    }
+
+    /// Passes of the work loop that a user in this seat does, where they are bounded: by its share of the iterations, or
+    /// by the rows of CSV files.
+    pub fn passes_of(&self, user: u64, seat: u64) -> Option<u32> {
+        let share = self.load.users().iterations_of(seat);
+        let rows = self.rows_end(user, seat).map(|end| end.passes);
+        match (share, rows) {
+            (Some(share), Some(rows)) => Some(share.min(rows)),
+            (share, rows) => share.or(rows),
+        }
+    }
+
+    /// What the rows of CSV files allow a user in this seat, where they are used once.
+    pub fn rows_end(&self, user: u64, seat: u64) -> Option<RowsEnd> {
+        match self.scenario.feeder.ends() {
+            true => self
+                .scenario
+                .feeder
+                .end_of(user, seat, self.load.users_max()),
+            false => None,
+        }
+    }
+
+    /// Checks that the rows which are used once can be shared out to the seats.
+    ///
+    /// # Errors
+    /// The reason, and the cure.
+    pub fn check_rows(&self) -> Result<(), String> {
+        let what = match (self.load.is_open(), self.load.is_steered()) {
+            _ if !self.scenario.feeder.ends_iterations() => return Ok(()),
+            (true, _) => "iterations at a rate are begun by whichever user is free",
+            (_, true) => "a search does not know its number of users",
+            (false, false) => return Ok(()),
+        };
+        Err(format!(
+            "[csv] with per = \"iteration\" and at_end: each user has its share of the rows before the run, and {what}; leave at_end out, or give -u without --rate"
+        ))
     }
 
     /// Another user takes the seat of a user that left because a step had failed, so that the rate of an open load holds.

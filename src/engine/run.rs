@@ -51,6 +51,8 @@ pub struct Run {
     pub overflows: u64,
     /// What became of an open load's arrivals.
     pub arrivals: Option<ArrivalCounts>,
+    /// Variables of the first user when the run ended.
+    pub first_values: Vec<u8>,
     /// Shards that a panic ended, and with them the run.
     pub deaths: Vec<Death>,
 }
@@ -221,6 +223,7 @@ fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: Syst
         waited_in_line: sum.waited_in_line,
         overflows: sum.overflows,
         arrivals: sum.arrivals,
+        first_values: sum.first_values,
         deaths,
     }
 }

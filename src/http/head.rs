@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Response, Status};
 
+use super::coding::Coding;
 use super::invalid::Invalid;
 
 /// Longest head accepted: status line, all fields and the empty line.
@@ -38,11 +39,12 @@ pub(super) struct Head {
     pub framing: Framing,
     /// Whether the connection may carry another request (RFC 9112 section 9.3).
     pub keep_alive: bool,
+    pub coding: Coding,
     /// Length of the head in bytes, the empty line included.
     pub bytes: usize,
 }
 
-/// The fields that decide framing and keep-alive.
+/// The fields that decide framing, keep-alive and coding.
 #[derive(Default)]
 struct Fields {
     /// Value of `Content-Length`, and how many digits it was written in.
@@ -51,6 +53,7 @@ struct Fields {
     chunked_last: bool,
     close: bool,
     keep_alive: bool,
+    coding: Coding,
 }
 
 /// Reads the head at the start of `bytes`. `None` while it is incomplete.
@@ -96,6 +99,7 @@ pub(super) fn parse(bytes: &[u8], expecting: Expecting) -> Result<Option<Head>, 
         status,
         framing,
         keep_alive,
+        coding: fields.coding,
         bytes: length,
     }))
 }
@@ -155,6 +159,9 @@ impl Fields {
                 self.transfer_encoding = true;
                 let last = tokens(value).last().unwrap_or_default();
                 self.chunked_last = last.eq_ignore_ascii_case(b"chunked");
+            }
+            16 if name.eq_ignore_ascii_case("content-encoding") => {
+                self.coding = self.coding.and(value);
             }
             10 if name.eq_ignore_ascii_case("connection") => {
                 for token in tokens(value) {

@@ -201,6 +201,39 @@ impl Template {
         }
     }
 
+    /// Writes the request's path and query to the start of `out`; returns their length, or `None` when they are longer.
+    pub fn write_target(&self, values: Values<'_>, out: &mut [u8]) -> Option<usize> {
+        let mut at = 0;
+        let mut has_begun = false;
+        for segment in &self.segments {
+            let (text, encoding) = match segment {
+                Segment::Literal(range) => {
+                    let text = &self.text[range.clone()];
+                    let text = match has_begun {
+                        true => text,
+                        // The method, and a blank.
+                        false => &text[text.iter().position(|&byte| byte == b' ')? + 1..],
+                    };
+                    has_begun = true;
+                    (text, Encoding::AsIs)
+                }
+                Segment::Value(place, encoding) => (place.text(values), *encoding),
+                _ => return Some(at),
+            };
+            let is_literal = matches!(segment, Segment::Literal(_));
+            let end = text.iter().position(|&byte| is_literal && byte == b' ');
+            let text = &text[..end.unwrap_or(text.len())];
+            if text.len() * encoding.bytes_per_byte_max() > out.len() - at {
+                return None;
+            }
+            at += encoding.write(text, &mut out[at..]);
+            if end.is_some() {
+                break;
+            }
+        }
+        Some(at)
+    }
+
     /// Most bytes that [`Template::render`] writes.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max

@@ -6,6 +6,7 @@
 
 use super::buffers::Buffers;
 use super::chunked::Chunked;
+use super::coding::Coding;
 use super::head;
 use super::head::Framing;
 pub use super::head::{Expecting, HEAD_BYTES_MAX, each_field, field};
@@ -77,6 +78,7 @@ pub struct Decoder {
     expecting: Expecting,
     status: u16,
     keep_alive: bool,
+    coding: Coding,
     interim: u32,
     body_bytes: u64,
     keep: Keep,
@@ -115,6 +117,7 @@ impl Decoder {
             expecting: Expecting::Body,
             status: 0,
             keep_alive: false,
+            coding: Coding::Identity,
             interim: 0,
             body_bytes: 0,
             keep: Keep::default(),
@@ -183,6 +186,11 @@ impl Decoder {
     /// The kept prefix of the body, without framing.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// How the body is coded.
+    pub fn coding(&self) -> Coding {
+        self.coding
     }
 
     /// How much of the answer has arrived.
@@ -319,6 +327,7 @@ impl Decoder {
         }
         self.status = head.status;
         self.keep_alive = head.keep_alive;
+        self.coding = head.coding;
         self.state = match head.framing {
             Framing::Length(length) => State::Length(length),
             Framing::Chunked => State::Chunked(Chunked::START),

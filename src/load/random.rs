@@ -35,6 +35,8 @@ pub enum Stream {
     Condition = 9,
     /// Delay of a retry.
     Retry = 10,
+    /// What a user picks from an answer.
+    Answer = 20,
 }
 
 impl Keyed {

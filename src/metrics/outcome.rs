@@ -32,6 +32,10 @@ pub enum Failure {
     Status,
     /// The answer had the expected status and unexpected content.
     Expectation,
+    /// The body could not be decoded, and the step looks at it.
+    Undecodable,
+    /// Decoded, the body is longer than what is checked, and the step looks at it.
+    BodyTooLarge,
     /// The connection was refused.
     ConnectRefused,
     /// The attempt to connect was not answered in time.
@@ -84,13 +88,17 @@ pub enum Failure {
     GaveUp,
     /// The time of the whole task was over (`within`): with this request under way, or before it could be sent.
     TaskTimeout,
+    /// The rows of a CSV file were used up (`at_end = "fail"`), so the request was not sent.
+    NoRow,
 }
 
 impl Failure {
     /// All kinds.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Status,
         Self::Expectation,
+        Self::Undecodable,
+        Self::BodyTooLarge,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
@@ -117,6 +125,7 @@ impl Failure {
         Self::Unanswered,
         Self::GaveUp,
         Self::TaskTimeout,
+        Self::NoRow,
     ];
 
     /// The request's time limit was over. (A connection that could not be opened again before it is one of these too.)
@@ -152,6 +161,8 @@ impl Failure {
         match self {
             Self::Status => "status",
             Self::Expectation => "expectation",
+            Self::Undecodable => "undecodable",
+            Self::BodyTooLarge => "body-too-large",
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::ConnectFailed => "connect-failed",
@@ -178,6 +189,7 @@ impl Failure {
             Self::Unanswered => "unanswered",
             Self::GaveUp => "gave-up",
             Self::TaskTimeout => "task-timeout",
+            Self::NoRow => "no-row",
         }
     }
 }

@@ -92,6 +92,8 @@ pub fn record(
         errors,
         generator,
         tls: None,
+        setup: None,
+        teardown: None,
         rules: Vec::new(),
         until: Vec::new(),
         search: None,
@@ -125,9 +127,14 @@ pub fn with_stand_in(
         .map(|((method, name, status), count)| (key(method, name, &status.to_string()), *count))
         .collect();
     let mut recorded = BTreeMap::new();
-    for step in &record.steps {
-        for (status, count) in &step.statuses {
-            recorded.insert(key(&step.method, &step.name, status), *count);
+    let once = record.setup.iter().chain(&record.teardown);
+    let once = once.flat_map(|once| &once.steps);
+    let once = once.map(|step| (&step.method, &step.name, &step.statuses));
+    let steps = record.steps.iter();
+    let steps = steps.map(|step| (&step.method, &step.name, &step.statuses));
+    for (method, name, statuses) in steps.chain(once) {
+        for (status, count) in statuses {
+            *recorded.entry(key(method, name, status)).or_insert(0) += count;
         }
     }
     record.stand_in = Some(StandIn {
@@ -206,7 +213,6 @@ fn bound_us(min_ns: u64) -> Option<f64> {
 }
 
 fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> StepRecord {
-    let statuses = counts.statuses.iter().enumerate();
     StepRecord {
         method: label.method.clone(),
         name: label.name.clone(),
@@ -220,10 +226,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
         bound_from_us: bound_us(counts.bound_min_ns),
         rps: ratio(counts.in_load.requests as f64, load_s),
         failures_per_s: ratio(counts.in_load.failures as f64, load_s),
-        statuses: statuses
-            .filter(|(_, count)| **count > 0)
-            .map(|(status, count)| (status.to_string(), *count))
-            .collect(),
+        statuses: statuses_of(counts),
         body_bytes: counts.body_bytes,
         service_us: times(&counts.service),
         response_us: times(&counts.response),
@@ -240,7 +243,16 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
     }
 }
 
-fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
+/// Answers by status.
+pub(super) fn statuses_of(counts: &StepCounts) -> BTreeMap<String, u64> {
+    let statuses = counts.statuses.iter().enumerate();
+    statuses
+        .filter(|(_, count)| **count > 0)
+        .map(|(status, count)| (status.to_string(), *count))
+        .collect()
+}
+
+pub(super) fn errors_of((label, counts): (&MetricLabel, &StepCounts)) -> Vec<ErrorRecord> {
     let errors = counts.errors.iter().filter(|error| error.count > 0);
     errors
         .map(|error| ErrorRecord {

@@ -89,6 +89,12 @@ pub fn cure(failure: Failure) -> Option<&'static str> {
             "this machine's limit, not the server's: raise ulimit -n, give --source-address where ports run out, or use fewer connections"
         }
         Failure::InvalidResponse => "the answer is not HTTP/1.1: is this the right port?",
+        Failure::Undecodable => {
+            "the body is not what Content-Encoding says, or this build has no decoder for it: the example says which"
+        }
+        Failure::BodyTooLarge => {
+            "a decoded body of more than 1 MiB is not checked; ask for less, or check status and headers alone"
+        }
         Failure::ClosedBeforeHead => "the server closed the connection instead of answering",
         Failure::PipelineBroken => {
             "when a connection ends, all requests on it fail (--pipeline): see the other errors, or the server's limit of requests per connection"
@@ -98,6 +104,9 @@ pub fn cure(failure: Failure) -> Option<&'static str> {
         }
         Failure::TaskTimeout => {
             "the task was not done within its time: see its slow steps, or set a longer within"
+        }
+        Failure::NoRow => {
+            "every row of a CSV file was used: give it more rows, or at_end = \"again\" to use them again"
         }
         _ => return None,
     })

@@ -116,6 +116,8 @@ impl Begun {
             errors: self.errors(so_far),
             generator: self.generator(so_far),
             tls: None,
+            setup: None,
+            teardown: None,
             rules: Vec::new(),
             until: Vec::new(),
             search: None,

@@ -39,6 +39,9 @@ impl Scenario {
         {
             follow.target.bind(authority);
         }
+        let bound = |once: Box<Self>| Box::new(once.bind(authority, base_path));
+        self.setup = self.setup.map(bound);
+        self.teardown = self.teardown.map(bound);
         self.secrets.add_members(authority);
         self.secrets.add_members(base_path);
         if members::mask(base_path, Author::Other) != base_path {
@@ -53,6 +56,9 @@ impl Scenario {
     /// Tells a bound scenario whether its connections are encrypted.
     #[must_use]
     pub fn over_tls(mut self, is_encrypted: bool) -> Self {
+        let told = |once: Box<Self>| Box::new(once.over_tls(is_encrypted));
+        self.setup = self.setup.map(told);
+        self.teardown = self.teardown.map(told);
         if let Some(cookies) = &mut self.cookies {
             cookies.set_secure(is_encrypted);
         }

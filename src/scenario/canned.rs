@@ -8,7 +8,10 @@
 
 use serde_json::Value as Json;
 
+use super::check::Check;
+use super::excerpt::Excerpt;
 use super::expect::{Extract, FoundIn, Reply, Rule, Unmet};
+use super::facts::Facts;
 use super::model::{Scenario, Step};
 use super::pointer::Pointer;
 
@@ -16,6 +19,10 @@ use super::pointer::Pointer;
 pub const PATH_MARK: &str = "/~";
 /// The text of a value that a step extracts, as far as its variable has room: the length of a usual id.
 const VALUE: &str = "d96aaa22-a187-4972-a633-b41aa48fa1a6";
+/// Most elements of a list that is counted.
+const ELEMENTS_MAX: usize = 1_000;
+/// The member of an object that has the texts which are searched for.
+const TEXT_MEMBER: &str = "text";
 /// The body where nothing is expected of it.
 const PLAIN: &str = r#"{"status":"ok"}"#;
 /// Statuses whose answers have no body (RFC 9110 section 6.4.1).
@@ -140,8 +147,85 @@ fn fields(step: &Step) -> Vec<(&str, String)> {
     fields
 }
 
-/// A JSON text with everything that is expected in it or extracted from it.
+/// A text with everything that is expected in it or extracted from it: JSON, where JSON is expected.
 fn body(step: &Step) -> Result<Vec<u8>, String> {
+    let mut tree = json_body(step)?;
+    let texts = texts(step)?.join("\n");
+    match &mut tree {
+        _ if texts.is_empty() => {}
+        Json::Null => return Ok(texts.into_bytes()),
+        Json::Object(members) => _ = members.insert(TEXT_MEMBER.to_owned(), Json::String(texts)),
+        _ => return Err("it expects both a text and JSON that is no object".to_owned()),
+    }
+    Ok(match tree {
+        Json::Null => PLAIN.into(),
+        tree => tree.to_string().into_bytes(),
+    })
+}
+
+/// The texts that are searched for.
+fn texts(step: &Step) -> Result<Vec<String>, String> {
+    let mut texts = Vec::new();
+    for rule in &step.expect.rules {
+        match rule {
+            Rule::Check(Check::Contains(text)) => texts.push(text.clone()),
+            Rule::Check(Check::Matches(pattern)) => texts.push(pattern.sample()?),
+            _ => {}
+        }
+    }
+    for extract in &step.extract {
+        match &extract.from {
+            FoundIn::Excerpt(Excerpt::Between(before, after)) => {
+                texts.push(format!("{before}{}{after}", text_for(extract)));
+            }
+            FoundIn::Excerpt(Excerpt::Group(pattern)) => texts.push(pattern.sample()?),
+            FoundIn::Excerpt(Excerpt::Html(place)) => {
+                return Err(format!("no page could be made that has {place}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(texts)
+}
+
+/// The lists that elements are picked from, each with one element that has all values.
+fn lists(step: &Step) -> Result<Vec<(&Pointer, Json)>, String> {
+    let mut lists: Vec<(&Pointer, Json)> = Vec::new();
+    for extract in &step.extract {
+        let FoundIn::Picked(picked) = &extract.from else {
+            continue;
+        };
+        let known = lists.iter().position(|(list, _)| *list == picked.list());
+        let at = known.unwrap_or(lists.len());
+        if known.is_none() {
+            lists.push((picked.list(), Json::Null));
+        }
+        if !picked.is_count() && !picked.rest().put(&mut lists[at].1, json_for(extract)) {
+            return Err(format!(
+                "two values of an element contradict each other: {picked}"
+            ));
+        }
+    }
+    Ok(lists)
+}
+
+/// The elements of a list that is counted.
+fn elements(step: &Step, list: &Pointer, element: &Json) -> Result<Vec<Json>, String> {
+    let wanted = step.expect.rules.iter().find_map(|rule| match rule {
+        Rule::Check(Check::Count(pointer, comparison)) if pointer == list => Some(comparison),
+        _ => None,
+    });
+    let fits = |count: &usize| wanted.is_none_or(|it| it.holds_for(*count as f64));
+    match (1..=ELEMENTS_MAX).chain([0]).find(fits) {
+        Some(count) => Ok(vec![element.clone(); count]),
+        None => Err(format!(
+            "no number of elements up to {ELEMENTS_MAX} fits at {list}"
+        )),
+    }
+}
+
+/// The JSON that is expected or extracted from; `null` for none.
+fn json_body(step: &Step) -> Result<Json, String> {
     let mut tree = Json::Null;
     let put = |tree: &mut Json, pointer: &Pointer, value: Json| match pointer.put(tree, value) {
         true => Ok(()),
@@ -154,16 +238,30 @@ fn body(step: &Step) -> Result<Vec<u8>, String> {
             put(&mut tree, pointer, json.clone())?;
         }
     }
+    for rule in &step.expect.rules {
+        if let Rule::Check(Check::Compare(pointer, comparison)) = rule
+            && !is_there(pointer, &tree)
+        {
+            put(&mut tree, pointer, comparison.example())?;
+        }
+    }
+    let mut lists = lists(step)?;
+    for rule in &step.expect.rules {
+        if let Rule::Check(Check::Count(pointer, _)) = rule
+            && !lists.iter().any(|(list, _)| *list == pointer)
+        {
+            lists.push((pointer, Json::Null));
+        }
+    }
+    for (list, element) in lists {
+        let elements = elements(step, list, &element)?;
+        put(&mut tree, list, Json::Array(elements))?;
+    }
     for extract in &step.extract {
         if let FoundIn::Json(pointer) = &extract.from
             && !is_there(pointer, &tree)
         {
-            let text = text_for(extract);
-            let value = match extract.demands.bare_in_json {
-                true => serde_json::from_str(&text).unwrap_or(Json::Null),
-                false => Json::String(text),
-            };
-            put(&mut tree, pointer, value)?;
+            put(&mut tree, pointer, json_for(extract))?;
         }
     }
     for rule in &step.expect.rules {
@@ -173,10 +271,7 @@ fn body(step: &Step) -> Result<Vec<u8>, String> {
             put(&mut tree, pointer, Json::String(VALUE.to_owned()))?;
         }
     }
-    Ok(match tree {
-        Json::Null => PLAIN.into(),
-        tree => tree.to_string().into_bytes(),
-    })
+    Ok(tree)
 }
 
 fn is_there(pointer: &Pointer, tree: &Json) -> bool {
@@ -185,10 +280,23 @@ fn is_there(pointer: &Pointer, tree: &Json) -> bool {
     found.is_ok_and(|found| found.is_some_and(|found| !found.is_null()))
 }
 
+/// A value of JSON that fits a variable.
+fn json_for(extract: &Extract) -> Json {
+    let text = text_for(extract);
+    match extract.demands.bare_in_json {
+        true => serde_json::from_str(&text).unwrap_or(Json::Null),
+        false => Json::String(text),
+    }
+}
+
 /// A text that fits a variable.
 fn text_for(extract: &Extract) -> String {
     match extract.demands.bare_in_json {
         true => "1".to_owned(),
+        false if extract.demands.as_link => {
+            let link = format!("/{VALUE}");
+            link[..link.len().min(extract.slot.bytes_max)].to_owned()
+        }
         false => VALUE[..VALUE.len().min(extract.slot.bytes_max)].to_owned(),
     }
 }
@@ -201,9 +309,11 @@ fn check(
     answer: &CannedAnswer,
 ) -> Result<(), String> {
     let describe = |unmet: Unmet<'_>| unmet.describe(&scenario.secrets);
+    let caches = scenario.caches();
     let reply = Reply {
         head: &answer.head,
         body: &answer.body,
+        facts: &Facts::plain(&caches),
     };
     if let Some(unmet) = step.expect.unmet(status, reply) {
         return Err(describe(unmet));

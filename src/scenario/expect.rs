@@ -4,11 +4,17 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
+use crate::http::coding::Undecodable;
 use crate::http::cookies::SetCookie;
 use crate::http::request::{Slot, is_secret_field};
 use crate::http::response::{each_field, field};
 
+use super::check::Check;
+use super::excerpt::Excerpt;
+use super::facts::Facts;
 use super::links;
+use super::pattern::Pattern;
+use super::picked::{Picked, There};
 use super::pointer::{Found, Pointer, without_mark};
 use super::secrets::Secrets;
 use super::variables::Demands;
@@ -50,6 +56,8 @@ pub enum Rule {
     Exists(Pointer),
     /// The head has a field of this name.
     Header(String),
+    /// The answer passes this check.
+    Check(Check),
 }
 
 /// A value that is extracted from an answer.
@@ -74,6 +82,10 @@ pub struct Extract {
 pub enum FoundIn {
     /// In the body, which is JSON.
     Json(Pointer),
+    /// In an element of a list in the body, which is JSON.
+    Picked(Picked),
+    /// In the body, which may be any text.
+    Excerpt(Excerpt),
     /// In the head: a field of this name.
     Header(String),
     /// In the head: the cookie of this name that is set last.
@@ -87,6 +99,8 @@ pub struct Reply<'r> {
     pub head: &'r [u8],
     /// The body, without framing.
     pub body: &'r [u8],
+    /// What is known of it beside these.
+    pub facts: &'r Facts<'r>,
 }
 
 /// An expectation that an answer does not meet. It becomes text only when it is shown ([`Unmet::describe`]).
@@ -113,6 +127,8 @@ enum Why<'e> {
     JarFull,
     /// The redirect cannot be followed, for this reason.
     Redirect(&'static str),
+    /// The body cannot be decoded.
+    Coding(Undecodable),
 }
 
 /// Why a value cannot be extracted from an answer.
@@ -135,6 +151,42 @@ impl Rule {
                 find(pointer, reply.body).is_some_and(|found| !found.is_null())
             }
             Self::Header(name) => field(reply.head, name).is_some(),
+            Self::Check(check) => check.holds(reply.body, reply.facts),
+        }
+    }
+
+    /// Its pattern, if it has one.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Check(Check::Matches(pattern)) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// Its pattern, if it has one, to be changed.
+    pub fn pattern_mut(&mut self) -> Option<&mut Pattern> {
+        match self {
+            Self::Check(Check::Matches(pattern)) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// The value that it compares with, and the name of its member.
+    pub fn member(&self) -> Option<(&str, &Json)> {
+        match self {
+            Self::Equals(pointer, json) => Some((pointer.name(), json)),
+            Self::Check(check) => check.member(),
+            _ => None,
+        }
+    }
+
+    /// The part of an answer that it looks at.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::NotNull | Self::Equals(..) | Self::Exists(_) => Part::Body,
+            Self::Header(_) => Part::Head,
+            Self::Check(check) if check.is_of_body() => Part::Body,
+            Self::Check(_) => Part::Neither,
         }
     }
 
@@ -149,7 +201,23 @@ impl Rule {
                 found_at(pointer, reply, secrets).unwrap_or_else(|lack| format!(", {lack}"))
             }
             Self::Header(_) => ", which is not there".to_owned(),
+            Self::Check(check) => match check.found(reply.body, reply.facts) {
+                Some(_) if check.is_search() && reply.is_cut() => {
+                    ", which is not in the first 64 KiB of the body, and no more is kept".to_owned()
+                }
+                Some(found) => found,
+                None => check.pointer().map_or_else(String::new, |pointer| {
+                    found_at(pointer, reply, secrets).unwrap_or_else(|lack| format!(", {lack}"))
+                }),
+            },
         }
+    }
+}
+
+impl Reply<'_> {
+    /// More of the body came than was kept.
+    fn is_cut(self) -> bool {
+        self.facts.is_cut || self.body.len() == BODY_BYTES_KEPT
     }
 }
 
@@ -169,18 +237,11 @@ fn found_at(pointer: &Pointer, reply: Reply<'_>, secrets: &Secrets) -> Result<St
 
 /// Why a body is not JSON.
 fn why_not_json(reply: Reply<'_>, error: &serde_json::Error, secrets: &Secrets) -> String {
-    let encoding = field(reply.head, "Content-Encoding").filter(|value| **value != *b"identity");
     let body = without_mark(reply.body);
-    let compressed = |how: &str| {
-        format!("the body is {how}, and opsurge does not decompress; leave Accept-Encoding out")
-    };
-    if let Some(encoding) = encoding {
-        let encoding = shown(&String::from_utf8_lossy(&encoding), secrets);
-        return compressed(&format!("compressed (Content-Encoding: {encoding})"));
-    }
+    let coded = |name: &str| format!("the body is {name}, and no Content-Encoding says so");
     match body {
-        [0x1f, 0x8b, ..] => return compressed("gzip-compressed"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => return compressed("zstd-compressed"),
+        [0x1f, 0x8b, ..] => return coded("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => return coded("zstd"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             return "the body is UTF-16, and JSON is UTF-8 (RFC 8259 section 8.1)".to_owned();
         }
@@ -189,7 +250,7 @@ fn why_not_json(reply: Reply<'_>, error: &serde_json::Error, secrets: &Secrets) 
     let text = body.trim_ascii();
     match text.first() {
         None => "the body is empty".to_owned(),
-        _ if body.len() >= BODY_BYTES_KEPT => {
+        _ if reply.is_cut() => {
             "it is not in the first 64 KiB of the body, and no more is kept".to_owned()
         }
         Some(b'{' | b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
@@ -254,18 +315,24 @@ impl Extract {
             why: Why::Extract(self, why),
             reply,
         };
-        let (json, folded);
+        let (json, folded, excerpted);
+        let mut digits = Digits::default();
         let found = match &self.from {
             FoundIn::Header(name) => {
                 folded = field(reply.head, name);
                 folded.as_deref()
             }
             FoundIn::Cookie(name) => set_cookie(reply.head, name),
-            FoundIn::Json(pointer) => match pointer.find(reply.body) {
+            FoundIn::Excerpt(excerpt) => {
+                excerpted = excerpt.find(reply.body, reply.facts.caches);
+                excerpted.as_deref()
+            }
+            FoundIn::Json(_) | FoundIn::Picked(_) => match self.from.there(reply) {
                 Err(_) => return Err(unmet(NotTaken::Missing)),
-                Ok(None) => None,
-                Ok(Some(found)) if found.is_null() => None,
-                Ok(Some(found)) => match found.text() {
+                Ok(There::Nothing(_)) => None,
+                Ok(There::Count(count)) => Some(digits.write(count)),
+                Ok(There::Value(found)) if found.is_null() => None,
+                Ok(There::Value(found)) => match found.text() {
                     None => return Err(unmet(NotTaken::Unfit("is not Unicode text"))),
                     Some(text) => {
                         json = text;
@@ -277,9 +344,14 @@ impl Extract {
         let default = self.default.as_deref().map(str::as_bytes);
         let text = found.or(default).ok_or(unmet(NotTaken::Missing))?;
         let unfit = |why| unmet(NotTaken::Unfit(why));
+        let mut room;
         let text = match &self.link {
             Some(_) if text.is_empty() && !self.demands.not_empty => text,
-            Some(target) => target.path_of(text).map_err(unfit)?,
+            Some(target) => {
+                room = [0; links::RESOLVED_BYTES_MAX];
+                let resolved = target.resolve(text, reply.facts.target, &mut room);
+                resolved.map_err(unfit)?
+            }
             None => text,
         };
         self.check(text).map_err(unfit)?;
@@ -313,13 +385,84 @@ impl Extract {
 
     /// Why an answer has no value, as a sentence.
     fn missing(&self, reply: Reply<'_>, secrets: &Secrets) -> String {
-        let FoundIn::Json(pointer) = &self.from else {
-            return format!("{} is not there", self.from);
-        };
-        match pointer.find(reply.body) {
-            Err(error) => why_not_json(reply, &error, secrets),
-            Ok(None) => format!("{} is not there", self.from),
-            Ok(Some(_)) => format!("{} is null", self.from),
+        let place = &self.from;
+        match (place.there(reply), place) {
+            (Err(error), _) => why_not_json(reply, &error, secrets),
+            (Ok(There::Nothing(why)), FoundIn::Picked(picked)) => {
+                format!("{picked}, {why}")
+            }
+            (Ok(There::Nothing(_)), FoundIn::Excerpt(_)) if reply.is_cut() => {
+                format!("{place} is not in the first 64 KiB of the body, and no more is kept")
+            }
+            (Ok(There::Nothing(_)), _) => format!("{place} is not there"),
+            (Ok(_), _) => format!("{place} is null"),
+        }
+    }
+}
+
+impl FoundIn {
+    /// Its pattern, if it has one.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Excerpt(Excerpt::Group(pattern)) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// Its pattern, if it has one, to be changed.
+    pub fn pattern_mut(&mut self) -> Option<&mut Pattern> {
+        match self {
+            Self::Excerpt(Excerpt::Group(pattern)) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// The part of an answer that it looks at.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Json(_) | Self::Picked(_) | Self::Excerpt(_) => Part::Body,
+            Self::Header(_) | Self::Cookie(_) => Part::Head,
+        }
+    }
+
+    /// What there is at a place in JSON; nothing for a place elsewhere.
+    fn there<'r>(&self, reply: Reply<'r>) -> Result<There<'r>, serde_json::Error> {
+        match self {
+            Self::Json(pointer) => Ok(match pointer.find(reply.body)? {
+                Some(found) => There::Value(found),
+                None => There::Nothing("which is not there"),
+            }),
+            Self::Picked(picked) => picked.find(reply.body, reply.facts),
+            Self::Excerpt(_) | Self::Header(_) | Self::Cookie(_) => Ok(There::Nothing("")),
+        }
+    }
+}
+
+/// A part of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Status line and fields.
+    Head,
+    /// The body.
+    Body,
+    /// Neither of them.
+    Neither,
+}
+
+/// A number as text, without an allocation.
+#[derive(Default)]
+struct Digits([u8; 20]);
+
+impl Digits {
+    fn write(&mut self, mut number: usize) -> &[u8] {
+        let mut at = self.0.len();
+        loop {
+            at -= 1;
+            self.0[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return &self.0[at..];
+            }
         }
     }
 }
@@ -339,6 +482,14 @@ impl<'u> Unmet<'u> {
     pub fn redirect(why: &'static str, reply: Reply<'u>) -> Self {
         Self {
             why: Why::Redirect(why),
+            reply,
+        }
+    }
+
+    /// An answer whose body cannot be decoded.
+    pub fn undecodable(why: Undecodable, reply: Reply<'u>) -> Self {
+        Self {
+            why: Why::Coding(why),
             reply,
         }
     }
@@ -364,6 +515,7 @@ impl Unmet<'_> {
                     .to_owned()
             }
             Why::Redirect(why) => format!("the redirect is not followed: Location {why}"),
+            Why::Coding(why) => format!("the body {why}"),
             Why::EndsByStatus => "this status ends the poll (failed)".to_owned(),
             Why::EndsByRule(rule) => format!("{rule} ends the poll (failed)"),
             Why::Extract(extract, why) => {
@@ -385,6 +537,7 @@ impl fmt::Display for Rule {
             Self::Equals(pointer, json) => write!(f, "{json} at {pointer}"),
             Self::Exists(pointer) => write!(f, "a value at {pointer}"),
             Self::Header(name) => write!(f, "the header {name}"),
+            Self::Check(check) => write!(f, "{check}"),
         }
     }
 }
@@ -393,6 +546,8 @@ impl fmt::Display for FoundIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(pointer) => write!(f, "the value at {pointer}"),
+            Self::Picked(picked) => write!(f, "{picked}"),
+            Self::Excerpt(excerpt) => write!(f, "{excerpt}"),
             Self::Header(name) => write!(f, "the header {name}"),
             Self::Cookie(name) => write!(f, "the cookie {name}"),
         }

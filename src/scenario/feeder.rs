@@ -1,218 +1,263 @@
-//! The rows of a CSV file, one for each user.
+//! The CSV files of a scenario, and which row of each a user has.
+//!
+//! A row follows from numbers alone, so that no shard, part or order of events moves it:
+//!
+//! 1. `per = "user"`: user n has row n, or one that is drawn for it.
+//! 2. `per = "iteration"`: iterations are numbered `seat + passes * seats`, where a seat is the place of one user and of
+//!    those that follow it there, and passes are those that were done in the seat. So all seats take their rows in turn.
+//!    After the least common multiple of rows and seats, the turns begin one row further: otherwise a seat would see only
+//!    some of the rows where the two numbers have a common divisor.
+//! 3. A file whose rows are used once (`at_end`) bounds what a seat can do: [`Feeder::end_of`].
 
 use std::ops::RangeInclusive;
 
-use super::pointer::without_mark;
+use super::rows::Rows;
 use crate::load::random::{Keyed, Stream, below};
 
-/// Most rows: the whole file is kept in memory.
-const ROWS_MAX: usize = 10_000_000;
-/// Longest field: a value's length is kept in 16 bits.
-const FIELD_BYTES_MAX: usize = 16 * 1024;
+/// Distance between the draws for one file and those for the next; no user has so many iterations.
+const DRAWS_PER_FILE: u64 = 1 << 48;
 
-/// The rows of a CSV file; empty without one.
+/// The CSV files of a scenario; empty without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feeder {
-    columns: Vec<String>,
-    text: Vec<u8>,
-    /// Where each field ends, row by row; it begins where the one before ends.
-    ends: Vec<u32>,
-    order: Order,
+    files: Vec<File>,
+    /// Names of all columns, as holes have them behind `csv.`.
+    names: Vec<String>,
+    /// The file of each column, and its place there.
+    places: Vec<(usize, usize)>,
 }
 
-/// How rows are given to users.
+/// A CSV file, and how its rows are given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name in holes; empty for that of `[csv]` itself.
+    pub name: String,
+    /// Its contents.
+    pub rows: Rows,
+    /// What each row is for.
+    pub per: Per,
+    /// The choice of the row.
+    pub order: Order,
+    /// What happens when every row has been used.
+    pub at_end: AtEnd,
+}
+
+/// What a row is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Per {
+    /// A user, for all of its requests.
+    #[default]
+    User,
+    /// A pass of the work loop.
+    Iteration,
+}
+
+/// The choice of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// User n gets row n, counted from the first again when there are more users than rows.
+    /// One after the other.
     #[default]
     InTurn,
-    /// Each user gets a row that is drawn evenly.
+    /// Drawn evenly.
     Random,
 }
 
-/// The delimiter of fields, unless the scenario gives another.
-pub const DELIMITER: u8 = b',';
-/// Delimiters that other programs write.
-const OTHER_DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")];
+/// What happens when every row has been used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtEnd {
+    /// The rows are used again.
+    #[default]
+    Again,
+    /// Each row is used once: a user without one leaves, or does not come.
+    Stop,
+    /// The same, and it counts as a failure.
+    Fail,
+}
 
-impl Feeder {
-    /// Parses a file (RFC 4180, with a header line that names the columns).
-    ///
-    /// # Errors
-    /// The line and the reason.
-    pub fn parse(bytes: &[u8], order: Order, delimiter: u8) -> Result<Self, String> {
-        check_quotes(bytes, delimiter)?;
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .from_reader(bytes);
-        let mut feeder = Self {
-            order,
-            ..Self::default()
-        };
-        let header = reader.headers().map_err(|error| error.to_string())?;
-        feeder.columns = header.iter().map(|name| name.trim().to_owned()).collect();
-        feeder.check_columns()?;
-        for record in reader.records() {
-            let record = record.map_err(|error| error.to_string())?;
-            let line = record.position().map_or(0, csv::Position::line);
-            if record.len() != feeder.columns.len() {
-                return Err(format!(
-                    "line {line}: the number of its fields is {}, and that of the columns {}",
-                    record.len(),
-                    feeder.columns.len()
-                ));
-            }
-            for field in &record {
-                if field.len() > FIELD_BYTES_MAX {
-                    return Err(format!("line {line}: a field is longer than 16 KiB"));
-                }
-                feeder.text.extend_from_slice(field.as_bytes());
-                let end = u32::try_from(feeder.text.len());
-                feeder
-                    .ends
-                    .push(end.map_err(|_| "it is larger than 4 GiB")?);
-            }
-            if feeder.rows() > ROWS_MAX {
-                return Err(format!("it has more than {ROWS_MAX} rows"));
-            }
-        }
-        match feeder.rows() {
-            0 => Err("it has no row below its header line".into()),
-            _ => Ok(feeder),
+/// The last row of a file bounds what the users of a seat do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsEnd {
+    /// Passes of the work loop for which there are rows.
+    pub passes: u32,
+    /// Its users' leaving counts as a failure.
+    pub fails: bool,
+}
+
+/// What the row of a user follows from.
+#[derive(Clone, Copy, Debug)]
+pub struct RowKey {
+    /// Number of the user in the run.
+    pub user: u64,
+    /// Number of the iteration among those of all seats.
+    pub iteration: u64,
+    /// Number of seats.
+    pub seats: u64,
+    /// The source of everything random.
+    pub random: Keyed,
+}
+
+impl RowKey {
+    /// The key of a user in its first iteration.
+    pub fn first(user: u64, random: Keyed) -> Self {
+        Self {
+            user,
+            iteration: user,
+            seats: user + 1,
+            random,
         }
     }
+}
 
-    fn check_columns(&self) -> Result<(), String> {
-        if let [name] = &self.columns[..]
-            && let Some((_, other)) = OTHER_DELIMITERS.iter().find(|(it, _)| name.contains(*it))
-        {
-            let cure = match *other {
-                "," => "leave delimiter out".to_owned(),
-                other => format!("say delimiter = \"{other}\" beside file"),
+impl Feeder {
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// The name of a column that another file has too.
+    pub fn add(&mut self, file: File) -> Result<(), String> {
+        for (column, name) in file.rows.columns().iter().enumerate() {
+            let name = match file.name.as_str() {
+                "" => name.clone(),
+                of_file => format!("{of_file}.{name}"),
             };
-            return Err(format!(
-                "line 1: with its delimiter it is one column, and has {other} in it; {cure}"
-            ));
-        }
-        for (index, name) in self.columns.iter().enumerate() {
-            if name.is_empty() || self.columns[..index].contains(name) {
-                return Err(format!(
-                    "line 1: column {} needs a name of its own, and is called \"{name}\"",
-                    index + 1
-                ));
+            if self.names.contains(&name) {
+                return Err(name);
             }
+            self.names.push(name);
+            self.places.push((self.files.len(), column));
         }
+        self.files.push(file);
         Ok(())
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.ends.len() / self.columns.len().max(1)
+    /// Its files.
+    pub fn files(&self) -> &[File] {
+        &self.files
     }
 
-    /// Names of the columns.
+    /// There is no file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Names of the columns of all files, as holes have them behind `csv.`.
     pub fn columns(&self) -> &[String] {
-        &self.columns
+        &self.names
     }
 
-    /// A field.
+    /// The file of a column.
+    pub fn file_of(&self, column: usize) -> &File {
+        &self.files[self.places[column].0]
+    }
+
+    /// The field of a column in the row of a user.
     #[inline]
-    pub fn text(&self, row: usize, column: usize) -> &[u8] {
-        let field = row * self.columns.len() + column;
-        let begin = field.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[begin as usize..self.ends[field] as usize]
+    pub fn field(&self, column: usize, key: RowKey) -> &[u8] {
+        let (file, column) = self.places[column];
+        let row = self.files[file].row_of(file, key);
+        self.files[file].rows.text(row, column)
+    }
+
+    /// All fields of the rows that a user has.
+    pub fn fields(&self, key: RowKey) -> impl Iterator<Item = &[u8]> {
+        (0..self.places.len()).map(move |column| self.field(column, key))
     }
 
     /// All fields of a column.
     pub fn column(&self, column: usize) -> impl Iterator<Item = &[u8]> {
-        (0..self.rows()).map(move |row| self.text(row, column))
-    }
-
-    /// Index of the row that a user gets.
-    pub fn row_of(&self, user: u64, random: Keyed) -> usize {
-        let rows = self.rows() as u64;
-        let row = match self.order {
-            Order::InTurn => user % rows,
-            Order::Random => below(random.draw(user, Stream::Row, 0), rows),
-        };
-        row as usize
-    }
-
-    /// The rows, counted from 1, that no user gets, when rows are given in turn and there are fewer users than rows.
-    pub fn rows_left(&self, users: u64) -> Option<RangeInclusive<u64>> {
-        let rows = self.rows() as u64;
-        (self.order == Order::InTurn && users < rows).then_some(users + 1..=rows)
-    }
-
-    /// How rows are given to users.
-    pub fn order(&self) -> Order {
-        self.order
+        let (file, column) = self.places[column];
+        self.files[file].rows.column(column)
     }
 
     /// Longest field of a column, in bytes.
     pub fn bytes_max(&self, column: usize) -> usize {
-        self.column(column).map(<[u8]>::len).max().unwrap_or(0)
+        let (file, column) = self.places[column];
+        self.files[file].rows.bytes_max(column)
     }
 
     /// Whether all fields of a column have the same length.
     pub fn is_fixed(&self, column: usize) -> bool {
-        let mut lengths = self.column(column).map(<[u8]>::len);
-        let first = lengths.next();
-        lengths.all(|length| Some(length) == first)
+        let (file, column) = self.places[column];
+        self.files[file].rows.is_fixed(column)
+    }
+
+    /// A file gives out a row for each iteration.
+    pub fn follows_iterations(&self) -> bool {
+        self.files.iter().any(|file| file.per == Per::Iteration)
+    }
+
+    /// A file's rows are used once.
+    pub fn ends(&self) -> bool {
+        self.files.iter().any(|file| file.at_end != AtEnd::Again)
+    }
+
+    /// A file's rows are used once, one for each iteration.
+    pub fn ends_iterations(&self) -> bool {
+        let ends = |file: &File| file.at_end != AtEnd::Again && file.per == Per::Iteration;
+        self.files.iter().any(ends)
+    }
+
+    /// What the rows allow a user to do that takes a seat of so many; `None` when they are never over.
+    pub fn end_of(&self, user: u64, seat: u64, seats: u64) -> Option<RowsEnd> {
+        let ends = self.files.iter().filter_map(|file| {
+            let rows = file.rows.count() as u64;
+            let passes = match file.per {
+                Per::User if user < rows => return None,
+                Per::User => 0,
+                Per::Iteration => rows.saturating_sub(seat).div_ceil(seats.max(1)),
+            };
+            let fails = match file.at_end {
+                AtEnd::Again => return None,
+                AtEnd::Stop => false,
+                AtEnd::Fail => true,
+            };
+            // The number of rows is bounded by far less.
+            let passes = u32::try_from(passes).unwrap_or(u32::MAX);
+            Some(RowsEnd { passes, fails })
+        });
+        ends.min_by_key(|end| (end.passes, !end.fails))
     }
 }
 
-/// Position of [`check_quotes`].
-enum Place {
-    /// At the beginning of a field.
-    Begin,
-    /// After blanks at the beginning of a field.
-    Blanks,
-    /// In a field without quotes.
-    Plain,
-    /// In a quoted field.
-    Quoted,
-    /// After a quote in a quoted field.
-    Behind,
-}
-
-/// Checks that quotes are as in RFC 4180. The CSV reader accepts others silently, and makes one value of several lines, or
-/// a value with quotes in it.
-fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
-    let mut place = Place::Begin;
-    let (mut line, mut opened) = (1, 1);
-    for &byte in without_mark(bytes) {
-        let ends_field = byte == delimiter || matches!(byte, b'\n' | b'\r');
-        place = match (place, byte) {
-            (Place::Begin, b'"') => {
-                opened = line;
-                Place::Quoted
+impl File {
+    /// Index of the row that a user has; `index` is that of the file.
+    #[inline]
+    fn row_of(&self, index: usize, key: RowKey) -> usize {
+        let rows = self.rows.count() as u64;
+        let number = match self.per {
+            Per::User => key.user,
+            Per::Iteration => {
+                key.iteration + key.iteration / least_common_multiple(rows, key.seats)
             }
-            (Place::Quoted, b'"') => Place::Behind,
-            (Place::Behind, b'"') | (Place::Quoted, _) => Place::Quoted,
-            _ if ends_field => Place::Begin,
-            (Place::Blanks, b'"') => {
-                return Err(format!(
-                    "line {line}: blanks stand before a quote, which would become a part of the value; remove them"
-                ));
-            }
-            (Place::Begin | Place::Blanks, b' ') => Place::Blanks,
-            (Place::Behind, _) => {
-                return Err(format!(
-                    "line {line}: the quote that is opened in line {opened} is closed here, and more text is behind it; a quote in a value is written twice"
-                ));
-            }
-            (Place::Begin | Place::Blanks | Place::Plain, _) => Place::Plain,
         };
-        line += usize::from(byte == b'\n');
+        let row = match self.order {
+            Order::InTurn => number % rows,
+            Order::Random => {
+                let nth = match self.per {
+                    Per::User => 0,
+                    Per::Iteration => key.iteration,
+                };
+                let count = index as u64 * DRAWS_PER_FILE + nth;
+                below(key.random.draw(key.user, Stream::Row, count), rows)
+            }
+        };
+        row as usize
     }
-    match place {
-        Place::Quoted => Err(format!(
-            "line {opened}: a quote is opened here and never closed"
-        )),
-        _ => Ok(()),
+
+    /// The rows, counted from 1, that no user gets, when users have them in turn and there are fewer users than rows.
+    pub fn rows_left(&self, users: u64) -> Option<RangeInclusive<u64>> {
+        let rows = self.rows.count() as u64;
+        let is_left = self.order == Order::InTurn && self.per == Per::User && users < rows;
+        is_left.then_some(users + 1..=rows)
     }
+}
+
+/// By Euclid's algorithm, which takes 0.1 us at most.
+fn least_common_multiple(a: u64, b: u64) -> u64 {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    (a / divisor).saturating_mul(b).max(1)
 }
 
 #[cfg(test)]

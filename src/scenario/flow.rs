@@ -164,6 +164,21 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// The rules over answers in it.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let until = self.repeat.iter().filter_map(|it| it.until.as_ref());
+        until.chain(&self.end_task_if).flat_map(|it| &it.rules)
+    }
+
+    /// The same rules in the same order.
+    pub fn rules_mut(&mut self) -> impl Iterator<Item = &mut Rule> {
+        let until = self.repeat.iter_mut().filter_map(|it| it.until.as_mut());
+        let all = until.chain(&mut self.end_task_if);
+        all.flat_map(|it| &mut it.rules)
+    }
+}
+
 impl Share {
     /// Whether a draw of 64 uniform bits falls into the share.
     fn takes(self, draw: u64) -> bool {
@@ -257,16 +272,14 @@ impl fmt::Display for Until {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Facts;
+    use super::super::pattern::Caches;
     use super::*;
 
     const SLOT: Slot = Slot {
         offset: 0,
         bytes_max: 8,
         fixed: false,
-    };
-    const NOTHING: Reply<'_> = Reply {
-        head: b"",
-        body: b"",
     };
 
     fn test(is: Is) -> Test {
@@ -325,11 +338,17 @@ mod tests {
             }),
             ..Flow::default()
         };
+        let caches = Caches::default();
+        let nothing = Reply {
+            head: b"",
+            body: b"",
+            facts: &Facts::plain(&caches),
+        };
         let story = |flow: &Flow, text: &str| {
             let mut values = values(text);
             flow.begin(&mut values);
             (0..4)
-                .take_while(|_| flow.after_success(200, NOTHING, &mut values) == Next::Again)
+                .take_while(|_| flow.after_success(200, nothing, &mut values) == Next::Again)
                 .count()
         };
         assert_eq!(story(&flow(3, None), ""), 2);
@@ -344,11 +363,11 @@ mod tests {
             ..flow(3, None)
         };
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("")),
+            ends.after_success(200, nothing, &mut values("")),
             Next::EndOfTask
         );
         assert_eq!(
-            ends.after_success(200, NOTHING, &mut values("a")),
+            ends.after_success(200, nothing, &mut values("a")),
             Next::Again
         );
     }

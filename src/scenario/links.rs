@@ -1,6 +1,13 @@
-//! Links of answers: an absolute URL of the target, or an absolute path, becomes the path that a later request is sent to.
+//! Links of answers: an absolute URL of the target, an absolute path, or a relative link becomes the path that a later
+//! request is sent to.
 //!
 //! Its percent-encoding stays as it came. A link to another host cannot be followed: all requests of a run go to its target.
+
+/// Longest path and query that a relative link is resolved against, and that it gives, in bytes.
+pub const RESOLVED_BYTES_MAX: usize = 2_048;
+/// Room for a resolved link.
+pub type Room = [u8; RESOLVED_BYTES_MAX];
+const OTHER_SCHEME: &str = "leads to a scheme other than http and https";
 
 /// Where links may lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,11 +38,18 @@ impl Target {
         self.is_secure = is_secure;
     }
 
-    /// The path and query of a link, without its fragment.
+    /// The path and query of a link, without its fragment: what a request for it is sent to. A relative link is resolved
+    /// against the path and query of the request that it answers, `base`, and dots in paths are removed (RFC 3986 section
+    /// 5.2); `room` takes the result where it is not a part of the link.
     ///
     /// # Errors
     /// Why the link cannot be followed, as the end of a sentence.
-    pub fn path_of<'l>(&self, link: &'l [u8]) -> Result<&'l [u8], &'static str> {
+    pub fn resolve<'l>(
+        &self,
+        link: &'l [u8],
+        base: &[u8],
+        room: &'l mut Room,
+    ) -> Result<&'l [u8], &'static str> {
         let link = link.trim_ascii();
         let end = link.iter().position(|&byte| byte == b'#');
         let link = &link[..end.unwrap_or(link.len())];
@@ -47,12 +61,28 @@ impl Target {
                 if !self.is_own(authority) {
                     return Err("leads to another host, and all requests go to the target");
                 }
-                path
+                match path {
+                    [] => b"/",
+                    path => path,
+                }
             }
         };
+        let is_absolute = path.first() == Some(&b'/');
+        check_characters(path)?;
         match path {
-            [] if end != Some(0) && !link.is_empty() => Ok(b"/"),
-            path => check(path).map(|()| path),
+            [] => Err("is empty"),
+            _ if is_absolute && !has_dots(path) => Ok(path),
+            _ if is_absolute => joined(b"", path, room),
+            _ if base.is_empty() => {
+                Err("is relative, and the path of the request is longer than 2,048 bytes")
+            }
+            [b'?', ..] => joined(path_of(base), path, room),
+            _ if first_segment(path).contains(&b':') => Err(OTHER_SCHEME),
+            _ => {
+                let base = path_of(base);
+                let folder = base.iter().rposition(|&byte| byte == b'/');
+                joined(&base[..folder.map_or(0, |at| at + 1)], path, room)
+            }
         }
     }
 
@@ -74,7 +104,7 @@ impl Target {
             (b"http", false) | (b"https", true) => Ok(Some(rest)),
             (b"http", true) => Err("leads to http, and the target is https"),
             (b"https", false) => Err("leads to https, and the target is http"),
-            _ => Err("leads to a scheme other than http and https"),
+            _ => Err(OTHER_SCHEME),
         }
     }
 
@@ -90,7 +120,70 @@ impl Target {
     }
 }
 
-/// Checks that a text is a path, perhaps with a query, that a request can have (RFC 3986 sections 3.3 and 3.4).
+/// A path and query without the query.
+fn path_of(target: &[u8]) -> &[u8] {
+    let end = target.iter().position(|&byte| byte == b'?');
+    &target[..end.unwrap_or(target.len())]
+}
+
+fn first_segment(path: &[u8]) -> &[u8] {
+    let end = path.iter().position(|byte| matches!(byte, b'/' | b'?'));
+    &path[..end.unwrap_or(path.len())]
+}
+
+/// Whether a segment of the path is `.` or `..`.
+fn has_dots(target: &[u8]) -> bool {
+    let mut segments = path_of(target).split(|&byte| byte == b'/');
+    segments.any(|segment| matches!(segment, b"." | b".."))
+}
+
+/// The beginning of a path and a link that goes on from there, with the dots removed.
+fn joined<'r>(start: &[u8], link: &[u8], room: &'r mut Room) -> Result<&'r [u8], &'static str> {
+    let length = start.len() + link.len();
+    if length > room.len() {
+        return Err("is longer than 2,048 bytes");
+    }
+    room[..start.len()].copy_from_slice(start);
+    room[start.len()..length].copy_from_slice(link);
+    let path = path_of(&room[..length]).len();
+    let kept = remove_dots(&mut room[..path]);
+    room.copy_within(path..length, kept);
+    Ok(&room[..kept + length - path])
+}
+
+/// Removes the segments `.` and `..` of an absolute path (RFC 3986 section 5.2.4); returns its new length.
+fn remove_dots(path: &mut [u8]) -> usize {
+    let (mut read, mut write) = (0, 0);
+    while read < path.len() {
+        let end = path[read + 1..].iter().position(|&byte| byte == b'/');
+        let end = end.map_or(path.len(), |at| read + 1 + at);
+        let is_last = end == path.len();
+        match &path[read + 1..end] {
+            b"." | b".." => {
+                if path[read + 1..end] == *b".." {
+                    let before = path[..write].iter().rposition(|&byte| byte == b'/');
+                    write = before.unwrap_or(0);
+                }
+                if is_last {
+                    path[write] = b'/';
+                    write += 1;
+                }
+            }
+            _ => {
+                path.copy_within(read..end, write);
+                write += end - read;
+            }
+        }
+        read = end;
+    }
+    if write == 0 {
+        path[0] = b'/';
+        write = 1;
+    }
+    write
+}
+
+/// Checks that a text is an absolute path, perhaps with a query, that a request can have (RFC 3986 sections 3.3 and 3.4).
 ///
 /// # Errors
 /// The reason, as the end of a sentence.
@@ -98,6 +191,10 @@ pub fn check(path: &[u8]) -> Result<(), &'static str> {
     if path.first() != Some(&b'/') {
         return Err("is no absolute path, and no URL of the target");
     }
+    check_characters(path)
+}
+
+fn check_characters(path: &[u8]) -> Result<(), &'static str> {
     let is_allowed =
         |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(byte);
     match path.iter().all(is_allowed) {
@@ -117,12 +214,18 @@ mod tests {
         target
     }
 
+    fn resolved(target: &Target, link: &str, base: &str) -> Result<String, &'static str> {
+        let mut room = [0; RESOLVED_BYTES_MAX];
+        let path = target.resolve(link.as_bytes(), base.as_bytes(), &mut room);
+        path.map(|path| String::from_utf8_lossy(path).into_owned())
+    }
+
     #[test]
     fn links_of_the_target_are_paths_as_they_came() {
         let target = target("Shop.example:80", false);
         for (link, path) in [
             ("/a?b=%2F%c3#c", "/a?b=%2F%c3"),
-            ("http://shop.example/a/../b", "/a/../b"),
+            ("http://shop.example/a/../b", "/b"),
             (
                 "HTTP://SHOP.EXAMPLE:80/?x=http://other/",
                 "/?x=http://other/",
@@ -132,19 +235,69 @@ mod tests {
             ("http://shop.example#top", "/"),
             (" /a ", "/a"),
         ] {
+            assert_eq!(resolved(&target, link, "/x"), Ok(path.to_owned()), "{link}");
+        }
+    }
+
+    /// The examples of RFC 3986 sections 5.4.1 and 5.4.2, on the base `http://a/b/c/d;p?q`.
+    #[test]
+    fn relative_links_are_resolved_as_the_rfc_shows() {
+        let target = target("a", false);
+        for (link, path) in [
+            ("g", "/b/c/g"),
+            ("./g", "/b/c/g"),
+            ("g/", "/b/c/g/"),
+            ("/g", "/g"),
+            ("?y", "/b/c/d;p?y"),
+            ("g?y", "/b/c/g?y"),
+            ("g#s", "/b/c/g"),
+            ("g?y#s", "/b/c/g?y"),
+            (";x", "/b/c/;x"),
+            ("g;x", "/b/c/g;x"),
+            ("g;x?y#s", "/b/c/g;x?y"),
+            (".", "/b/c/"),
+            ("./", "/b/c/"),
+            ("..", "/b/"),
+            ("../", "/b/"),
+            ("../g", "/b/g"),
+            ("../..", "/"),
+            ("../../", "/"),
+            ("../../g", "/g"),
+            ("../../../g", "/g"),
+            ("../../../../g", "/g"),
+            ("/./g", "/g"),
+            ("/../g", "/g"),
+            ("g.", "/b/c/g."),
+            (".g", "/b/c/.g"),
+            ("g..", "/b/c/g.."),
+            ("..g", "/b/c/..g"),
+            ("./../g", "/b/g"),
+            ("./g/.", "/b/c/g/"),
+            ("g/./h", "/b/c/g/h"),
+            ("g/../h", "/b/c/h"),
+            ("g;x=1/./y", "/b/c/g;x=1/y"),
+            ("g;x=1/../y", "/b/c/y"),
+            ("g?y/./x", "/b/c/g?y/./x"),
+            ("g?y/../x", "/b/c/g?y/../x"),
+        ] {
             assert_eq!(
-                target.path_of(link.as_bytes()),
-                Ok(path.as_bytes()),
+                resolved(&target, link, "/b/c/d;p?q"),
+                Ok(path.to_owned()),
                 "{link}"
             );
         }
+        assert_eq!(resolved(&target, "g:h", "/b"), Err(OTHER_SCHEME));
+        assert_eq!(resolved(&target, "mailto:a", "/b"), Err(OTHER_SCHEME));
+        let long = "x".repeat(RESOLVED_BYTES_MAX);
+        assert!(resolved(&target, &long, "/b").is_err_and(|it| it.contains("longer")));
+        assert!(resolved(&target, "g", "").is_err_and(|it| it.contains("is relative")));
     }
 
     #[test]
     fn a_link_that_leads_elsewhere_is_refused_with_the_reason() {
         let plain = target("shop.example", false);
         let check = |link: &str, reason: &str| {
-            let refused = plain.path_of(link.as_bytes()).expect_err(link);
+            let refused = resolved(&plain, link, "/x").expect_err(link);
             assert!(refused.contains(reason), "{link}: {refused}");
         };
         check("http://other.example/a", "another host");
@@ -154,19 +307,17 @@ mod tests {
         check("//other/a", "another host");
         check("https://shop.example/a", "to https");
         check("ftp://shop.example/a", "a scheme other than");
-        check("a/b", "no absolute path");
-        check("?a", "no absolute path");
-        check("", "no absolute path");
-        check("#a", "no absolute path");
+        check("", "is empty");
+        check("#a", "is empty");
         check("/a b", "a blank");
         check("/a\r\nX-Evil: 1", "a blank");
         check("/caf\u{e9}", "a blank");
         let secure = target("shop.example", true);
         assert_eq!(
-            secure.path_of(b"https://shop.example:443/a"),
-            Ok(&b"/a"[..])
+            resolved(&secure, "https://shop.example:443/a", "/x"),
+            Ok("/a".to_owned())
         );
-        assert!(secure.path_of(b"http://shop.example/a").is_err());
+        assert!(resolved(&secure, "http://shop.example/a", "/x").is_err());
     }
 
     #[test]
@@ -174,7 +325,7 @@ mod tests {
         let mut target = Target::new(Some("shop.example"));
         target.bind("127.0.0.1:8000");
         for link in ["http://shop.example/a", "http://127.0.0.1:8000/a"] {
-            assert_eq!(target.path_of(link.as_bytes()), Ok(&b"/a"[..]));
+            assert_eq!(resolved(&target, link, "/x"), Ok("/a".to_owned()));
         }
     }
 }

@@ -221,10 +221,7 @@ impl Made {
                 let uuid = origin.random.uuid(origin.user, origin.stream, count);
                 uuid.hyphenated().encode_lower(out).len()
             }
-            Self::Column(column) => {
-                let row = origin.feeder.row_of(origin.user, origin.random);
-                put(origin.feeder.text(row, *column), out)
-            }
+            Self::Column(column) => put(origin.feeder.field(*column, origin.row_key()), out),
             Self::Variable(slot) => put(slot.text(origin.values), out),
             Self::Counted(counter, operations) => {
                 let start = match counter {

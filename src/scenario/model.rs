@@ -7,12 +7,13 @@ use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::cookies::Cookies;
-use super::expect::{Expect, Extract, PollFailure, Reply, StatusSet};
-use super::feeder::Feeder;
+use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
+use super::feeder::{Feeder, RowKey};
 use super::flow::{Flow, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::members::label;
+use super::pattern::{Caches, Pattern};
 use super::secrets::Secrets;
 use super::value::{Origin, Value};
 use super::variables::Variables;
@@ -44,7 +45,7 @@ pub struct Scenario {
     pub variables: Variables,
     /// The cookies of users, where the scenario keeps them.
     pub cookies: Option<Cookies>,
-    /// The rows of the CSV file; empty without one.
+    /// The rows of the CSV files; empty without one.
     pub feeder: Feeder,
     /// Bytes of the fresh values of a request, at most.
     pub fresh_stride: usize,
@@ -64,6 +65,10 @@ pub struct Scenario {
     pub fail_if: Vec<RuleText>,
     /// Rules that have to hold in a run.
     pub require: Vec<RuleText>,
+    /// The steps that are carried out once before the load, as the start steps of a scenario of their own.
+    pub setup: Option<Box<Self>>,
+    /// The same for the steps after the load.
+    pub teardown: Option<Box<Self>>,
     /// Texts that must not be shown anywhere.
     pub secrets: Secrets,
     /// A step sends the API key, no key was given, and the scenario's default is used.
@@ -282,6 +287,19 @@ impl Scenario {
         is_work
     }
 
+    /// The patterns of all steps, each with a number of its own.
+    pub(super) fn number_patterns(&mut self) {
+        let patterns = self.steps.iter_mut().flat_map(Step::patterns_mut);
+        for (number, pattern) in patterns.enumerate() {
+            pattern.set_number(number);
+        }
+    }
+
+    /// The memory of one shard for searches in answers.
+    pub fn caches(&self) -> Caches {
+        Caches::new(self.steps.iter().flat_map(Step::patterns))
+    }
+
     /// The end of the task that a step of a task belongs to.
     pub fn end_of_task(&self, step: StepIndex) -> StepIndex {
         let before = |task: &Task| task.steps.end <= step;
@@ -317,6 +335,7 @@ impl Scenario {
             user,
             stream,
             text,
+            iteration: user,
             users: user + 1,
             wall_ns,
             feeder: &self.feeder,
@@ -337,8 +356,8 @@ impl Scenario {
 
     /// The secrets of a user's requests: its values out of answers, and [`Scenario::secrets_of_row`]. It allocates, for the
     /// few requests that are shown.
-    pub fn secrets_of_user(&self, user: u64, random: Keyed, values: &[u8]) -> Secrets {
-        let mut secrets = self.secrets_of_row(user, random);
+    pub fn secrets_of_user(&self, key: RowKey, values: &[u8]) -> Secrets {
+        let mut secrets = self.secrets_of_row(key);
         for slot in self.variables.extracted() {
             secrets.add(&String::from_utf8_lossy(slot.text(values)));
         }
@@ -352,16 +371,11 @@ impl Scenario {
         secrets
     }
 
-    /// The scenario's secrets, and the fields of a user's row of the CSV file.
-    pub fn secrets_of_row(&self, user: u64, random: Keyed) -> Secrets {
+    /// The scenario's secrets, and the fields of a user's rows of the CSV files.
+    pub fn secrets_of_row(&self, key: RowKey) -> Secrets {
         let mut secrets = self.secrets.clone();
-        let columns = self.feeder.columns().len();
-        let row = (columns > 0).then(|| self.feeder.row_of(user, random));
-        for (row, column) in row
-            .into_iter()
-            .flat_map(|row| (0..columns).map(move |column| (row, column)))
-        {
-            secrets.add(&String::from_utf8_lossy(self.feeder.text(row, column)));
+        for field in self.feeder.fields(key) {
+            secrets.add(&String::from_utf8_lossy(field));
         }
         secrets
     }
@@ -412,6 +426,29 @@ impl LoadDefaults {
 }
 
 impl Step {
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let failed = self.repeat.as_ref().and_then(|it| it.failed.as_ref());
+        let of_poll = failed.into_iter().flat_map(|failed| &failed.rules);
+        let of_flow = self.flow.iter().flat_map(|flow| flow.rules());
+        let rules = self.expect.rules.iter().chain(of_poll).chain(of_flow);
+        let of_rules = rules.filter_map(Rule::pattern);
+        of_rules.chain(self.extract.iter().filter_map(|it| it.from.pattern()))
+    }
+
+    /// The same patterns in the same order.
+    fn patterns_mut(&mut self) -> impl Iterator<Item = &mut Pattern> {
+        let failed = self.repeat.as_mut().and_then(|it| it.failed.as_mut());
+        let of_poll = failed.into_iter().flat_map(|failed| &mut failed.rules);
+        let of_flow = self.flow.iter_mut().flat_map(|flow| flow.rules_mut());
+        let rules = self.expect.rules.iter_mut().chain(of_poll).chain(of_flow);
+        let of_rules = rules.filter_map(Rule::pattern_mut);
+        of_rules.chain(
+            self.extract
+                .iter_mut()
+                .filter_map(|it| it.from.pattern_mut()),
+        )
+    }
+
     /// Adds the values that the step would extract from an answer: they are secret even when they are not used.
     pub fn add_secrets_of(&self, reply: Reply<'_>, stride: usize, secrets: &mut Secrets) {
         let mut values = vec![0; stride];
@@ -420,6 +457,11 @@ impl Step {
                 secrets.add(&String::from_utf8_lossy(extract.slot.text(&values)));
             }
         }
+    }
+
+    /// An answer to it may have a link that is looked at.
+    pub fn takes_links(&self) -> bool {
+        self.follow.is_some() || self.extract.iter().any(|extract| extract.link.is_some())
     }
 
     /// How often a pass sends it in the mean, as far as the scenario tells: a repetition that may end earlier counts once.

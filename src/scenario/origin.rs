@@ -4,7 +4,7 @@ use crate::http::request::{DECIMAL_BYTES_MAX, write_decimal};
 use crate::load::random::{Keyed, Stream};
 
 use super::calendar::{DATE_BYTES, TIMESTAMP_BYTES, write_date, write_timestamp};
-use super::feeder::Feeder;
+use super::feeder::{Feeder, RowKey};
 
 /// The notation of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +30,29 @@ pub struct Origin<'o> {
     pub stream: Stream,
     /// Number of the text among the user's: 0 for its variables, then its requests from 1 on.
     pub text: u64,
+    /// Number of the iteration among those of all users, where a CSV file gives out rows by it.
+    pub iteration: u64,
     /// Users at the peak: the distance between a user's sequence numbers.
     pub users: u64,
     /// Present time in nanoseconds since 1970 (UTC).
     pub wall_ns: u64,
-    /// Rows of the scenario's CSV file.
+    /// Rows of the scenario's CSV files.
     pub feeder: &'o Feeder,
     /// The user's variables, for values that are computed from them.
     pub values: &'o [u8],
+}
+
+impl Origin<'_> {
+    /// What the rows of its user follow from.
+    #[inline]
+    pub fn row_key(&self) -> RowKey {
+        RowKey {
+            user: self.user,
+            iteration: self.iteration,
+            seats: self.users,
+            random: self.random,
+        }
+    }
 }
 
 impl Clock {

@@ -54,6 +54,11 @@ impl Pointer {
         })
     }
 
+    /// Whether it points at the whole text.
+    pub fn is_whole(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
     /// Name of the member that it points at; empty for the whole text.
     pub fn name(&self) -> &str {
         self.tokens.last().map_or("", String::as_str)
@@ -98,6 +103,11 @@ pub fn without_mark(text: &[u8]) -> &[u8] {
 }
 
 impl<'b> Found<'b> {
+    /// A value, as it is written.
+    pub(super) fn new(raw: &'b str) -> Self {
+        Self(raw)
+    }
+
     /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         self.0 == "null"

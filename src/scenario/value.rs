@@ -114,10 +114,7 @@ impl Value {
             Self::Choice(options) => {
                 options[below(draw(), options.len() as u64) as usize].as_bytes()
             }
-            Self::Column(column) => {
-                let row = origin.feeder.row_of(origin.user, origin.random);
-                origin.feeder.text(row, *column)
-            }
+            Self::Column(column) => origin.feeder.field(*column, origin.row_key()),
             Self::Uuid => {
                 let uuid = origin.random.uuid(origin.user, origin.stream, count);
                 uuid.hyphenated().encode_lower(&mut out[..UUID_BYTES]);
@@ -174,6 +171,7 @@ mod tests {
             user,
             stream: Stream::Request,
             text,
+            iteration: user,
             users: 10,
             wall_ns,
             feeder: &feeder,

@@ -192,6 +192,15 @@ impl Variables {
             .map(|variable| variable.slot)
     }
 
+    /// The names and places of the extracted variables.
+    pub fn extracted_by_name(&self) -> impl Iterator<Item = (&str, Slot)> {
+        let extracted = |variable: &&Variable| matches!(variable.source, Source::Extracted(_));
+        self.variables
+            .iter()
+            .filter(extracted)
+            .map(|variable| (variable.name.as_str(), variable.slot))
+    }
+
     /// Puts `<name>` in the place of each extracted variable, as far as there is room.
     pub fn show_extracted(&self, values: &mut [u8]) {
         if let Some(link) = self.link {
@@ -264,6 +273,7 @@ mod tests {
                 user,
                 stream: Stream::Variable,
                 text: 0,
+                iteration: user,
                 users: 1,
                 wall_ns: 0,
                 feeder: &feeder,

@@ -121,7 +121,12 @@ fn measure(
     let responder = cannot(responder.context("the canned responder cannot be started"))?;
     let scenario = job.traffic.scenario.bind("", "");
     let checksum = calibration::checksum(&scenario);
-    job.traffic.scenario = scenario.with_step_numbers();
+    job.traffic.scenario = Scenario {
+        // What is done once is no load.
+        setup: None,
+        teardown: None,
+        ..scenario.with_step_numbers()
+    };
     let target = Target::parse(&responder.address().to_string(), "calibrate")?;
     job.traffic.target = JobTarget::Service(target);
     job.traffic.limits.shards = Some(shards);

@@ -17,6 +17,7 @@ use crate::load::random::Keyed;
 use crate::machine::Machine;
 use crate::record::files;
 use crate::record::schema::{Calibrated, Calibration, CalibrationRecord, Record};
+use crate::scenario::feeder::RowKey;
 use crate::scenario::model::Scenario;
 
 /// Files that are looked at, at most.
@@ -61,7 +62,7 @@ pub fn calibrated(plan: &Plan, backend: Backend, cores: usize, checksum: u64) ->
 /// Checksum of a scenario that is bound to no target: requests with their secrets masked, weights, nothing that waits.
 pub fn checksum(scenario: &Scenario) -> u64 {
     let mut sum = Fnv::default();
-    let secrets = scenario.secrets_of_row(0, Keyed::new(0));
+    let secrets = scenario.secrets_of_row(RowKey::first(0, Keyed::new(0)));
     for (index, step) in scenario.steps.iter().enumerate() {
         let (user, fresh) = scenario.first_values(index as u16, 0, 0, 0);
         let mut rendered = vec![0; step.template.bytes_max()];

@@ -85,6 +85,14 @@ impl Facts {
                 percent(failed as f64 / all as f64)
             )),
         };
+        let teardown = record.teardown.as_ref().filter(|it| it.failures > 0);
+        let teardown = teardown.map(|it| {
+            let requests = counted(it.requests, "request");
+            format!(
+                "{} of {requests} of the teardown failed",
+                grouped(it.failures)
+            )
+        });
         Self {
             interrupted,
             not_carried_out: record.run.ended_by == "error",
@@ -97,7 +105,7 @@ impl Facts {
                 let why = verdict.reasons.first().map_or("", String::as_str);
                 format!("the verdict is {}: {why}", verdict.status)
             }),
-            failed,
+            failed: failed.or(teardown),
             not_found: None,
             code_of_failures: gates.code_of_failures,
         }

@@ -11,8 +11,8 @@ use crate::record::build;
 use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OpenRecord, OpeningRecord, OrderRecord,
-    Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OnceRecord, OpenRecord, OpeningRecord,
+    OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
 
 use super::begun;
@@ -34,6 +34,10 @@ pub struct Carried {
     pub interrupted: bool,
     /// Changes of the load that were ordered.
     pub orders: Vec<OrderRecord>,
+    /// What the setup did before it.
+    pub setup: Option<OnceRecord>,
+    /// What the teardown did after it.
+    pub teardown: Option<OnceRecord>,
 }
 
 /// The record of what was carried out; the stand-in is stopped for its counts.
@@ -53,6 +57,8 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         generator(&prepared, carried),
     );
     record.tls = tls(&prepared, ran);
+    record.setup.clone_from(&carried.setup);
+    record.teardown.clone_from(&carried.teardown);
     record.watched = records(
         &carried.beside,
         RunSpan {
@@ -214,6 +220,11 @@ fn ended_by(prepared: &Prepared, carried: &Carried) -> &'static str {
             if prepared.plan.load.users().iterations.is_some() && carried.ran.users_left == 0 =>
         {
             "iterations"
+        }
+        Ended::AllUsersLeft
+            if prepared.plan.scenario.feeder.ends() && carried.ran.users_left == 0 =>
+        {
+            "rows"
         }
         Ended::AllUsersLeft => "all-users-left",
     }

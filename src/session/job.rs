@@ -16,6 +16,7 @@ use crate::scenario::model::Scenario;
 
 use super::connecting::Connecting;
 use super::run_judge::RunJudge;
+use super::source::ScenarioText;
 use super::steer::Course;
 use super::target::Target;
 use super::watched::list::WatchList;
@@ -33,6 +34,8 @@ pub struct Traffic {
     pub target: JobTarget,
     /// Compiled once. Bound to its target again when the stand-in has started and its address is known.
     pub scenario: Scenario,
+    /// Its text, where it is compiled again with the values of its setup.
+    pub text: Option<ScenarioText>,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
     pub load: JobLoad,

@@ -1,7 +1,8 @@
 //! A job carried out. Every front end calls this room: `run`, `search`, `request`, and what comes.
 //!
 //! Reading order: `job` (all that was asked for), `prepare` (with `target`, `source`, `resolved`, `connecting`,
-//! `tls`, `handshakes`, `key_log`, `cores`, `limits`, `diagnosis`, `signals`), `run` (the session), what judges it (`watch` by the second, `run_judge` with `rules` by the
+//! `tls`, `handshakes`, `key_log`, `cores`, `limits`, `diagnosis`, `signals`), `run` (the session; `once`: its setup and
+//! teardown), what judges it (`watch` by the second, `run_judge` with `rules` by the
 //! window and `until` by the look, [`steer`] by the level), `series` (several runs of one command), `begun` (what is known before the run), `publish` (ticks), `watched`
 //! (what runs beside it), `evidence` (the record; `share`: of a load that several processes make), `settle` (what it leaves
 //! out), `ending` and [`exit`]. `calibrate` is a session against canned answers, `calibration` what such sessions have kept.
@@ -20,6 +21,7 @@ pub(crate) mod handshakes;
 pub(crate) mod job;
 pub(crate) mod key_log;
 pub(crate) mod limits;
+pub(crate) mod once;
 pub mod orders;
 pub(crate) mod output;
 pub(crate) mod prepare;

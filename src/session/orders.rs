@@ -83,7 +83,7 @@ fn numbers_by_room(scenario: &Scenario) -> bool {
         .names()
         .filter_map(|name| variables.find(name))
         .flat_map(|index| variables.values(index));
-    scenario.feeder.rows() > 0
+    !scenario.feeder.is_empty()
         || fresh.any(|fresh| is_sequence(&fresh.value))
         || of_variables.any(is_sequence)
 }

@@ -25,6 +25,7 @@ use super::handshakes::Expected;
 use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
 use super::signals::{Announce, Signals};
+use super::source::ScenarioText;
 use super::target::Target;
 use super::tls;
 use super::watched::found::Found;
@@ -57,6 +58,10 @@ pub struct Prepared {
     pub(super) clock: Option<WallClock>,
     /// The environment variable of the API key, as a message may repeat it.
     pub api_key_env: String,
+    /// The text of the scenario, where it is compiled again with the values of its setup.
+    pub(super) text: Option<ScenarioText>,
+    /// The scenario's teardown, as soon as it is known.
+    pub(super) teardown: Option<Plan>,
     /// Checksum of the scenario, by which its calibration is found.
     pub checksum: u64,
     /// What a first handshake led to; `None` for plain HTTP.
@@ -121,6 +126,7 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
+        plan.check_rows().map_err(anyhow::Error::msg)?;
         cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;
         cannot(traffic.connecting.check_ports(connections, &plan.addresses))?;
@@ -183,6 +189,8 @@ impl Prepared {
             start_at: traffic.load.start_at,
             clock: wall_clock(),
             api_key_env: traffic.api_key_env,
+            text: traffic.text,
+            teardown: None,
             checksum,
             notes,
         })

@@ -6,7 +6,7 @@ use crate::engine;
 use crate::engine::{Order, Second};
 use crate::metrics::tick::Ticks;
 use crate::record::hdr::{IntervalLog, Stretch};
-use crate::record::schema::{Calibration, LevelRecord, Record};
+use crate::record::schema::{Calibration, LevelRecord, OnceRecord, Record};
 
 use super::calibration;
 use super::ending::{Ending, Facts};
@@ -14,6 +14,7 @@ use super::evidence;
 use super::evidence::Carried;
 use super::exit::cannot;
 use super::job::{Gates, Job, Judging, Outputs};
+use super::once;
 use super::orders::{Change, Orders};
 use super::prepare::Prepared;
 use super::publish::Publisher;
@@ -87,11 +88,12 @@ impl Session {
             outputs,
             gates,
         } = self;
+        let setup = once::set_up(&mut prepared)?;
         let watched = std::mem::take(&mut prepared.watched);
         match judging {
             Judging::Rules(mut judge) => {
                 let log = open_log(&outputs, &prepared)?;
-                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
+                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice, setup);
                 let carried = seconds.run(&mut Judge::Rules(&mut judge), watched.start())?;
                 let log = seconds.log;
                 let load_from_ns = carried.ran.load_from_ns;
@@ -121,7 +123,7 @@ impl Session {
                     );
                 }
                 let log = open_log(&outputs, &prepared)?;
-                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice);
+                let mut seconds = Seconds::new(&prepared, log, ticks, on_notice, setup);
                 let carried = seconds.run(&mut Judge::Search(&mut steer), watched.start())?;
                 let log = seconds.log;
                 let mut found = steer.found();
@@ -224,6 +226,8 @@ struct Seconds<'s> {
     log: Option<IntervalLog>,
     publisher: Publisher<'s>,
     on_notice: OnNotice<'s>,
+    /// What the setup did, until it is taken for the record.
+    setup: Option<OnceRecord>,
 }
 
 impl<'s> Seconds<'s> {
@@ -232,12 +236,14 @@ impl<'s> Seconds<'s> {
         log: Option<IntervalLog>,
         ticks: &'s Ticks,
         on_notice: OnNotice<'s>,
+        setup: Option<OnceRecord>,
     ) -> Self {
         Self {
             prepared,
             log,
             publisher: Publisher::new(ticks, prepared.plan.scenario.metrics.len()),
             on_notice,
+            setup,
         }
     }
 
@@ -261,6 +267,7 @@ impl<'s> Seconds<'s> {
         }));
         // No figure follows: a reader need not wait for the record.
         self.publisher.close();
+        let teardown = once::tear_down(prepared);
         prepared.signals.on_run_over();
         Ok(Carried {
             beside: sampling.stop(),
@@ -268,6 +275,8 @@ impl<'s> Seconds<'s> {
             watched: second_judge.into_watched(),
             interrupted: prepared.signals.interrupted(),
             orders: orders.into_records(),
+            setup: self.setup.take(),
+            teardown,
         })
     }
 

@@ -145,12 +145,17 @@ impl Signals {
         *control = next;
     }
 
+    /// The same for what is done after a run: it is carried out although a signal has ended that.
+    pub fn turn_anew(&self, next: Arc<Control>) {
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
     /// Orders what a signal asks for; a second signal asks for more. Returns the order in force.
     fn give(&self, wish: Order) -> Order {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
         let order = match control.order() {
-            Order::Run => wish,
-            Order::Drain | Order::StopNow => Order::StopNow,
+            Order::Run if !self.interrupted() => wish,
+            Order::Run | Order::Drain | Order::StopNow => Order::StopNow,
         };
         self.interrupted.store(true, Ordering::Relaxed);
         control.give(order);

@@ -105,12 +105,21 @@ impl ScenarioText {
     /// # Errors
     /// The first thing that is wrong in it, with its place.
     pub fn compile(&self) -> Result<Scenario> {
+        self.compile_with(&[])
+    }
+
+    /// The same with the values that the setup has extracted, by name.
+    ///
+    /// # Errors
+    /// The first thing that is wrong in it, with its place.
+    pub fn compile_with(&self, setup: &[(String, String)]) -> Result<Scenario> {
         let context = Compile {
             api_key: self.api_key.clone(),
             api_key_env: &self.api_key_env,
             env: &|name| std::env::var(name).ok(),
             read: &|name| self.source.read(name),
             headers: &self.headers,
+            setup,
             wait: self.wait,
             pause: self.pause,
             any_method: self.any_method,

@@ -49,7 +49,8 @@ const IMPORTED: [(&str, &str); 2] = [
     ("locust/token_login.py", "locustfile.py"),
 ];
 /// Flags in the pages that belong to cargo and to the scripts.
-const FLAGS_OF_OTHERS: [&str; 11] = [
+const FLAGS_OF_OTHERS: [&str; 12] = [
+    "--features",
     "--release",
     "--path",
     "--profile",

@@ -393,8 +393,9 @@ impl<'a> Options<'a> {
         Ok(Job {
             traffic: Traffic {
                 target: self.target,
+                api_key_env: self.scenario.api_key_env.clone(),
+                text: scenario.setup.is_some().then_some(self.scenario),
                 scenario,
-                api_key_env: self.scenario.api_key_env,
                 load,
                 limits,
                 connecting: self.connecting,

@@ -6,11 +6,13 @@ use crate::engine::example;
 use crate::engine::requests::Phase;
 use crate::engine::user;
 use crate::engine::user::Answer;
+use crate::http::coding::{Coding, Undecodable};
 use crate::io::{ConnectionId, Driver, Event, Io, Received};
 use crate::metrics::handshakes::Shaken;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::expect::{Reply, Unmet};
+use crate::scenario::facts::Facts;
 use crate::scenario::flow::Next;
 use crate::scenario::model::Step;
 
@@ -108,11 +110,46 @@ impl<'p, D: Driver> Shard<'p, D> {
         let scenario = &self.plan.scenario;
         let step = self.step_of(id);
         let attempt = self.attempt(id, step);
+        let target_bytes = match step.takes_links() {
+            true => self.write_target(id, step),
+            false => 0,
+        };
         let connection = &self.pool.connections[slot as usize];
         let received_bytes = connection.received_bytes;
+        let decoder = &connection.decoder;
+        let is_coded = decoder.coding() != Coding::Identity && step.keep.body_bytes > 0;
+        let decoded = match is_coded {
+            true => self
+                .decoder
+                .decode(decoder.coding(), decoder.body(), body_bytes),
+            false => Ok(()),
+        };
+        let is_looked_into = step.keep.body_bytes > 0 || !step.expect.rules.is_empty();
+        let facts = match is_looked_into {
+            true => {
+                let user = &self.seats.seat(id).user;
+                Facts {
+                    is_cut: body_bytes > step.keep.body_bytes as u64,
+                    took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
+                    random: self.random,
+                    user: self.seats.number(id),
+                    request: user.request_number(),
+                    target: &self.outgoing.target[..target_bytes],
+                    caches: &self.caches,
+                }
+            }
+            false => Facts {
+                target: &self.outgoing.target[..target_bytes],
+                ..Facts::plain(&self.caches)
+            },
+        };
         let reply = Reply {
-            head: connection.decoder.head(),
-            body: connection.decoder.body(),
+            head: decoder.head(),
+            body: match (is_coded, decoded) {
+                (true, Ok(())) => self.decoder.body(),
+                _ => decoder.body(),
+            },
+            facts: &facts,
         };
         let values = self.seats.values_mut(id);
         // Whatever else the answer is, its cookies count (RFC 6265 section 3).
@@ -123,7 +160,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
             None => Ok(()),
         };
-        let lack = jar.err().map(|_| Unmet::jar_full(reply));
+        let lack = jar.err().map(|_| Lack::Jar(Unmet::jar_full(reply)));
+        let lack = decoded
+            .err()
+            .map(|why| Lack::Body(why, Unmet::undecodable(why, reply)))
+            .or(lack);
         let (answer, outcome, unmet) = judge(step, attempt, status, reply, lack, values);
         if let Outcome::Failed { failure, .. } = outcome {
             // A server that is about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
@@ -133,11 +174,11 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let (number, random) = (self.seats.number(id), self.random);
+            let row_key = self.row_key(id);
             let values = self.seats.values(id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
-                    let mut secrets = scenario.secrets_of_user(number, random, values);
+                    let mut secrets = scenario.secrets_of_user(row_key, values);
                     step.add_secrets_of(reply, scenario.variables.stride(), &mut secrets);
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
@@ -262,6 +303,14 @@ enum Attempt {
     Other,
 }
 
+/// Why an answer is a failure, whatever the step expects of it.
+enum Lack<'u> {
+    /// Its cookies do not fit the user's jar.
+    Jar(Unmet<'u>),
+    /// Its body cannot be decoded, and is looked at.
+    Body(Undecodable, Unmet<'u>),
+}
+
 /// What an answer means for the user and for the statistics, and what it lacks. Extracted values are stored in the user's
 /// `values`.
 fn judge<'u>(
@@ -269,7 +318,7 @@ fn judge<'u>(
     attempt: Attempt,
     status: u16,
     reply: Reply<'u>,
-    lack: Option<Unmet<'u>>,
+    lack: Option<Lack<'u>>,
     values: &mut [u8],
 ) -> (Answer, Outcome, Option<Unmet<'u>>) {
     let status_is_right = step.expect.statuses.contains(status);
@@ -281,13 +330,29 @@ fn judge<'u>(
     if let Some(follow) = &step.follow
         && let Some(ahead) = follow.ahead(status)
     {
-        let taken = follow.take(reply.head, values);
+        let taken = follow.take(reply.head, reply.facts.target, values);
+        let lack = match lack {
+            Some(Lack::Jar(unmet)) => Some(unmet),
+            // Nothing is looked for in the body of a redirect.
+            Some(Lack::Body(..)) | None => None,
+        };
         let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
         return match lack {
             None => (Answer::Redirected(ahead), Outcome::Success { status }, None),
             lack => (Answer::Failed, failed(Failure::Expectation), lack),
         };
     }
+    let lack = match lack {
+        Some(Lack::Body(why, unmet)) if status_is_right => {
+            let kind = match why {
+                Undecodable::TooLarge => Failure::BodyTooLarge,
+                _ => Failure::Undecodable,
+            };
+            return (Answer::Failed, failed(kind), Some(unmet));
+        }
+        Some(Lack::Jar(unmet)) => Some(unmet),
+        Some(Lack::Body(..)) | None => None,
+    };
     let of_poll = step.repeat.as_ref().and_then(|it| it.failed.as_ref());
     if let Some(met) = of_poll.and_then(|of_poll| of_poll.met(status, reply)) {
         return (Answer::PollFailed, failed(kind), Some(met));

@@ -111,11 +111,11 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
         };
         let scenario = &self.plan.scenario;
-        let (number, random) = (self.seats.number(id), self.random);
+        let row_key = self.row_key(id);
         let values = self.seats.values(id);
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
-                let secrets = scenario.secrets_of_user(number, random, values);
+                let secrets = scenario.secrets_of_user(row_key, values);
                 example::of_detail(failure, detail, &secrets)
             });
         let outcome = Outcome::Failed { failure, status: 0 };

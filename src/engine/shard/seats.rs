@@ -157,13 +157,26 @@ impl Seats {
 
     /// The number in the whole run of the user in a seat.
     pub fn number(&self, id: u32) -> u64 {
-        self.numbers.of(id) + u64::from(self.predecessors(id)) * self.seats_of_run
+        self.number_after(id, self.predecessors(id))
+    }
+
+    /// The number that the user in a seat has in the whole run when so many had the seat before it.
+    pub fn number_after(&self, id: u32, predecessors: u32) -> u64 {
+        self.numbers.of(id) + u64::from(predecessors) * self.seats_of_run
     }
 
     /// A user's variables.
     pub fn values(&self, id: u32) -> &[u8] {
         let at = id as usize * self.variables_stride;
         &self.variables[at..at + self.variables_stride]
+    }
+
+    /// The variables of the user with number 0; empty when it is not of this shard, or never came.
+    pub fn first_values(&self) -> Vec<u8> {
+        match self.seats.is_empty() || self.numbers.of(0) != 0 {
+            true => Vec::new(),
+            false => self.values(0).to_vec(),
+        }
     }
 
     pub fn values_mut(&mut self, id: u32) -> &mut [u8] {

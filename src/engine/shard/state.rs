@@ -9,12 +9,15 @@ use crate::engine::plan::{Connections, Plan};
 use crate::engine::pool::Pool;
 use crate::engine::requests::{Request, Requests};
 use crate::http::buffers::Buffers;
+use crate::http::decoding::BodyDecoder;
 use crate::http::request::SHARED_MAX;
 use crate::io::{ConnectionId, Driver, EVENTS_MAX, INSERTS_MAX, Insert};
 use crate::load::random::Keyed;
 use crate::metrics::outcome::Failure;
 use crate::metrics::recorder::Recorder;
+use crate::scenario::links::RESOLVED_BYTES_MAX;
 use crate::scenario::model::{Step, StepIndex};
+use crate::scenario::pattern::Caches;
 
 use super::changes::UserChanges;
 use super::clocks::Clocks;
@@ -50,6 +53,10 @@ pub struct Shard<'p, D> {
     pub(super) line: LineLimits,
     /// For heads and bodies that are kept.
     pub(super) buffers: Buffers,
+    /// For bodies that are coded and looked at.
+    pub(super) decoder: BodyDecoder,
+    /// For patterns that are searched for in answers.
+    pub(super) caches: Caches,
     pub(super) outgoing: Outgoing,
     /// Requests that fail with their connection, or by the time they waited for one; the last one fails first.
     pub(super) failing: Vec<Failing>,
@@ -64,6 +71,8 @@ pub struct Shard<'p, D> {
 pub(super) struct Outgoing {
     /// The values made for the request that is rendered.
     pub fresh: Vec<u8>,
+    /// Path and query of a request whose answer may have a relative link.
+    pub target: [u8; RESOLVED_BYTES_MAX],
     /// The shared bytes in the batch that is rendered.
     pub inserts: Vec<Insert>,
     /// Users whose request was submitted and has no exact time of submission yet.
@@ -113,7 +122,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             },
             line: LineLimits::new(),
             buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
+            decoder: BodyDecoder::default(),
+            caches: scenario.caches(),
             outgoing: Outgoing {
+                target: [0; RESOLVED_BYTES_MAX],
                 fresh: vec![0; scenario.fresh_stride],
                 inserts: Vec::with_capacity(INSERTS_MAX),
                 // Each event may bring the answers of a whole batch.

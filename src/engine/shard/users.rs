@@ -1,10 +1,14 @@
 //! Users come, wake up, say what they do next, and leave.
 
-use crate::engine::connection::State;
+use crate::engine::connection::{Detail, State};
+use crate::engine::example;
 use crate::engine::requests::NO_REQUEST;
 use crate::engine::user::{Acting, Action, Happening, Leaving, Move, PollEnd, Script, Tally, User};
 use crate::io::Driver;
 use crate::load::random::Stream;
+use crate::metrics::outcome::{Failure, Outcome};
+use crate::metrics::recorder::Times;
+use crate::scenario::feeder::{RowKey, RowsEnd};
 use crate::scenario::model::StepIndex;
 use crate::scenario::value::Origin;
 
@@ -76,10 +80,16 @@ impl<'p, D: Driver> Shard<'p, D> {
             None => 0,
             Some(_) => self.seats.predecessors(id) + 1,
         };
+        let seat = self.seats.number_of_first(id);
+        let user = self.seats.number_after(id, predecessors);
+        let end = plan.rows_end(user, seat);
         let tally = plan.keeps_tallies().then(|| {
-            let users = plan.load.users();
-            let iterations = users.iterations_of(self.seats.number_of_first(id));
-            Tally::new(at_ns, iterations, predecessors)
+            let tally = Tally::new(at_ns, plan.passes_of(user, seat), predecessors);
+            // The rows that a user has used are not its successor's.
+            match self.seats.tally(id).filter(|_| end.is_some()) {
+                Some(predecessor) => tally.after(predecessor),
+                None => tally,
+            }
         });
         self.seats
             .occupy(id, User::new(at_ns), tally, plan.load.is_open());
@@ -89,7 +99,10 @@ impl<'p, D: Driver> Shard<'p, D> {
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.preparing += 1;
         }
-        let first = self.acting(id).begin();
+        let first = match end {
+            Some(RowsEnd { passes: 0, .. }) => self.acting(id).stay_away(),
+            _ => self.acting(id).begin(),
+        };
         self.act(id, first);
     }
 
@@ -105,6 +118,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         if self.load.is_draining {
             return;
         }
+        self.fail_for_want_of_rows(id);
         let has_failed = self.left_on_failure(id);
         self.seats.left_on_failure += u64::from(has_failed);
         let seat = self.seats.seat_mut(id);
@@ -124,6 +138,35 @@ impl<'p, D: Driver> Shard<'p, D> {
         let is_done =
             self.plan.scenario.tasks.is_empty() || self.seats.tally(id).is_some_and(Tally::is_done);
         !is_done && !self.seats.seat(id).user.is_told_to_leave()
+    }
+
+    /// A user has left since no row is left for it: a failure of its next request, where the scenario says so.
+    fn fail_for_want_of_rows(&mut self, id: u32) {
+        let plan = self.plan;
+        let (user, seat) = (self.seats.number(id), self.seats.number_of_first(id));
+        let end = plan.rows_end(user, seat);
+        let fails =
+            end.is_some_and(|end| end.fails && plan.passes_of(user, seat) == Some(end.passes));
+        if !fails || !self.seats.tally(id).is_some_and(Tally::is_done) {
+            return;
+        }
+        let scenario = &plan.scenario;
+        let step = scenario.tasks.first().map_or(0, |task| task.steps.start);
+        let metric = usize::from(self.step(step).metric);
+        let now_ns = self.clocks.now_ns;
+        let times = Times {
+            intended_ns: now_ns,
+            submitted_ns: now_ns,
+            done_ns: now_ns,
+        };
+        let outcome = Outcome::Failed {
+            failure: Failure::NoRow,
+            status: 0,
+        };
+        let example = || example::of_detail(Failure::NoRow, Detail::None, &scenario.secrets);
+        self.recorder.on_started(metric);
+        self.recorder.example(metric, Failure::NoRow, 0, example);
+        self.recorder.record(metric, outcome, times, 0, 0);
     }
 
     pub(super) fn all_have_left(&self) -> bool {
@@ -178,10 +221,34 @@ impl<'p, D: Driver> Shard<'p, D> {
             user,
             stream,
             text,
+            iteration: user,
             users: self.plan.load.users_max(),
             wall_ns: self.clocks.wall_ns(),
             feeder: &self.plan.scenario.feeder,
             values: &[],
+        }
+    }
+
+    /// What the rows of a user follow from.
+    pub(super) fn row_key(&self, id: u32) -> RowKey {
+        RowKey {
+            user: self.seats.number(id),
+            iteration: self.iteration(id),
+            seats: self.plan.load.users_max(),
+            random: self.random,
+        }
+    }
+
+    /// Number of a user's iteration among those of all seats, where a CSV file gives out rows by it.
+    pub(super) fn iteration(&self, id: u32) -> u64 {
+        let plan = self.plan;
+        match self.seats.tally(id) {
+            Some(tally) if plan.scenario.feeder.follows_iterations() => {
+                let (user, seat) = (self.seats.number(id), self.seats.number_of_first(id));
+                let passes = tally.passes_done(plan.passes_of(user, seat));
+                seat + u64::from(passes) * plan.load.users_max()
+            }
+            _ => 0,
         }
     }
 

@@ -42,6 +42,12 @@ impl<'u> Acting<'u> {
         self.moved(action, None)
     }
 
+    /// Its only move when there is no row for it: it leaves before it has done anything.
+    pub fn stay_away(&mut self) -> Move {
+        self.user.stage = Stage::Left;
+        Action::Finish.into()
+    }
+
     /// Its next move.
     pub fn next(&mut self, happening: Happening) -> Move {
         match happening {

@@ -27,16 +27,20 @@ pub struct User {
 const _: () = assert!(size_of::<User>() == 24);
 
 /// What is kept of a user beside its state where the plan needs it: with bounded iterations, paced waits, tasks with a
-/// time limit, or seats that several users have one after the other.
+/// time limit, rows for each iteration, or seats that several users have one after the other.
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// When the present pass of the work loop was due; in an open load, when its user began it.
     pub(super) pass_since_ns: u64,
-    /// Passes of the work loop still to do; `u32::MAX` for no bound.
+    /// Passes of the work loop still to do. Without a bound it counts down from `u32::MAX`, and stays above
+    /// [`PASSES_BOUND_MAX`].
     passes_left: u32,
     /// Users that had this seat before.
     pub predecessors: u32,
 }
+
+/// Largest bound of passes; more of them are as good as none.
+const PASSES_BOUND_MAX: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -137,9 +141,25 @@ impl Tally {
     pub fn new(spawned_ns: u64, iterations: Option<u32>, predecessors: u32) -> Self {
         Self {
             pass_since_ns: spawned_ns,
-            passes_left: iterations.unwrap_or(u32::MAX),
+            passes_left: iterations.map_or(u32::MAX, |passes| passes.min(PASSES_BOUND_MAX)),
             predecessors,
         }
+    }
+
+    /// The same for a user that does what its predecessor in the seat has left of its passes.
+    #[must_use]
+    pub fn after(self, predecessor: &Self) -> Self {
+        Self {
+            passes_left: predecessor.passes_left,
+            ..self
+        }
+    }
+
+    /// Passes of the work loop that were done, of `iterations` or without a bound, as it was begun with. Without a bound
+    /// the number stands still after two billion passes.
+    pub fn passes_done(&self, iterations: Option<u32>) -> u32 {
+        let all = iterations.map_or(u32::MAX, |passes| passes.min(PASSES_BOUND_MAX));
+        all - self.passes_left
     }
 
     /// It has done all its passes of the work loop.
@@ -148,7 +168,7 @@ impl Tally {
     }
 
     pub(super) fn on_pass_over(&mut self) {
-        if self.passes_left != u32::MAX {
+        if self.passes_left != PASSES_BOUND_MAX + 1 {
             self.passes_left -= 1;
         }
     }

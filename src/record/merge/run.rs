@@ -141,11 +141,12 @@ fn connections(parts: &Parts<'_>) -> String {
 
 /// What ended the parts' loads: the gravest of them.
 fn ended_by(parts: &Parts<'_>) -> &'static str {
-    const GRAVEST_FIRST: [&str; 7] = [
+    const GRAVEST_FIRST: [&str; 8] = [
         "error",
         "signal",
         "criterion",
         "all-users-left",
+        "rows",
         "iterations",
         "master",
         "time",

@@ -3,6 +3,7 @@
 use crate::metrics::latencies::Latencies;
 use crate::record::bounds::{self, StepSeconds};
 use crate::record::distribution::{packed, times};
+use crate::record::once::joined;
 use crate::record::schema::{
     GoalRecord, Histograms, Record, RuleRecord, SCHEMA, SliceRecord, StandIn, StepRecord, Totals,
     WarmUpRecord,
@@ -48,6 +49,12 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         errors: errors(&parts),
         generator: generator(&parts)?,
         tls: tls(&parts)?,
+        setup: joined(parts.records().filter_map(|record| record.setup.as_ref())),
+        teardown: joined(
+            parts
+                .records()
+                .filter_map(|record| record.teardown.as_ref()),
+        ),
         rules: rules(&parts),
         until: until(&parts),
         search: None,

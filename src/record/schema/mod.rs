@@ -6,14 +6,15 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do), `part` (of a run),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `watched` (what ran
-//! beside it).
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `once` (setup and
+//! teardown), `watched` (what ran beside it).
 
 mod calibration;
 mod distribution;
 mod figures;
 mod generator;
 mod judged;
+mod once;
 mod part;
 mod record;
 mod run;
@@ -27,6 +28,7 @@ pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
+pub use once::{OnceRecord, OnceStepRecord};
 pub use part::{SliceRecord, WarmUpRecord};
 pub use record::{Record, SCHEMA};
 pub use run::{

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 use super::generator::{Generator, StandIn};
 use super::judged::{GoalRecord, RuleRecord, SearchRecord};
+use super::once::OnceRecord;
 use super::part::{SliceRecord, WarmUpRecord};
 use super::run::RunInfo;
 use super::series::SampleRecord;
@@ -51,6 +52,12 @@ pub struct Record {
     /// How connections were encrypted; `None` for plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsRecord>,
+    /// What the scenario's setup did before the load; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<OnceRecord>,
+    /// What its teardown did after the load; `None` without one, or when it was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<OnceRecord>,
     /// By rule of `--stop-when`, `--fail-if` and `--require`.
     pub rules: Vec<RuleRecord>,
     /// By goal of `--until`.

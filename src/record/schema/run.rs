@@ -49,8 +49,8 @@ pub struct RunInfo {
     pub timeout_s: f64,
     /// Start of the run: RFC 3339, UTC.
     pub started_at: String,
-    /// What ended the load: `time`, `iterations`, `all-users-left` (every user had left), `signal`, `criterion` (a rule, or
-    /// the search), `precise` (the goals of `--until` were reached), `master` (a Locust master) or `error`.
+    /// What ended the load: `time`, `iterations`, `all-users-left` (every user had left), `rows` (every
+    /// row of a CSV file was used), `signal`, `criterion` (a rule, or the search), `precise` (the goals of `--until` were reached), `master` (a Locust master) or `error`.
     pub ended_by: String,
     /// The error of the generator that ended the run; `None` when none did.
     pub error: Option<String>,

@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    details, generator, goals, levels, load, parts, rules, slice, spread, stand_in, tls, totals,
-    waits, watched,
+    details, generator, goals, levels, load, once, parts, rules, slice, spread, stand_in, tls,
+    totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -32,6 +32,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     totals::line(&mut page, record);
     slice::line(&mut page, record);
     parts::lines(&mut page, record);
+    once::lines(&mut page, record);
     tls::full(&mut page, record);
     generator::calibration(&mut page, record);
     load::arrivals(&mut page, record);

@@ -1,7 +1,7 @@
 //! What a person sees at the end of a run: what failed, whether to believe the rest, the figures.
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
-//! `verdict`, `slice` (what the figures are of), `totals`, `parts` (of a merged record), `tls`, `generator`, `load`, `levels`
+//! `verdict`, `slice` (what the figures are of), `totals`, `parts` (of a merged record), `once` (setup and teardown), `tls`, `generator`, `load`, `levels`
 //! (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one
 //! job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
@@ -16,6 +16,7 @@ pub(super) mod goals;
 mod levels;
 pub(super) mod load;
 pub(super) mod names;
+mod once;
 mod page;
 pub(super) mod parts;
 mod rules;

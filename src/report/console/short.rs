@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    endpoints, generator, goals, levels, load, parts, rules, slice, spread, stand_in, tls, totals,
-    waits, watched,
+    endpoints, generator, goals, levels, load, once, parts, rules, slice, spread, stand_in, tls,
+    totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -70,6 +70,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
         totals::line(page, record);
         slice::line(page, record);
         parts::lines(page, record);
+        once::lines(page, record);
         load::arrivals(page, record);
         rules::lines(page, record, listed);
         goals::lines(page, record);
@@ -83,6 +84,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     totals::conditions(page, record);
     slice::line(page, record);
     parts::lines(page, record);
+    once::lines(page, record);
     tls::short(page, record);
     generator::small_reserve(page, record);
     load::arrivals(page, record);

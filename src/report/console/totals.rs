@@ -200,6 +200,7 @@ pub(in crate::report) fn lasted(totals: &Totals) -> String {
 pub(in crate::report) fn ended_by(word: &str) -> &str {
     match word {
         "all-users-left" => "the last user's leaving",
+        "rows" => "the last row of a CSV file",
         "criterion" => "a rule",
         "precise" => "the goals of --until",
         "master" => "the Locust master",

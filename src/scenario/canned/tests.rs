@@ -112,3 +112,28 @@ fn the_number_of_a_step_stands_before_its_path_for_every_target() {
     assert_eq!(line(&scenario, 0), "GET /~0/a HTTP/1.1");
     assert_eq!(line(&scenario, 1), "GET /~1/b HTTP/1.1");
 }
+
+#[test]
+fn an_answer_meets_checks_and_has_what_is_picked_or_cut_out_of_it() {
+    let get = "method = \"GET\"\npath = \"/a\"\n";
+    check(
+        &format!(
+            "{get}expect = {{ contains = \"</html>\", matches = \"<(?:html|body)\" }}\nextract = {{ t = {{ between = [\"t='\", \"'\"], max = 4 }} }}"
+        ),
+        "HTTP/1.1 200 Canned",
+        "</html>\n<html\nt='d96a'",
+    );
+}
+
+#[test]
+fn lists_have_as_many_elements_as_are_expected_each_with_what_is_picked() {
+    let get = "method = \"GET\"\npath = \"/a\"\n";
+    check(
+        &format!(
+            "{get}expect = {{ count = {{ \"/l\" = \"2..3\", \"/m\" = \"< 1\" }}, compare = {{ \"/n\" = \"> 5\", \"/s\" = \"!= failed\" }} }}\n\
+             extract = {{ id = {{ json = \"/l/*/id\", pick = \"random\", max = 4 }}, many = {{ json = \"/l\", pick = \"count\" }} }}"
+        ),
+        "HTTP/1.1 200 Canned",
+        r#"{"n":6.0,"s":"other","l":[{"id":"d96a"},{"id":"d96a"}],"m":[]}"#,
+    );
+}

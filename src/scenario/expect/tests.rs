@@ -1,4 +1,7 @@
 use super::*;
+use crate::scenario::comparison::Comparison;
+use crate::scenario::pattern::Caches;
+use crate::scenario::picked::Pick;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nX-Id: 7a \r\nX-Latin: caf\xe9\r\nLocation: /a\r\n\r\n";
 
@@ -7,11 +10,11 @@ fn pointer(text: &str) -> Pointer {
 }
 
 fn check(rule: Rule, body: &str, expected: bool) {
-    let reply = Reply {
-        head: HEAD,
-        body: body.as_bytes(),
-    };
-    assert_eq!(rule.holds(reply), expected, "{rule} in {body}");
+    assert_eq!(
+        rule.holds(reply(body.as_bytes())),
+        expected,
+        "{rule} in {body}"
+    );
 }
 
 #[test]
@@ -41,7 +44,13 @@ fn rules_hold_for_what_they_say() {
 }
 
 fn reply(body: &[u8]) -> Reply<'_> {
-    Reply { head: HEAD, body }
+    let caches = Box::leak(Box::default());
+    let facts = Box::leak(Box::new(Facts::plain(caches)));
+    Reply {
+        head: HEAD,
+        body,
+        facts,
+    }
 }
 
 fn shown_text(unmet: Unmet<'_>) -> String {
@@ -135,7 +144,7 @@ fn a_body_that_is_not_json_is_described() {
         ),
         (
             b"\x1f\x8b\x08\0\0",
-            "the body is gzip-compressed, and opsurge does not decompress; leave Accept-Encoding out",
+            "the body is gzip, and no Content-Encoding says so",
         ),
         (
             b"\xff\xfe{\0}\0",
@@ -150,19 +159,6 @@ fn a_body_that_is_not_json_is_described() {
         rule(),
         &long.as_bytes()[..BODY_BYTES_KEPT],
         "expected a value at /a, but it is not in the first 64 KiB of the body, and no more is kept",
-    );
-    let expect = Expect {
-        statuses: StatusSet::success(),
-        rules: vec![rule()],
-    };
-    let encoded = Reply {
-        head: b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n",
-        body: b"\x0b\x02",
-    };
-    let unmet = expect.unmet(200, encoded).expect("it is no JSON");
-    assert!(
-        shown_text(unmet).contains("compressed (Content-Encoding: br), and opsurge does not"),
-        "{unmet:?}"
     );
 }
 
@@ -354,4 +350,160 @@ fn a_status_set_holds_what_was_put_in() {
         );
     }
     assert!(StatusSet::success().contains(204) && !StatusSet::success().contains(300));
+}
+
+fn passes(check: Check, body: &str, expected: bool) {
+    self::check(Rule::Check(check), body, expected);
+}
+
+#[test]
+fn checks_of_texts_numbers_and_counts_hold_for_what_they_say() {
+    let pattern = |text| Check::Matches(Pattern::parse(text).expect(text));
+    let compared = |text| Comparison::parse(text).expect(text);
+    passes(Check::Contains("b<c".into()), "ab<cd", true);
+    passes(Check::Contains("b<c".into()), "", false);
+    passes(Check::Lacks("error".into()), "fine", true);
+    passes(Check::Lacks("error".into()), "an error", false);
+    passes(pattern("^[a-z]+$"), "abc", true);
+    passes(pattern("^[a-z]+$"), "ab1", false);
+    let body = r#"{"n": 7, "list": [1, 2], "state": "done"}"#;
+    let compare = |place, text| Check::Compare(pointer(place), compared(text));
+    passes(compare("/n", ">= 7"), body, true);
+    passes(compare("/n", "8..9"), body, false);
+    passes(compare("/state", "!= failed"), body, true);
+    passes(compare("/none", "!= failed"), body, false);
+    passes(compare("/n", "> 0"), "<html>", false);
+    let count = |place, text| Check::Count(pointer(place), compared(text));
+    passes(count("/list", ">= 2"), body, true);
+    passes(count("/list", "> 2"), body, false);
+    passes(count("", "3..3"), body, true);
+    passes(count("/n", "> 0"), body, false);
+}
+
+#[test]
+fn a_check_that_fails_is_shown_with_what_was_found() {
+    let compared = |text| Comparison::parse(text).expect(text);
+    let check = |check, body: &str, expected| {
+        check_shown(Rule::Check(check), body.as_bytes(), expected);
+    };
+    check(
+        Check::Contains("</html>".into()),
+        "<html>",
+        "expected the text \"</html>\", which is not there",
+    );
+    check(
+        Check::Lacks("error".into()),
+        "error",
+        "expected a body without the text \"error\", which is there",
+    );
+    check(
+        Check::Matches(Pattern::parse("^a+$").expect("a pattern")),
+        "",
+        "expected a match of ^a+$, but the body is empty",
+    );
+    check(
+        Check::Compare(pointer("/n"), compared(">5")),
+        "{\"n\": 3}",
+        "expected a value > 5 at /n, found 3",
+    );
+    check(
+        Check::Compare(pointer("/n"), compared("1..9")),
+        "[]",
+        "expected a value 1..9 at /n, which is not there",
+    );
+    check(
+        Check::Count(pointer("/list"), compared("> 1")),
+        "{\"list\": [7]}",
+        "expected a number of elements > 1 at /list, found 1 element",
+    );
+    check(
+        Check::Count(pointer("/list"), compared("> 1")),
+        "{\"list\": 7}",
+        "expected a number of elements > 1 at /list, found 7",
+    );
+    let long = "x".repeat(BODY_BYTES_KEPT);
+    check(
+        Check::Contains("y".into()),
+        &long,
+        "expected the text \"y\", which is not in the first 64 KiB of the body, and no more is kept",
+    );
+}
+
+#[test]
+fn an_answer_later_than_its_time_limit_is_unmet() {
+    let caches = Caches::default();
+    let within = Rule::Check(Check::Within(500_000_000));
+    let expect = Expect {
+        statuses: StatusSet::success(),
+        rules: vec![within],
+    };
+    for (took_ns, expected) in [
+        (500_000_000, None),
+        (
+            730_400_000,
+            Some("expected an answer within 500 ms, it took 730 ms"),
+        ),
+    ] {
+        let facts = Facts {
+            took_ns,
+            ..Facts::plain(&caches)
+        };
+        let reply = Reply {
+            facts: &facts,
+            ..reply(b"")
+        };
+        let unmet = expect.unmet(200, reply).map(shown_text);
+        assert_eq!(unmet.as_deref(), expected);
+    }
+}
+
+#[test]
+fn values_are_extracted_from_lists_and_from_texts_that_are_not_json() {
+    let any = Demands::default();
+    let picked = |text, pick| FoundIn::Picked(Picked::parse(text, pick).expect(text));
+    let regex = |text| FoundIn::Excerpt(Excerpt::Group(Pattern::parse(text).expect(text)));
+    let between = FoundIn::Excerpt(Excerpt::Between("id=".into(), "&".into()));
+    let list = r#"{"l": [{"id": "a\nb"}, {"id": null}]}"#;
+    for (from, body, expected) in [
+        (picked("/l/*/id", Pick::First), list, Ok("a\nb")),
+        (picked("/l", Pick::Count), list, Ok("2")),
+        (
+            picked("/l/*/id", Pick::Last),
+            list,
+            Err("/id in the last element of /l is null"),
+        ),
+        (
+            picked("/l", Pick::Random),
+            "{\"l\": []}",
+            Err("an element of /l, which is empty"),
+        ),
+        (
+            picked("/l", Pick::Last),
+            "<p>",
+            Err("the body is not JSON: it begins with <p>"),
+        ),
+        (regex("id=([0-9]+)"), "id=12&", Ok("12")),
+        (
+            regex("id=([0-9]+)"),
+            "id=x",
+            Err("a match of id=([0-9]+) is not there"),
+        ),
+        (between.clone(), "id=12&", Ok("12")),
+        (
+            between,
+            "id=123456789&",
+            Err(
+                "the text between \"id=\" and \"&\" is longer than its variable; give it more room with max",
+            ),
+        ),
+    ] {
+        let found = extracted(from.clone(), None, any, body);
+        let expected = expected.map(str::to_owned);
+        assert_eq!(
+            found,
+            expected.map_err(|why: &str| format!("without {{{{token}}}}: {why}"))
+        );
+        let defaulted = extracted(from, Some("none"), any, "{}");
+        assert!(matches!(defaulted.as_deref(), Ok("none")), "{body}");
+    }
 }

@@ -1,94 +1,126 @@
 use super::*;
+use crate::scenario::rows::DELIMITER;
 
-#[test]
-fn rows_are_given_in_turn_or_drawn() {
-    let text = b"name,mail\nann,ann@example.test\n\"bob \"\"b\"\"\",\"a,b\"\n";
-    let feeder = Feeder::parse(text, Order::InTurn, DELIMITER).expect("it is valid");
-    let random = Keyed::new(1);
-    let name = |user| feeder.text(feeder.row_of(user, random), 0).to_vec();
-    assert_eq!((name(0), name(1)), (b"ann".to_vec(), b"bob \"b\"".to_vec()));
-    assert_eq!((name(0), feeder.text(1, 1)), (name(2), &b"a,b"[..]));
-    let drawn = Feeder::parse(text, Order::Random, DELIMITER).expect("it is valid");
-    let first = (0..100)
-        .filter(|&user| drawn.row_of(user, random) == 0)
-        .count();
-    assert!((30..70).contains(&first), "{first}");
-    assert_eq!((feeder.bytes_max(1), feeder.is_fixed(1)), (16, false));
+fn file(rows: u64, per: Per, order: Order, at_end: AtEnd) -> File {
+    let text: String = (0..rows).map(|row| format!("{row},x\n")).collect();
+    File {
+        name: String::new(),
+        rows: Rows::parse(format!("n,x\n{text}").as_bytes(), DELIMITER).expect("valid"),
+        per,
+        order,
+        at_end,
+    }
 }
 
-fn fields(text: &str, delimiter: u8) -> Result<Vec<String>, String> {
-    let feeder = Feeder::parse(text.as_bytes(), Order::InTurn, delimiter)?;
-    let columns = feeder.columns().len();
-    let places = (0..feeder.rows()).flat_map(|row| (0..columns).map(move |it| (row, it)));
-    let fields = places.map(|(row, column)| feeder.text(row, column));
-    Ok(fields
-        .map(|field| String::from_utf8_lossy(field).into_owned())
-        .collect())
+fn feeder(file: File) -> Feeder {
+    let mut feeder = Feeder::default();
+    feeder.add(file).expect("names of its own");
+    feeder
 }
 
-#[test]
-fn a_file_that_is_not_a_table_is_refused_with_its_line() {
-    let check = |text: &str, reason: &str| {
-        let error = fields(text, DELIMITER).expect_err(text);
-        assert!(error.starts_with(reason), "{error}");
-    };
-    check("", "it has no row");
-    check("a,b\n", "it has no row");
-    check("a,a\n1,2\n", "line 1: column 2");
-    check(
-        "a,b\n1\n",
-        "line 2: the number of its fields is 1, and that of the columns 2",
-    );
-    check("a,b\n1,2\n1,2,3\n", "line 3: the number of its fields is 3");
-    check(
-        "a,b\n1,\"2\n3,4\n5,6\n",
-        "line 2: a quote is opened here and never closed",
-    );
-    check(
-        "a\n\"x\"\"\n",
-        "line 2: a quote is opened here and never closed",
-    );
-    check(
-        "a,b\n\"ann,1\n\"bob\",2\n",
-        "line 3: the quote that is opened in line 2 is closed here",
-    );
-    check("a\n\"x\"y\n", "line 2: the quote that is opened in line 2");
-    check("a,b\n1, \"x,y\"\n", "line 2: blanks stand before a quote");
-    check(
-        "a;b\n1;2\n",
-        "line 1: with its delimiter it is one column, and has ; in it; say delimiter = \";\"",
-    );
-    check(
-        "a\tb\n1\t2\n",
-        "line 1: with its delimiter it is one column, and has \\t",
-    );
-    let error = fields("a,b\n1,2\n", b';').expect_err("no such delimiter");
-    assert!(error.ends_with("leave delimiter out"), "{error}");
+fn key(user: u64, iteration: u64, seats: u64) -> RowKey {
+    RowKey {
+        user,
+        iteration,
+        seats,
+        random: Keyed::new(1),
+    }
+}
+
+/// The number in the row's first column, which is the row's own.
+fn row(feeder: &Feeder, key: RowKey) -> usize {
+    let text = String::from_utf8_lossy(feeder.field(0, key)).into_owned();
+    text.parse().expect("a number")
 }
 
 #[test]
-fn quotes_and_delimiters_are_taken_as_they_are_meant() {
-    for (text, delimiter, expected) in [
-        ("a,b\r\n1,2\r\n", b',', &["1", "2"][..]),
-        ("\u{feff}a,b\n1,2", b',', &["1", "2"]),
-        ("\u{feff}\"a\",b\n1,2", b',', &["1", "2"]),
-        ("a;b\n1,5;\"2;3\"\n", b';', &["1,5", "2;3"]),
-        ("a\tb\n1\t\"2\n3\"\n", b'\t', &["1", "2\n3"]),
-        (
-            "a\n\"x \"\"y\"\"\"\n5\"\n x\n",
-            b',',
-            &["x \"y\"", "5\"", " x"],
-        ),
-    ] {
-        assert_eq!(fields(text, delimiter).expect(text), expected, "{text}");
+fn a_user_has_the_row_of_its_number_or_one_that_is_drawn() {
+    let in_turn = feeder(file(3, Per::User, Order::InTurn, AtEnd::Again));
+    let rows: Vec<usize> = (0..5).map(|user| row(&in_turn, key(user, 9, 5))).collect();
+    assert_eq!(rows, [0, 1, 2, 0, 1]);
+    let drawn = feeder(file(3, Per::User, Order::Random, AtEnd::Again));
+    let first = (0..300).filter(|&user| row(&drawn, key(user, user, 5)) == 0);
+    assert!((70..130).contains(&first.count()));
+    assert_eq!(row(&drawn, key(7, 0, 9)), row(&drawn, key(7, 1, 9)));
+}
+
+#[test]
+fn iterations_use_every_row_before_the_first_comes_again_and_a_seat_sees_all_of_them() {
+    for (seats, rows) in [(1, 5), (4, 8), (10, 10), (7, 3), (3, 100)] {
+        let feeder = feeder(file(rows, Per::Iteration, Order::InTurn, AtEnd::Again));
+        for round in 0..3 {
+            let numbers = round * rows..(round + 1) * rows;
+            let mut seen: Vec<usize> = numbers.map(|it| row(&feeder, key(0, it, seats))).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..rows as usize).collect::<Vec<_>>());
+        }
+        // A seat sees every row as soon as it has done so many iterations.
+        let of_seat = (0..rows).map(|pass| row(&feeder, key(0, pass * seats, seats)));
+        let mut seen: Vec<usize> = of_seat.collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), rows as usize, "{seats} seats, {rows} rows");
     }
 }
 
 #[test]
+fn rows_that_are_used_once_are_all_used_and_none_twice() {
+    for (seats, rows) in [(1, 5), (4, 8), (4, 9), (10, 3), (7, 100)] {
+        let feeder = feeder(file(rows, Per::Iteration, Order::InTurn, AtEnd::Stop));
+        let mut used = vec![0; rows as usize];
+        for seat in 0..seats {
+            let end = feeder.end_of(seat, seat, seats).expect("the rows end");
+            for pass in 0..u64::from(end.passes) {
+                used[row(&feeder, key(seat, seat + pass * seats, seats))] += 1;
+            }
+            assert!(!end.fails);
+        }
+        assert!(used.iter().all(|&times| times == 1), "{used:?}");
+    }
+}
+
+#[test]
+fn the_file_that_is_over_first_bounds_a_user() {
+    let mut feeder = feeder(file(6, Per::Iteration, Order::InTurn, AtEnd::Stop));
+    feeder
+        .add(File {
+            name: "other".into(),
+            ..file(3, Per::User, Order::InTurn, AtEnd::Fail)
+        })
+        .expect("names of its own");
+    assert_eq!(feeder.columns(), ["n", "x", "other.n", "other.x"]);
+    let end = |passes, fails| Some(RowsEnd { passes, fails });
+    assert_eq!(feeder.end_of(2, 2, 4), end(1, false));
+    assert_eq!(feeder.end_of(3, 3, 4), end(0, true));
+    let again = file(1, Per::User, Order::Random, AtEnd::Again);
+    assert_eq!(self::feeder(again).end_of(5, 5, 9), None);
+}
+
+#[test]
+fn files_are_drawn_from_independently_and_names_are_unique() {
+    let mut two = feeder(file(50, Per::Iteration, Order::Random, AtEnd::Again));
+    let twin = file(50, Per::Iteration, Order::Random, AtEnd::Again);
+    assert_eq!(two.add(twin.clone()), Err("n".into()));
+    let mut two_named = Feeder::default();
+    for name in ["a", "b"] {
+        let named = File {
+            name: name.into(),
+            ..twin.clone()
+        };
+        two_named.add(named).expect("names of its own");
+    }
+    let same = (0..500u64).filter(|&it| {
+        let key = key(it % 9, it, 9);
+        two_named.field(0, key) == two_named.field(2, key)
+    });
+    assert!((1..30).contains(&same.count()));
+}
+
+#[test]
 fn rows_that_no_user_gets_are_known() {
-    let feeder = |order| Feeder::parse(b"a\n1\n2\n3\n", order, DELIMITER).expect("valid");
-    let in_turn = feeder(Order::InTurn);
-    assert_eq!(in_turn.rows_left(1), Some(2..=3));
-    assert_eq!((in_turn.rows_left(3), in_turn.rows_left(9)), (None, None));
-    assert_eq!(feeder(Order::Random).rows_left(1), None);
+    let left = |per, order, users| file(3, per, order, AtEnd::Again).rows_left(users);
+    assert_eq!(left(Per::User, Order::InTurn, 1), Some(2..=3));
+    assert_eq!(left(Per::User, Order::InTurn, 3), None);
+    assert_eq!(left(Per::User, Order::Random, 1), None);
+    assert_eq!(left(Per::Iteration, Order::InTurn, 1), None);
 }

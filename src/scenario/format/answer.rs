@@ -1,13 +1,15 @@
 //! A step's expectations of its answer: statuses, rules, places of values, when to ask again.
 
 use crate::http::response::Keep;
+use crate::scenario::check::Check;
 use crate::scenario::expect::BODY_BYTES_KEPT;
-use crate::scenario::expect::{Expect, Extract, FoundIn, PollFailure, Rule, StatusSet};
+use crate::scenario::expect::{Expect, Extract, Part, PollFailure, Rule, StatusSet};
 use crate::scenario::members::label;
 use crate::scenario::model::Repeat;
 use crate::scenario::pointer::Pointer;
 use crate::text::suggest::did_you_mean;
 
+use super::checks::{read_checks, read_class, read_limit};
 use super::place::ScenarioError;
 use super::read::read_short;
 use super::site::is_cookie_name;
@@ -23,14 +25,11 @@ pub(super) fn keep<'e>(
     let failed = repeat.and_then(|repeat| repeat.failed.as_ref());
     let of_failed = failed.map_or(&[][..], |failed| &failed.rules);
     let rules = expect.rules.iter().chain(of_failed).chain(of_flow);
-    let of_rules = rules.map(|rule| matches!(rule, Rule::Header(_)));
-    let of_extract = extract
-        .iter()
-        .map(|extract| !matches!(extract.from, FoundIn::Json(_)));
-    let in_head: Vec<bool> = of_rules.chain(of_extract).collect();
+    let of_extract = extract.iter().map(|extract| extract.from.part());
+    let parts: Vec<Part> = rules.map(Rule::part).chain(of_extract).collect();
     Keep {
-        head: in_head.contains(&true),
-        body_bytes: match in_head.contains(&false) {
+        head: parts.contains(&Part::Head),
+        body_bytes: match parts.contains(&Part::Body) {
             true => BODY_BYTES_KEPT,
             false => 0,
         },
@@ -82,12 +81,13 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
             other => {
                 let near = did_you_mean(other, ["not-null"]);
                 return Err(item.error(format!(
-                    "unknown rule \"{other}\"{near} (not-null; for members of JSON there are json and exists)"
+                    "unknown rule \"{other}\"{near} (not-null; for texts there are contains, lacks and matches, for members of JSON json, exists, compare and count)"
                 )));
             }
         }
     }
     rules.extend(read_rules(&table)?);
+    rules.extend(read_limit(&table)?);
     table.finish()?;
     Ok(Expect {
         statuses: statuses.unwrap_or_else(StatusSet::success),
@@ -95,7 +95,7 @@ pub(super) fn read_expect(item: &Item<'_>) -> Result<Expect, ScenarioError> {
     })
 }
 
-/// `json`, `exists` and `headers`.
+/// `json`, `exists`, `headers`, and checks.
 pub(super) fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> {
     let mut rules = Vec::new();
     if let Some(item) = table.get("json") {
@@ -117,6 +117,7 @@ pub(super) fn read_rules(table: &Table<'_>) -> Result<Vec<Rule>, ScenarioError> 
     for item in table.read("headers", Item::list)?.unwrap_or_default() {
         rules.push(Rule::Header(read_field_name(&item)?));
     }
+    rules.extend(read_checks(table)?);
     Ok(rules)
 }
 
@@ -125,15 +126,14 @@ pub(super) fn read_statuses(item: &Item<'_>) -> Result<StatusSet, ScenarioError>
     if items.is_empty() {
         return Err(item.error("the list of statuses is empty; write for example [200, 202]"));
     }
-    items
-        .iter()
-        .map(|item| match item.text() {
-            Ok(text) => Err(item.error(format!(
-                "a status is a number without quotes, and not \"{text}\"; without status any 2xx is a success"
-            ))),
-            Err(_) => item.integer(200..=999).map(|status| status as u16),
-        })
-        .collect()
+    let mut statuses = Vec::new();
+    for item in &items {
+        match item.text() {
+            Ok(text) => statuses.extend(read_class(item, text)?),
+            Err(_) => statuses.push(item.integer(200..=999)? as u16),
+        }
+    }
+    Ok(statuses.into_iter().collect())
 }
 
 /// When a step is asked again, if it is a poll. `expect` is the awaited answer.
@@ -156,6 +156,12 @@ pub(super) fn read_repeat(
             (None, None) => Ok(None),
         };
     };
+    let is_limit = |rule: &Rule| matches!(rule, Rule::Check(Check::Within(_)));
+    if expect.rules.iter().any(is_limit) {
+        return Err(every.error(
+            "a poll with expect.within would take a late answer for one that is not ready; the time of a poll is give_up_after, that of an attempt timeout",
+        ));
+    }
     let every_ns = read_short(&every)?;
     if every_ns == 0 {
         return Err(every.error("a poll needs time between its attempts; write for example \"1s\""));

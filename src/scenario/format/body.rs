@@ -1,27 +1,27 @@
 //! The body of a step's request, and the pairs of a query or a form.
 
+use std::borrow::Cow;
+
 use crate::http::request::{Encoding, Part};
 
 use super::context::Context;
 use super::holes::Texts;
+use super::multipart::compile_multipart;
 use super::pieces::{check_holes, check_json};
 use super::place::ScenarioError;
-use super::read::read_file;
+use super::read::{FILE_BYTES_MAX, read_file};
 use super::site::Site;
 use super::toml::{Item, Table};
 
-/// Longest body from a file.
-pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024 * 1024;
-
 /// A body, if the step has one, and the `Content-Type` that it gets by default.
-type Body = (Option<Vec<Part>>, Option<&'static str>);
+type Body = (Option<Vec<Part>>, Option<Cow<'static, str>>);
 
 pub(super) fn compile_body(
     table: &Table<'_>,
     context: &Context<'_>,
     texts: &mut Texts<'_>,
 ) -> Result<Body, ScenarioError> {
-    let kinds = ["json", "text", "form", "file"];
+    let kinds = ["json", "text", "form", "multipart", "file"];
     if let Some(item) = table.get("body") {
         return Err(item.error(format!("a body is given as one of {}", kinds.join(", "))));
     }
@@ -45,11 +45,15 @@ pub(super) fn compile_body(
                 }
             };
             let parts = texts.step(&item, &text, Site::Json)?;
-            (parts, Some("application/json"))
+            (parts, Some("application/json".into()))
         }
         "form" => {
             let parts = compile_pairs(&item, None, texts)?;
-            (parts, Some("application/x-www-form-urlencoded"))
+            (parts, Some("application/x-www-form-urlencoded".into()))
+        }
+        "multipart" => {
+            let (parts, content_type) = compile_multipart(&item, context, texts)?;
+            (parts, Some(content_type.into()))
         }
         "text" => (texts.step(&item, item.text()?, Site::Text)?, None),
         _ => {
@@ -60,7 +64,7 @@ pub(super) fn compile_body(
                 );
             }
             let is_json = item.text()?.ends_with(".json");
-            let content_type = is_json.then_some("application/json");
+            let content_type = is_json.then(|| "application/json".into());
             (vec![Part::Kept(bytes)], content_type)
         }
     };

@@ -5,19 +5,18 @@ use std::ops::RangeInclusive;
 use ::toml::de::DeTable;
 
 use crate::scenario::cookies::Cookies;
-use crate::scenario::feeder;
-use crate::scenario::feeder::{Feeder, Order};
 use crate::scenario::members::label;
 use crate::scenario::model::{Credentials, MetricLabel, RuleText, Scenario};
 use crate::scenario::secrets::Secrets;
 use crate::scenario::variables::Variables;
-use crate::text::suggest::did_you_mean;
 
+use super::csv::read_feeder;
 use super::fields::read_headers;
 use super::holes::{Holes, Texts, check_name};
 use super::load_table::read_load;
+use super::phase::{Phase, SetupValues};
 use super::place::{ScenarioError, Source};
-use super::read::{read_file, read_wait};
+use super::read::read_wait;
 use super::request::Requests;
 use super::step::{Compiler, names_of_extracted};
 use super::toml::{Item, Table};
@@ -42,7 +41,25 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         let span = error.span().unwrap_or(0..0);
         source.error(span, error.message().replace('\n', ", "))
     })?;
-    let root = Table::new(source, document.get_ref(), 0..0);
+    let root = || Table::new(source, document.get_ref(), 0..0);
+    let once = |phase: Phase, key| match root().get(key) {
+        None => Ok(None),
+        Some(item) if item.list()?.is_empty() => Ok(None),
+        Some(_) => Ok(Some(Box::new(compile_phase(&root(), phase, context)?))),
+    };
+    Ok(Scenario {
+        setup: once(Phase::Setup, "setup")?,
+        teardown: once(Phase::Teardown, "teardown")?,
+        ..compile_phase(&root(), Phase::Load, context)?
+    })
+}
+
+/// The steps of one phase of a run, as a scenario.
+fn compile_phase(
+    root: &Table<'_>,
+    phase: Phase,
+    context: &Context<'_>,
+) -> Result<Scenario, ScenarioError> {
     let name = root.need("name", "name = \"checkout\"")?.text()?.to_owned();
     let about = root.read("about", Item::text)?.unwrap_or_default();
     let key_default = root.read("api_key_default", Item::text)?;
@@ -52,12 +69,18 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
             api_key: context.api_key.clone().or(key_default.map(str::to_owned)),
             api_key_env: context.api_key_env,
             env: context.env,
+            setup: SetupValues {
+                names: Vec::new(),
+                values: context.setup,
+                phase,
+            },
         },
         feeder: feeder.unwrap_or_default(),
         variables: Variables::default(),
         filled: Vec::new(),
         link: None,
         later: Vec::new(),
+        iterates: false,
         present: String::new(),
         fresh: Vec::new(),
         fresh_bytes: 0,
@@ -70,14 +93,23 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let start = root.read("start", Item::list)?.unwrap_or_default();
     let tasks = root.read("task", Item::list)?.unwrap_or_default();
     let stop = root.read("stop", Item::list)?.unwrap_or_default();
+    let setup = root.read("setup", Item::list)?.unwrap_or_default();
+    let teardown = root.read("teardown", Item::list)?.unwrap_or_default();
+    texts.holes.setup.names = names_of_extracted(&setup)?;
+    let (start, tasks, stop) = match phase {
+        Phase::Load => (start, tasks, stop),
+        Phase::Setup => (setup, Vec::new(), Vec::new()),
+        Phase::Teardown => (teardown, Vec::new(), Vec::new()),
+    };
     let steps = [&start[..], &tasks, &stop].concat();
     texts.later = names_of_extracted(&steps)?;
     if let Some(bytes) = root.read("cookies", read_cookies)?.flatten() {
         texts.jar = Some(texts.variables.add_jar(bytes));
     }
-    read_variables(&root, &mut texts)?;
+    read_variables(root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
     let auth = root.get("auth");
+    let accept_encoding = root.get("accept_encoding");
     let wait = root.read("wait", read_wait)?;
     let load = root.read("load", read_load)?.unwrap_or_default();
     let stop_when = root.read("stop_when", read_rules)?.unwrap_or_default();
@@ -92,8 +124,10 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         context,
         headers,
         auth,
+        accept_encoding,
         texts,
     });
+    compiler.is_setup = phase == Phase::Setup;
     let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
     let texts = compiler.requests.texts;
     let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
@@ -101,7 +135,7 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
     let is_with_key =
         |label: &MetricLabel| matches!(label.carries.credentials, Credentials::ApiKey(_));
     let has_key = compiler.metrics.iter().any(is_with_key);
-    Ok(Scenario {
+    let mut scenario = Scenario {
         name: label(&name),
         about: label(about),
         has_own_timeouts: has_timeouts || has_deadlines,
@@ -121,9 +155,13 @@ pub fn compile(origin: &str, text: &str, context: &Context<'_>) -> Result<Scenar
         stop_when,
         fail_if,
         require,
+        setup: None,
+        teardown: None,
         secrets: texts.secrets,
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
-    })
+    };
+    scenario.number_patterns();
+    Ok(scenario)
 }
 
 /// Bytes of each user's cookies: `true`, `false` or `{ bytes = 4096 }`.
@@ -139,35 +177,6 @@ fn read_cookies(item: &Item<'_>) -> Result<Option<usize>, ScenarioError> {
     }
 }
 
-fn read_feeder(item: &Item<'_>, context: &Context<'_>) -> Result<Feeder, ScenarioError> {
-    let table = item.table()?;
-    let file = table.need("file", "file = \"users.csv\"")?;
-    let order = table.read("order", |item| match item.text()? {
-        "in-turn" => Ok(Order::InTurn),
-        "random" => Ok(Order::Random),
-        other => {
-            let near = did_you_mean(other, ["in-turn", "random"]);
-            Err(item.error(format!("unknown order \"{other}\"{near}")))
-        }
-    })?;
-    let delimiter = table.read("delimiter", read_delimiter)?;
-    table.finish()?;
-    let bytes = read_file(&file, context)?;
-    let delimiter = delimiter.unwrap_or(feeder::DELIMITER);
-    Feeder::parse(&bytes, order.unwrap_or_default(), delimiter)
-        .map_err(|reason| file.error(format!("{}: {reason}", file.text().unwrap_or_default())))
-}
-
-fn read_delimiter(item: &Item<'_>) -> Result<u8, ScenarioError> {
-    match item.text()?.as_bytes() {
-        b"tab" => Ok(b'\t'),
-        &[byte] if byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
-        _ => Err(item.error(
-            "a delimiter is one character that is neither letter, digit, blank nor quote: for example \";\", or \"\\t\" for a tab",
-        )),
-    }
-}
-
 fn read_variables(root: &Table<'_>, texts: &mut Texts<'_>) -> Result<(), ScenarioError> {
     let Some(item) = root.get("variables") else {
         return Ok(());
@@ -176,7 +185,17 @@ fn read_variables(root: &Table<'_>, texts: &mut Texts<'_>) -> Result<(), Scenari
     texts
         .later
         .extend(table.entries().map(|(name, _, _)| name.to_owned()));
+    let setup = &texts.holes.setup;
+    let mut unknown: Vec<&str> = Vec::new();
+    let in_setup = setup.phase == Phase::Setup;
     for (name, span, item) in table.entries() {
+        // A variable with values of the setup is none of the setup's own.
+        let text = item.text()?;
+        let needs = |name: &&str| text.contains(&format!("{{{{{name}}}}}"));
+        if in_setup && (text.contains("{{setup.") || unknown.iter().any(needs)) {
+            unknown.push(name);
+            continue;
+        }
         check_name(name).map_err(|reason| item.source.error(span, reason))?;
         if item.text()?.len() > VARIABLE_BYTES_MAX {
             return Err(item.error("a variable is at most 4,096 bytes long"));

@@ -17,6 +17,8 @@ pub struct Context<'c> {
     pub read: &'c dyn Fn(&str) -> Result<Shared, String>,
     /// Fields for every request, from the command line: names as typed, and values, with holes.
     pub headers: &'c [(String, String)],
+    /// Values that the setup has extracted, by name; before it has run they are not known.
+    pub setup: &'c [(String, String)],
     /// Allows methods that a scenario cannot have.
     pub any_method: bool,
     /// Replaces the scenario's wait.
@@ -34,6 +36,7 @@ impl Context<'_> {
             env: &|_| None,
             read: &|_| Err("files are not read here".into()),
             headers: &[],
+            setup: &[],
             any_method: false,
             wait: None,
             pause: None,

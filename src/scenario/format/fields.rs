@@ -2,6 +2,7 @@
 
 use ::toml::de::DeValue;
 
+use crate::http::coding::Coding;
 use crate::http::request::Part;
 use crate::text::suggest::did_you_mean;
 
@@ -24,6 +25,7 @@ const REFUSED: [(&str, &str); 2] = [
 ];
 
 const AUTHORIZATION: &str = "Authorization";
+const ACCEPT_ENCODING: &str = "Accept-Encoding";
 
 /// Names of fields in order, with their values, unread.
 pub(super) type Headers<'s> = Vec<(&'s str, Item<'s>)>;
@@ -71,6 +73,7 @@ pub(super) fn compile_fields(
     content_type: Option<&str>,
     headers: &Headers<'_>,
     auth: Option<&Item<'_>>,
+    accept_encoding: Option<&Item<'_>>,
     context: &Context<'_>,
     texts: &mut Texts<'_>,
 ) -> Result<Vec<Field>, ScenarioError> {
@@ -116,6 +119,18 @@ pub(super) fn compile_fields(
             &mut fields,
             (AUTHORIZATION.to_owned(), compile_auth(item, texts)?),
         );
+    }
+    let own_encoding = table.get("accept_encoding");
+    if let Some(item) = own_encoding.as_ref().or(accept_encoding) {
+        let mut names = headers.iter().chain(&own).map(|(name, _)| *name);
+        if names.any(|name| name.eq_ignore_ascii_case(ACCEPT_ENCODING) && !is_dropped(name)) {
+            return Err(item.error(
+                "accept_encoding sends Accept-Encoding, and headers have one too; leave one of them out",
+            ));
+        }
+        if let Some(codings) = read_codings(item)? {
+            replace(&mut fields, fixed(ACCEPT_ENCODING, &codings));
+        }
     }
     for (name, item) in own {
         let field = compile_field(name, &item, texts)?;
@@ -178,6 +193,28 @@ fn compile_auth(item: &Item<'_>, texts: &mut Texts<'_>) -> Result<Vec<Part>, Sce
         }
         _ => Err(item.error(EXAMPLE)),
     }
+}
+
+/// Names of content codings as one value; `None` for an empty list, which asks for none.
+fn read_codings(item: &Item<'_>) -> Result<Option<String>, ScenarioError> {
+    let mut names = Vec::new();
+    for item in item.list()? {
+        let name = item.text()?;
+        let known = Coding::NAMES.iter().find(|(known, _)| *known == name);
+        let Some((_, coding)) = known else {
+            let known = Coding::NAMES.map(|(name, _)| name);
+            let near = did_you_mean(name, known);
+            let known = known.join(", ");
+            return Err(item.error(format!("unknown coding \"{name}\"{near} ({known})")));
+        };
+        if !coding.is_built() {
+            return Err(item.error(format!(
+                "this build of opsurge has no decoder for {name}: cargo build --release --features codings; without it, ask for gzip or deflate"
+            )));
+        }
+        names.push(name);
+    }
+    Ok((!names.is_empty()).then(|| names.join(", ")))
 }
 
 fn compile_field(

@@ -1,7 +1,15 @@
 //! Keys of other tools, and what they are called here.
 
 /// Keys that people bring along, and the cure.
-const FOREIGN: [(&[&str], &str); 21] = [
+const FOREIGN: [(&[&str], &str); 23] = [
+    (
+        &["files", "upload", "uploads", "formdata", "form_data"],
+        "files are sent with multipart = { file = { path = \"a.png\", type = \"image/png\" } }",
+    ),
+    (
+        &["jsonpath", "json_path", "xpath", "css", "selector"],
+        "a value is found by { json = \"/pointer\" }, { regex = \"id=([0-9]+)\" } or { html = \"input[name=id]@value\" }",
+    ),
     (
         &[
             "assert",

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::http::request::{Encoding, Part, Place, Slot};
 use crate::scenario::digest;
-use crate::scenario::feeder::Feeder;
+use crate::scenario::feeder::{Feeder, Per};
 use crate::scenario::made::{Counter, Made};
 use crate::scenario::model::Fresh;
 use crate::scenario::secrets::Secrets;
@@ -16,6 +16,7 @@ use crate::scenario::variables::Variables;
 use crate::text::suggest::did_you_mean;
 
 use super::invented::{counted, decimals, random_string, time};
+use super::phase::SetupValues;
 use super::pieces::{Piece, another_hole, cut, ends_other_side};
 use super::place::ScenarioError;
 use super::site::{
@@ -54,6 +55,7 @@ pub(super) struct Holes<'c> {
     pub api_key: Option<String>,
     pub api_key_env: &'c str,
     pub env: &'c dyn Fn(&str) -> Option<String>,
+    pub setup: SetupValues<'c>,
 }
 
 /// The state of the compiler of texts: what holes refer to, and what they add.
@@ -67,6 +69,8 @@ pub(super) struct Texts<'c> {
     pub link: Option<usize>,
     /// Names that become variables further down: the rest of `[variables]`, and values that steps extract.
     pub later: Vec<String>,
+    /// The present text is that of a step of a task.
+    pub iterates: bool,
     /// Method and path of the present step, for error messages.
     pub present: String,
     /// The fresh values of the present step's request.
@@ -179,6 +183,9 @@ impl Texts<'_> {
             return Ok(Part::Value(Place::User(slot), encoding));
         }
         let text = self.fixed_value(item, hole)?;
+        if hole.starts_with("setup.") {
+            return shared_part(item, hole, text, site, bare);
+        }
         if bare {
             return Err(item.error(format!("{{{{{hole}}}}} is a text; put quotes around it")));
         }
@@ -318,6 +325,13 @@ impl Texts<'_> {
                 };
                 let columns = self.feeder.columns();
                 match columns.iter().position(|name| name == column) {
+                    Some(index)
+                        if self.feeder.file_of(index).per == Per::Iteration && !self.iterates =>
+                    {
+                        return Err(item.error(format!(
+                            "{{{{{hole}}}}} is a row for each iteration (per = \"iteration\"), and only the steps of a [[task]] belong to one; elsewhere take a file with one for each user"
+                        )));
+                    }
                     Some(index) => Value::Column(index),
                     None if columns.is_empty() => {
                         return Err(item.error(
@@ -380,6 +394,13 @@ impl Texts<'_> {
                     "the environment variable {variable} is not set; before the command: export {variable}=..."
                 ))
             })?
+        } else if let Some(name) = hole.strip_prefix("setup.") {
+            let found = self.holes.setup.find(name);
+            match found.map_err(|reason| item.error(reason))? {
+                Some(value) => value.to_owned(),
+                // It stands there until the setup has run.
+                None => return Ok(hole.to_owned()),
+            }
         } else {
             let known = self.variables.names().chain(WORDS).chain([
                 "env.NAME",
@@ -487,6 +508,31 @@ impl Texts<'_> {
         }
         Ok(encoding)
     }
+}
+
+/// A value of the setup: as foreign as one that a user extracts, and the same for all of them.
+fn shared_part(
+    item: &Item<'_>,
+    hole: &str,
+    text: String,
+    site: Site,
+    bare: bool,
+) -> Result<Part, ScenarioError> {
+    let text = match serde_json::from_str::<Json>(&text) {
+        _ if !bare => text,
+        Ok(json) if !json.is_object() && !json.is_array() && !json.is_string() => text,
+        // It stands there until the setup has run.
+        _ if text == hole => "0".to_owned(),
+        _ => {
+            return Err(item.error(format!(
+                "{{{{{hole}}}}} is no number, true, false or null; put quotes around it"
+            )));
+        }
+    };
+    if site == Site::Header {
+        check_characters(item, hole, &text, site)?;
+    }
+    Ok(Part::Literal(foreign(site, bare).text(&text).into_bytes()))
 }
 
 fn is_time(value: &Value) -> bool {

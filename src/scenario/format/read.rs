@@ -43,6 +43,9 @@ pub(super) fn read_wait(item: &Item<'_>) -> Result<Wait, ScenarioError> {
     Wait::parse(&item.text_or_number()?).map_err(|error| item.error(error.to_string()))
 }
 
+/// Longest body from a file.
+pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// The contents of the file that an item names.
 pub(super) fn read_file(item: &Item<'_>, context: &Context<'_>) -> Result<Shared, ScenarioError> {
     let name = item.text()?;

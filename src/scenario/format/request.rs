@@ -7,13 +7,14 @@ use crate::scenario::members::label;
 use crate::scenario::model::{Carries, Credentials};
 use crate::scenario::secrets::SEARCHED_BYTES_MAX;
 
-use super::body::{FILE_BYTES_MAX, compile_body, compile_pairs};
+use super::body::{compile_body, compile_pairs};
 use super::context::Context;
 use super::fields::{Field, Headers, compile_fields};
 use super::functions::PathStart;
 use super::holes::Texts;
 use super::pieces::another_hole;
 use super::place::ScenarioError;
+use super::read::FILE_BYTES_MAX;
 use super::site::{Site, not_for_a_path};
 use super::toml::{Item, Table};
 
@@ -30,6 +31,8 @@ pub(super) struct Requests<'c, 's> {
     pub headers: Headers<'s>,
     /// The scenario's credentials, for every step that does not drop `Authorization` or has its own.
     pub auth: Option<Item<'s>>,
+    /// The scenario's content codings, for every step without its own.
+    pub accept_encoding: Option<Item<'s>>,
     pub texts: Texts<'c>,
 }
 
@@ -120,12 +123,21 @@ impl Requests<'_, '_> {
         };
         let fields = compile_fields(
             table,
-            content_type,
+            content_type.as_deref(),
             &self.headers,
             self.auth.as_ref(),
+            self.accept_encoding.as_ref(),
             context,
             texts,
         )?;
+        if let Some(item) = table.get("multipart")
+            && value_of("content-type", &fields).as_deref() != content_type.as_deref()
+            && content_type.is_some()
+        {
+            return Err(item.error(
+                "its Content-Type has the boundary between the parts, and opsurge sends it; leave out the one of headers, or that of the scenario with drop_headers = [\"Content-Type\"]",
+            ));
+        }
         let closes = fields.iter().any(asks_to_close);
         let carries = Carries {
             credentials: self.credentials(&start_of(head.iter()), &fields),

@@ -47,12 +47,13 @@ const GROUPS: [(&str, &[Failure]); 3] = [
 ];
 
 /// Failures that no second attempt can mend, or that have a status.
-const NEVER: [Failure; 5] = [
+const NEVER: [Failure; 6] = [
     Failure::Status,
     Failure::ClientLimit,
     Failure::Unanswered,
     Failure::GaveUp,
     Failure::TaskTimeout,
+    Failure::NoRow,
 ];
 
 pub(super) fn read_retry(

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::http::response::Expecting;
 use crate::metrics::outcome::Failure;
-use crate::scenario::expect::{Expect, Extract, FoundIn, Rule, StatusSet};
+use crate::scenario::expect::{Expect, Extract, StatusSet};
 use crate::scenario::flow::{Condition, Flow, Is, Test};
 use crate::scenario::links;
 use crate::scenario::members::label;
@@ -14,12 +14,11 @@ use crate::scenario::variables::{Demands, Variables};
 use crate::scenario::wait::Wait;
 use crate::text::suggest::did_you_mean;
 
-use super::answer::{
-    keep, read_cookie_name, read_expect, read_field_name, read_hints, read_pointer, read_repeat,
-};
+use super::answer::{keep, read_expect, read_hints, read_repeat};
 use super::flow::{
     Around, check_tasks, read_flow, read_task_when, read_when, tests, tests_of, untils,
 };
+use super::found::{WHERE_FOUND, read_found_in};
 use super::holes::check_name;
 use super::place::ScenarioError;
 use super::read::{read_duration, read_short, read_wait};
@@ -37,10 +36,10 @@ pub(super) const STEPS_MAX: usize = 1_000;
 const EXTRACTED_BYTES: u64 = 1_024;
 /// Most room for an extracted value.
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
-const WHERE_FOUND: &str = "say where it is found: { json = \"/pointer/to/it\" }, { header = \"Name\" }, or a cookie by its name";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
+    Setup,
     Start,
     Task,
     Stop,
@@ -60,6 +59,8 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// The start steps are those of the setup.
+    pub is_setup: bool,
     /// Shared stretches in the requests of the steps so far.
     shared_count: u32,
     /// Checked at the end, when all places are known where their values stand.
@@ -83,6 +84,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            is_setup: false,
             shared_count: 0,
             defaults: Vec::new(),
             task_when: Vec::new(),
@@ -98,9 +100,13 @@ impl<'c, 's> Compiler<'c, 's> {
         stop: &[Item<'s>],
     ) -> Result<Parts, ScenarioError> {
         self.declare_extracted(&[start, tasks, stop].concat())?;
+        let role = match self.is_setup {
+            true => Role::Setup,
+            false => Role::Start,
+        };
         for item in start {
             let table = item.table()?;
-            self.step(item, &table, Role::Start, table.get("when"))?;
+            self.step(item, &table, role, table.get("when"))?;
         }
         let start_range = 0..self.steps.len() as StepIndex;
         // Values that start steps extract are there for all other steps; those of a task, for that task alone.
@@ -322,6 +328,7 @@ impl<'c, 's> Compiler<'c, 's> {
         texts.filled.extend(set);
         texts.link = None;
         texts.fresh_bytes = 0;
+        texts.iterates = role == Role::Task;
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
@@ -349,13 +356,19 @@ impl<'c, 's> Compiler<'c, 's> {
             share,
         };
         let is_optional = !when.is_empty();
-        let flow = read_flow(table, when, around)?;
+        let mut flow = read_flow(table, when, around)?;
+        let repetition = flow.as_mut().and_then(|flow| flow.repeat.as_mut());
+        if let (Some(repetition), Some(instead)) = (repetition, context.pause)
+            && repetition.wait != Wait::default()
+        {
+            repetition.wait = instead;
+        }
         let failed = repeat.iter().filter_map(|repeat| repeat.failed.as_ref());
         let of_poll = failed.flat_map(|failed| &failed.rules);
         let of_flow = untils(flow.as_deref()).flat_map(|until| &until.rules);
         for rule in expect.rules.iter().chain(of_poll).chain(of_flow) {
-            if let Rule::Equals(pointer, json) = rule {
-                texts.secrets.add_member(pointer.name(), json);
+            if let Some((name, json)) = rule.member() {
+                texts.secrets.add_member(name, json);
             }
         }
         let extract = self.extract(table)?;
@@ -415,7 +428,7 @@ impl<'c, 's> Compiler<'c, 's> {
             })?,
             within_ns: match role {
                 Role::Task => table.read("within", read_within)?,
-                Role::Start | Role::Stop => None,
+                Role::Setup | Role::Start | Role::Stop => None,
             },
             flow,
             follow: None,
@@ -519,13 +532,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let table = item.table()?;
             table.get("max");
             let default = table.get("default");
-            let json = table.get("json");
-            let from = match (json, table.get("header"), table.get("cookie")) {
-                (Some(item), None, None) => FoundIn::Json(read_pointer(&item)?),
-                (None, Some(item), None) => FoundIn::Header(read_field_name(&item)?),
-                (None, None, Some(item)) => FoundIn::Cookie(read_cookie_name(&item)?),
-                _ => return Err(item.error(WHERE_FOUND)),
-            };
+            let from = read_found_in(&table, &item)?;
             table.finish()?;
             let variables = &self.requests.texts.variables;
             let index = variables.find(name);
@@ -590,6 +597,7 @@ impl<'c, 's> Compiler<'c, 's> {
             }
         }
         let on_failure = chosen.unwrap_or(match role {
+            Role::Setup => OnFailure::Stop,
             _ if extract.is_empty() => OnFailure::GoOn,
             Role::Start | Role::Stop => OnFailure::Stop,
             Role::Task => OnFailure::EndTask,

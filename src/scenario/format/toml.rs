@@ -77,10 +77,19 @@ impl<'s> Table<'s> {
 
     /// Refuses every key that was not read.
     pub fn finish(&self) -> Result<(), ScenarioError> {
+        self.refuse_unread(|_| false)
+    }
+
+    /// Refuses every key that was not read and whose value is not a table.
+    pub fn finish_beside_tables(&self) -> Result<(), ScenarioError> {
+        self.refuse_unread(|value| matches!(value, DeValue::Table(_)))
+    }
+
+    fn refuse_unread(&self, is_known: impl Fn(&DeValue<'_>) -> bool) -> Result<(), ScenarioError> {
         let known = self.known.borrow();
-        for key in self.table.keys() {
+        for (key, value) in self.table {
             let name: &str = key.get_ref();
-            if !known.contains(&name) {
+            if !known.contains(&name) && !is_known(value.get_ref()) {
                 let near = match foreign::cure(name) {
                     Some(cure) => format!("; {cure}"),
                     None => did_you_mean(name, known.iter().copied()),

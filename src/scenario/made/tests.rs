@@ -13,6 +13,7 @@ fn written(made: &Made, user: u64, text: u64) -> String {
         user,
         stream: Stream::Request,
         text,
+        iteration: user,
         users: 10,
         wall_ns: 1_800_000_000_000_000_000,
         feeder: &feeder,

@@ -157,13 +157,52 @@ fn a_link_of_an_answer_is_followed_as_a_path_and_another_host_fails() {
     }
     for location in [
         "http://other.example/a",
-        "relative",
+        "mailto:a@other.example",
         "https://other.example/",
     ] {
         let (failures, paths) = follow(location);
         assert_eq!(failures, [(Failure::Expectation, 1)], "{location}");
         assert_eq!(paths, ["/first"]);
     }
+}
+
+#[test]
+fn a_relative_link_goes_on_from_the_request_that_it_answers() {
+    let text = r#"
+        name = "links"
+        [[task]]
+        name = "follow"
+        [[task.step]]
+        method = "GET"
+        path = "/shop/{{sequence 40}}/items"
+        query = { sort = "{{uuid}}" }
+        follow = 3
+        extract = { next = { header = "X-Next" } }
+        [[task.step]]
+        method = "GET"
+        path = "{{next}}"
+        extract = { next = { header = "X-Next" } }
+        [[task.step]]
+        method = "GET"
+        path = "{{next}}"
+        name = "last"
+    "#;
+    let (outcomes, seen) = run(text, 1, |seen| match seen.path.as_str() {
+        "/shop/x?y=1" => answer(302, "location: ?page=2\r\n"),
+        "/shop/x?page=2" => answer(200, "x-next: deep/./../next\r\n"),
+        "/shop/next" => answer(200, "x-next: ../../last#end\r\n"),
+        "/last" => answer(200, ""),
+        path => {
+            assert!(path.starts_with("/shop/40/items?sort="), "{path}");
+            answer(302, "location: ../x?y=1\r\n")
+        }
+    });
+    assert_eq!(failures(&outcomes), []);
+    let paths: Vec<&str> = seen.iter().skip(1).map(|it| it.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["/shop/x?y=1", "/shop/x?page=2", "/shop/next", "/last"]
+    );
 }
 
 #[test]
@@ -334,7 +373,7 @@ fn too_many_redirects_and_those_to_other_hosts_fail_the_step() {
     let (outcomes, seen, _) = followed(LOGIN, |_| to(302, "/again"));
     assert_eq!(failures(&outcomes), [(Failure::Status, 1)]);
     assert_eq!(seen.len(), 3, "the step and two hops; then the user leaves");
-    for location in ["http://other.example/", "https://sim/", "relative"] {
+    for location in ["http://other.example/", "https://sim/", "mailto:a@sim"] {
         let (outcomes, seen, _) = followed(LOGIN, |_| to(302, location));
         assert_eq!(
             failures(&outcomes),

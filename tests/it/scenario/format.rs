@@ -753,3 +753,56 @@ fn a_default_has_to_fit_the_places_of_its_value() {
     );
     check("default = true", "", 42, "expected a text in quotes");
 }
+
+#[test]
+fn a_body_of_several_parts_is_as_a_browser_sends_it() {
+    let text = r#"
+        name = "x"
+        [[task]]
+        method = "POST"
+        path = "/photos"
+        [task.multipart]
+        'ti"tle' = "of {{user}}"
+        size = 7
+        rows = { path = "folder/users.csv", filename = "u.csv" }
+        raw = [{ path = "body.json", type = "application/x-own" }, { text = "a,{{user}}", filename = "b.bin" }]
+        "#
+    .replace("folder/", "");
+    let scenario = compiled(&text).expect("it is valid");
+    for user in [3, 12_345] {
+        let request = String::from_utf8(scenario.first_request(0, user, 1, 0)).expect("text");
+        let (head, body) = request.split_once("\r\n\r\n").expect("a body");
+        let boundary = head.split("boundary=").nth(1).expect("a boundary");
+        let boundary = boundary.lines().next().expect("a line");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())));
+        let parts: Vec<&str> = body.split(&format!("--{boundary}")).collect();
+        let csv = "mail,n,lines\nann@example.test,1,one\n\"bob \"\"b\"\"\",22,\"a\r\nX-Evil: 1\"\n";
+        let of = |name: &str| format!("\r\nContent-Disposition: form-data; name=\"{name}\"");
+        let expected = [
+            String::new(),
+            format!("{}\r\n\r\nof {user}\r\n", of("ti%22tle")),
+            format!("{}\r\n\r\n7\r\n", of("size")),
+            format!(
+                "{}; filename=\"u.csv\"\r\nContent-Type: text/csv\r\n\r\n{csv}\r\n",
+                of("rows")
+            ),
+            format!(
+                "{}; filename=\"body.json\"\r\nContent-Type: application/x-own\r\n\r\n{{\"from\":\"a file\"}}\r\n",
+                of("raw")
+            ),
+            format!(
+                "{}; filename=\"b.bin\"\r\nContent-Type: application/octet-stream\r\n\r\na,{user}\r\n",
+                of("raw")
+            ),
+            "--\r\n".to_owned(),
+        ];
+        assert_eq!(parts, expected);
+    }
+}
+
+#[cfg(not(feature = "codings"))]
+#[test]
+fn a_content_coding_that_was_not_built_is_refused_with_the_cure() {
+    let text = format!("{STEP}accept_encoding = [\"gzip\", \"br\"]\n");
+    check_error(&text, (5, 28), "--features codings");
+}

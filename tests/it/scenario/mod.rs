@@ -4,10 +4,12 @@
 mod binding;
 mod builtin_traffic;
 mod cookies;
+mod feeders;
 mod flow;
 mod format;
 mod import;
 mod mistakes;
+mod phases;
 mod properties;
 mod runs;
 mod values;

@@ -8,6 +8,7 @@ use opsurge::http::request::Values;
 use opsurge::load::random::{Keyed, Stream};
 use opsurge::scenario::builtin::{BUILTIN, FORMAT};
 use opsurge::scenario::expect::Reply;
+use opsurge::scenario::facts::Facts;
 use opsurge::scenario::format::compile::{Context, compile};
 use opsurge::scenario::format::place::ScenarioError;
 use opsurge::scenario::model::Scenario;
@@ -258,6 +259,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             user,
             stream,
             text,
+            iteration: user,
             users: 100_000_000,
             wall_ns: 1_800_000_000_123_456_789,
             feeder: &scenario.feeder,
@@ -268,6 +270,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             .variables
             .fill(&origin(Stream::Variable, 0), &mut values);
         let mut fresh = vec![0; scenario.fresh_stride];
+        let caches = scenario.caches();
         for (nth, step) in scenario.steps.iter().enumerate() {
             let of_request = Origin {
                 values: &values,
@@ -282,6 +285,7 @@ fn check_requests(scenario: &Scenario, text: &str) {
             let reply = Reply {
                 head: b"HTTP/1.1 200 OK\r\nX-Cart: caf\xe9\r\n\r\n",
                 body: answer.as_bytes(),
+                facts: &Facts::plain(&caches),
             };
             let stored: Vec<bool> = step
                 .extract

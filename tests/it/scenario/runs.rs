@@ -1,6 +1,7 @@
 //! Runs of scenarios on the virtual clock: the server sees what the file says.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Write;
 
 use crate::support::sim_server::{self, Answer, Seen, Server, check_sums};
 use opsurge::engine::plan::{Connections, Plan};
@@ -1159,4 +1160,155 @@ fn a_value_that_may_be_missing_has_a_default() {
         ),
     )]);
     assert_eq!(errors_of(&outcomes.recorder.counts.steps[0]), expected);
+}
+
+const PICKS: &str = r#"
+    name = "picks"
+    [[task]]
+    name = "order"
+    [[task.step]]
+    method = "GET"
+    path = "/items"
+    expect = { status = ["2xx"], contains = "items", matches = '"id": "i[0-9]"', count = { "/items" = ">= 3" }, within = "500ms" }
+    extract.id = { json = "/items/*/id", pick = "random" }
+    extract.price = { json = "/items/*/price", pick = "random" }
+    extract.many = { json = "/items", pick = "count" }
+    extract.word = { regex = '"word": "(\w+)"' }
+    extract.key = { between = ["key=", ";"] }
+    [[task.step]]
+    method = "POST"
+    path = "/orders/{{id}}"
+    text = "{{price}} {{many}} {{word}} {{key}}"
+"#;
+
+#[test]
+fn several_values_of_one_random_element_reach_the_next_request_the_same_in_each_run() {
+    let run_once = || {
+        let plan = plan(PICKS, Some("1s"), Closed::at_rate(4, 4.0), 30);
+        let (outcomes, journal) = run(&plan, |seen| match seen.method.as_str() {
+            "GET" => {
+                let items = (0..5).map(|n| format!(r#"{{"id": "i{n}", "price": {n}.5}}"#));
+                let items = items.collect::<Vec<_>>().join(", ");
+                Answer::new(
+                    200,
+                    format!(r#"{{"items": [{items}], "word": "blue", "x": "key=k7;"}}"#),
+                )
+            }
+            _ => Answer::new(201, ""),
+        });
+        assert_eq!(outcomes.recorder.counts.steps[0].failures, 0);
+        let orders = journal.into_iter().filter(|seen| seen.method == "POST");
+        orders
+            .map(|seen| (seen.path, seen.body))
+            .collect::<Vec<_>>()
+    };
+    let orders = run_once();
+    let mut ids = HashSet::new();
+    for (path, body) in &orders {
+        let id = path.strip_prefix("/orders/i").expect("an id").to_owned();
+        assert_eq!(*body, format!("{id}.5 5 blue k7"));
+        ids.insert(id);
+    }
+    assert!(
+        orders.len() > 50 && ids.len() == 5,
+        "{} orders, {ids:?}",
+        orders.len()
+    );
+    assert_eq!(orders, run_once());
+}
+
+#[test]
+fn an_answer_that_comes_later_than_expected_is_a_failure() {
+    let text = PICKS.replace("500ms", "50ms");
+    let plan = plan(&text, Some("1s"), Closed::at_rate(1, 1.0), 5);
+    let (outcomes, _) = run(&plan, |seen| Answer {
+        after_ns: 60 * MS,
+        ..Answer::new(
+            200,
+            format!(
+                r#"{{"items": [1, 2, 3], "at": "{}", "x": {{"id": "i1"}}}}"#,
+                seen.path
+            ),
+        )
+    });
+    let step = &outcomes.recorder.counts.steps[0];
+    assert!(step.failures == step.requests && step.requests > 3);
+    assert!(
+        step.errors
+            .iter()
+            .all(|error| error.failure == Failure::Expectation)
+    );
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[test]
+fn compressed_answers_are_decoded_where_a_step_looks_at_them_and_nowhere_else() {
+    let text = r#"
+        name = "codings"
+        accept_encoding = ["gzip", "deflate"]
+        [[start]]
+        method = "GET"
+        path = "/token"
+        extract = { token = { json = "/token" } }
+        [[start]]
+        method = "GET"
+        path = "/use/{{token}}"
+        accept_encoding = []
+        [[start]]
+        method = "GET"
+        path = "/broken"
+        expect = { contains = "a" }
+        [[start]]
+        method = "GET"
+        path = "/bomb"
+        expect = { contains = "a" }
+        [[start]]
+        method = "GET"
+        path = "/none"
+        expect = { status = [200], contains = "a" }
+        "#;
+    let plan = plan(text, None, Closed::at_rate(1, 1.0), 5);
+    let (outcomes, journal) = run(&plan, |seen| {
+        let (status, body) = match seen.path.as_str() {
+            "/token" => (200, gzip("{\"token\": \"t7\"}")),
+            "/bomb" => (200, gzip(&"a".repeat(2 << 20))),
+            "/none" => (503, b"busy".to_vec()),
+            _ => (200, b"not gzip, whatever the field says".to_vec()),
+        };
+        Answer {
+            fields: "content-encoding: gzip\r\n".to_owned(),
+            ..Answer::new(status, body)
+        }
+    });
+    let paths: Vec<&str> = journal.iter().map(|seen| seen.path.as_str()).collect();
+    assert_eq!(paths, ["/token", "/use/t7", "/broken", "/bomb", "/none"]);
+    let steps = &outcomes.recorder.counts.steps;
+    let token_bytes = gzip("{\"token\": \"t7\"}").len() as u64;
+    assert_eq!((steps[0].failures, steps[0].body_bytes), (0, token_bytes));
+    assert_eq!(steps[1].failures, 0);
+    for (step, kind, status, text) in [
+        (
+            2,
+            "undecodable",
+            200,
+            "the body is not the gzip that Content-Encoding says",
+        ),
+        (
+            3,
+            "body-too-large",
+            200,
+            "the body is longer than 1 MiB when it is decoded",
+        ),
+        (4, "status", 503, "expected status 200"),
+    ] {
+        let errors = errors_of(&steps[step]);
+        let (at, (count, shown)) = errors.first_key_value().expect("it failed");
+        assert_eq!((*at, *count), ((kind, status), 1));
+        assert!(shown.contains(text), "{shown}");
+    }
 }

@@ -103,7 +103,8 @@ impl<A: Answers> Answers for FaultyService<A> {
             }
         }
         if self.is_in(ServiceFault::LongBody) && answer.status != 204 {
-            answer.body += &" ".repeat(self.dice.below(100_000) as usize);
+            let blanks = self.dice.below(100_000) as usize;
+            answer.body.resize(answer.body.len() + blanks, b' ');
         }
         if self.is_in(ServiceFault::Interim) {
             answer.interim = 1 + self.dice.below(20) as usize;

@@ -26,7 +26,7 @@ pub struct Seen {
 pub struct Answer {
     pub status: u16,
     pub fields: String,
-    pub body: String,
+    pub body: Vec<u8>,
     /// Delay of the answer.
     pub after_ns: u64,
     pub framing: Framing,
@@ -48,7 +48,7 @@ pub enum Framing {
 }
 
 impl Answer {
-    pub fn new(status: u16, body: impl Into<String>) -> Self {
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
             fields: String::new(),
@@ -78,16 +78,16 @@ impl Answer {
             Framing::Chunked(bytes) => {
                 fields += "transfer-encoding: chunked\r\n";
                 coded.clear();
-                for chunk in body.as_bytes().chunks(bytes) {
-                    let text = String::from_utf8_lossy(chunk);
-                    coded += &format!("{:x};a=b\r\n{text}\r\n", chunk.len());
+                for chunk in body.chunks(bytes) {
+                    coded.extend(format!("{:x};a=b\r\n", chunk.len()).into_bytes());
+                    coded.extend([chunk, b"\r\n"].concat());
                 }
-                coded += "0\r\nx-sum: 1\r\n\r\n";
+                coded.extend(b"0\r\nx-sum: 1\r\n\r\n");
             }
         }
         let interim = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(self.interim);
-        let text = format!("{interim}HTTP/1.1 {status} X\r\n{fields}\r\n{coded}");
-        replies.push(Reply::Bytes(after_ns, text.into_bytes()));
+        let head = format!("{interim}HTTP/1.1 {status} X\r\n{fields}\r\n");
+        replies.push(Reply::Bytes(after_ns, [head.as_bytes(), &coded].concat()));
         if matches!(self.framing, Framing::UntilClose | Framing::LengthAndClose) {
             replies.push(Reply::Close(after_ns));
         } else if let Some((later_ns, bytes)) = self.afterthought {
