@@ -272,20 +272,9 @@ impl fmt::Display for Until {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Facts;
+    use super::super::pattern::Caches;
     use super::*;
-    use crate::scenario::facts::Facts;
-    use crate::scenario::pattern::Caches;
-
-    /// An answer without head and body.
-    macro_rules! nothing {
-        () => {
-            Reply {
-                head: b"",
-                body: b"",
-                facts: &Facts::plain(&Caches::default()),
-            }
-        };
-    }
 
     const SLOT: Slot = Slot {
         offset: 0,
@@ -349,11 +338,17 @@ mod tests {
             }),
             ..Flow::default()
         };
+        let caches = Caches::default();
+        let nothing = Reply {
+            head: b"",
+            body: b"",
+            facts: &Facts::plain(&caches),
+        };
         let story = |flow: &Flow, text: &str| {
             let mut values = values(text);
             flow.begin(&mut values);
             (0..4)
-                .take_while(|_| flow.after_success(200, nothing!(), &mut values) == Next::Again)
+                .take_while(|_| flow.after_success(200, nothing, &mut values) == Next::Again)
                 .count()
         };
         assert_eq!(story(&flow(3, None), ""), 2);
@@ -368,11 +363,11 @@ mod tests {
             ..flow(3, None)
         };
         assert_eq!(
-            ends.after_success(200, nothing!(), &mut values("")),
+            ends.after_success(200, nothing, &mut values("")),
             Next::EndOfTask
         );
         assert_eq!(
-            ends.after_success(200, nothing!(), &mut values("a")),
+            ends.after_success(200, nothing, &mut values("a")),
             Next::Again
         );
     }
