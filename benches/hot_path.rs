@@ -354,13 +354,16 @@ fn user(criterion: &mut Criterion<CpuTime>) {
     for name in ["workflow", "mixed"] {
         let scenario = canned_driver::scenario(name, "30s..60s");
         let mut user = User::new(0);
+        let mut passes = 0;
         let mut acting = Acting {
             user: &mut user,
             tally: None,
+            passes: &mut passes,
             values: &mut [],
             number: 7,
             script: Script {
                 scenario: &scenario,
+                kind: &scenario.kinds[0],
                 random: Keyed::new(1),
                 is_open: false,
             },

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::record::files;
 use crate::record::schema::Record;
-use crate::report::csv::{Csv, WATCHED_SUFFIX};
+use crate::report::csv::{Csv, KINDS_SUFFIX, WATCHED_SUFFIX};
 use crate::report::html::Html;
 use crate::report::output::Report;
 
@@ -24,7 +24,7 @@ pub fn check_places(
         .iter()
         .filter_map(|(path, flag)| Some(((*path).clone()?, *flag)));
     let tables = csv.into_iter().flat_map(|prefix| {
-        let suffixes = Csv::suffixes(is_search).chain([WATCHED_SUFFIX]);
+        let suffixes = Csv::suffixes(is_search).chain([WATCHED_SUFFIX, KINDS_SUFFIX]);
         suffixes.map(move |suffix| (files::with_suffix(prefix, suffix), "--csv"))
     });
     let places: Vec<_> = single.chain(tables).collect();

@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::analysis::criteria::Purpose;
+use crate::load::mix::Amount;
 use crate::load::random::Keyed;
 use crate::scenario::builtin::{BUILTIN, FORMAT};
 use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
 use crate::scenario::flow::Flow;
 use crate::scenario::format::compile::{Context, compile};
+use crate::scenario::kind::Kind;
 use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
 use crate::scenario::wait::Wait;
 use crate::text::duration;
@@ -85,16 +87,46 @@ fn describe(scenario: &Scenario) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
     describe_rows(scenario, &mut text);
-    let is_own = |index: &StepIndex| !scenario.steps[usize::from(*index)].is_hop;
     describe_once(scenario.setup.as_deref(), "setup, once", &mut text);
-    for index in scenario.start.clone().filter(is_own) {
-        describe_step(scenario, index, "start", &mut text);
+    for kind in &scenario.kinds {
+        describe_kind(scenario, kind, &mut text);
     }
-    for task in &scenario.tasks {
-        let share = percent(share_of(scenario, task));
+    describe_once(scenario.teardown.as_deref(), "teardown, once", &mut text);
+    if !scenario.tasks.is_empty() && !scenario.has_kinds() {
+        describe_rates(scenario, &mut text);
+    }
+    for span in &scenario.spans {
+        let _ = writeln!(text, "measured as a whole: {span}");
+    }
+    text
+}
+
+/// The steps of a kind of user.
+fn describe_kind(scenario: &Scenario, kind: &Kind, text: &mut String) {
+    let is_own = |index: &StepIndex| !scenario.steps[usize::from(*index)].is_hop;
+    let of_kind = match scenario.has_kinds() {
+        true => format!("{}: ", kind.name),
+        false => String::new(),
+    };
+    if scenario.has_kinds() {
+        let amount = match kind.amount {
+            Amount::Count(count) => counted(count, "user"),
+            Amount::Share(share) => format!("{} of the users", percent(share)),
+        };
+        let _ = writeln!(
+            text,
+            "\n{}: {amount}, wait between tasks {}",
+            kind.name, kind.wait
+        );
+    }
+    for index in kind.start.clone().filter(is_own) {
+        describe_step(scenario, index, &format!("{of_kind}start"), text);
+    }
+    for task in scenario.tasks_of(kind) {
+        let share = percent(share_of(scenario.tasks_of(kind), task));
         let title = match name_of_task(scenario, task) {
-            Some(name) => format!("task \"{name}\" {share}"),
-            None => format!("task {share}"),
+            Some(name) => format!("{of_kind}task \"{name}\" {share}"),
+            None => format!("{of_kind}task {share}"),
         };
         let title = match scenario.steps[usize::from(task.steps.start)].within_ns {
             Some(ns) => format!("{title}, within {}", time_shown(ns)),
@@ -110,20 +142,12 @@ fn describe(scenario: &Scenario) -> String {
                 1 => title.clone(),
                 _ => format!("{title}, step {} of {count}", nth + 1),
             };
-            describe_step(scenario, index, &title, &mut text);
+            describe_step(scenario, index, &title, text);
         }
     }
-    for index in scenario.stop.clone().filter(is_own) {
-        describe_step(scenario, index, "stop", &mut text);
+    for index in kind.stop.clone().filter(is_own) {
+        describe_step(scenario, index, &format!("{of_kind}stop"), text);
     }
-    describe_once(scenario.teardown.as_deref(), "teardown, once", &mut text);
-    if !scenario.tasks.is_empty() {
-        describe_rates(scenario, &mut text);
-    }
-    for span in &scenario.spans {
-        let _ = writeln!(text, "measured as a whole: {span}");
-    }
-    text
 }
 
 /// The steps of the setup or the teardown, where there is one.
@@ -197,7 +221,7 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
     let mut pause_s = 0.0;
     let mut per_pass = vec![0.0; scenario.metrics.len()];
     for task in &scenario.tasks {
-        let share = share_of(scenario, task);
+        let share = share_of(&scenario.tasks, task);
         let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
         for step in steps.iter().filter(|step| !step.is_hop) {
             pause_s += share * step.mean_ns(0) / 1e9;
@@ -255,8 +279,8 @@ fn users_shown(scenario: &Scenario) -> Vec<u64> {
 }
 
 /// A task's part of all passes, from 0 to 1.
-fn share_of(scenario: &Scenario, task: &Task) -> f64 {
-    let weights = scenario.tasks.iter().map(|task| f64::from(task.weight));
+fn share_of(tasks: &[Task], task: &Task) -> f64 {
+    let weights = tasks.iter().map(|task| f64::from(task.weight));
     f64::from(task.weight) / weights.sum::<f64>()
 }
 

@@ -21,14 +21,21 @@ pub(super) struct ShardArrivals {
     pub from_ns: Option<u64>,
     /// This shard has reported that its users are ready.
     pub is_ready: bool,
+    /// By kind of user.
+    pub kinds: Vec<OfKind>,
+    /// Most arrivals that wait for a user of a kind.
+    pub line_max: usize,
+    pub counts: ArrivalCounts,
+}
+
+/// The users of a kind, and the arrivals that wait for one.
+pub(super) struct OfKind {
     /// Users that are ready, longest rest first.
     pub resting: VecDeque<u32>,
     /// Due times of the arrivals that wait for a user.
     pub line: VecDeque<u64>,
-    pub line_max: usize,
     /// Users in their start steps.
     pub preparing: usize,
-    pub counts: ArrivalCounts,
 }
 
 /// What became of an open load's arrivals.
@@ -71,27 +78,32 @@ impl ShardArrivals {
         let shard_rate_max = open.rate_max / shards;
         let line_max = ((shard_rate_max * LINE_S_MAX) as usize).clamp(LINE_MIN, LINE_MAX);
         let users_max = plan.users_of_shard(shard);
+        let kinds = plan.scenario.kinds.iter().map(|_| OfKind {
+            resting: VecDeque::with_capacity(users_max),
+            line: VecDeque::with_capacity(line_max),
+            preparing: 0,
+        });
         Self {
             schedule: open.schedule(Keyed::new(plan.seed), plan.deal(), shard),
             from_ns: None,
             is_ready: false,
-            resting: VecDeque::with_capacity(users_max),
-            line: VecDeque::with_capacity(line_max),
+            kinds: kinds.collect(),
             line_max,
-            preparing: 0,
             counts: ArrivalCounts::default(),
         }
     }
 
     /// The present state, for the second's sample.
     pub fn so_far(&self, active_users: usize) -> ArrivalsSoFar {
-        let idle = self.resting.len() + self.preparing;
+        let kinds = || self.kinds.iter();
+        let idle = kinds().map(|kind| kind.resting.len() + kind.preparing);
+        let waiting = kinds().map(|kind| kind.line.len() as u64);
         ArrivalsSoFar {
             due: self.counts.due,
             begun: self.counts.started,
             dropped: self.counts.dropped,
-            waiting: self.line.len() as u64,
-            under_way: active_users.saturating_sub(idle) as u64,
+            waiting: waiting.sum(),
+            under_way: active_users.saturating_sub(idle.sum()) as u64,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use crate::metrics::recorder::Recorder;
 
 use super::arrivals::ArrivalCounts;
+use super::kinds::KindUse;
 
 /// What a shard leaves behind. Moments are counted from the start of the run.
 pub struct Outcomes {
@@ -40,6 +41,8 @@ pub struct Outcomes {
     pub overflows: u64,
     /// Users that had come and not left when the run ended.
     pub users_at_end: usize,
+    /// By kind of user.
+    pub kinds: Vec<KindUse>,
     /// Variables of the run's first user at the end; empty on other shards.
     pub first_values: Vec<u8>,
 }
@@ -75,6 +78,7 @@ impl Outcomes {
             waited_in_line: 0,
             overflows: 0,
             users_at_end: 0,
+            kinds: Vec::new(),
             first_values: Vec::new(),
         }
     }
@@ -101,6 +105,7 @@ impl AddAssign for Outcomes {
             waited_in_line,
             overflows,
             users_at_end,
+            kinds,
             first_values,
         } = other;
         self.recorder.counts += &recorder.counts;
@@ -121,6 +126,9 @@ impl AddAssign for Outcomes {
         self.waited_in_line += waited_in_line;
         self.overflows += overflows;
         self.users_at_end += users_at_end;
+        for (sum, more) in self.kinds.iter_mut().zip(kinds) {
+            *sum += more;
+        }
         if self.first_values.is_empty() {
             self.first_values = first_values;
         }

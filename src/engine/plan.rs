@@ -4,6 +4,9 @@ use socket2::SockAddr;
 
 use crate::load::Load;
 use crate::load::deal::Deal;
+use crate::load::mix;
+use crate::load::mix::Amount;
+use crate::load::random::Keyed;
 use crate::scenario::feeder::RowsEnd;
 use crate::scenario::model::{OnFailure, Scenario};
 use crate::scenario::wait::Wait;
@@ -115,7 +118,8 @@ impl Plan {
     /// Each user needs a [`Tally`](super::user::Tally): to count passes, to keep a pace or a deadline, or to number the
     /// users of a seat.
     pub fn keeps_tallies(&self) -> bool {
-        let is_paced = matches!(self.scenario.wait, Wait::Pacing { .. });
+        let mut kinds = self.scenario.kinds.iter();
+        let is_paced = kinds.any(|kind| matches!(kind.wait, Wait::Pacing { .. }));
         let seats_change = self.load.users().may_shrink() || self.retakes_seats();
         is_paced
             || self.scenario.has_deadlines
@@ -167,6 +171,50 @@ impl Plan {
     pub fn retakes_seats(&self) -> bool {
         let mut steps = self.scenario.steps.iter();
         self.load.is_open() && steps.any(|step| step.on_failure == OnFailure::Stop)
+    }
+
+    /// The kinds of the users of a shard by their place; empty where there is only one.
+    pub fn kinds_of_shard(&self, shard: usize) -> Vec<u16> {
+        if !self.scenario.has_kinds() {
+            return Vec::new();
+        }
+        let users = self.load.users_planned();
+        let room = self.load.users_max();
+        let random = Keyed::new(self.seed);
+        let all = mix::kinds(&self.scenario.amounts(), users, room, random);
+        let numbers = self.deal().numbers(shard);
+        let places = 0..self.users_of_shard(shard) as u32;
+        places
+            .map(|place| all[numbers.of(place) as usize])
+            .collect()
+    }
+
+    /// Checks that the users can be divided into their kinds.
+    ///
+    /// # Errors
+    /// The reason, and the cure.
+    pub fn check_kinds(&self) -> Result<(), String> {
+        let amounts = self.scenario.amounts();
+        let counted = mix::counted(&amounts);
+        if !self.scenario.has_kinds() || counted == 0 {
+            return Ok(());
+        }
+        if self.load.is_open() {
+            return Err(
+                "[[users]] with count: at a rate, arrivals are drawn by share; write share = \"...%\" for each kind, or give -u without --rate".into(),
+            );
+        }
+        let users = self.load.users_planned();
+        let has_shares = amounts.iter().any(|it| matches!(it, Amount::Share(_)));
+        match has_shares {
+            _ if users < counted => Err(format!(
+                "[[users]]: the kinds with count are {counted} users together, and the load has {users}"
+            )),
+            false if users > counted && !self.load.is_steered() => Err(format!(
+                "[[users]]: the kinds are {counted} users together, and the load has {users}; give one of them a share of the rest: share = \"100%\""
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How users and connections are divided among the shards; of all parts, those of this process.

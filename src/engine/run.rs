@@ -17,6 +17,7 @@ use super::arrivals::ArrivalCounts;
 use super::collector::{Collector, Observer, OnSecond};
 use super::control::Control;
 use super::gate::Gate;
+use super::kinds::KindUse;
 use super::outcomes::{Ended, Outcomes};
 use super::plan::Plan;
 use super::setup::Setup;
@@ -51,6 +52,8 @@ pub struct Run {
     pub overflows: u64,
     /// What became of an open load's arrivals.
     pub arrivals: Option<ArrivalCounts>,
+    /// By kind of user; empty when no shard has figures.
+    pub kinds: Vec<KindUse>,
     /// Variables of the first user when the run ended.
     pub first_values: Vec<u8>,
     /// Shards that a panic ended, and with them the run.
@@ -223,6 +226,7 @@ fn add_up(plan: &Plan, series: Series, finished: Vec<Finished>, started_at: Syst
         waited_in_line: sum.waited_in_line,
         overflows: sum.overflows,
         arrivals: sum.arrivals,
+        kinds: sum.kinds,
         first_values: sum.first_values,
         deaths,
     }

@@ -16,11 +16,12 @@ const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 
 /// Appends the decoded bytes of a brotli stream.
 pub(super) fn unbrotli(mut coded: &[u8], body: &mut Vec<u8>) -> Result<(), Stop> {
-    let read = read_bounded(Decompressor::new(&mut coded, INPUT_BYTES), body);
-    match read {
-        Err(Stop::Corrupt) if coded.is_empty() => Err(Stop::Unfinished),
-        // Bytes behind the end of the stream.
+    let mut decompressor = Decompressor::new(&mut coded, INPUT_BYTES);
+    match read_bounded(&mut decompressor, body) {
+        // A read after the end fails when bytes that were read are left over.
+        Ok(()) if decompressor.read(&mut [0]).is_err() => Err(Stop::Corrupt),
         Ok(()) if !coded.is_empty() => Err(Stop::Corrupt),
+        Err(Stop::Corrupt) if coded.is_empty() => Err(Stop::Unfinished),
         read => read,
     }
 }

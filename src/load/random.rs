@@ -37,6 +37,8 @@ pub enum Stream {
     Retry = 10,
     /// What a user picks from an answer.
     Answer = 20,
+    /// Which kind a user or an arrival is of.
+    Kind = 30,
 }
 
 impl Keyed {

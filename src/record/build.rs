@@ -92,6 +92,7 @@ pub fn record(
         errors,
         generator,
         tls: None,
+        kinds: Vec::new(),
         setup: None,
         teardown: None,
         rules: Vec::new(),

@@ -1,7 +1,7 @@
 //! The record: what a run leaves behind.
 //!
 //! Reading order: [`schema`] (its fields), [`build`] (made from what was measured, with `bounds` for the intervals,
-//! `load_rate`, [`distribution`], [`hints`] and [`once`]), [`so_far`] (of a run that lasts), [`warm_up`] (whether its beginning was slower), [`mod@slice`] (a part of a run
+//! `load_rate`, [`distribution`], [`hints`], [`once`] and [`kinds`]), [`so_far`] (of a run that lasts), [`warm_up`] (whether its beginning was slower), [`mod@slice`] (a part of a run
 //! as a record), [`comparison`] (records beside each other), [`merge`] (records into one), [`repeat`] (several runs of one job
 //! as one), [`merge_runs`] (parts of several runs into one), [`longer_samples`] (a smaller record), [`files`] (reports on the disk), [`hdr`] (the interval log, which is
 //! written while the run lasts).
@@ -14,6 +14,7 @@ pub mod files;
 pub mod hdr;
 pub mod hints;
 mod joining;
+pub mod kinds;
 mod load_rate;
 pub mod longer_samples;
 pub mod merge;

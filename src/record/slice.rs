@@ -20,6 +20,7 @@ use super::bounds;
 use super::bounds::StepSeconds;
 use super::distribution::{add_sample, add_service, packed, times};
 use super::joining::judged;
+use super::kinds;
 use super::schema::{
     ErrorRecord, Histograms, Record, SampleRecord, SliceRecord, StepRecord, StepSampleRecord,
     Times, Totals,
@@ -175,6 +176,7 @@ fn figures_of_series(
         settled: rest == Rest::OfTheWhole,
         not_sliced,
     });
+    kinds::refresh(record);
     record.warm_up = warm_up::of(record);
     Ok(())
 }

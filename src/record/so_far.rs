@@ -116,6 +116,7 @@ impl Begun {
             errors: self.errors(so_far),
             generator: self.generator(so_far),
             tls: None,
+            kinds: Vec::new(),
             setup: None,
             teardown: None,
             rules: Vec::new(),

@@ -1,7 +1,7 @@
 //! What users do. Pure: text in, model out.
 //!
-//! Reading order: [`model`] (steps, tasks, waits), [`expect`] (the expected answer, with [`check`], [`picked`]
-//! and [`excerpt`], on [`html`]), [`mod@format`] (TOML text -> model),
+//! Reading order: [`model`] (steps, tasks, waits), [`kind`] with `kinds` (of users), [`expect`] (the expected answer, with
+//! [`check`], [`picked`] and [`excerpt`], on [`html`]), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
 //! [`digest`]), [`variables`], [`feeder`] (on [`rows`]), [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`],
 //! [`flow`] (on [`counter`]), [`retry`], [`secrets`] and [`members`].
@@ -28,6 +28,8 @@ pub mod follow;
 pub mod format;
 pub mod html;
 pub mod import;
+pub mod kind;
+mod kinds;
 pub mod links;
 pub mod made;
 pub mod members;

@@ -12,6 +12,7 @@ use super::feeder::{Feeder, RowKey};
 use super::flow::{Flow, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
+use super::kind::Kind;
 use super::members::label;
 use super::pattern::{Caches, Pattern};
 use super::secrets::Secrets;
@@ -19,7 +20,8 @@ use super::value::{Origin, Value};
 use super::variables::Variables;
 use super::wait::Wait;
 use crate::load::closed::{Point, Staircase};
-use crate::load::random::{Keyed, Stream, below};
+use crate::load::mix::Amount;
+use crate::load::random::{Keyed, Stream};
 
 /// Index of a step in [`Scenario::steps`].
 pub type StepIndex = u16;
@@ -41,6 +43,8 @@ pub struct Scenario {
     pub stop: Range<StepIndex>,
     /// The wait between two tasks.
     pub wait: Wait,
+    /// The kinds of users, one at least. Where there are several, `start` and `stop` are empty: the kinds have their own.
+    pub kinds: Vec<Kind>,
     /// Values that are computed once per user, or extracted from answers.
     pub variables: Variables,
     /// The cookies of users, where the scenario keeps them.
@@ -250,31 +254,6 @@ impl RuleText {
 }
 
 impl Scenario {
-    /// The task that a draw falls on, among all of them.
-    pub fn pick(&self, draw: u64) -> usize {
-        self.pick_among(draw, |_| true)
-    }
-
-    /// The task that a draw falls on, among those that a user with these values may do. There is one: the compiler sees
-    /// to it.
-    pub fn pick_for(&self, draw: u64, values: &[u8]) -> usize {
-        self.pick_among(draw, |task| task.when.iter().all(|test| test.holds(values)))
-    }
-
-    fn pick_among(&self, draw: u64, is_possible: impl Fn(&Task) -> bool) -> usize {
-        let tasks = || self.tasks.iter().enumerate();
-        let possible = || tasks().filter(|(_, task)| is_possible(task));
-        let sum: u64 = possible().map(|(_, task)| u64::from(task.weight)).sum();
-        let mut at = below(draw, sum);
-        for (index, task) in possible() {
-            match at.checked_sub(u64::from(task.weight)) {
-                Some(rest) => at = rest,
-                None => return index,
-            }
-        }
-        unreachable!("the draw is below the sum of the weights")
-    }
-
     /// By metric: whether requests of the work loop are counted under it. In a scenario without tasks, all steps count as
     /// the work loop.
     pub fn work_metrics(&self) -> Vec<bool> {
@@ -382,14 +361,26 @@ impl Scenario {
 
     /// Mean length of an iteration with its pauses, when every request takes `request_ns`.
     pub fn pass_ns(&self, request_ns: u64) -> u64 {
-        let sum: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
-        let lengths = self.tasks.iter().map(|task| {
+        let share = |kind: &Kind| match (kind.amount, self.has_kinds()) {
+            (Amount::Share(share), true) => share,
+            _ => 1.0,
+        };
+        let all: f64 = self.kinds.iter().map(share).sum();
+        let kinds = self.kinds.iter();
+        let lengths = kinds.map(|kind| self.pass_ns_of(kind, request_ns) * share(kind) / all);
+        lengths.sum::<f64>() as u64
+    }
+
+    fn pass_ns_of(&self, kind: &Kind, request_ns: u64) -> f64 {
+        let tasks = self.tasks_of(kind);
+        let sum: u64 = tasks.iter().map(|task| u64::from(task.weight)).sum();
+        let lengths = tasks.iter().map(|task| {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
             let length_ns: f64 = steps.map(|step| step.mean_ns(request_ns)).sum();
             length_ns * f64::from(task.weight) / sum as f64
         });
-        lengths.sum::<f64>() as u64
+        lengths.sum()
     }
 
     /// Length of the longest request without its shared stretches, in bytes.

@@ -117,7 +117,7 @@ fn load_info(prepared: &Prepared) -> LoadInfo {
             never_begun: 0,
             rate_begun: 0.0,
         }),
-        wait: plan.scenario.wait.to_string(),
+        wait: plan.scenario.wait_shown(),
         iterations: share::iterations(plan),
         orders: Vec::new(),
     }

@@ -126,6 +126,7 @@ impl Prepared {
             shards: cores.shards.len(),
             addresses,
         };
+        plan.check_kinds().map_err(anyhow::Error::msg)?;
         plan.check_rows().map_err(anyhow::Error::msg)?;
         cannot(check_descriptors(&plan, stand_in.is_some()))?;
         let connections = plan.slots_before_shard(plan.shards) as u64;

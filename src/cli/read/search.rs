@@ -277,7 +277,7 @@ fn resume(
             seconds(search.settle_s),
             in_ns(course.settle_ns),
         ),
-        ("wait", "--wait", run.load.wait, scenario.wait.to_string()),
+        ("wait", "--wait", run.load.wait, scenario.wait_shown()),
         (
             "arrivals",
             "--arrivals",

@@ -119,6 +119,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             waited_in_line: self.line.waited,
             overflows: self.driver.overflows(),
             users_at_end: self.seats.active(),
+            kinds: self.kinds,
             first_values: self.seats.first_values(),
             recorder: self.recorder,
         };

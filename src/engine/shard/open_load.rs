@@ -18,7 +18,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             return;
         }
         let (start_ns, now_ns) = (self.clocks.start_ns, self.clocks.now_ns);
-        let are_prepared = self.changes.next().is_none() && arrivals.preparing == 0;
+        let mut kinds = arrivals.kinds.iter();
+        let are_prepared = self.changes.next().is_none() && kinds.all(|kind| kind.preparing == 0);
         let came_by_ns = start_ns + self.plan.load.users().settled_ns();
         if !arrivals.is_ready && (are_prepared || now_ns >= came_by_ns + PREPARE_NS_MAX) {
             arrivals.is_ready = true;
@@ -58,9 +59,13 @@ impl<'p, D: Driver> Shard<'p, D> {
                 (Some(due_ns), Some(open), Some(arrivals)) if due_ns <= until_ns => {
                     arrivals.schedule.advance(open);
                     arrivals.counts.due += 1;
-                    match arrivals.resting.pop_front() {
+                    let kind = match arrivals.kinds.len() {
+                        1 => 0,
+                        _ => self.plan.scenario.kind_drawn(self.random, due_ns),
+                    };
+                    match arrivals.kinds[kind].resting.pop_front() {
                         Some(id) => self.on_arrival(id, due_ns),
-                        None => self.wait_for_user(due_ns),
+                        None => self.wait_for_user(kind, due_ns),
                     }
                 }
                 _ => break,
@@ -78,38 +83,44 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// No user rests: the arrival joins the line, and one more user is prepared if the plan allows.
-    fn wait_for_user(&mut self, due_ns: u64) {
+    fn wait_for_user(&mut self, kind: usize, due_ns: u64) {
         let Some(arrivals) = &mut self.arrivals else {
             return;
         };
-        if arrivals.line.len() == arrivals.line_max {
+        let of_kind = &mut arrivals.kinds[kind];
+        if of_kind.line.len() == arrivals.line_max {
             arrivals.counts.dropped += 1;
             return;
         }
         arrivals.counts.waited += 1;
-        arrivals.line.push_back(due_ns);
-        if self.seats.has_room() && arrivals.line.len() > arrivals.preparing {
-            self.spawn(self.seats.len() as u32, self.clocks.now_ns);
+        of_kind.line.push_back(due_ns);
+        if self.seats.has_room() && of_kind.line.len() > of_kind.preparing {
+            let id = self.seats.len() as u32;
+            self.seats.set_kind(id, kind);
+            self.spawn(id, self.clocks.now_ns);
         }
     }
 
     /// A user is ready for an arrival: the first in the line, else the next one that is due.
     pub(super) fn on_resting(&mut self, id: u32) {
         self.end_preparing(id);
+        let kind = self.seats.kind(id);
         let Some(arrivals) = self.arrivals.as_mut().filter(|_| !self.load.is_draining) else {
             return;
         };
-        match arrivals.line.pop_front() {
+        let of_kind = &mut arrivals.kinds[kind];
+        match of_kind.line.pop_front() {
             Some(due_ns) => self.on_arrival(id, due_ns),
-            None => arrivals.resting.push_back(id),
+            None => of_kind.resting.push_back(id),
         }
     }
 
     /// A user is ready for its first arrival, or has left. Whether it was preparing until now.
     pub(super) fn end_preparing(&mut self, id: u32) -> bool {
         let was_preparing = std::mem::replace(&mut self.seats.seat_mut(id).is_preparing, false);
+        let kind = self.seats.kind(id);
         if let Some(arrivals) = self.arrivals.as_mut().filter(|_| was_preparing) {
-            arrivals.preparing -= 1;
+            arrivals.kinds[kind].preparing -= 1;
         }
         was_preparing
     }
@@ -121,10 +132,12 @@ impl<'p, D: Driver> Shard<'p, D> {
             return;
         };
         let scenario = &self.plan.scenario;
-        for due_ns in arrivals.line.drain(..) {
+        let kinds = arrivals.kinds.iter_mut().zip(&scenario.kinds);
+        let waiting = kinds.flat_map(|(of, kind)| of.line.drain(..).map(move |it| (kind, it)));
+        for (kind, due_ns) in waiting {
             arrivals.counts.never_begun += 1;
             let draw = self.random.draw(due_ns, Stream::Task, 0);
-            let first = scenario.tasks[scenario.pick(draw)].steps.start;
+            let first = scenario.tasks[scenario.pick(kind, draw)].steps.start;
             let metric = usize::from(scenario.steps[usize::from(first)].metric);
             let times = Times {
                 intended_ns: due_ns,

@@ -18,6 +18,7 @@ const NO_SPAN: u64 = u64::MAX;
 /// | 12 | its place in the timer wheel |
 /// | 8 | each span of the scenario |
 /// | 16 | [`Tally`], where the plan needs it |
+/// | 2 | its kind, where there are several |
 ///
 /// Its variables come on top. A user with a request under way, or in the waiting line, takes
 /// [`Requests::BYTES_EACH`](crate::engine::requests::Requests::BYTES_EACH) and its place in the line more.
@@ -49,6 +50,8 @@ pub(super) struct Seats {
     spans: usize,
     /// Numbers of the first users of the seats in the whole run.
     numbers: Numbers,
+    /// The kind of each seat's users; empty where there is only one.
+    kinds: Vec<u16>,
     /// Seats of all shards.
     seats_of_run: u64,
     /// Users that ever took a seat.
@@ -78,6 +81,7 @@ impl Seats {
             spans_since_ns: vec![NO_SPAN; seats_max * spans],
             spans,
             numbers: plan.deal().numbers(shard),
+            kinds: plan.kinds_of_shard(shard),
             seats_of_run: plan.load.users_max(),
             came: 0,
             left: 0,
@@ -163,6 +167,21 @@ impl Seats {
     /// The number that the user in a seat has in the whole run when so many had the seat before it.
     pub fn number_after(&self, id: u32, predecessors: u32) -> u64 {
         self.numbers.of(id) + u64::from(predecessors) * self.seats_of_run
+    }
+
+    /// The kind of a seat's users, as index into those of the scenario.
+    #[inline]
+    pub fn kind(&self, id: u32) -> usize {
+        self.kinds
+            .get(id as usize)
+            .map_or(0, |kind| usize::from(*kind))
+    }
+
+    /// Makes a seat that no user ever took one for users of a kind.
+    pub fn set_kind(&mut self, id: u32, kind: usize) {
+        if let Some(place) = self.kinds.get_mut(id as usize) {
+            *place = kind as u16;
+        }
     }
 
     /// A user's variables.

@@ -5,6 +5,7 @@ use crate::engine::connection::Detail;
 use crate::engine::example;
 use crate::engine::gate::Start;
 use crate::engine::handover::Intervals;
+use crate::engine::kinds::KindUse;
 use crate::engine::plan::{Connections, Plan};
 use crate::engine::pool::Pool;
 use crate::engine::requests::{Request, Requests};
@@ -43,6 +44,8 @@ pub struct Shard<'p, D> {
     pub(super) driver: D,
     pub(super) random: Keyed,
     pub(super) seats: Seats,
+    /// By kind of user.
+    pub(super) kinds: Vec<KindUse>,
     pub(super) changes: UserChanges<'p>,
     /// In an open load.
     pub(super) arrivals: Option<ShardArrivals>,
@@ -109,6 +112,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             driver,
             random: Keyed::new(plan.seed),
             seats: Seats::new(plan, index),
+            kinds: vec![KindUse::default(); scenario.kinds.len()],
             changes: UserChanges::new(plan, index),
             arrivals: plan
                 .load

@@ -9,6 +9,7 @@ use crate::load::random::Stream;
 use crate::metrics::outcome::{Failure, Outcome};
 use crate::metrics::recorder::Times;
 use crate::scenario::feeder::{RowKey, RowsEnd};
+use crate::scenario::kind::Kind;
 use crate::scenario::model::StepIndex;
 use crate::scenario::value::Origin;
 
@@ -96,8 +97,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         let origin = self.origin(self.seats.number(id), Stream::Variable, 0);
         let values = self.seats.values_mut(id);
         plan.scenario.variables.fill(&origin, values);
+        let kind = self.seats.kind(id);
+        // As elsewhere, one that takes another's seat is not counted again.
+        self.kinds[kind].came += u64::from(predecessors == 0);
         if let Some(arrivals) = &mut self.arrivals {
-            arrivals.preparing += 1;
+            arrivals.kinds[kind].preparing += 1;
         }
         let first = match end {
             Some(RowsEnd { passes: 0, .. }) => self.acting(id).stay_away(),
@@ -136,7 +140,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// A user that has left was not told to, and had work left.
     fn left_on_failure(&self, id: u32) -> bool {
         let is_done =
-            self.plan.scenario.tasks.is_empty() || self.seats.tally(id).is_some_and(Tally::is_done);
+            self.kind(id).tasks.is_empty() || self.seats.tally(id).is_some_and(Tally::is_done);
         !is_done && !self.seats.seat(id).user.is_told_to_leave()
     }
 
@@ -151,7 +155,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             return;
         }
         let scenario = &plan.scenario;
-        let step = scenario.tasks.first().map_or(0, |task| task.steps.start);
+        let mut tasks = scenario.tasks_of(self.kind(id)).iter();
+        let step = tasks.next().map_or(0, |task| task.steps.start);
         let metric = usize::from(self.step(step).metric);
         let now_ns = self.clocks.now_ns;
         let times = Times {
@@ -176,7 +181,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Users do something before they leave.
     pub(super) fn has_last_steps(&self) -> bool {
-        !self.plan.scenario.stop.is_empty()
+        self.plan.scenario.has_stop_steps()
     }
 
     /// Every user leaves now, by way of its last steps, or when the request it has under way has ended.
@@ -196,17 +201,25 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// The kind of a user.
+    pub(super) fn kind(&self, id: u32) -> &'p Kind {
+        &self.plan.scenario.kinds[self.seats.kind(id)]
+    }
+
     /// A user, with what it decides by.
     pub(super) fn acting(&mut self, id: u32) -> Acting<'_> {
         let number = self.seats.number(id);
+        let kind = self.seats.kind(id);
         let (user, tally, values) = self.seats.parts_mut(id);
         Acting {
             user,
             tally,
             values,
             number,
+            passes: &mut self.kinds[kind].passes,
             script: Script {
                 scenario: &self.plan.scenario,
+                kind: &self.plan.scenario.kinds[kind],
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },

@@ -3,16 +3,19 @@
 use std::ops::Range;
 
 use crate::load::random::{Keyed, Stream};
+use crate::scenario::kind::Kind;
 use crate::scenario::model::{OnFailure, Repeat, Scenario, Step, StepIndex};
 
 use super::moves::{Action, Answer, Happening, Move, PollEnd};
 use super::state::{Leaving, Stage, Tally, User, task_over_ns};
 
-/// What users decide by: the same for all of them.
+/// What users decide by: the same for all of their kind.
 #[derive(Clone, Copy)]
 pub struct Script<'p> {
     /// The steps and their order.
     pub scenario: &'p Scenario,
+    /// The kind of user that it is.
+    pub kind: &'p Kind,
     /// Source of every choice of a user.
     pub random: Keyed,
     /// In an open load, passes of the work loop begin with arrivals; otherwise after the user's own waits.
@@ -25,6 +28,8 @@ pub struct Acting<'u> {
     pub user: &'u mut User,
     /// Its tally, where the plan needs one.
     pub tally: Option<&'u mut Tally>,
+    /// Passes of the work loop that users of its kind have begun.
+    pub passes: &'u mut u64,
     /// Its values: conditions look at them, and counters stand among them.
     pub values: &'u mut [u8],
     /// Its number in the whole run: the key of its random draws.
@@ -38,7 +43,7 @@ pub struct Acting<'u> {
 impl<'u> Acting<'u> {
     /// Its first move, when it is spawned.
     pub fn begin(&mut self) -> Move {
-        let action = self.go_to_start(self.script.scenario.start.start);
+        let action = self.go_to_start(self.script.kind.start.start);
         self.moved(action, None)
     }
 
@@ -199,7 +204,7 @@ impl<'u> Acting<'u> {
 
     fn is_last_of_start(&self) -> bool {
         let scenario = self.script.scenario;
-        let is_last = scenario.after(self.user.step) == scenario.start.end;
+        let is_last = scenario.after(self.user.step) == self.script.kind.start.end;
         self.user.stage == Stage::Start && is_last
     }
 
@@ -281,7 +286,7 @@ impl<'u> Acting<'u> {
         }
         let draw = self.draw(Stream::Wait);
         let since_ns = self.tally.as_ref().map_or(0, |tally| tally.pass_since_ns);
-        let wait = self.script.scenario.wait;
+        let wait = self.script.kind.wait;
         self.user.intended_ns = wait.ends_ns(draw, since_ns, done_ns);
         Action::SleepUntil(self.user.intended_ns)
     }
@@ -299,8 +304,9 @@ impl<'u> Acting<'u> {
     }
 
     fn go_to_start(&mut self, at: StepIndex) -> Action {
-        let at = self.arrive(at, self.script.scenario.start.end);
-        if at < self.script.scenario.start.end {
+        let end = self.script.kind.start.end;
+        let at = self.arrive(at, end);
+        if at < end {
             return self.go_to(Stage::Start, at);
         }
         self.user.stage = Stage::Between;
@@ -313,18 +319,20 @@ impl<'u> Acting<'u> {
 
     fn rest(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
-        match self.script.scenario.tasks.is_empty() {
+        match self.script.kind.tasks.is_empty() {
             true => self.go_away(now_ns),
             false => Action::Rest,
         }
     }
 
     fn go_to_task(&mut self) -> Action {
-        if self.script.scenario.tasks.is_empty() || self.has_no_pass_left() {
+        if self.script.kind.tasks.is_empty() || self.has_no_pass_left() {
             return self.go_away(self.user.intended_ns);
         }
+        *self.passes += 1;
         let scenario = self.script.scenario;
-        let task = scenario.pick_for(self.draw(Stream::Task), self.values);
+        let draw = self.draw(Stream::Task);
+        let task = scenario.pick_for(self.script.kind, draw, self.values);
         let task = &scenario.tasks[task];
         if let Some(tally) = &mut self.tally {
             tally.pass_since_ns = self.user.intended_ns;
@@ -338,8 +346,9 @@ impl<'u> Acting<'u> {
     }
 
     fn go_to_stop(&mut self, at: StepIndex) -> Action {
-        let at = self.arrive(at, self.script.scenario.stop.end);
-        if at < self.script.scenario.stop.end {
+        let end = self.script.kind.stop.end;
+        let at = self.arrive(at, end);
+        if at < end {
             return self.go_to(Stage::Stop, at);
         }
         self.user.stage = Stage::Left;
@@ -350,7 +359,7 @@ impl<'u> Acting<'u> {
     fn go_away(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
         match self.user.stage {
-            Stage::Between | Stage::Task => self.go_to_stop(self.script.scenario.stop.start),
+            Stage::Between | Stage::Task => self.go_to_stop(self.script.kind.stop.start),
             Stage::Start | Stage::Stop | Stage::Left => {
                 self.user.stage = Stage::Left;
                 Action::Finish

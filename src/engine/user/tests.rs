@@ -51,6 +51,7 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
     let scenario = scenario(text);
     let script = Script {
         scenario: &scenario,
+        kind: &scenario.kinds[0],
         random: Keyed::new(1),
         is_open: false,
     };
@@ -58,6 +59,7 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
     let mut user = Acting {
         user: &mut User::new(0),
         tally: Some(&mut Tally::new(0, Some(2), 0)),
+        passes: &mut 0,
         values: &mut values,
         number: 0,
         script,

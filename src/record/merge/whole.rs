@@ -3,6 +3,7 @@
 use crate::metrics::latencies::Latencies;
 use crate::record::bounds::{self, StepSeconds};
 use crate::record::distribution::{packed, times};
+use crate::record::kinds;
 use crate::record::once::joined;
 use crate::record::schema::{
     GoalRecord, Histograms, Record, RuleRecord, SCHEMA, SliceRecord, StandIn, StepRecord, Totals,
@@ -49,6 +50,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         errors: errors(&parts),
         generator: generator(&parts)?,
         tls: tls(&parts)?,
+        kinds: kinds::joined(parts.records()),
         setup: joined(parts.records().filter_map(|record| record.setup.as_ref())),
         teardown: joined(
             parts
@@ -72,6 +74,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         put_times_of_seconds(&mut record, &seconds);
     }
     bounds::put_into(&mut record, &seconds);
+    kinds::refresh(&mut record);
     record.warm_up = warm_up_of(&parts, &record);
     Ok(record)
 }

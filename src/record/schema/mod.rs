@@ -6,7 +6,7 @@
 //!
 //! Reading order: `record` (the whole), `run` (what was done), `figures` (what was counted and measured),
 //! `distribution` (times), `judged` (rules and search), `generator`, `calibration` (what the machine can do), `part` (of a run),
-//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `once` (setup and
+//! `series` (the run second by second), `spread` (what differs between the runs of `--repeat`), `tls`, `kinds` (of users), `once` (setup and
 //! teardown), `watched` (what ran beside it).
 
 mod calibration;
@@ -14,6 +14,7 @@ mod distribution;
 mod figures;
 mod generator;
 mod judged;
+mod kinds;
 mod once;
 mod part;
 mod record;
@@ -28,6 +29,7 @@ pub use distribution::{Bounds, ConfidenceRecord, Histograms, PERCENTS, Times};
 pub use figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 pub use generator::{Generator, GeneratorHistograms, ShardRecord, StandIn, VerdictRecord};
 pub use judged::{GoalRecord, LevelRecord, RuleRecord, SearchRecord};
+pub use kinds::KindRecord;
 pub use once::{OnceRecord, OnceStepRecord};
 pub use part::{SliceRecord, WarmUpRecord};
 pub use record::{Record, SCHEMA};

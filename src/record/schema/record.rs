@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::figures::{ErrorRecord, PollRecord, SpanRecord, StepRecord, Totals};
 use super::generator::{Generator, StandIn};
 use super::judged::{GoalRecord, RuleRecord, SearchRecord};
+use super::kinds::KindRecord;
 use super::once::OnceRecord;
 use super::part::{SliceRecord, WarmUpRecord};
 use super::run::RunInfo;
@@ -52,6 +53,9 @@ pub struct Record {
     /// How connections were encrypted; `None` for plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsRecord>,
+    /// By kind of user, in the scenario's order; empty where there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<KindRecord>,
     /// What the scenario's setup did before the load; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<OnceRecord>,

@@ -2,7 +2,7 @@
 
 use super::page::NO_BREAK;
 use super::table::{Align, Column};
-use crate::record::schema::{PERCENTS, StepRecord, Times, Totals};
+use crate::record::schema::{KindRecord, PERCENTS, StepRecord, Times, Totals};
 use crate::text::units::{three_digits, time};
 
 /// A percentile is marked as weak when the run does not bound it from above; where the distribution has no seconds, when
@@ -80,6 +80,15 @@ impl<'r> Figures<'r> {
         Self {
             times,
             bound_from_us: None,
+            has_seconds: false,
+        }
+    }
+
+    /// Response times of a kind of user, failures included.
+    pub fn kind(kind: &'r KindRecord) -> Self {
+        Self {
+            times: &kind.all_us,
+            bound_from_us: kind.bound_from_us,
             has_seconds: false,
         }
     }

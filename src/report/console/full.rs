@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    details, generator, goals, levels, load, once, parts, rules, slice, spread, stand_in, tls,
-    totals, waits, watched,
+    details, generator, goals, kinds, levels, load, once, parts, rules, slice, spread, stand_in,
+    tls, totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -46,6 +46,7 @@ pub(super) fn text(record: &Record, mut page: Page, is_quiet: bool, files: &[Str
     levels::table(&mut page, record);
     if !is_quiet {
         details::requests(&mut page, record);
+        kinds::table(&mut page, record);
         details::response_times(&mut page, record);
         details::clocks(&mut page, record);
         page.blank();

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `short` and `full`, the two forms; their parts in the order of the page: `failures`,
 //! `verdict`, `slice` (what the figures are of), `totals`, `parts` (of a merged record), `once` (setup and teardown), `tls`, `generator`, `load`, `levels`
-//! (of a search), `endpoints`, `details`, `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one
+//! (of a search), `endpoints`, `kinds` (of users), `details`, `waits`, `watched`, `rules`, `goals`, `stand_in`; [`spread`], several runs of one
 //! job; [`compare`], the page of two runs. Under them: `page` (lines), `table`, `figures` (times), `names`.
 
 pub mod compare;
@@ -13,6 +13,7 @@ pub(super) mod figures;
 mod full;
 pub(super) mod generator;
 pub(super) mod goals;
+mod kinds;
 mod levels;
 pub(super) mod load;
 pub(super) mod names;

@@ -4,8 +4,8 @@ use super::failures::{self, Examples};
 use super::page::Page;
 use super::verdict::{self, is_valid};
 use super::{
-    endpoints, generator, goals, levels, load, once, parts, rules, slice, spread, stand_in, tls,
-    totals, waits, watched,
+    endpoints, generator, goals, kinds, levels, load, once, parts, rules, slice, spread, stand_in,
+    tls, totals, waits, watched,
 };
 use crate::record::schema::Record;
 
@@ -34,7 +34,11 @@ pub(super) fn text(
         .map_or(0, |search| search.levels.len());
     // A narrow page needs more lines for the same words.
     let narrowness = COLUMNS.div_ceil(page().width());
-    let beside = spread::lines(record) + watched::count(record) * narrowness;
+    let kinds = match record.kinds.len() {
+        0 => 0,
+        kinds => kinds + 2,
+    };
+    let beside = kinds + spread::lines(record) + watched::count(record) * narrowness;
     let lines_max = LINES_MAX * narrowness + further + levels + beside;
     let texts = LISTED.map(|listed| {
         let mut page = page();
@@ -94,6 +98,7 @@ fn write(page: &mut Page, record: &Record, listed: usize, is_quiet: bool, files:
     levels::table(page, record);
     page.blank();
     endpoints::table(page, record);
+    kinds::table(page, record);
     if listed > 0 {
         page.blank();
     }

@@ -1,16 +1,17 @@
-//! Locust's four CSV files, with exactly its columns, one more for the levels of a search, and one for what was
-//! watched.
+//! Locust's four CSV files, with exactly its columns, one more for the levels of a search, one for what was
+//! watched, and one for the kinds of users.
 //!
 //! Times are milliseconds with microseconds as decimals. As in Locust, response times include those of failed requests,
 //! the percentiles of the history are those of the last ten seconds, and the last row of `_stats.csv` is the aggregate
 //! with an empty type.
 //!
-//! Reading order: `stats`, `history` (with `sums`), `failures`, `levels`, `watched`; `cells` and `moments` write
+//! Reading order: `stats`, `history` (with `sums`), `failures`, `levels`, `watched`, `kinds`; `cells` and `moments` write
 //! single values.
 
 mod cells;
 mod failures;
 mod history;
+mod kinds;
 mod levels;
 mod moments;
 mod stats;
@@ -33,6 +34,8 @@ const RUN_SUFFIXES: [&str; 4] = [
 const SEARCH_SUFFIX: &str = "_search.csv";
 /// Name ending of the table of what was watched.
 pub const WATCHED_SUFFIX: &str = "_watched.csv";
+/// Name ending of the table of kinds of users.
+pub const KINDS_SUFFIX: &str = "_users.csv";
 const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes\n";
 
 /// The CSV files.
@@ -64,6 +67,8 @@ impl Report for Csv {
         let outputs = Self::suffixes(record.search.is_some()).zip(texts.into_iter().chain(levels));
         let watched = (!record.watched.is_empty()).then(|| watched::table(record));
         let outputs = outputs.chain(watched.map(|text| (WATCHED_SUFFIX, text)));
+        let kinds = (!record.kinds.is_empty()).then(|| kinds::table(record));
+        let outputs = outputs.chain(kinds.map(|text| (KINDS_SUFFIX, text)));
         Ok(outputs
             .map(|(suffix, text)| Output {
                 suffix,

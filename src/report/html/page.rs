@@ -6,8 +6,10 @@ use maud::{Markup, PreEscaped, html};
 use super::chart::Chart;
 use super::charts::{Charts, charts};
 use super::conditions;
+use super::connections;
 use super::download;
 use super::errors;
+use super::kinds;
 use super::numbers;
 use super::runs;
 use super::shell;
@@ -49,8 +51,10 @@ pub(super) fn page(record: &Record) -> Result<String> {
         (numbers::section(record))
         (runs::section(record))
         (steps::section(record))
+        (kinds::section(record))
         (section(&charts(record)?, &marks(record)))
         (waits::section(record))
+        (connections::section(record))
         (errors::section(record))
         (watched::section(record))
         (conditions::section(record))

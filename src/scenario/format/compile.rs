@@ -6,13 +6,14 @@ use ::toml::de::DeTable;
 
 use crate::scenario::cookies::Cookies;
 use crate::scenario::members::label;
-use crate::scenario::model::{Credentials, MetricLabel, RuleText, Scenario};
+use crate::scenario::model::{Credentials, LoadDefaults, MetricLabel, RuleText, Scenario};
 use crate::scenario::secrets::Secrets;
 use crate::scenario::variables::Variables;
 
 use super::csv::read_feeder;
 use super::fields::read_headers;
 use super::holes::{Holes, Texts, check_name};
+use super::kinds::{Steps, all_counted, check_any, compile_kinds, name_apart, read_kinds};
 use super::load_table::read_load;
 use super::phase::{Phase, SetupValues};
 use super::place::{ScenarioError, Source};
@@ -101,7 +102,8 @@ fn compile_phase(
         Phase::Setup => (setup, Vec::new(), Vec::new()),
         Phase::Teardown => (teardown, Vec::new(), Vec::new()),
     };
-    let steps = [&start[..], &tasks, &stop].concat();
+    let declared = read_kinds(root, Steps { start, tasks, stop }, phase)?;
+    let steps: Vec<Item<'_>> = declared.iter().flat_map(|kind| kind.steps.all()).collect();
     texts.later = names_of_extracted(&steps)?;
     if let Some(bytes) = root.read("cookies", read_cookies)?.flatten() {
         texts.jar = Some(texts.variables.add_jar(bytes));
@@ -117,9 +119,7 @@ fn compile_phase(
     let require = root.read("require", read_rules)?.unwrap_or_default();
 
     root.finish()?;
-    if start.is_empty() && tasks.is_empty() {
-        return Err(root.error("it has no step; add [[task]] with method and path"));
-    }
+    check_any(root, &declared)?;
     let mut compiler = Compiler::new(Requests {
         context,
         headers,
@@ -128,7 +128,11 @@ fn compile_phase(
         texts,
     });
     compiler.is_setup = phase == Phase::Setup;
-    let (start, tasks, stop) = compiler.compile(&start, &tasks, &stop)?;
+    compiler.declare_extracted(&steps)?;
+    let wait = context.wait.or(wait).unwrap_or_default();
+    let (kinds, tasks) = compile_kinds(&mut compiler, &declared, context.wait, wait)?;
+    compiler.finish()?;
+    name_apart(&mut compiler.metrics, &kinds);
     let texts = compiler.requests.texts;
     let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
     let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
@@ -141,17 +145,30 @@ fn compile_phase(
         has_own_timeouts: has_timeouts || has_deadlines,
         has_deadlines,
         steps: compiler.steps,
-        start,
+        start: match &kinds[..] {
+            [only] => only.start.clone(),
+            _ => 0..0,
+        },
         tasks,
-        stop,
-        wait: context.wait.or(wait).unwrap_or_default(),
+        stop: match &kinds[..] {
+            [only] => only.stop.clone(),
+            _ => 0..0,
+        },
+        wait: match &kinds[..] {
+            [only] => only.wait,
+            _ => wait,
+        },
         cookies: texts.jar.map(|jar| Cookies::new(jar, texts.own_host)),
         variables: texts.variables,
         feeder: texts.feeder,
         fresh_stride: compiler.fresh_stride,
         metrics: compiler.metrics,
         spans: compiler.spans.names(),
-        load,
+        load: LoadDefaults {
+            users: load.users.or(all_counted(&kinds)),
+            ..load
+        },
+        kinds,
         stop_when,
         fail_if,
         require,

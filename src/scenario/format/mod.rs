@@ -1,7 +1,8 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
-//! Reading order: [`compile`] (the whole), `step`, then its parts: `request` (with `fields`, `body` and `multipart`),
-//! `answer` (with `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `hops` (redirects). Below them:
+//! Reading order: [`compile`] (the whole), `kinds` (of users), `step`, then its parts: `request` (with `fields`, `body` and
+//! `multipart`), `answer` (with `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `hops`
+//! (redirects). Below them:
 //! `load_table`, `csv`, `phase` (setup, load, teardown), `holes` (texts with holes, on `pieces`, `invented` and `site`; with
 //! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
 //! `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
@@ -20,6 +21,7 @@ mod functions;
 pub(in crate::scenario) mod holes;
 mod hops;
 mod invented;
+mod kinds;
 mod load_table;
 mod multipart;
 mod phase;

@@ -59,6 +59,8 @@ pub(super) struct Compiler<'c, 's> {
     pub metrics: Vec<MetricLabel>,
     pub spans: Spans<'s>,
     pub fresh_stride: usize,
+    /// Metrics of the kinds of users before the present one.
+    metrics_before: usize,
     /// The start steps are those of the setup.
     pub is_setup: bool,
     /// Shared stretches in the requests of the steps so far.
@@ -84,6 +86,7 @@ impl<'c, 's> Compiler<'c, 's> {
             metrics: Vec::new(),
             spans: Spans::default(),
             fresh_stride: 0,
+            metrics_before: 0,
             is_setup: false,
             shared_count: 0,
             defaults: Vec::new(),
@@ -99,7 +102,11 @@ impl<'c, 's> Compiler<'c, 's> {
         tasks: &[Item<'s>],
         stop: &[Item<'s>],
     ) -> Result<Parts, ScenarioError> {
-        self.declare_extracted(&[start, tasks, stop].concat())?;
+        let first = self.steps.len() as StepIndex;
+        // Every kind of user has its own values and its own names.
+        self.requests.texts.filled.clear();
+        self.begin_part();
+        self.metrics_before = self.metrics.len();
         let role = match self.is_setup {
             true => Role::Setup,
             false => Role::Start,
@@ -108,7 +115,7 @@ impl<'c, 's> Compiler<'c, 's> {
             let table = item.table()?;
             self.step(item, &table, role, table.get("when"))?;
         }
-        let start_range = 0..self.steps.len() as StepIndex;
+        let start_range = first..self.steps.len() as StepIndex;
         // Values that start steps extract are there for all other steps; those of a task, for that task alone.
         let filled = self.requests.texts.filled.clone();
         let mut compiled = Vec::new();
@@ -125,6 +132,15 @@ impl<'c, 's> Compiler<'c, 's> {
             self.step(item, &table, Role::Stop, table.get("when"))?;
         }
         self.clear_in(&mut compiled, &filled);
+        Ok((
+            start_range,
+            compiled,
+            first_stop..self.steps.len() as StepIndex,
+        ))
+    }
+
+    /// Checks and completes the steps of all kinds of users.
+    pub fn finish(&mut self) -> Result<(), ScenarioError> {
         self.spans.check()?;
         let own_host = self.requests.texts.own_host.clone();
         for follow in self
@@ -161,16 +177,12 @@ impl<'c, 's> Compiler<'c, 's> {
                 item.error(format!("the default of {{{{{}}}}} {why}", extract.name))
             })?;
         }
-        Ok((
-            start_range,
-            compiled,
-            first_stop..self.steps.len() as StepIndex,
-        ))
+        Ok(())
     }
 
     /// Declares all extracted values before the first step, so that a hole for one that is not filled yet gets its own
     /// error.
-    fn declare_extracted(&mut self, items: &[Item<'s>]) -> Result<(), ScenarioError> {
+    pub fn declare_extracted(&mut self, items: &[Item<'s>]) -> Result<(), ScenarioError> {
         let variables: &mut Variables = &mut self.requests.texts.variables;
         let mut rooms: HashMap<&str, u64> = HashMap::new();
         let mut names = Vec::new();
@@ -611,15 +623,16 @@ impl<'c, 's> Compiler<'c, 's> {
         Ok(on_failure)
     }
 
-    /// Steps with the same method and name are counted together.
+    /// Steps of a kind of user with the same method and name are counted together.
     pub(super) fn metric(&mut self, label: MetricLabel) -> u16 {
         let same = |known: &MetricLabel| known.method == label.method && known.name == label.name;
-        if let Some(index) = self.metrics.iter().position(same) {
-            let known = &mut self.metrics[index];
+        let own = &mut self.metrics[self.metrics_before..];
+        if let Some(index) = own.iter().position(same) {
+            let known = &mut own[index];
             known.is_poll |= label.is_poll;
             // The first of two hints for a status is shown.
             known.hints.extend(label.hints);
-            return index as u16;
+            return (self.metrics_before + index) as u16;
         }
         self.metrics.push(label);
         self.metrics.len() as u16 - 1

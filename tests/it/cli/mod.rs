@@ -9,6 +9,7 @@ mod faults;
 mod habits;
 mod headers;
 mod https;
+mod kinds;
 mod load;
 mod once;
 mod packaged;

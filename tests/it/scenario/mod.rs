@@ -8,6 +8,7 @@ mod feeders;
 mod flow;
 mod format;
 mod import;
+mod kinds;
 mod mistakes;
 mod phases;
 mod properties;
