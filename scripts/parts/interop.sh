@@ -3,8 +3,9 @@
 #   scripts/measure interop [--tls] [--install] [SERVER...]
 # Servers: nginx apache uvicorn gunicorn node go java hyper haproxy caddy; scripts/parts/interop/README.md says what
 # they serve. With --tls: nginx haproxy apache node uvicorn openssl, each with TLS 1.2 and 1.3, keys of RSA and P-256 of
-# a small authority, resumption on and off; handshakes are compared with what the server has seen. A server that is not installed is skipped, with the command that installs it. --install installs it:
-# Debian's packages as root, PyPI's into target/interop. Loopback only.
+# a small authority, resumption on and off; handshakes are compared with what the server has seen.
+# A server that is not installed is skipped, with the command that installs it. --install installs it: Debian's packages
+# as root, PyPI's into target/interop. Loopback only.
 # Environment: OPSURGE (another binary).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
