@@ -10,7 +10,8 @@ use clap::Parser;
 use clap::error::{self as wrong, ContextKind, ContextValue};
 
 use opsurge::cli::args::Cli;
-use opsurge::cli::{Understood, dispatch, topic, understand};
+use opsurge::cli::understood::{Understood, understand};
+use opsurge::cli::{dispatch, topic};
 use opsurge::io::process;
 use opsurge::session::exit::{CannotCarryOut, Exit};
 

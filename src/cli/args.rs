@@ -1008,7 +1008,7 @@ pub enum ScenariosAction {
 /// `opsurge doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Service that is to be tested: one connection to it is tried, e.g. --host http://localhost:8000
+    /// Service that is to be tested: one connection to it is tried, with https a handshake, e.g. --host http://localhost:8000
     #[arg(short = 'H', long, value_name = "URL")]
     pub host: Option<String>,
     /// Connections of the planned run, e.g. -u 20000; a run has one for each user unless it is given --connections
@@ -1021,6 +1021,9 @@ pub struct DoctorArgs {
         allow_hyphen_values = true
     )]
     pub connections: String,
+    /// Flags of TLS: with https, a handshake is tried too.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Print one JSON object instead: limits, notes, findings (check, state, found, effect, cure)
     #[arg(long)]
     pub json: bool,

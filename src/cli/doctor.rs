@@ -1,18 +1,20 @@
 //! `opsurge doctor`: what on this machine limits or distorts a run, with the cure for each.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::analysis::diagnosis::finding::{Finding, State};
-use crate::session::diagnosis;
+use crate::session::diagnosis::{self, Tested};
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::{columns, print, say};
 use crate::session::target::Target;
+use crate::session::tls::{TlsOptions, client};
 use crate::text::printable::in_one_line;
 use crate::text::units::counted;
 use crate::text::wrap::wrap;
 
-use super::args::DoctorArgs;
+use super::args::{DoctorArgs, TlsArgs};
+use super::read::tls::{resolved, tls};
 use super::read::values::number;
 
 /// Most connections that can be planned.
@@ -42,16 +44,36 @@ struct Row<'f> {
 
 /// Carries out the command.
 pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
-    let host = args.host.as_deref();
-    let target = host.map(|host| Target::parse(host, "--host")).transpose()?;
+    let tested = args.host.as_deref().map(|host| tested(host, &args.tls));
+    let tested = tested.transpose()?;
+    if let (None, Some(flag)) = (&tested, tls(&args.tls)?.given) {
+        bail!("{flag} is for a service; add --host https://HOST");
+    }
     let connections = Some(args.connections.as_str());
     let connections = number("--connections", connections, 1, CONNECTIONS_MAX)?.unwrap_or(1);
-    let findings = cannot(diagnosis::examine(target.as_ref(), connections))?;
+    let findings = cannot(diagnosis::examine(tested.as_ref(), connections))?;
     match args.json {
         true => say(serde_json::to_string(&report(&findings))?),
         false => print(text(&findings, columns(std::io::stdout()))),
     }
     Ok(Exit::OK)
+}
+
+/// The service, and the clients that try its handshake.
+fn tested(host: &str, args: &TlsArgs) -> Result<Tested> {
+    let target = Target::parse(host, "--host")?;
+    let options = tls(args)?;
+    let trusting = TlsOptions {
+        is_insecure: true,
+        server_name: options.server_name.clone(),
+        ..TlsOptions::default()
+    };
+    Ok(Tested {
+        resolved: resolved(args)?,
+        client: client(&target, options)?,
+        trusting: client(&target, trusting)?,
+        target,
+    })
 }
 
 fn count(findings: &[Finding], state: State) -> usize {

@@ -35,7 +35,7 @@ mod scenarios;
 mod settings;
 mod sides;
 mod stored;
-mod understood;
+pub mod understood;
 mod version;
 mod web;
 mod words;
@@ -48,7 +48,6 @@ use tracing_subscriber::filter::LevelFilter;
 use args::{Cli, Command, IoChoice, LogArgs, LogLevel, ReportForm};
 
 pub use help::topic;
-pub use understood::{Understood, understand};
 
 use crate::io::Backend;
 use crate::report::console::Form;
@@ -59,7 +58,7 @@ use crate::session::output::LogLine;
 ///
 /// # Errors
 /// Wrong use, bad input, or what the machine or the target does not allow, with a remedy; nothing was measured then.
-pub fn dispatch(cli: Cli, understood: Understood) -> Result<Exit> {
+pub fn dispatch(cli: Cli, understood: understood::Understood) -> Result<Exit> {
     if let Some(shown) = understood.shown() {
         crate::session::output::note(shown);
     }

@@ -135,7 +135,7 @@ impl Worker {
                     self.refused = reason;
                 }
             }
-            Event::Master(link::Event::Lost(reason)) => self.protocol.on_lost(&reason),
+            Event::Master(link::Event::Lost(reason)) => self.protocol.on_lost(&reason, now),
             Event::Master(link::Event::Message(bytes)) => match decode(&bytes) {
                 Ok(message) => self.protocol.on_message(message, now),
                 Err(reason) => self.say(&format!("a message of the master is ignored: {reason}")),

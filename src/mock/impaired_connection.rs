@@ -1,6 +1,7 @@
 //! A connection of an impaired stand-in: answers are held back until they are due, and spoiled by faults, while further
 //! requests are read.
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -37,18 +38,20 @@ struct Held {
 }
 
 /// Answers requests in their order, each when it is due, until either side ends the connection. When the client ends
-/// it, answers that are still held back are dropped and not counted.
+/// it, answers that are still held back are dropped and not counted. `is_reset` says that a fault ends it by a reset: the
+/// stream of an encrypted connection ends within this process, where there is none.
 pub(super) async fn converse(
     stream: &mut TcpStream,
     service: &OpsCore,
     impairments: &Impairments,
     alarm: &Alarm,
+    is_reset: &Cell<bool>,
 ) -> io::Result<()> {
     let (reader, writer) = stream.split();
     let (sender, receiver) = mpsc::channel(HELD_MAX);
     tokio::select! {
         ended = read_requests(reader, service, impairments, sender) => ended,
-        ended = write_answers(writer, service, alarm, receiver) => ended,
+        ended = write_answers(writer, service, (alarm, is_reset), receiver) => ended,
     }
 }
 
@@ -162,7 +165,7 @@ enum End {
 async fn write_answers(
     mut writer: WriteHalf<'_>,
     service: &OpsCore,
-    alarm: &Alarm,
+    (alarm, is_reset): (&Alarm, &Cell<bool>),
     mut queue: mpsc::Receiver<Held>,
 ) -> io::Result<()> {
     while let Some(mut held) = queue.recv().await {
@@ -189,7 +192,10 @@ async fn write_answers(
         match end {
             End::GoOn if held.keep_alive => continue,
             End::GoOn => return Ok(()),
-            End::Reset => return SockRef::from(writer.as_ref()).set_linger(Some(Duration::ZERO)),
+            End::Reset => {
+                is_reset.set(true);
+                return SockRef::from(writer.as_ref()).set_linger(Some(Duration::ZERO));
+            }
             End::Fin => writer.shutdown().await?,
             End::Silence => {}
         }

@@ -1,5 +1,6 @@
 //! A thread of an impaired stand-in: its alarm, its connections, and the times when connections are refused.
 
+use std::cell::Cell;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -88,10 +89,11 @@ impl ImpairedThread {
         mut stream: TcpStream,
         service: Rc<OpsCore>,
         mut stop: watch::Receiver<bool>,
+        is_reset: &Cell<bool>,
     ) {
         service.counters.on_connection();
         let result = tokio::select! {
-            result = converse(&mut stream, &service, &self.impairments, &self.alarm) => result,
+            result = converse(&mut stream, &service, &self.impairments, &self.alarm, is_reset) => result,
             _ = stop.wait_for(|stopped| *stopped) => Ok(()),
         };
         log_end(result);

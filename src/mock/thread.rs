@@ -175,13 +175,16 @@ async fn serve_stream(
             Err(error) => Err(error),
         },
         (Some(impaired), None) => {
-            impaired.serve(stream, service, stopped).await;
+            impaired
+                .serve(stream, service, stopped, &Cell::new(false))
+                .await;
             Ok(())
         }
         (Some(impaired), Some(tls)) => match pair() {
             Ok((plain, inner)) => {
-                tokio::task::spawn_local(carry(stream, inner, tls));
-                impaired.serve(plain, service, stopped).await;
+                let is_reset = Rc::new(Cell::new(false));
+                tokio::task::spawn_local(carry(stream, inner, tls, is_reset.clone()));
+                impaired.serve(plain, service, stopped, &is_reset).await;
                 Ok(())
             }
             Err(error) => Err(error),

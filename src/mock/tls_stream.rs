@@ -1,5 +1,6 @@
 //! The encrypted bytes of a connection, as text.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use rustls::ServerConnection;
+use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 
 #[cfg(target_env = "musl")]
@@ -115,6 +117,14 @@ impl TlsStream {
         self.flush().await
     }
 
+    /// The connection ends by a reset when this is dropped. On tokio only.
+    fn reset(&self) -> io::Result<()> {
+        match &self.below {
+            Stream::Tokio(stream) => SockRef::from(stream).set_linger(Some(Duration::ZERO)),
+            Stream::Uring(_) => Ok(()),
+        }
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
         let mut records = Vec::new();
         while self.tls.wants_write() {
@@ -142,9 +152,15 @@ impl TlsStream {
     }
 }
 
-/// Carries the text of an encrypted connection to one in plain text, and back, until either ends.
-pub(super) async fn carry(outer: TcpStream, inner: UnixStream, server: Arc<TlsServer>) {
-    if let Err(error) = carry_text(outer, inner, &server).await {
+/// Carries the text of an encrypted connection to one in plain text, and back, until either ends: by a reset if
+/// `is_reset` says so when the one in plain text ends.
+pub(super) async fn carry(
+    outer: TcpStream,
+    inner: UnixStream,
+    server: Arc<TlsServer>,
+    is_reset: Rc<Cell<bool>>,
+) {
+    if let Err(error) = carry_text(outer, inner, &server, &is_reset).await {
         tracing::debug!("an encrypted connection to the stand-in ended: {error}");
     }
 }
@@ -153,6 +169,7 @@ async fn carry_text(
     outer: TcpStream,
     inner: UnixStream,
     server: &Arc<TlsServer>,
+    is_reset: &Cell<bool>,
 ) -> io::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut outer = TlsStream::new(Stream::Tokio(outer), server)?;
@@ -168,6 +185,10 @@ async fn carry_text(
                 to_inner.write_all_buf(&mut text).await?;
             }
             read = from_inner.read_buf(&mut answers) => {
+                // The inner connection may end by an error, where a request was not read.
+                if is_reset.get() && !matches!(read, Ok(1..)) {
+                    return outer.reset();
+                }
                 if read? == 0 {
                     return outer.end().await;
                 }

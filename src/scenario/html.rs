@@ -73,7 +73,7 @@ fn selector(css: &str) -> Result<Selector, String> {
 #[cfg(not(feature = "html"))]
 fn selector(_: &str) -> Result<Selector, String> {
     Err(
-        "this build of opsurge reads no HTML: cargo build --release --features html; without it, take the value with regex or between"
+        "this build of opsurge reads no HTML: cargo build --release --features html (or full); without it, take the value with regex or between"
             .to_owned(),
     )
 }

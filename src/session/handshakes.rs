@@ -13,14 +13,16 @@ use crate::wire::session::{CarryPool, Session, Sinks};
 
 use super::tls::{end, open_session};
 
-/// Fewer connections shake hands before anyone could look: nothing is tried or said.
+/// Fewer connections shake hands within milliseconds: nothing is tried or said.
 pub const CONNECTIONS_MIN: u64 = 100;
 /// Handshakes of each kind. The first one finds cold caches.
 const TRIES: usize = 4;
 /// No further handshake is begun after this time: a far target is not kept busy, nor the user waiting.
 const TRYING_MAX: Duration = Duration::from_millis(300);
-/// How long a connection, an answer and a ticket are waited for.
-const WAIT_MAX: Duration = Duration::from_millis(200);
+/// How long a connection and each flight of a handshake are waited for.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a ticket is waited for. Some servers send none.
+const TICKET_WAIT_MAX: Duration = Duration::from_millis(200);
 const READ_BYTES: usize = 16 * 1024;
 
 /// What one handshake costs, its connection included.
@@ -153,6 +155,7 @@ impl Trial {
         let client_ns = thread_cpu_ns().saturating_sub(from_cpu_ns);
         let took_ns = from.elapsed().as_nanos() as u64;
         if takes_ticket {
+            stream.set_read_timeout(Some(TICKET_WAIT_MAX))?;
             take_ticket(&mut session, &mut stream)?;
         }
         end(&mut session, &mut stream);

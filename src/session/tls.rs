@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustls::KeyLog;
@@ -145,15 +146,8 @@ pub fn try_handshake(
     addresses: &[SockAddr],
     sockets: &Sockets,
 ) -> Result<Agreed> {
-    let dialer = Dialer::new(addresses, sockets);
-    let agreed = (|| {
-        let mut stream = socket::open_route(&dialer, 0, REACH_TIMEOUT)?;
-        stream.set_read_timeout(Some(REACH_TIMEOUT))?;
-        stream.set_write_timeout(Some(REACH_TIMEOUT))?;
-        shake_hands(client, &mut stream)
-    })();
-    cannot(match agreed {
-        Ok(Ok(agreed)) => Ok(agreed),
+    cannot(match shake_once(client, addresses, sockets) {
+        Ok(Ok((agreed, _))) => Ok(agreed),
         Ok(Err(failure)) => {
             let cure = hints::cure(tls_failure(failure)).unwrap_or_default();
             Err(anyhow!("{}: {failure}; {cure}", target.url))
@@ -169,6 +163,25 @@ pub fn try_handshake(
             Err(error).with_context(|| format!("the handshake with {} failed", target.url))
         }
     })
+}
+
+/// Does one handshake, and ends the connection. Returns what was agreed, and how long it took from the open connection
+/// on; or why the handshake failed.
+///
+/// # Errors
+/// Those of the connection, and a time limit for each read and write.
+pub(super) fn shake_once(
+    client: &TlsClient,
+    addresses: &[SockAddr],
+    sockets: &Sockets,
+) -> std::io::Result<Result<(Agreed, Duration), TlsFailure>> {
+    let dialer = Dialer::new(addresses, sockets);
+    let mut stream = socket::open_route(&dialer, 0, REACH_TIMEOUT)?;
+    stream.set_read_timeout(Some(REACH_TIMEOUT))?;
+    stream.set_write_timeout(Some(REACH_TIMEOUT))?;
+    let began = Instant::now();
+    let agreed = shake_hands(client, &mut stream)?;
+    Ok(agreed.map(|agreed| (agreed, began.elapsed())))
 }
 
 /// Does a handshake over a stream that blocks, and ends the connection.

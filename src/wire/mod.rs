@@ -6,9 +6,10 @@
 //! - `tls`: [`Tls`], the driver that encrypts.
 //! - `session`: one connection's encryption; the one file that drives rustls's connection. `outgoing`: what it has to send.
 //! - `client`: what was asked for -> what handshakes are made of. `tickets`: sessions to be resumed. `chain`: the
-//!   server's certificates, verified once a second.
+//!   server's certificates, verified once a second. `certificate`: when one expires.
 //! - `failure`: errors of rustls -> kinds that are counted.
 
+mod certificate;
 mod chain;
 mod client;
 mod failure;

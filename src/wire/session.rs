@@ -11,6 +11,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{Error, HandshakeKind, ProtocolVersion};
 
+use super::certificate;
 use super::client::{TlsClient, name_of};
 use super::failure::failure_of;
 use crate::io::TlsFailure;
@@ -59,6 +60,10 @@ pub struct Agreed {
     pub version: &'static str,
     /// The cipher suite's registered name.
     pub cipher: String,
+    /// The protocol that the server chose (ALPN, RFC 7301); `None` when it chose none.
+    pub protocol: Option<String>,
+    /// When the server's certificate expires, in seconds since 1970; `None` when it cannot be read.
+    pub not_after_s: Option<i64>,
 }
 
 /// Buffers for what is carried.
@@ -119,9 +124,14 @@ impl Session {
             _ => "TLS 1.3",
         };
         let suite = self.tls.negotiated_cipher_suite();
+        let protocol = self.tls.alpn_protocol();
+        let certificates = self.tls.peer_certificates();
+        let first = certificates.and_then(<[_]>::first);
         Agreed {
             version,
             cipher: suite.as_ref().map(name_of).unwrap_or_default(),
+            protocol: protocol.map(|name| String::from_utf8_lossy(name).into_owned()),
+            not_after_s: first.and_then(|der| certificate::not_after_s(der)),
         }
     }
 

@@ -5,8 +5,8 @@
 //! 3. `stop` ends it: the rest of the figures, `client_stopped`, `client_ready`, in this order, so that the master
 //!    merges the figures before it strikes the worker off.
 //! 4. `quit`: open requests are cut off at once, for the master takes figures for half a second only.
-//! 5. A connection that was lost is made again under the same identity, and a heartbeat asks whether the master still
-//!    knows it: then nothing has changed for either side.
+//! 5. A connection that was lost is made again under the same identity, at once or not at all, and a heartbeat asks
+//!    whether the master still knows it: then nothing has changed for either side.
 //! 6. A master that is silent has forgotten this worker, or has gone: the worker comes back under a new identity. Users
 //!    go on meanwhile; they end when the new connection brings no `spawn`, or when there is no master for a minute.
 
@@ -28,6 +28,9 @@ const READY_TIMES_MAX: u32 = 6;
 /// Time without a word from the master, after which the connection is given up. Locust's own workers wait for 60 s; the
 /// master strikes a worker off, and starts its users elsewhere, 60 s after the last heartbeat.
 const SILENCE_MS: u64 = 15_000;
+/// Time for a connection under the same identity. What the master says meanwhile is lost, and a lost `stop` is not said
+/// again: the less time, the safer. Under a new identity, it says anew what it wants.
+const LOST_MS: u64 = 1_000;
 /// After a connection under the same identity: time until a master that knows it has answered a heartbeat. It calls a
 /// worker missing, and gives up its users, 4 s after the last one.
 const RETURN_MS: u64 = 2_000;
@@ -138,7 +141,9 @@ enum Phase {
 enum Link {
     Down,
     /// The connection was lost; the next one has the same identity.
-    Lost,
+    Lost {
+        at_ms: u64,
+    },
     /// It is there, and the master has not said yet that it knows this worker.
     Returning {
         at_ms: u64,
@@ -225,7 +230,7 @@ impl Protocol {
     /// The connection is there.
     pub fn on_connected(&mut self, now: Now) {
         match self.link {
-            Link::Lost => {
+            Link::Lost { .. } => {
                 self.link = Link::Returning {
                     at_ms: now.ms,
                     heartbeat_ms: now.ms,
@@ -236,8 +241,8 @@ impl Protocol {
     }
 
     /// The connection was lost.
-    pub fn on_lost(&mut self, reason: &str) {
-        if matches!(self.link, Link::Down | Link::Lost) || self.is_leaving() {
+    pub fn on_lost(&mut self, reason: &str, now: Now) {
+        if matches!(self.link, Link::Down | Link::Lost { .. }) || self.is_leaving() {
             return;
         }
         self.say(format!(
@@ -245,7 +250,7 @@ impl Protocol {
         ));
         match self.link {
             Link::Known { .. } => {
-                self.link = Link::Lost;
+                self.link = Link::Lost { at_ms: now.ms };
                 self.actions.push(Action::Return);
             }
             _ => self.reconnect(),
@@ -574,6 +579,7 @@ impl Protocol {
                 ));
                 self.reconnect();
             }
+            Link::Lost { at_ms } if now.ms >= at_ms + LOST_MS => self.reconnect(),
             // It was started anew, or it still has the old connection and ignores this one.
             Link::Returning { at_ms, .. } if now.ms >= at_ms + RETURN_MS => self.reconnect(),
             Link::Greeted { at_ms, times } if now.ms >= at_ms + READY_MS => match times {

@@ -512,7 +512,10 @@ fn every_scenario_in_a_page_is_valid() {
             if !begins("name = ") || begins("[[") && !block.lines[0].starts_with("name = ") {
                 scenario = format!("name = \"part\"\n{scenario}");
             }
-            if !begins("[[start]]") && !begins("[[task]]") {
+            if !["[[start]]", "[[task]]", "[[users]]"]
+                .iter()
+                .any(|key| begins(key))
+            {
                 scenario += "\n[[task]]\nmethod = \"GET\"\npath = \"/\"\n";
             }
             fs::write(sandbox.folder.path().join("block.toml"), &scenario).expect("it is written");

@@ -22,6 +22,8 @@ pub struct Facts {
     /// Connections that may wait to be accepted by a listening socket of this machine (`net.core.somaxconn`).
     pub backlog_max: Option<u64>,
     pub path: Option<Path>,
+    /// `None` without a target, and for one in plain text.
+    pub encryption: Option<Encryption>,
     /// Names of the proxy variables that are set.
     pub proxies: Vec<&'static str>,
 }
@@ -128,4 +130,31 @@ pub enum Reached {
     Network { connect_us: u64 },
     /// With target and reason.
     Not { reason: String },
+}
+
+/// What a handshake with the target found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// The target as messages name it.
+    pub target: String,
+    pub shaken: Shaken,
+    /// Whole days until the server's certificate expires, negative afterwards; `None` when none was seen.
+    pub days_left: Option<i64>,
+}
+
+/// How a handshake ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shaken {
+    /// It succeeded, after this many microseconds from the open connection on.
+    Done {
+        version: String,
+        cipher: String,
+        /// By ALPN (RFC 7301); `None` when the server chose none.
+        protocol: Option<String>,
+        took_us: u64,
+    },
+    Failed {
+        reason: String,
+        cure: String,
+    },
 }

@@ -41,6 +41,8 @@ pub enum Check {
     Ports,
     Backlog,
     Path,
+    Tls,
+    Certificate,
     Proxies,
 }
 
@@ -73,6 +75,8 @@ impl Check {
             Self::Ports => "ports",
             Self::Backlog => "backlog",
             Self::Path => "path",
+            Self::Tls => "tls",
+            Self::Certificate => "certificate",
             Self::Proxies => "proxies",
         }
     }

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::finding::Finding;
-use super::{cpu, kernel, network, time};
+use super::{cpu, encryption, kernel, network, time};
 
 /// A finding for each fact that is known.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
@@ -25,6 +25,8 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
             .backlog_max
             .map(|it| network::backlog(it, &facts.plan)),
         facts.path.as_ref().map(network::path),
+        facts.encryption.as_ref().map(encryption::handshake),
+        facts.encryption.as_ref().and_then(encryption::certificate),
         Some(network::proxies(&facts.proxies)),
     ];
     found.into_iter().flatten().collect()

@@ -1,9 +1,10 @@
 //! What on this machine limits or distorts a run: facts in, findings out. Pure.
 //!
 //! Reading order: [`facts`], [`finding`], [`judge`] (the order of the findings), then the findings by subject: `cpu`,
-//! `time`, `kernel`, `network`.
+//! `time`, `kernel`, `network`, `encryption`.
 
 mod cpu;
+mod encryption;
 pub mod facts;
 pub mod finding;
 pub mod judge;

@@ -20,11 +20,6 @@ pub fn config(args: &StandInArgs, listen: SockAddr) -> Result<MockConfig> {
             "--fault is played on TCP only, where connections can be reset; leave --unix-socket out"
         );
     }
-    if args.mock_tls && args.faults.iter().any(|fault| fault.starts_with("reset-")) {
-        bail!(
-            "--fault reset-... is played in plain text only; leave --tls out, or give close-... instead"
-        );
-    }
     let text = &args.mock_ready_after;
     let ready = match text.parse() {
         Ok(polls) => Ready::AfterPolls(polls),

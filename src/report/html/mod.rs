@@ -12,6 +12,7 @@ mod chart;
 mod charts;
 mod columns;
 mod conditions;
+mod connections;
 mod curve;
 mod download;
 mod drawing;

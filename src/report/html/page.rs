@@ -6,6 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::chart::Chart;
 use super::charts::{Charts, charts};
 use super::conditions;
+use super::connections;
 use super::download;
 use super::errors;
 use super::kinds;
@@ -53,6 +54,7 @@ pub(super) fn page(record: &Record) -> Result<String> {
         (kinds::section(record))
         (section(&charts(record)?, &marks(record)))
         (waits::section(record))
+        (connections::section(record))
         (errors::section(record))
         (watched::section(record))
         (conditions::section(record))

@@ -6,7 +6,9 @@ use super::tests::{page_of, record, watched};
 use super::*;
 use crate::record::longer_samples::with_longer_samples;
 use crate::record::repeat::pooled;
-use crate::record::schema::{OrderRecord, RedisSampleRecord, StageRecord, TlsRecord, WarmUpRecord};
+use crate::record::schema::{
+    OrderRecord, RedisSampleRecord, StageRecord, Times, TlsRecord, WarmUpRecord,
+};
 use crate::record::slice::{settled, slice};
 use crate::report::annotations::Annotations;
 use crate::report::console::{Console, Form};
@@ -154,6 +156,18 @@ fn warm_up_encryption_and_the_reserve_are_said() {
     record.tls = Some(TlsRecord {
         version: "TLS 1.3".into(),
         insecure: true,
+        resume: true,
+        full_us: Times {
+            count: 2,
+            p50: Some(1_500.0),
+            max: Some(2_500.0),
+            ..Times::default()
+        },
+        resumed_us: Times {
+            count: 6,
+            p50: Some(700.0),
+            ..Times::default()
+        },
         ..TlsRecord::default()
     });
     record.generator.calibration = serde_json::from_value(json!({
@@ -172,6 +186,14 @@ fn warm_up_encryption_and_the_reserve_are_said() {
         has(verdict, text);
     }
     has(piece(&page, "conditions", "</section>"), "TLS 1.3");
+    let connections = piece(&page, "connections", "</section>");
+    for text in [
+        "Full handshake</th><td>2</td><td>~1.50 ms",
+        "Resumed handshake</th><td>6</td><td>~700 us",
+        "75 % of 8 handshakes resumed an earlier session.",
+    ] {
+        has(connections, text);
+    }
 }
 
 #[test]

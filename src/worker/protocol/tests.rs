@@ -362,7 +362,7 @@ fn a_master_that_says_reconnect_or_nothing_gets_a_new_connection() {
 #[test]
 fn a_cut_connection_comes_back_under_the_same_identity_and_nothing_has_changed() {
     let mut bench = Bench::running();
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.check(&["return"]);
     bench.pass(500);
     bench.second(0, 10, 40);
@@ -380,12 +380,12 @@ fn a_cut_connection_comes_back_under_the_same_identity_and_nothing_has_changed()
 #[test]
 fn a_connection_that_is_lost_again_or_brings_no_answer_is_followed_by_one_under_a_new_identity() {
     let mut bench = Bench::running();
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.protocol.on_connected(bench.now);
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.check(&["return", "connect"]);
     let mut bench = Bench::running();
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.protocol.on_connected(bench.now);
     bench.pass(1_900);
     bench.check_beside_heartbeats(&["return"]);
@@ -418,7 +418,7 @@ fn users_go_on_over_a_new_identity_when_the_master_wants_them_again() {
 #[test]
 fn users_end_when_a_restarted_master_has_no_test_for_them() {
     let mut bench = Bench::running();
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.protocol.on_connected(bench.now);
     bench.pass(2_000);
     bench.check_beside_heartbeats(&["return", "connect"]);
@@ -439,9 +439,10 @@ fn users_end_when_a_restarted_master_has_no_test_for_them() {
 #[test]
 fn users_end_a_minute_after_the_master_and_the_worker_four_minutes_later() {
     let mut bench = Bench::running();
-    bench.protocol.on_lost("cut");
+    bench.protocol.on_lost("cut", bench.now);
     bench.pass(59_000);
-    bench.check(&["return"]);
+    // Not under the same identity for longer than a second.
+    bench.check(&["return", "connect"]);
     bench.pass(1_500);
     bench.check(&["end 0", "cut off 0"]);
     bench.ended(0);

@@ -2,11 +2,13 @@
 
 use std::process::{Command, Output};
 
+use opsurge_testbed::certificates::Authority;
 use serde_json::Value as Json;
 
 use crate::support::binary::{Program, opsurge, run, text};
 use crate::support::raw_server::RawServer;
 use crate::support::refused_address::RefusedAddress;
+use crate::support::tls_server::{self, Manner, TlsServer};
 
 const STATES: [&str; 3] = ["ok", "note", "limits"];
 /// Findings that every Linux machine has. Others depend on what can be read.
@@ -157,4 +159,82 @@ fn a_run_notes_what_limits_it_and_is_silent_otherwise() {
     };
     assert_ne!(noted("5000000"), Some(false));
     assert_ne!(noted("50000"), Some(true));
+}
+
+#[test]
+fn a_handshake_with_an_https_service_is_shown_with_its_certificate() {
+    let authority = Authority::default();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("ca.pem");
+    std::fs::write(&root, authority.root_pem()).expect("it can be written");
+    let root = root.to_str().expect("UTF-8");
+    let server = TlsServer::start(tls_server::config(&authority), Manner::default());
+    let host = format!("https://localhost:{}", server.port());
+    let doctor = |flags: &[&str]| run(&[&["doctor", "--json", "--host", &host], flags].concat());
+    let trusted = findings(&doctor(&["--cacert", root]));
+    let tls = finding(&trusted, "tls");
+    assert_eq!(tls["state"], "ok");
+    let found = tls["found"].as_str().expect("a text");
+    assert!(found.starts_with("TLS 1.3, TLS_"), "{found}");
+    assert!(
+        found.contains("ALPN http/1.1") && found.contains(&host),
+        "{found}"
+    );
+    let certificate = finding(&trusted, "certificate");
+    assert_eq!(certificate["state"], "ok");
+    // A certificate that is not trusted is read all the same.
+    let other = findings(&doctor(&[]));
+    let tls = finding(&other, "tls");
+    assert_eq!(tls["state"], "limits");
+    let (found, cure) = (tls["found"].to_string(), tls["cure"].to_string());
+    assert!(found.contains("no trusted root has issued") && cure.contains("--cacert"));
+    assert_eq!(finding(&other, "certificate")["state"], "ok");
+    let old = findings(&doctor(&["--cacert", root, "--tls-max", "1.2"]));
+    let found = finding(&old, "tls")["found"].to_string();
+    assert!(found.contains("TLS 1.2, TLS_ECDHE_"), "{found}");
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_shown_with_its_days() {
+    let authority = Authority::default();
+    let identity = authority.certify_for_years(&["localhost"], 2000, 2001);
+    let server = TlsServer::start(
+        tls_server::config_of(&authority, identity),
+        Manner::default(),
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("ca.pem");
+    std::fs::write(&root, authority.root_pem()).expect("it can be written");
+    let host = format!("https://localhost:{}", server.port());
+    let root = root.to_str().expect("UTF-8");
+    let found = findings(&run(&[
+        "doctor", "--json", "--host", &host, "--cacert", root,
+    ]));
+    let certificate = finding(&found, "certificate");
+    assert_eq!(certificate["state"], "limits");
+    let text = certificate["found"].as_str().expect("a text");
+    assert!(
+        text.starts_with("it expired ") && text.ends_with(" days ago"),
+        "{text}"
+    );
+    assert!(
+        finding(&found, "tls")["found"]
+            .to_string()
+            .contains("has expired")
+    );
+}
+
+#[test]
+fn flags_of_tls_need_an_https_service() {
+    for (flags, part) in [
+        (&["--insecure"][..], "add --host https://"),
+        (
+            &["--insecure", "--host", "http://127.0.0.1:1"],
+            "is for https",
+        ),
+    ] {
+        let output = run(&[&["doctor"], flags].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains(part), "{}", text(&output));
+    }
 }

@@ -50,18 +50,29 @@ fn an_impaired_stand_in_spoils_encrypted_answers() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let kinds: Vec<&str> = record.errors.iter().map(|it| it.kind.as_str()).collect();
     assert!(kinds.contains(&"incomplete"), "{kinds:?}");
-    let output = opsurge(&[
-        "run",
-        "--mock",
-        "--tls",
-        "-t",
-        "1s",
-        "--fault",
-        "reset-in-body=1%",
-    ])
-    .output()
-    .expect("the binary was built");
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+}
+
+/// A reset of the encrypted connection itself, not an announced end.
+#[test]
+fn resets_are_played_on_encrypted_connections() {
+    for io in ["uring", "epoll"] {
+        let faults = ["reset-before-head", "reset-in-head", "reset-in-body"];
+        let flags = faults.map(|fault| format!("--fault={fault}=15%"));
+        let load = ["--iterations", "120", "--io", io];
+        let flags = flags.iter().map(String::as_str).chain(load);
+        let (output, record) = run(&flags.collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let kinds: Vec<&str> = record.errors.iter().map(|it| it.kind.as_str()).collect();
+        for fault in faults {
+            assert!(kinds.contains(&fault), "{io}: {fault} is not in {kinds:?}");
+        }
+        let all_reset = kinds.iter().all(|kind| kind.starts_with("reset-"));
+        assert!(all_reset, "{io}: {kinds:?}");
+        let stand_in = record.stand_in.expect("there is one");
+        for fault in faults {
+            assert!(stand_in.faults[fault] > 2, "{:?}", stand_in.faults);
+        }
+    }
 }
 
 #[test]

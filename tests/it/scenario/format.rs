@@ -316,7 +316,11 @@ fn wrong_steps_loads_and_spans_are_refused_with_place_and_reason() {
         "its name stands in [[ ]]",
     );
     check_error(&with("expect = { status = 200 }"), (5, 21), "write [200]");
-    check_error(&with("body = \"a\""), (5, 8), "json, text, form, file");
+    check_error(
+        &with("body = \"a\""),
+        (5, 8),
+        "json, text, form, multipart, file",
+    );
     check_error(
         &with("[[task.step]]\nmethod = \"GET\"\npath = \"/\""),
         (3, 10),
