@@ -83,6 +83,7 @@ impl Footprint {
         figures += Interval::size(steps) * (plan.shards * (1 + SPARE_INTERVALS) + 1);
         figures.bytes += Series::bytes(steps);
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
+        let kind = usize::from(scenario.has_kinds()) * size_of::<u16>();
         let of_connection = size_of::<Connection>()
             + connection_bytes(backend)
             + TIMERS_PER_SLOT * Timers::BYTES_PER_ID
@@ -95,7 +96,7 @@ impl Footprint {
         let of_answer = HEAD_BYTES_MAX.max(of_head + example::body_bytes_max(scenario));
         Self {
             users: users.sum(),
-            of_user: USER_BYTES + tally + spans * size_of::<u64>(),
+            of_user: USER_BYTES + tally + kind + spans * size_of::<u64>(),
             of_variables: scenario.variables.stride(),
             connections,
             of_connections: connections * of_connection,
