@@ -14,6 +14,7 @@ use crate::record::schema::{
     Generator, GeneratorHistograms, LoadInfo, MachineInfo, OnceRecord, OpenRecord, OpeningRecord,
     OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
+use crate::wire::PROVIDER;
 
 use super::begun;
 use super::prepare::Prepared;
@@ -178,6 +179,7 @@ fn tls(prepared: &Prepared, ran: &Run) -> Option<TlsRecord> {
     Some(TlsRecord {
         version: agreed.version.into(),
         cipher: agreed.cipher.clone(),
+        provider: PROVIDER.to_owned(),
         server_name: client.name().to_str().into_owned(),
         insecure: client.is_insecure(),
         resume: client.resumes(),
