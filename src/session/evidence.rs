@@ -17,6 +17,7 @@ use crate::record::schema::{
     OpeningRecord, OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord,
     VerdictRecord,
 };
+use crate::wire::PROVIDER;
 
 use crate::scenario::kind::Kind;
 use crate::scenario::model::Scenario;
@@ -214,6 +215,7 @@ fn tls(prepared: &Prepared, ran: &Run) -> Option<TlsRecord> {
     Some(TlsRecord {
         version: agreed.version.into(),
         cipher: agreed.cipher.clone(),
+        provider: PROVIDER.to_owned(),
         server_name: client.name().to_str().into_owned(),
         insecure: client.is_insecure(),
         resume: client.resumes(),

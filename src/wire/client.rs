@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
@@ -14,6 +14,7 @@ use rustls::{
 };
 
 use super::chain::RemembersChain;
+use super::provider::default_provider;
 use super::tickets::Tickets;
 
 /// The protocol that is offered (RFC 7301).
@@ -87,7 +88,7 @@ impl fmt::Debug for TlsClient {
 
 /// The names of all cipher suites, those preferred first.
 pub fn cipher_names() -> Vec<String> {
-    let suites = ring::default_provider().cipher_suites;
+    let suites = default_provider().cipher_suites;
     suites.iter().map(name_of).collect()
 }
 
@@ -199,9 +200,9 @@ impl TlsClient {
     }
 }
 
-/// The algorithms of ring, with these suites alone.
+/// The algorithms of the provider, with these suites alone.
 fn provider(ciphers: &[String]) -> Result<CryptoProvider, Refused> {
-    let mut provider = ring::default_provider();
+    let mut provider = default_provider();
     if ciphers.is_empty() {
         return Ok(provider);
     }

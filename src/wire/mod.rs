@@ -7,6 +7,7 @@
 //! - `session`: one connection's encryption; the one file that drives rustls's connection. `outgoing`: what it has to send.
 //! - `client`: what was asked for -> what handshakes are made of. `tickets`: sessions to be resumed. `chain`: the
 //!   server's certificates, verified once a second. `certificate`: when one expires.
+//! - `provider`: ring or AWS-LC.
 //! - `failure`: errors of rustls -> kinds that are counted.
 
 mod certificate;
@@ -14,9 +15,11 @@ mod chain;
 mod client;
 mod failure;
 mod outgoing;
+mod provider;
 pub mod session;
 mod tickets;
 mod tls;
 
 pub use client::{Refused, TlsClient, TlsSettings, Trust, Version, cipher_names};
+pub use provider::PROVIDER;
 pub use tls::{CONNECTION_BYTES, Tls, config_below};

@@ -11,6 +11,9 @@ pub struct TlsRecord {
     pub version: String,
     /// The cipher suite's registered name, as that handshake agreed on.
     pub cipher: String,
+    /// What encrypted: `ring`, or `aws-lc-rs` in a program built with that feature; empty in older records.
+    #[serde(default)]
+    pub provider: String,
     /// The name that the server's certificate had to have.
     pub server_name: String,
     /// Certificates were not verified (`--insecure`): another server may have answered.

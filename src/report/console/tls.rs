@@ -29,9 +29,15 @@ pub(super) fn full(page: &mut Page, record: &Record) {
 /// `TLS 1.3, TLS13_AES_256_GCM_SHA384, server name localhost, sessions not resumed`.
 pub(in crate::report) fn agreed(tls: &TlsRecord) -> String {
     format!(
-        "{}, {}, server name {}, sessions {}",
+        "{}, {}{}, server name {}, sessions {}",
         tls.version,
         tls.cipher,
+        // Others are rare.
+        if tls.provider == "aws-lc-rs" {
+            " of AWS-LC"
+        } else {
+            ""
+        },
         tls.server_name,
         if tls.resume { "resumed" } else { "not resumed" }
     )
