@@ -203,6 +203,14 @@ impl StepCounts {
         }
     }
 
+    /// Memory for the times of failures, at the first one: those that follow allocate nothing.
+    #[cold]
+    pub(super) fn reserve_failed(&mut self) {
+        let mut failed = Latencies::reserved();
+        failed += &self.failed;
+        self.failed = failed;
+    }
+
     /// The counts from the start until now.
     pub(super) fn so_far(&self) -> InLoad {
         InLoad {

@@ -138,6 +138,9 @@ impl Recorder {
                 interval.failures_by_kind[failure] += 1;
                 self.interval.failures[failure] += 1;
                 interval.kinds[failure] += 1;
+                if counts.failures == 0 {
+                    counts.reserve_failed();
+                }
                 counts.failures += 1;
                 counts.failed.record(response_ns);
                 if status > 0 {
