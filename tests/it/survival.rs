@@ -674,8 +674,12 @@ fn runs_survive_every_fault_that_is_drawn() {
     if count >= SEEDS {
         assert!(Fault::ALL.iter().all(|&fault| tally.faults.of(fault) > 0));
         assert!(tally.service_faults.iter().all(|&count| count > 0));
-        let mut plain = Failure::ALL.iter().filter(|failure| !failure.is_of_tls());
-        assert!(plain.all(|&it| tally.by_failure[it as usize] > 0));
+        // No scenario that is drawn decodes bodies or runs out of rows: tests of their own do.
+        const NOT_DRAWN: [Failure; 3] =
+            [Failure::Undecodable, Failure::BodyTooLarge, Failure::NoRow];
+        let is_drawn = |failure: &&Failure| !failure.is_of_tls() && !NOT_DRAWN.contains(failure);
+        let mut drawn = Failure::ALL.iter().filter(is_drawn);
+        assert!(drawn.all(|&it| tally.by_failure[it as usize] > 0));
         assert!(tally.failures > 10 * count && tally.requests > 20 * count);
     }
 }
