@@ -5,7 +5,7 @@
 //!    the peak together.
 //! 3. Both lists are spread evenly, user i of t of a kind at place `(i + 1/2) / t`: a load that grows has the right mix at
 //!    each number of users.
-//! 4. Within every [`BLOCK`] users the order is drawn from the seed. Otherwise kinds in a regular pattern would meet the
+//! 4. Within every `BLOCK` users the order is drawn from the seed. Otherwise kinds in a regular pattern would meet the
 //!    regular pattern by which users are dealt to shards, and one shard would have all users of a kind.
 
 use super::random::{Keyed, Stream, below};

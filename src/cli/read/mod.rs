@@ -1,6 +1,6 @@
 //! Args -> Job: the command line, validated.
 //!
-//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`], [`calibrate`] and [`worker`] (their jobs),
+//! Reading order: [`options`] (what `run` and `search` share), [`run`], [`search`], [`calibrate`] and `worker` (their jobs),
 //! [`repeat`], then single flags: [`part`], [`moment`], [`source`], [`sockets`], [`tls`], [`stand_in`], `watch`, `web`,
 //! [`faults`], [`values`].
 
