@@ -8,7 +8,7 @@ use crate::io::{Driver, EVENTS_MAX, Event};
 
 use super::state::{Shard, WOKEN_MAX};
 
-/// A turn that submits later than this after its start was held up (the process was stopped, the core taken away): turns
+/// A turn whose batch is with the kernel later than this after its start was held up (the process was stopped, the core taken away): turns
 /// are bounded to a few milliseconds.
 const HELD_NS: u64 = 50_000_000;
 /// How long before a due moment the shard stops sleeping and looks at the clock instead, in an open load. A sleep in the
@@ -100,7 +100,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let had_work = !self.outgoing.unstamped.is_empty();
         let turn = self.driver.wait(deadline_ns, events);
         self.stamp(self.outgoing.unstamped.len(), turn.submitted_ns);
-        let held_ns = turn.submitted_ns.saturating_sub(now_ns);
+        let held_ns = turn.idle_from_ns.saturating_sub(now_ns);
         if held_ns > HELD_NS {
             self.requests.delay(now_ns, turn.submitted_ns, held_ns);
         }

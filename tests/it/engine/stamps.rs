@@ -8,6 +8,7 @@ use opsurge::engine::shard::{Shard, Start};
 use opsurge::io::clock::Clock;
 use opsurge::io::{Driver, Event, Insert, Turn};
 use opsurge::load::closed::Closed;
+use opsurge::metrics::recorder::StepCounts;
 use opsurge::sim::{Network, Service, Sim};
 use opsurge_testbed::canned_driver::{self, CannedDriver};
 use opsurge_testbed::plans;
@@ -80,19 +81,42 @@ fn requests_sent_when_the_queue_was_full_are_stamped_then_and_the_others_later()
     assert!(slow >= rest_us * 0.9, "{slow} us for the first eight");
 }
 
-/// The generator is stopped while it writes the first request of the run.
-struct Stopped {
-    for_ns: u64,
+const STOP_NS: u64 = 2_000_000_000;
+
+/// The generator is stopped once.
+enum Stopped {
+    /// While it makes the first request of the run.
+    InRender,
+    /// While the first batch goes to the kernel, after its stamp: its requests leave when the stop is over.
+    InSubmit,
+    /// It has been.
+    Over,
 }
 
 impl<S: Service> Hooks<Sim<S>> for Stopped {
     fn on_send(&mut self, driver: &mut Sim<S>, _bytes: usize, _inserts: &[Insert]) {
-        driver.spend(std::mem::take(&mut self.for_ns));
+        if let Self::InRender = self {
+            driver.spend(STOP_NS);
+            *self = Self::Over;
+        }
+    }
+
+    fn wait(&mut self, driver: &mut Sim<S>, deadline_ns: u64, events: &mut Vec<Event>) -> Turn {
+        let Self::InSubmit = self else {
+            return driver.wait(deadline_ns, events);
+        };
+        *self = Self::Over;
+        driver.spend(STOP_NS);
+        let turn = driver.wait(deadline_ns, events);
+        Turn {
+            submitted_ns: turn.submitted_ns - STOP_NS,
+            ..turn
+        }
     }
 }
 
-#[test]
-fn a_stop_between_begin_and_submit_counts_in_the_response_time_and_against_no_time_limit() {
+/// The only request of each user, around a stop of the generator that is longer than the time limit.
+fn run_around(stop: Stopped) -> StepCounts {
     let text = "name = \"once\"\nwait = \"100s\"\n[[task]]\nmethod = \"GET\"\npath = \"/x\"\n";
     let scenario = plans::scenario(text);
     let plan = Plan {
@@ -106,15 +130,28 @@ fn a_stop_between_begin_and_submit_counts_in_the_response_time_and_against_no_ti
     };
     let driver = WrappedDriver {
         driver: sim_server::sim(&plan, 0, Server::new(service), Network::calm(0), 1),
-        hooks: Stopped {
-            for_ns: 2_000_000_000,
-        },
+        hooks: stop,
     };
     let shard = Shard::new(&plan, 0, driver);
     let control = Control::default();
     let (outcomes, _) = shard.run(Start::default(), &control, Box::new(|_, _| {}));
-    let step = &outcomes.recorder.counts.steps[0];
+    let [step] = &outcomes.recorder.counts.steps[..] else {
+        panic!("one step");
+    };
+    step.clone()
+}
+
+#[test]
+fn a_stop_between_begin_and_submit_counts_in_the_response_time_and_against_no_time_limit() {
+    let step = run_around(Stopped::InRender);
     assert_eq!((step.requests, step.failures), (USERS, 0));
     assert!(step.response.max_us() >= 2_000_000.0);
     assert!(step.service.max_us() < 1_000_000.0);
+}
+
+#[test]
+fn a_stop_while_requests_go_to_the_kernel_counts_in_the_response_time_and_against_no_time_limit() {
+    let step = run_around(Stopped::InSubmit);
+    assert_eq!((step.requests, step.failures), (USERS, 0));
+    assert!(step.response.max_us() >= 2_000_000.0);
 }
