@@ -181,6 +181,7 @@ impl Feeder {
     }
 
     /// A file gives out a row for each iteration.
+    #[inline]
     pub fn follows_iterations(&self) -> bool {
         self.files.iter().any(|file| file.per == Per::Iteration)
     }

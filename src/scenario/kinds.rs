@@ -34,7 +34,11 @@ impl Scenario {
     }
 
     /// The same among those that a user with these values may do. There is one: the compiler sees to it.
+    #[inline]
     pub fn pick_for(&self, kind: &Kind, draw: u64, values: &[u8]) -> usize {
+        if kind.tasks.len() == 1 {
+            return kind.tasks.start;
+        }
         self.pick_among(kind, draw, |task| {
             task.when.iter().all(|test| test.holds(values))
         })

@@ -22,6 +22,7 @@ use super::wait::Wait;
 use crate::load::closed::{Point, Staircase};
 use crate::load::mix::Amount;
 use crate::load::random::{Keyed, Stream};
+use crate::metrics::outcome::Failure;
 
 /// Index of a step in [`Scenario::steps`].
 pub type StepIndex = u16;
@@ -451,8 +452,24 @@ impl Step {
     }
 
     /// An answer to it may have a link that is looked at.
+    #[inline]
     pub fn takes_links(&self) -> bool {
         self.follow.is_some() || self.extract.iter().any(|extract| extract.link.is_some())
+    }
+
+    /// How long a failed answer asks to wait before the step is sent again, as [`Retry::after_ns`] says; `None` when it is
+    /// not.
+    ///
+    /// [`Retry::after_ns`]: super::retry::Retry::after_ns
+    pub fn retry_after_ns(
+        &self,
+        failure: Failure,
+        status: u16,
+        head: &[u8],
+        wall_ns: u64,
+    ) -> Option<u64> {
+        let retry = self.flow.as_ref()?.retry.as_ref()?;
+        retry.after_ns(failure, status, head, wall_ns)
     }
 
     /// How often a pass sends it in the mean, as far as the scenario tells: a repetition that may end earlier counts once.

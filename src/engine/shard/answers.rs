@@ -124,24 +124,19 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .decode(decoder.coding(), decoder.body(), body_bytes),
             false => Ok(()),
         };
-        let is_looked_into = step.keep.body_bytes > 0 || !step.expect.rules.is_empty();
-        let facts = match is_looked_into {
-            true => {
-                let user = &self.seats.seat(id).user;
-                Facts {
-                    is_cut: body_bytes > step.keep.body_bytes as u64,
-                    took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
-                    random: self.random,
-                    user: self.seats.number(id),
-                    request: user.request_number(),
-                    target: &self.outgoing.target[..target_bytes],
-                    caches: &self.caches,
-                }
-            }
-            false => Facts {
-                target: &self.outgoing.target[..target_bytes],
-                ..Facts::plain(&self.caches)
+        let user = &self.seats.seat(id).user;
+        let facts = Facts {
+            is_cut: body_bytes > step.keep.body_bytes as u64,
+            took_ns: self.clocks.now_ns.saturating_sub(user.intended_ns),
+            random: self.random,
+            // Only elements of a body are drawn.
+            user: match step.keep.body_bytes {
+                0 => 0,
+                _ => self.seats.number(id),
             },
+            request: user.request_number(),
+            target: &self.outgoing.target[..target_bytes],
+            caches: &self.caches,
         };
         let reply = Reply {
             head: decoder.head(),
@@ -160,12 +155,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
             None => Ok(()),
         };
-        let lack = jar.err().map(|_| Lack::Jar(Unmet::jar_full(reply)));
-        let lack = decoded
-            .err()
-            .map(|why| Lack::Body(why, Unmet::undecodable(why, reply)))
-            .or(lack);
-        let (answer, outcome, unmet) = judge(step, attempt, status, reply, lack, values);
+        let lack = jar.err().map(|_| Unmet::jar_full(reply));
+        let (mut answer, outcome, unmet) =
+            judge(step, attempt, status, reply, decoded, lack, values);
         if let Outcome::Failed { failure, .. } = outcome {
             // A server that is about to close an idle connection may say 408 first (RFC 9110 section 15.5.9), and that
             // may cross our request: it is not this one's answer, but the same race as in `on_failed`.
@@ -182,8 +174,12 @@ impl<'p, D: Driver> Shard<'p, D> {
                     step.add_secrets_of(reply, scenario.variables.stride(), &mut secrets);
                     example::of_reply(status, unmet.as_ref(), reply, body_bytes, &secrets)
                 });
+            if answer == Answer::Failed {
+                let wall_ns = self.clocks.wall_ns();
+                let after_ns = step.retry_after_ns(failure, status, reply.head, wall_ns);
+                answer = after_ns.map_or(answer, Answer::Retriable);
+            }
         }
-        let answer = retriable(step, answer, outcome, reply, self.clocks.wall_ns());
         // An announced close is kept: nothing follows a request that says `Connection: close` (RFC 9112 section 9.6).
         let reusable = reusable && !step.closes;
         let connection = &mut self.pool.connections[slot as usize];
@@ -277,23 +273,6 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 }
 
-/// The same failure, or one that is sent again.
-fn retriable(
-    step: &Step,
-    answer: Answer,
-    outcome: Outcome,
-    reply: Reply<'_>,
-    wall_ns: u64,
-) -> Answer {
-    let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
-    match (retry, answer, outcome) {
-        (Some(retry), Answer::Failed, Outcome::Failed { failure, status }) => retry
-            .after_ns(failure, status, reply.head, wall_ns)
-            .map_or(answer, Answer::Retriable),
-        _ => answer,
-    }
-}
-
 /// Whether "not yet" ends a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attempt {
@@ -303,22 +282,15 @@ enum Attempt {
     Other,
 }
 
-/// Why an answer is a failure, whatever the step expects of it.
-enum Lack<'u> {
-    /// Its cookies do not fit the user's jar.
-    Jar(Unmet<'u>),
-    /// Its body cannot be decoded, and is looked at.
-    Body(Undecodable, Unmet<'u>),
-}
-
 /// What an answer means for the user and for the statistics, and what it lacks. Extracted values are stored in the user's
-/// `values`.
+/// `values`. `decoded` is about a body that is looked at; `lack` makes a failure of any answer.
 fn judge<'u>(
     step: &'u Step,
     attempt: Attempt,
     status: u16,
     reply: Reply<'u>,
-    lack: Option<Lack<'u>>,
+    decoded: Result<(), Undecodable>,
+    lack: Option<Unmet<'u>>,
     values: &mut [u8],
 ) -> (Answer, Outcome, Option<Unmet<'u>>) {
     let status_is_right = step.expect.statuses.contains(status);
@@ -331,28 +303,23 @@ fn judge<'u>(
         && let Some(ahead) = follow.ahead(status)
     {
         let taken = follow.take(reply.head, reply.facts.target, values);
-        let lack = match lack {
-            Some(Lack::Jar(unmet)) => Some(unmet),
-            // Nothing is looked for in the body of a redirect.
-            Some(Lack::Body(..)) | None => None,
-        };
+        // Nothing is looked for in the body of a redirect.
         let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
         return match lack {
             None => (Answer::Redirected(ahead), Outcome::Success { status }, None),
             lack => (Answer::Failed, failed(Failure::Expectation), lack),
         };
     }
-    let lack = match lack {
-        Some(Lack::Body(why, unmet)) if status_is_right => {
-            let kind = match why {
-                Undecodable::TooLarge => Failure::BodyTooLarge,
-                _ => Failure::Undecodable,
-            };
-            return (Answer::Failed, failed(kind), Some(unmet));
-        }
-        Some(Lack::Jar(unmet)) => Some(unmet),
-        Some(Lack::Body(..)) | None => None,
-    };
+    if let Err(why) = decoded
+        && status_is_right
+    {
+        let kind = match why {
+            Undecodable::TooLarge => Failure::BodyTooLarge,
+            _ => Failure::Undecodable,
+        };
+        let unmet = Unmet::undecodable(why, reply);
+        return (Answer::Failed, failed(kind), Some(unmet));
+    }
     let of_poll = step.repeat.as_ref().and_then(|it| it.failed.as_ref());
     if let Some(met) = of_poll.and_then(|of_poll| of_poll.met(status, reply)) {
         return (Answer::PollFailed, failed(kind), Some(met));

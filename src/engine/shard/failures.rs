@@ -105,8 +105,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let (failure, answer) = match task_is_over {
             true => (Failure::TaskTimeout, Answer::TaskOver),
             false => {
-                let retry = step.flow.as_ref().and_then(|flow| flow.retry.as_ref());
-                let after_ns = retry.and_then(|retry| retry.after_ns(failure, 0, b"", 0));
+                let after_ns = step.retry_after_ns(failure, 0, b"", 0);
                 (failure, after_ns.map_or(Answer::Failed, Answer::Retriable))
             }
         };

@@ -157,16 +157,9 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Writes a user's request into the send buffer, from `at` on. Returns where it ends there, and its whole length.
     fn render(&mut self, id: u32, step: &Step, at: usize) -> (usize, usize) {
-        let text = u64::from(self.seats.seat(id).user.request_number());
-        let user = self.seats.values(id);
-        let origin = Origin {
-            values: user,
-            iteration: self.iteration(id),
-            ..self.origin(self.seats.number(id), Stream::Request, text)
-        };
-        step.refresh(&origin, &mut self.outgoing.fresh);
+        self.refresh(id, step);
         let values = Values {
-            user,
+            user: self.seats.values(id),
             fresh: &self.outgoing.fresh,
         };
         let mut cuts = Cuts::default();
@@ -195,19 +188,24 @@ impl<'p, D: Driver> Shard<'p, D> {
         (at + rendered, bytes)
     }
 
-    /// Writes path and query of a user's request anew; returns their length, 0 when there is no room. A time in them may
-    /// be a later one.
-    pub(super) fn write_target(&mut self, id: u32, step: &Step) -> usize {
+    /// Makes the values of a user's present request that are new in each.
+    #[inline]
+    fn refresh(&mut self, id: u32, step: &Step) {
         let text = u64::from(self.seats.seat(id).user.request_number());
-        let user = self.seats.values(id);
         let origin = Origin {
-            values: user,
+            values: self.seats.values(id),
             iteration: self.iteration(id),
             ..self.origin(self.seats.number(id), Stream::Request, text)
         };
         step.refresh(&origin, &mut self.outgoing.fresh);
+    }
+
+    /// Writes path and query of a user's request anew; returns their length, 0 when there is no room. A time in them may
+    /// be a later one.
+    pub(super) fn write_target(&mut self, id: u32, step: &Step) -> usize {
+        self.refresh(id, step);
         let values = Values {
-            user,
+            user: self.seats.values(id),
             fresh: &self.outgoing.fresh,
         };
         let written = step

@@ -112,10 +112,12 @@ impl Seats {
         self.seats.get(id as usize)
     }
 
+    #[inline]
     pub fn seat(&self, id: u32) -> &Seat {
         &self.seats[id as usize]
     }
 
+    #[inline]
     pub fn seat_mut(&mut self, id: u32) -> &mut Seat {
         &mut self.seats[id as usize]
     }
@@ -137,11 +139,13 @@ impl Seats {
         self.came += 1;
     }
 
+    #[inline]
     pub fn tally(&self, id: u32) -> Option<&Tally> {
         self.tallies.get(id as usize)
     }
 
     /// A user's state, its tally where the plan needs one, and its variables.
+    #[inline]
     pub fn parts_mut(&mut self, id: u32) -> (&mut User, Option<&mut Tally>, &mut [u8]) {
         let user = &mut self.seats[id as usize].user;
         let at = id as usize * self.variables_stride;
@@ -150,21 +154,25 @@ impl Seats {
     }
 
     /// Users that had the seat before its present one.
+    #[inline]
     pub fn predecessors(&self, id: u32) -> u32 {
         self.tally(id).map_or(0, |tally| tally.predecessors)
     }
 
     /// The number in the whole run of the first user of a seat.
+    #[inline]
     pub fn number_of_first(&self, id: u32) -> u64 {
         self.numbers.of(id)
     }
 
     /// The number in the whole run of the user in a seat.
+    #[inline]
     pub fn number(&self, id: u32) -> u64 {
         self.number_after(id, self.predecessors(id))
     }
 
     /// The number that the user in a seat has in the whole run when so many had the seat before it.
+    #[inline]
     pub fn number_after(&self, id: u32, predecessors: u32) -> u64 {
         self.numbers.of(id) + u64::from(predecessors) * self.seats_of_run
     }
@@ -185,6 +193,7 @@ impl Seats {
     }
 
     /// A user's variables.
+    #[inline]
     pub fn values(&self, id: u32) -> &[u8] {
         let at = id as usize * self.variables_stride;
         &self.variables[at..at + self.variables_stride]
@@ -198,6 +207,7 @@ impl Seats {
         }
     }
 
+    #[inline]
     pub fn values_mut(&mut self, id: u32) -> &mut [u8] {
         let at = id as usize * self.variables_stride;
         &mut self.variables[at..at + self.variables_stride]

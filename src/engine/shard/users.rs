@@ -207,6 +207,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// A user, with what it decides by.
+    #[inline]
     pub(super) fn acting(&mut self, id: u32) -> Acting<'_> {
         let number = self.seats.number(id);
         let kind = self.seats.kind(id);
@@ -228,6 +229,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// What a user's values are computed from.
+    #[inline]
     pub(super) fn origin(&self, user: u64, stream: Stream, text: u64) -> Origin<'p> {
         Origin {
             random: self.random,
@@ -253,16 +255,18 @@ impl<'p, D: Driver> Shard<'p, D> {
     }
 
     /// Number of a user's iteration among those of all seats, where a CSV file gives out rows by it.
+    #[inline]
     pub(super) fn iteration(&self, id: u32) -> u64 {
         let plan = self.plan;
-        match self.seats.tally(id) {
-            Some(tally) if plan.scenario.feeder.follows_iterations() => {
-                let (user, seat) = (self.seats.number(id), self.seats.number_of_first(id));
-                let passes = tally.passes_done(plan.passes_of(user, seat));
-                seat + u64::from(passes) * plan.load.users_max()
-            }
-            _ => 0,
+        if !plan.scenario.feeder.follows_iterations() {
+            return 0;
         }
+        let tally = self.seats.tally(id);
+        tally.map_or(0, |tally| {
+            let (user, seat) = (self.seats.number(id), self.seats.number_of_first(id));
+            let passes = tally.passes_done(plan.passes_of(user, seat));
+            seat + u64::from(passes) * plan.load.users_max()
+        })
     }
 
     pub(super) fn wake_due(&mut self) {
