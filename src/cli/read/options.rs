@@ -264,9 +264,10 @@ impl<'a> Options<'a> {
         let busy = rate_max * scenario.pass_ns(REQUEST_NS) as f64 / 1e9;
         let ready = (busy.ceil() as u64).clamp(READY_MIN, READY_MAX);
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
+        let at_once = scenario.parts_max() as u64;
         // Parts on machines with different limits would disagree: all of them count on the same users.
         let users_max = match self.part.is_whole() {
-            true => users_max.min(self.users_allowed(users_max)?),
+            true => users_max.min((self.users_allowed(users_max * at_once)? / at_once).max(1)),
             false => users_max,
         };
         Ok((ready.min(users_max), users_max))
