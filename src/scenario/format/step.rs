@@ -343,6 +343,9 @@ impl<'c, 's> Compiler<'c, 's> {
         if self.steps.len() == STEPS_MAX {
             return Err(item.error(format!("more than {STEPS_MAX} steps")));
         }
+        if table.get("method").is_none() {
+            table.refuse_foreign()?;
+        }
         let method = table.need("method", "method = \"GET\"")?;
         let method_name = method.text()?;
         let context = self.requests.context;
