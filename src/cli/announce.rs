@@ -270,11 +270,8 @@ fn queue_shown(plan: &Plan) -> Option<String> {
         .min()?;
     (slots * depth < at_once).then(|| {
         format!(
-            "note: a user sends up to {at_once} requests at once, and {} for them: the others wait in line; give more --connections, or leave it out",
-            match slots {
-                1 => "there is 1 connection on a core".to_owned(),
-                slots => format!("there are {slots} connections on a core"),
-            }
+            "note: a user sends up to {at_once} requests at once, and its core has {}: the others wait in line; give more --connections, or leave it out",
+            counted(slots as u64, "connection")
         )
     })
 }
