@@ -37,6 +37,8 @@ pub struct Interval {
     pub failures: Failures,
     /// By metric.
     pub steps: Vec<StepInterval>,
+    /// By span of the scenario; empty where none was counted.
+    pub spans: Vec<SpanInterval>,
 }
 
 /// Arrivals of an open load since the first one, by what became of them.
@@ -85,21 +87,37 @@ pub struct StepInterval {
     pub open: Latencies,
 }
 
+/// What happened to one span of steps; a task with a name is one.
+#[derive(Clone, Debug, Default)]
+pub struct SpanInterval {
+    /// Times of those that ended with their last step answered as expected.
+    pub times: Latencies,
+    /// Times that a task failed: by a failure that ended it, or of its last step; 0 for a span that is no task.
+    pub failed: u64,
+}
+
 impl Interval {
     /// An empty one for so many metrics; its histograms allocate as they count.
     pub fn new(steps: usize) -> Self {
         Self::of((0..steps).map(|_| StepInterval::default()).collect())
     }
 
-    /// An empty one that a shard counts into without an allocation.
-    pub fn reserved(steps: usize) -> Self {
+    /// An empty one for so many metrics and spans that a shard counts into without an allocation.
+    pub fn reserved(steps: usize, spans: usize) -> Self {
         let step = || StepInterval {
             open: Latencies::reserved(),
             response: Latencies::reserved(),
             service: Latencies::reserved(),
             ..StepInterval::default()
         };
-        Self::of((0..steps).map(|_| step()).collect())
+        let span = || SpanInterval {
+            times: Latencies::reserved(),
+            failed: 0,
+        };
+        Self {
+            spans: (0..spans).map(|_| span()).collect(),
+            ..Self::of((0..steps).map(|_| step()).collect())
+        }
     }
 
     fn of(steps: Vec<StepInterval>) -> Self {
@@ -116,16 +134,18 @@ impl Interval {
             causes: Causes::default(),
             failures: Failures::default(),
             steps,
+            spans: Vec::new(),
         }
     }
 
     /// Memory of a reserved one. Few requests are usually open at the end of a second.
-    pub fn size(steps: usize) -> Size {
+    pub fn size(steps: usize, spans: usize) -> Size {
         Size {
             bytes: size_of::<Self>()
-                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED),
-            histograms: 2 * steps,
-            histograms_max: 3 * steps,
+                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED)
+                + spans * size_of::<SpanInterval>(),
+            histograms: 2 * steps + spans,
+            histograms_max: 3 * steps + spans,
         }
     }
 
@@ -159,6 +179,10 @@ impl Interval {
             step.polls_gave_up = 0;
             step.open.clear();
         }
+        for span in &mut self.spans {
+            span.times.clear();
+            span.failed = 0;
+        }
     }
 
     /// All steps added up.
@@ -168,6 +192,17 @@ impl Interval {
             all += step;
         }
         all
+    }
+}
+
+/// Adds spans to a sum, which takes their number.
+pub fn add_spans(sum: &mut Vec<SpanInterval>, more: &[SpanInterval]) {
+    if sum.len() < more.len() {
+        sum.resize_with(more.len(), SpanInterval::default);
+    }
+    for (span, more) in sum.iter_mut().zip(more) {
+        span.times += &more.times;
+        span.failed += more.failed;
     }
 }
 
@@ -228,5 +263,6 @@ impl AddAssign<&Self> for Interval {
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }
+        add_spans(&mut self.spans, &other.spans);
     }
 }

@@ -23,7 +23,7 @@ pub struct Recorder {
     slowest_failed_ns: u64,
     /// The service times of the present interval are in `counts` already.
     is_over: bool,
-    /// The counts of the whole run. Service times are added when an interval is handed over, so that a request records
+    /// The counts of the whole run. Service times and those of spans are added when an interval is handed over, so that a request records
     /// each time once.
     pub counts: Counts,
 }
@@ -67,7 +67,7 @@ impl Recorder {
     pub fn new(steps: usize, spans: usize, start_ns: u64) -> Self {
         Self {
             start_ns,
-            interval: Interval::reserved(steps),
+            interval: Interval::reserved(steps, spans),
             core_time_ns: (0, 0),
             waited_in_line: 0,
             slowest_failed_ns: 0,
@@ -252,7 +252,13 @@ impl Recorder {
 
     /// The last step of a span was answered as expected.
     pub fn on_span_ended(&mut self, span: usize, took_ns: u64) {
-        self.counts.spans[span].times.record(took_ns);
+        self.interval.spans[span].times.record(took_ns);
+    }
+
+    /// The task that is the span has failed.
+    pub fn on_span_failed(&mut self, span: usize) {
+        self.counts.spans[span].failed += 1;
+        self.interval.spans[span].failed += 1;
     }
 
     /// A handshake was done.
@@ -348,11 +354,15 @@ impl Recorder {
         std::mem::replace(&mut self.interval, empty)
     }
 
-    /// Adds the service times of the present interval to the counts of the run.
+    /// Adds the service times and the spans of the present interval to the counts of the run.
     fn count_service(&mut self) {
         let steps = self.counts.steps.iter_mut().zip(&self.interval.steps);
         for (counts, interval) in steps.filter(|(_, interval)| !interval.service.is_empty()) {
             counts.service += &interval.service;
+        }
+        let spans = self.counts.spans.iter_mut().zip(&self.interval.spans);
+        for (counts, interval) in spans.filter(|(_, interval)| !interval.times.is_empty()) {
+            counts.times += &interval.times;
         }
     }
 

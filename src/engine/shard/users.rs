@@ -224,7 +224,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         }
     }
 
@@ -313,6 +314,15 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// A failure has ended the pass of the task that a step belongs to.
+    #[cold]
+    fn on_task_failed(&mut self, id: u32, step: StepIndex) {
+        if let Some(span) = self.plan.scenario.task_of(step).span.map(usize::from) {
+            self.seats.end_span(id, span);
+            self.recorder.on_span_failed(span);
+        }
+    }
+
     /// A span ends, if it was open.
     pub(super) fn end_span(&mut self, id: u32, span: usize) {
         if let Some(since_ns) = self.seats.end_span(id, span) {
@@ -334,7 +344,10 @@ impl<'p, D: Driver> Shard<'p, D> {
                 }
             }
         }
-        for step in next.passed_over.clone() {
+        if let Some(step) = next.failed_in {
+            self.on_task_failed(id, step);
+        }
+        for step in next.passed_over.into_iter().flatten() {
             self.pass_over(id, step);
         }
         match next.action {

@@ -1,4 +1,4 @@
-//! Scenarios: the file format, values, cookies, links, flow, binding, the requests of arbitrary valid files, whole runs, and
+//! Scenarios: the file format, values, cookies, links, flow, tasks, binding, the requests of arbitrary valid files, whole runs, and
 //! the bytes of the built-in ones.
 
 mod binding;
@@ -13,4 +13,5 @@ mod mistakes;
 mod phases;
 mod properties;
 mod runs;
+mod tasks;
 mod values;
