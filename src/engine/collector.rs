@@ -91,6 +91,7 @@ struct Pending {
 pub(super) struct Collector {
     steps: usize,
     spans: usize,
+    kinds: usize,
     sender: SyncSender<Message>,
     receiver: Receiver<Message>,
     empties: Vec<Sender<Interval>>,
@@ -105,6 +106,7 @@ pub(super) struct Port {
     shard: usize,
     steps: usize,
     spans: usize,
+    kinds: usize,
     sender: SyncSender<Message>,
     /// Spare intervals that were not used yet.
     spare: Vec<Interval>,
@@ -118,6 +120,7 @@ impl Collector {
         Self {
             steps: plan.scenario.metrics.len(),
             spans: plan.scenario.spans.len(),
+            kinds: plan.scenario.kinds_counted(),
             sender,
             receiver,
             empties: Vec::new(),
@@ -135,6 +138,7 @@ impl Collector {
             shard,
             steps: self.steps,
             spans: self.spans,
+            kinds: self.kinds,
             sender: self.sender.clone(),
             spare: Vec::new(),
             empty,
@@ -204,7 +208,8 @@ impl Collector {
 impl Port {
     /// Allocates the shard's spare intervals, on its own thread.
     pub fn fill(&mut self) {
-        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::reserved(self.steps, self.spans));
+        let interval = |_| Interval::reserved(self.steps, self.spans).with_kinds(self.kinds);
+        let intervals = (0..SPARE_INTERVALS).map(interval);
         self.spare = intervals.collect();
     }
 

@@ -17,6 +17,8 @@ pub struct Interval {
     pub is_drain: bool,
     /// Users present at its end.
     pub users: u64,
+    /// The same by kind of user; empty where there is only one.
+    pub users_by_kind: Vec<u64>,
     /// Requests under way at its end.
     pub in_flight: u64,
     /// Age of the oldest request under way at its end, since it was due; 0 without one.
@@ -120,10 +122,18 @@ impl Interval {
         }
     }
 
+    /// The same with room for the users of so many kinds.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: usize) -> Self {
+        self.users_by_kind.reserve_exact(kinds);
+        self
+    }
+
     fn of(steps: Vec<StepInterval>) -> Self {
         Self {
             is_drain: false,
             users: 0,
+            users_by_kind: Vec::new(),
             in_flight: 0,
             oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
@@ -153,6 +163,7 @@ impl Interval {
     pub fn clear(&mut self) {
         self.is_drain = false;
         self.users = 0;
+        self.users_by_kind.clear();
         self.in_flight = 0;
         self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
@@ -243,6 +254,11 @@ impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
         self.is_drain |= other.is_drain;
         self.users += other.users;
+        let kinds = self.users_by_kind.len().max(other.users_by_kind.len());
+        self.users_by_kind.resize(kinds, 0);
+        for (sum, more) in self.users_by_kind.iter_mut().zip(&other.users_by_kind) {
+            *sum += more;
+        }
         self.in_flight += other.in_flight;
         self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;

@@ -76,6 +76,13 @@ impl Recorder {
         }
     }
 
+    /// The same for users of so many kinds.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: usize) -> Self {
+        self.interval = self.interval.with_kinds(kinds);
+        self
+    }
+
     /// Sets the run's zero.
     pub fn set_start(&mut self, start_ns: u64) {
         self.start_ns = start_ns;
@@ -325,6 +332,17 @@ impl Recorder {
             .iter_mut()
             .filter(|step| !step.open.is_empty());
         stale.for_each(|step| step.open.clear());
+    }
+
+    /// At the end of each interval, where there are several kinds of users: how many of each are present.
+    pub fn set_users_by_kind(&mut self, users: impl Iterator<Item = u64>) {
+        self.interval.users_by_kind.clear();
+        self.interval.users_by_kind.extend(users);
+    }
+
+    /// At the end of each interval, for each request under way in a drain without last steps: its user is present.
+    pub fn add_user_of_kind(&mut self, kind: usize) {
+        self.interval.users_by_kind[kind] += 1;
     }
 
     /// The longest service time of an answer, whatever its status.

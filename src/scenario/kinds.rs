@@ -12,6 +12,14 @@ impl Scenario {
         self.kinds.len() > 1
     }
 
+    /// The kinds whose users are counted apart: all of several, none of one.
+    pub fn kinds_counted(&self) -> usize {
+        match self.has_kinds() {
+            true => self.kinds.len(),
+            false => 0,
+        }
+    }
+
     /// Checks that so many users can be divided into their kinds; `None` where their number is not known. `is_open`: the
     /// load is a rate of iterations.
     ///

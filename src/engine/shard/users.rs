@@ -100,6 +100,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let kind = self.seats.kind(id);
         // As elsewhere, one that takes another's seat is not counted again.
         self.kinds[kind].came += u64::from(predecessors == 0);
+        self.kinds[kind].present += 1;
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.kinds[kind].preparing += 1;
         }
@@ -112,6 +113,8 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_finished(&mut self, id: u32) {
         self.seats.left += 1;
+        let kind = self.seats.kind(id);
+        self.kinds[kind].present -= 1;
         let was_preparing = self.end_preparing(id);
         // A user's own connection is closed with it.
         if let Some(slot) = self.pool.own_slot(id)

@@ -8,6 +8,7 @@ mod feeders;
 mod flow;
 mod format;
 mod import;
+mod kind_loads;
 mod kinds;
 mod mistakes;
 mod phases;
