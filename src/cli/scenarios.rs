@@ -353,7 +353,15 @@ fn rounds_shown(rounds: &Rounds) -> String {
 /// When a step is sent, how often, and what ends its task: a line for each.
 fn flow_shown(flow: &Flow) -> String {
     let mut text = String::new();
-    if !flow.when.is_empty() {
+    match &flow.together {
+        Some(it) if it.place == 0 => {
+            let others = counted(u64::from(it.count - 1), "step");
+            let _ = writeln!(text, "sent at once with the next {others}");
+        }
+        Some(_) => text.push_str("sent at once with the step before\n"),
+        None => {}
+    }
+    if !flow.when.is_empty() && !flow.is_beside() {
         let _ = writeln!(text, "sent when {}, else passed over", joined(&flow.when));
     }
     if let Some(repeat) = &flow.repeat {

@@ -340,7 +340,7 @@ impl Recorder {
         self.interval.users_by_kind.extend(users);
     }
 
-    /// At the end of each interval, for each request under way in a drain without last steps: its user is present.
+    /// At the end of each interval, for each user with a request under way in a drain without last steps: it is present.
     pub fn add_user_of_kind(&mut self, kind: usize) {
         self.interval.users_by_kind[kind] += 1;
     }

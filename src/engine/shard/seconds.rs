@@ -2,6 +2,7 @@
 
 use crate::engine::handover::{Handover, OnInterval};
 use crate::engine::kinds::KindUse;
+use crate::engine::requests::NO_REQUEST;
 use crate::io::Driver;
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::recorder::Standing;
@@ -72,7 +73,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         let present = |kind: &KindUse| if has_left { 0 } else { kind.present };
         self.recorder
             .set_users_by_kind(self.kinds.iter().map(present));
-        for id in self.requests.users().filter(|_| has_left) {
+        let waits = |id: &u32| has_left && self.seats.seat(*id).request != NO_REQUEST;
+        for id in (0..self.seats.len() as u32).filter(waits) {
             self.recorder.add_user_of_kind(self.seats.kind(id));
         }
     }
@@ -89,7 +91,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Users that have come and not left. After the load's end, a user without a last step leaves with its request.
     fn users_present(&self) -> usize {
         match self.load.is_draining && !self.has_last_steps() {
-            true => self.requests.count(),
+            true => self.users_waiting(),
             false => self.seats.active(),
         }
     }

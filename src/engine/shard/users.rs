@@ -116,11 +116,13 @@ impl<'p, D: Driver> Shard<'p, D> {
         let kind = self.seats.kind(id);
         self.kinds[kind].present -= 1;
         let was_preparing = self.end_preparing(id);
-        // A user's own connection is closed with it.
-        if let Some(slot) = self.pool.own_slot(id)
-            && self.pool.connections[slot as usize].state == State::Idle
-        {
-            self.drop_connection(slot);
+        // A user's own connections are closed with it.
+        for id in self.together.companions_of(id).chain([id]) {
+            if let Some(slot) = self.pool.own_slot(id)
+                && self.pool.connections[slot as usize].state == State::Idle
+            {
+                self.drop_connection(slot);
+            }
         }
         if self.load.is_draining {
             return;
@@ -312,7 +314,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.seats.begin_span(id, usize::from(*span), due_ns);
             self.recorder.on_span_begun(usize::from(*span));
         }
-        for span in &step.ends {
+        let of_group = step.flow.as_ref().map_or(&[][..], |flow| flow.ends());
+        for span in step.ends.iter().chain(of_group) {
             self.end_span(id, usize::from(*span));
         }
     }

@@ -64,6 +64,19 @@ impl<'u> Acting<'u> {
                 service_ns,
                 done_ns,
             } => self.on_answered(answer, service_ns, done_ns),
+            Happening::AllAnswered {
+                count,
+                has_failed,
+                ending,
+                service_ns,
+                done_ns,
+            } => {
+                let from_ns = match has_failed {
+                    true => done_ns,
+                    false => self.user.intended_ns + service_ns,
+                };
+                self.on_all_answered(count, (ending, has_failed), from_ns, done_ns)
+            }
         }
     }
 
@@ -79,7 +92,7 @@ impl<'u> Acting<'u> {
     }
 
     /// The move that ends with an action, with the steps that were passed over on the way.
-    fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
+    pub(super) fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
         Move {
             action,
             poll,
@@ -115,7 +128,7 @@ impl<'u> Acting<'u> {
     }
 
     /// The step that is under way or comes next, in stages that have steps.
-    fn step(&self) -> Option<&'u Step> {
+    pub(super) fn step(&self) -> Option<&'u Step> {
         match self.user.stage {
             Stage::Start | Stage::Task | Stage::Stop => {
                 Some(&self.script.scenario.steps[usize::from(self.user.step)])
@@ -144,7 +157,7 @@ impl<'u> Acting<'u> {
             return Action::Finish.into();
         };
         self.user.requests = self.user.requests.wrapping_add(1);
-        let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
+        let leaves = self.leaves_now();
         let mut answer = answer;
         if let Answer::Retriable(asked_ns) = answer {
             answer = Answer::Failed;
@@ -178,9 +191,8 @@ impl<'u> Acting<'u> {
             | Answer::Redirected(_)
             | Answer::Retriable(_) => false,
         };
-        if leaves && goes_on && self.is_last_of_start() {
-            // It has done all start steps: it does the last steps too.
-            self.user.stage = Stage::Between;
+        if leaves && goes_on {
+            self.complete_start();
         }
         let action = match (answer, &step.repeat) {
             _ if leaves => self.go_away(done_ns),
@@ -209,10 +221,18 @@ impl<'u> Acting<'u> {
         self.moved(action, poll)
     }
 
-    fn is_last_of_start(&self) -> bool {
+    /// It leaves now that its request has ended.
+    pub(super) fn leaves_now(&self) -> bool {
+        self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out()
+    }
+
+    /// A user that leaves after its last start step has done all of them: it does the last steps too.
+    pub(super) fn complete_start(&mut self) {
         let scenario = self.script.scenario;
         let is_last = scenario.after(self.user.step) == self.script.kind.start.end;
-        self.user.stage == Stage::Start && is_last
+        if self.user.stage == Stage::Start && is_last {
+            self.user.stage = Stage::Between;
+        }
     }
 
     /// The next attempt of a poll, or its time to give up: the user waits for either.
@@ -236,7 +256,7 @@ impl<'u> Acting<'u> {
 
     /// The present step has failed for good. Where its task ends with it, or begins again, the task has failed.
     fn on_failed(&mut self, step: &Step, done_ns: u64) -> Action {
-        let (was_in_task, failed) = (self.user.stage == Stage::Task, self.user.step);
+        let before = (self.user.stage, self.user.step);
         let action = match step.on_failure {
             OnFailure::GoOn if self.is_repeated_after_failure(step) => {
                 return self.repeat(step, done_ns, done_ns);
@@ -245,10 +265,17 @@ impl<'u> Acting<'u> {
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
         };
-        if was_in_task && (self.user.stage != Stage::Task || self.user.step <= failed) {
-            self.failed_in = Some(failed);
-        }
+        self.note_failed(before);
         action
+    }
+
+    /// A step has failed for good at which the user was `before`: where its task has ended or begun again by now, the task
+    /// has failed.
+    pub(super) fn note_failed(&mut self, before: (Stage, StepIndex)) {
+        let is_over = self.user.stage != Stage::Task || self.user.step <= before.1;
+        if before.0 == Stage::Task && is_over {
+            self.failed_in = Some(before.1);
+        }
     }
 
     /// The present step is over, and the next one comes. `from_ns` is when it should have been over, `done_ns` when it was.
@@ -280,7 +307,7 @@ impl<'u> Acting<'u> {
     }
 
     /// Sleeps until an action is due, or does it if it is due already.
-    fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
+    pub(super) fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
         match action {
             Action::Send(_) | Action::Rest if self.user.intended_ns > now_ns => {
                 Action::SleepUntil(self.user.intended_ns)
@@ -377,7 +404,7 @@ impl<'u> Acting<'u> {
     }
 
     /// It leaves: by way of the last steps if it has done all start steps, else at once.
-    fn go_away(&mut self, now_ns: u64) -> Action {
+    pub(super) fn go_away(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
         match self.user.stage {
             Stage::Between | Stage::Task => self.go_to_stop(self.script.kind.stop.start),

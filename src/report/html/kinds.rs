@@ -37,7 +37,7 @@ pub(super) fn section(record: &Record) -> Markup {
         ]),
     };
     let rows: Vec<Vec<Markup>> = record.kinds.iter().map(row).collect();
-    framed("users", "Users", &table("Kinds of users", &heads, &rows))
+    framed("kinds", "Users", &table("Kinds of users", &heads, &rows))
 }
 
 fn row(kind: &KindRecord) -> Vec<Markup> {

@@ -15,4 +15,5 @@ mod phases;
 mod properties;
 mod runs;
 mod tasks;
+mod together;
 mod values;

@@ -173,6 +173,39 @@ fn a_failed_task_has_failed_once_in_each_pass() {
 }
 
 #[test]
+fn a_step_of_several_that_are_sent_at_once_fails_its_task_too() {
+    let text = |on_failure: &str, last: &str| {
+        format!(
+            r#"
+            name = "x"
+            [[task]]
+            name = "page"
+            repeat = 2
+            [[task.step]]
+            together = [{{ method = "GET", path= "/a", on_failure = "{on_failure}" }}, {{ method = "GET", path= "/b", on_failure = "{on_failure}" }}]
+            {last}
+            "#
+        )
+    };
+    let check = |text: String, expected: (u64, u64, u64), requests: usize| {
+        let mut left = 1;
+        let answer = |seen: &Seen| {
+            let fails = seen.path == "/b" && left > 0;
+            left -= u32::from(fails);
+            in_10_ms(if fails { 500 } else { 200 }, "")
+        };
+        let (outcomes, seen) = run(&text, 1, answer);
+        let span = &outcomes.recorder.counts.spans[0];
+        assert_eq!((sums(span), seen.len()), (expected, requests), "{text}");
+    };
+    let last = "[[task.step]]\npath = \"/c\"";
+    check(text("end-task", ""), (1, 0, 1), 2);
+    check(text("end-task", last), (1, 0, 1), 2);
+    check(text("go-on", ""), (2, 1, 1), 4);
+    check(text("go-on", last), (2, 2, 0), 6);
+}
+
+#[test]
 fn a_repetition_of_a_task_that_cannot_work_is_refused_with_the_cure() {
     let check = |repeat: &str, reason: &str| {
         let text = format!(
