@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::text::calendar::days_since_1970;
+
 use super::draft::{Body, Draft, Step, Task};
 use super::request::{METHODS, add_header, set_body};
 use super::reuse::{ANSWER_BYTES_MAX, Answer, reuse};
@@ -521,14 +523,7 @@ fn unix_ms(text: &str) -> Option<i64> {
         }
         None => 0,
     };
-    // Days since 1970 of a date of the Gregorian calendar: years begin in March, so that the leap day is the last.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days =
-        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let days = days_since_1970(year, month, day);
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - 60 * zone_minutes;
     Some(1_000 * seconds + digits.parse::<i64>().ok()?)
 }
