@@ -103,6 +103,7 @@ struct Request {
     method: String,
     url: String,
     headers: Option<Vec<Pair>>,
+    cookies: Option<Vec<Pair>>,
     post_data: Option<PostData>,
 }
 
@@ -235,11 +236,9 @@ fn reason_to_drop(entry: &Entry, host: &str) -> Option<Dropped> {
         )));
     }
     let path = split(url).path;
-    match entry
-        .response
-        .as_ref()
-        .map_or(0, |response| response.status)
-    {
+    // Some writers of archives record requests alone.
+    let response = entry.response.as_ref()?;
+    match response.status {
         ..=0 => Some(Dropped::Noted(format!(
             "{path} had no answer when it was recorded; it is left out"
         ))),
@@ -305,8 +304,20 @@ fn record(entry: Entry, place: &str, draft: &mut Draft) -> Recorded {
         let value = draft.own_text(place, &value.unwrap_or_default());
         add_header(&mut step, &name, &value, false, place, draft);
     }
-    if let Some(data) = request.post_data {
-        add_body(&mut step, data, place, draft);
+    if step.header("Cookie").is_none() {
+        let cookies = request.cookies.unwrap_or_default().into_iter();
+        let pairs = cookies.map(|it| format!("{}={}", it.name, it.value.unwrap_or_default()));
+        let pairs = pairs.collect::<Vec<_>>().join("; ");
+        let pairs = draft.own_text(place, &pairs);
+        add_header(&mut step, "Cookie", &pairs, false, place, draft);
+    }
+    match request.post_data {
+        Some(data) => add_body(&mut step, data, place, draft),
+        None if step.header("Content-Type").is_some() && has_body(&step.method) => draft.note(
+            place,
+            "its body is not in the archive; the step sends none, and no Content-Type",
+        ),
+        None => {}
     }
     if matches!(step.body, Body::None) {
         step.drop_header("Content-Type");
@@ -340,6 +351,10 @@ fn record(entry: Entry, place: &str, draft: &mut Draft) -> Recorded {
         began_ms: unix_ms(&entry.started_date_time),
         took_ms: entry.time.unwrap_or(0.0).max(0.0) as i64,
     }
+}
+
+fn has_body(method: &str) -> bool {
+    ["POST", "PUT", "PATCH"].contains(&method)
 }
 
 fn add_body(step: &mut Step, data: PostData, place: &str, draft: &mut Draft) {
