@@ -14,11 +14,7 @@ use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
 use crate::scenario::flow::{Flow, Rounds};
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::kind::Kind;
-<<<<<<< HEAD
-use crate::scenario::model::{Repeat, Scenario, Step, StepIndex, Task};
-=======
 use crate::scenario::model::{Repeat, Scenario, StepIndex};
->>>>>>> h/kindsend
 use crate::scenario::wait::Wait;
 use crate::text::duration;
 use crate::text::printable::in_one_line;
@@ -321,28 +317,6 @@ fn users_shown(scenario: &Scenario) -> Vec<u64> {
     }
 }
 
-<<<<<<< HEAD
-/// A task's part of all passes, from 0 to 1.
-fn share_of(tasks: &[Task], task: &Task) -> f64 {
-    let weights = tasks.iter().map(|task| f64::from(task.weight));
-    f64::from(task.weight) / weights.sum::<f64>()
-}
-
-/// The name of a task of several steps: that of the span from its first step to its last.
-fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
-    let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
-    let (first, last) = (steps.first()?, steps.last()?);
-    let place = |step: &Step| Some(usize::from(step.flow.as_ref()?.together.as_ref()?.place));
-    // Steps that are sent at once end the span together, and the first of them has it.
-    let group = &steps[steps.len() - 1 - place(last).unwrap_or(0)];
-    let ends_of_group = group.flow.as_ref().map_or(&[][..], |flow| flow.ends());
-    let mut spans = first.begins.iter();
-    let span = spans.find(|span| last.ends.contains(span) || ends_of_group.contains(span))?;
-    Some(&scenario.spans[usize::from(*span)])
-}
-
-=======
->>>>>>> h/kindsend
 /// When a poll is asked again, and how it ends.
 fn poll_shown(repeat: &Repeat) -> String {
     let mut text = format!(

@@ -14,6 +14,6 @@ mod mistakes;
 mod phases;
 mod properties;
 mod runs;
-mod together;
 mod tasks;
+mod together;
 mod values;
