@@ -1005,6 +1005,18 @@ pub enum ScenariosAction {
         /// Environment variable that holds the API key
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
+        /// Users that the rates, and with [[users]] the numbers of each kind, are shown for, e.g. -u 500 [default: those of
+        /// the scenario, or some]
+        #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
+        users: Option<String>,
+        /// The same for an open load of so many iterations per second, e.g. --rate 50
+        #[arg(
+            long,
+            value_name = "N",
+            conflicts_with = "users",
+            allow_negative_numbers = true
+        )]
+        rate: Option<String>,
     },
     /// Make a scenario from curl commands, a HAR file, an OpenAPI 3 description or a locustfile
     ///

@@ -9,7 +9,7 @@ use crate::http::response::{Expecting, Keep};
 use super::cookies::Cookies;
 use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
 use super::feeder::{Feeder, RowKey};
-use super::flow::{Flow, Test};
+use super::flow::{Flow, Rounds, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::kind::Kind;
@@ -111,7 +111,8 @@ pub struct Step {
     pub follow: Option<Box<Follow>>,
     /// It is sent when a step before it was redirected; otherwise it is passed over.
     pub is_hop: bool,
-    /// Hops after it that are passed over when its answer is no redirect.
+    /// Steps after it that are passed over when the user goes on: hops where its answer is no redirect, or the steps that
+    /// were sent together with it.
     pub hops_left: StepIndex,
     /// What the user does when the step has failed.
     pub on_failure: OnFailure,
@@ -147,6 +148,10 @@ pub struct Task {
     pub when: Vec<Test>,
     /// Values that its own steps extract and a condition tests: unset when it begins.
     pub clears: Vec<Slot>,
+    /// The span that measures it as a whole, by index, where it has a name and steps.
+    pub span: Option<u16>,
+    /// How a pass repeats it.
+    pub repeat: Option<Box<Rounds>>,
 }
 
 /// How a poll is repeated.
@@ -164,8 +169,8 @@ pub struct Repeat {
     pub give_up_fails: bool,
 }
 
-/// What a user does when a step has failed, or a poll has given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a user does when a step has failed, or a poll has given up; the mildest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnFailure {
     /// The user goes on with its next step.
     #[default]
@@ -267,6 +272,14 @@ impl Scenario {
         is_work
     }
 
+    /// Most requests that a user has under way at once.
+    pub fn parts_max(&self) -> usize {
+        let flows = self.steps.iter().filter_map(|step| step.flow.as_ref());
+        let groups = flows.filter_map(|flow| flow.together.as_ref());
+        let counts = groups.map(|together| usize::from(together.count));
+        counts.max().unwrap_or(1)
+    }
+
     /// The patterns of all steps, each with a number of its own.
     pub(super) fn number_patterns(&mut self) {
         let patterns = self.steps.iter_mut().flat_map(Step::patterns_mut);
@@ -280,11 +293,11 @@ impl Scenario {
         Caches::new(self.steps.iter().flat_map(Step::patterns))
     }
 
-    /// The end of the task that a step of a task belongs to.
-    pub fn end_of_task(&self, step: StepIndex) -> StepIndex {
+    /// The task that a step of a task belongs to.
+    pub fn task_of(&self, step: StepIndex) -> &Task {
         let before = |task: &Task| task.steps.end <= step;
         let task = self.tasks.partition_point(before);
-        self.tasks[task].steps.end
+        &self.tasks[task]
     }
 
     /// The step that comes after one whose answer was no redirect.
@@ -379,7 +392,7 @@ impl Scenario {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
             let length_ns: f64 = steps.map(|step| step.mean_ns(request_ns)).sum();
-            length_ns * f64::from(task.weight) / sum as f64
+            task.length_ns(length_ns) * f64::from(task.weight) / sum as f64
         });
         lengths.sum()
     }
@@ -394,6 +407,20 @@ impl Scenario {
     pub fn shared(&self) -> Vec<Shared> {
         let of_step = |step: &Step| step.template.shared().to_vec();
         self.steps.iter().flat_map(of_step).collect()
+    }
+}
+
+impl Task {
+    /// How often a pass does it; 1 where its values decide.
+    pub fn mean_rounds(&self) -> f64 {
+        self.repeat.as_ref().map_or(1.0, |rounds| rounds.times())
+    }
+
+    /// Mean length of a pass in ns, when its steps with their pauses take `steps_ns`.
+    pub fn length_ns(&self, steps_ns: f64) -> f64 {
+        let rounds = self.mean_rounds();
+        let wait_ns = self.repeat.as_ref().map_or(0, |it| it.wait.mean_ns());
+        rounds * steps_ns + (rounds - 1.0) * wait_ns as f64
     }
 }
 
@@ -484,6 +511,8 @@ impl Step {
         let (request_ns, pause_ns) = (request_ns as f64, self.pause.mean_ns() as f64);
         match &self.flow {
             None => request_ns + pause_ns,
+            // Its time is that of the first of them.
+            Some(flow) if flow.is_beside() => 0.0,
             Some(flow) => flow.share * (flow.times() * request_ns + flow.waits_ns() + pause_ns),
         }
     }

@@ -1,6 +1,7 @@
 //! A second is over: the interval is completed with the present state of the shard, and handed over.
 
 use crate::engine::handover::{Handover, OnInterval};
+use crate::engine::kinds::KindUse;
 use crate::io::Driver;
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::recorder::Standing;
@@ -60,6 +61,20 @@ impl<'p, D: Driver> Shard<'p, D> {
             in_flight: open,
             arrivals: arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active)),
         });
+        if self.plan.scenario.has_kinds() {
+            self.note_kinds();
+        }
+    }
+
+    /// Writes the users that are present into the interval, by kind.
+    fn note_kinds(&mut self) {
+        let has_left = self.load.is_draining && !self.has_last_steps();
+        let present = |kind: &KindUse| if has_left { 0 } else { kind.present };
+        self.recorder
+            .set_users_by_kind(self.kinds.iter().map(present));
+        for id in self.requests.users().filter(|_| has_left) {
+            self.recorder.add_user_of_kind(self.seats.kind(id));
+        }
     }
 
     /// The state of the last interval: its users are the present ones, but requests that are open end with it.
@@ -74,7 +89,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Users that have come and not left. After the load's end, a user without a last step leaves with its request.
     fn users_present(&self) -> usize {
         match self.load.is_draining && !self.has_last_steps() {
-            true => self.requests.count(),
+            true => self.users_waiting(),
             false => self.seats.active(),
         }
     }

@@ -100,6 +100,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let kind = self.seats.kind(id);
         // As elsewhere, one that takes another's seat is not counted again.
         self.kinds[kind].came += u64::from(predecessors == 0);
+        self.kinds[kind].present += 1;
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.kinds[kind].preparing += 1;
         }
@@ -112,12 +113,16 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_finished(&mut self, id: u32) {
         self.seats.left += 1;
+        let kind = self.seats.kind(id);
+        self.kinds[kind].present -= 1;
         let was_preparing = self.end_preparing(id);
-        // A user's own connection is closed with it.
-        if let Some(slot) = self.pool.own_slot(id)
-            && self.pool.connections[slot as usize].state == State::Idle
-        {
-            self.drop_connection(slot);
+        // A user's own connections are closed with it.
+        for id in self.together.companions_of(id).chain([id]) {
+            if let Some(slot) = self.pool.own_slot(id)
+                && self.pool.connections[slot as usize].state == State::Idle
+            {
+                self.drop_connection(slot);
+            }
         }
         if self.load.is_draining {
             return;
@@ -224,7 +229,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         }
     }
 
@@ -308,8 +314,18 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.seats.begin_span(id, usize::from(*span), due_ns);
             self.recorder.on_span_begun(usize::from(*span));
         }
-        for span in &step.ends {
+        let of_group = step.flow.as_ref().map_or(&[][..], |flow| flow.ends());
+        for span in step.ends.iter().chain(of_group) {
             self.end_span(id, usize::from(*span));
+        }
+    }
+
+    /// A failure has ended the pass of the task that a step belongs to.
+    #[cold]
+    fn on_task_failed(&mut self, id: u32, step: StepIndex) {
+        if let Some(span) = self.plan.scenario.task_of(step).span.map(usize::from) {
+            self.seats.end_span(id, span);
+            self.recorder.on_span_failed(span);
         }
     }
 
@@ -334,7 +350,10 @@ impl<'p, D: Driver> Shard<'p, D> {
                 }
             }
         }
-        for step in next.passed_over.clone() {
+        if let Some(step) = next.failed_in {
+            self.on_task_failed(id, step);
+        }
+        for step in next.passed_over.into_iter().flatten() {
             self.pass_over(id, step);
         }
         match next.action {

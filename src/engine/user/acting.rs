@@ -36,8 +36,10 @@ pub struct Acting<'u> {
     pub number: u64,
     /// The same for all users.
     pub script: Script<'u>,
-    /// Steps that this move passed over; empty at first.
-    pub passed_over: Range<StepIndex>,
+    /// Steps that this move passed over, in one stretch or two; empty at first.
+    pub passed_over: [Range<StepIndex>; 2],
+    /// A step of the task whose pass this move ended by a failure; `None` at first.
+    pub failed_in: Option<StepIndex>,
 }
 
 impl<'u> Acting<'u> {
@@ -62,6 +64,19 @@ impl<'u> Acting<'u> {
                 service_ns,
                 done_ns,
             } => self.on_answered(answer, service_ns, done_ns),
+            Happening::AllAnswered {
+                count,
+                has_failed,
+                ending,
+                service_ns,
+                done_ns,
+            } => {
+                let from_ns = match has_failed {
+                    true => done_ns,
+                    false => self.user.intended_ns + service_ns,
+                };
+                self.on_all_answered(count, ending, from_ns, done_ns)
+            }
         }
     }
 
@@ -77,11 +92,12 @@ impl<'u> Acting<'u> {
     }
 
     /// The move that ends with an action, with the steps that were passed over on the way.
-    fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
+    pub(super) fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
         Move {
             action,
             poll,
             passed_over: std::mem::take(&mut self.passed_over),
+            failed_in: self.failed_in,
         }
     }
 
@@ -112,7 +128,7 @@ impl<'u> Acting<'u> {
     }
 
     /// The step that is under way or comes next, in stages that have steps.
-    fn step(&self) -> Option<&'u Step> {
+    pub(super) fn step(&self) -> Option<&'u Step> {
         match self.user.stage {
             Stage::Start | Stage::Task | Stage::Stop => {
                 Some(&self.script.scenario.steps[usize::from(self.user.step)])
@@ -141,7 +157,7 @@ impl<'u> Acting<'u> {
             return Action::Finish.into();
         };
         self.user.requests = self.user.requests.wrapping_add(1);
-        let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
+        let leaves = self.leaves_now();
         let mut answer = answer;
         if let Answer::Retriable(asked_ns) = answer {
             answer = Answer::Failed;
@@ -175,9 +191,8 @@ impl<'u> Acting<'u> {
             | Answer::Redirected(_)
             | Answer::Retriable(_) => false,
         };
-        if leaves && goes_on && self.is_last_of_start() {
-            // It has done all start steps: it does the last steps too.
-            self.user.stage = Stage::Between;
+        if leaves && goes_on {
+            self.complete_start();
         }
         let action = match (answer, &step.repeat) {
             _ if leaves => self.go_away(done_ns),
@@ -187,7 +202,11 @@ impl<'u> Acting<'u> {
             }
             (Answer::Success, _) => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
             (Answer::Again, _) => self.repeat(step, self.user.intended_ns + service_ns, done_ns),
-            (Answer::TaskDone | Answer::TaskOver, _) => self.end_pass(done_ns),
+            (Answer::TaskDone, _) => self.end_pass(done_ns),
+            (Answer::TaskOver, _) => {
+                self.failed_in = Some(self.user.step);
+                self.end_pass(done_ns)
+            }
             (Answer::Redirected(ahead), _) => {
                 if let Some(flow) = &step.flow {
                     flow.begin_attempts(self.values);
@@ -202,10 +221,18 @@ impl<'u> Acting<'u> {
         self.moved(action, poll)
     }
 
-    fn is_last_of_start(&self) -> bool {
+    /// It leaves now that its request has ended.
+    pub(super) fn leaves_now(&self) -> bool {
+        self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out()
+    }
+
+    /// A user that leaves after its last start step has done all of them: it does the last steps too.
+    pub(super) fn complete_start(&mut self) {
         let scenario = self.script.scenario;
         let is_last = scenario.after(self.user.step) == self.script.kind.start.end;
-        self.user.stage == Stage::Start && is_last
+        if self.user.stage == Stage::Start && is_last {
+            self.user.stage = Stage::Between;
+        }
     }
 
     /// The next attempt of a poll, or its time to give up: the user waits for either.
@@ -227,16 +254,21 @@ impl<'u> Acting<'u> {
         self.moved(action, None)
     }
 
-    /// The present step has failed for good.
+    /// The present step has failed for good. Where its task ends with it, or begins again, the task has failed.
     fn on_failed(&mut self, step: &Step, done_ns: u64) -> Action {
-        match step.on_failure {
+        let (was_in_task, failed) = (self.user.stage == Stage::Task, self.user.step);
+        let action = match step.on_failure {
             OnFailure::GoOn if self.is_repeated_after_failure(step) => {
-                self.repeat(step, done_ns, done_ns)
+                return self.repeat(step, done_ns, done_ns);
             }
             OnFailure::GoOn => self.go_on(step, done_ns, done_ns),
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
+        };
+        if was_in_task && (self.user.stage != Stage::Task || self.user.step <= failed) {
+            self.failed_in = Some(failed);
         }
+        action
     }
 
     /// The present step is over, and the next one comes. `from_ns` is when it should have been over, `done_ns` when it was.
@@ -245,10 +277,16 @@ impl<'u> Acting<'u> {
         let paused = |from_ns| step.pause.ends_ns(draw, from_ns, from_ns);
         let mut next = self.user.step + 1 + step.hops_left;
         if self.user.stage == Stage::Task {
-            let end = self.script.scenario.end_of_task(self.user.step);
+            let task = self.script.scenario.task_of(self.user.step);
+            let end = task.steps.end;
             next = self.arrive(next, end);
             if next == end {
-                return self.end_pass(paused(done_ns));
+                return match &task.repeat {
+                    None => self.end_pass(paused(done_ns)),
+                    Some(repeat) => {
+                        self.end_round(step, task, repeat, [from_ns, done_ns].map(paused))
+                    }
+                };
             }
         }
         // If the time limit of the task passes earlier, the step fails then.
@@ -262,7 +300,7 @@ impl<'u> Acting<'u> {
     }
 
     /// Sleeps until an action is due, or does it if it is due already.
-    fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
+    pub(super) fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
         match action {
             Action::Send(_) | Action::Rest if self.user.intended_ns > now_ns => {
                 Action::SleepUntil(self.user.intended_ns)
@@ -273,7 +311,7 @@ impl<'u> Acting<'u> {
     }
 
     /// A pass of the work loop is over at `done_ns`: the wait before the next one begins, even if it is 0.
-    fn end_pass(&mut self, done_ns: u64) -> Action {
+    pub(super) fn end_pass(&mut self, done_ns: u64) -> Action {
         if let Some(tally) = &mut self.tally {
             tally.on_pass_over();
         }
@@ -296,7 +334,7 @@ impl<'u> Acting<'u> {
     }
 
     /// Goes to a step of a stage that has steps.
-    fn go_to(&mut self, stage: Stage, step: StepIndex) -> Action {
+    pub(super) fn go_to(&mut self, stage: Stage, step: StepIndex) -> Action {
         self.user.stage = stage;
         self.user.step = step;
         self.user.step_since_ns = self.user.intended_ns;
@@ -340,6 +378,9 @@ impl<'u> Acting<'u> {
         for cleared in &task.clears {
             cleared.store(b"", self.values);
         }
+        if let Some(rounds) = &task.repeat {
+            rounds.counter.set(self.values, 0);
+        }
         // Not all of its steps are passed over: one has no condition, or its alternative.
         let first = self.arrive(task.steps.start, task.steps.end);
         self.go_to(Stage::Task, first)
@@ -356,7 +397,7 @@ impl<'u> Acting<'u> {
     }
 
     /// It leaves: by way of the last steps if it has done all start steps, else at once.
-    fn go_away(&mut self, now_ns: u64) -> Action {
+    pub(super) fn go_away(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
         match self.user.stage {
             Stage::Between | Stage::Task => self.go_to_stop(self.script.kind.stop.start),

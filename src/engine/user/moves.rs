@@ -2,20 +2,33 @@
 
 use std::ops::Range;
 
-use crate::scenario::model::StepIndex;
+use crate::scenario::model::{OnFailure, StepIndex};
 
 /// What a user is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The time it asked for has come.
     Woken,
-    /// Its request has ended.
+    /// Its request has ended, and it was the only one.
     Answered {
         /// How it ended.
         answer: Answer,
         /// Nanoseconds from submission to outcome.
         service_ns: u64,
         /// When the outcome came, on the driver's clock.
+        done_ns: u64,
+    },
+    /// The last of the requests that it sent at once has ended.
+    AllAnswered {
+        /// Number of requests.
+        count: StepIndex,
+        /// One of them has failed.
+        has_failed: bool,
+        /// What the user does by the strictest of the failures, or by an answer that ends the task.
+        ending: OnFailure,
+        /// The longest time from submission to outcome, in nanoseconds.
+        service_ns: u64,
+        /// When the last outcome came, on the driver's clock.
         done_ns: u64,
     },
 }
@@ -80,8 +93,10 @@ pub struct Move {
     pub action: Action,
     /// Set when a poll has just ended.
     pub poll: Option<PollEnd>,
-    /// Steps that were passed over on the way (`when`); empty without one.
-    pub passed_over: Range<StepIndex>,
+    /// Steps that were passed over on the way (`when`), in one stretch or two; empty without one.
+    pub passed_over: [Range<StepIndex>; 2],
+    /// A step of the task whose pass a failure has ended just now.
+    pub failed_in: Option<StepIndex>,
 }
 
 impl From<Action> for Move {
@@ -89,7 +104,8 @@ impl From<Action> for Move {
         Self {
             action,
             poll: None,
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         }
     }
 }
