@@ -31,7 +31,7 @@ const MS: u64 = 1_000_000;
 /// Number of seeds in an ordinary test run.
 const SEEDS: u64 = 250;
 /// Number of seeds of users that send steps at once.
-const SEEDS_AT_ONCE: u64 = 60;
+const SEEDS_AT_ONCE: u64 = 30;
 
 /// Seeds that have failed before, and the defects that they showed.
 const FAILED: [(u64, &str); 2] = [
@@ -446,8 +446,9 @@ fn run_drawn(run: &DrawnRun, with_log: bool) -> Tally {
     checked.log = with_log.then(String::new);
     let mut in_time = vec![[0; 3]; plan.scenario.metrics.len()];
     let sums = &mut in_time;
+    let spans = plan.scenario.spans.len();
     let on_interval = Box::new(move |_, recorder: &mut Recorder| {
-        let empty = Interval::new(sums.len());
+        let empty = Interval::reserved(sums.len(), spans);
         add_interval(sums, &recorder.swap_interval(empty));
     });
     let (outcomes, checked) = sim_server::drive(plan, shard, checked, &control, on_interval);

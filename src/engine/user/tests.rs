@@ -66,7 +66,8 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
         values: &mut values,
         number: 0,
         script: script(&scenario),
-        passed_over: 0..0,
+        passed_over: [0..0, 0..0],
+        failed_in: None,
     };
     assert_eq!(user.begin().action, Action::Send(0));
     for (index, (happening, action, due_ms, poll)) in story.iter().enumerate() {
@@ -252,7 +253,8 @@ fn after_steps_at_once_the_next_one_is_due_when_the_slowest_should_have_ended_or
             values: &mut values,
             number: 0,
             script: script(&scenario),
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         };
         assert_eq!(user.begin().action, Action::Send(0));
         let next = user.on_all_answered(AllAnswered {

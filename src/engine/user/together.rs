@@ -21,12 +21,16 @@ impl Acting<'_> {
         if leaves && all.ending == OnFailure::GoOn {
             self.complete_start();
         }
+        let before = (self.user.stage, self.user.step);
         let action = match all.ending {
             _ if leaves => self.go_away(done_ns),
             OnFailure::GoOn => self.go_on(step, from_ns, done_ns),
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
         };
+        if all.has_failed && !leaves {
+            self.note_failed(before);
+        }
         let action = self.wait_for(action, done_ns);
         self.moved(action, None)
     }
