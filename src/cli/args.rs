@@ -697,12 +697,28 @@ pub struct MockArgs {
     /// End by itself after this time
     #[arg(short = 't', long, value_name = "TIME")]
     pub run_time: Option<String>,
+    /// Compress the bodies of all answers, whatever a request accepts, e.g. --compress gzip: for trying out how opsurge
+    /// decodes [default: not at all]
+    #[arg(long, value_enum, value_name = "CODING")]
+    pub compress: Option<CompressChoice>,
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
     /// Flags of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// How the stand-in codes its answers. br has no encoder in any build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompressChoice {
+    /// As most servers do
+    Gzip,
+    /// zlib, as the name means in HTTP
+    Deflate,
+    /// In builds with the feature codings
+    #[cfg(feature = "codings")]
+    Zstd,
 }
 
 const TCP_HELP: &str =

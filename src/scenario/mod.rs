@@ -41,6 +41,7 @@ pub mod pointer;
 pub mod retry;
 pub mod rows;
 pub mod secrets;
+pub mod sequence;
 pub mod value;
 pub mod variables;
 pub mod wait;
