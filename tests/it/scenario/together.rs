@@ -220,12 +220,17 @@ fn with_one_connection_they_wait_in_line_for_it() {
 #[test]
 fn requests_that_are_open_when_the_load_ends_are_waited_for_and_the_user_leaves_after_them() {
     let stop = "[[stop]]\nmethod = \"DELETE\"\npath = \"/session\"";
-    for (stop, last) in [("", "/logo"), (stop, "/session")] {
+    // The first of the three ends after the load, or before it.
+    for (stop, last, run_time_ms, open) in [
+        ("", "/logo", 120, 3),
+        (stop, "/session", 120, 3),
+        ("", "/logo", 200, 2),
+        (stop, "/session", 200, 2),
+    ] {
         let text = format!("{}{stop}", page("", [""; 3]));
         let mut plan = plan(&text, 1, 1_000);
-        plan.run_time_ns = Some(120 * MS);
+        plan.run_time_ns = Some(run_time_ms * MS);
         let (outcomes, seen) = run(&plan, |seen| Answer {
-            // All of them are open at the end, and the first of the three ends before the others.
             after_ns: match seen.path.as_str() {
                 "/page" => 100 * MS,
                 "/style" => 50 * MS,
@@ -233,7 +238,13 @@ fn requests_that_are_open_when_the_load_ends_are_waited_for_and_the_user_leaves_
             },
             ..Answer::new(200, "")
         });
-        assert_eq!(outcomes.open_at_load_end, 3);
+        assert_eq!(outcomes.open_at_load_end, open);
+        let ended_ns = outcomes.load_to_ns.max(100 * MS) + 100 * MS;
+        let session = seen.iter().find(|seen| seen.path == "/session");
+        assert!(
+            session.is_none_or(|it| it.at_ns > ended_ns),
+            "after the last"
+        );
         assert_eq!(failures(&outcomes), []);
         let paths = paths(&seen);
         assert_eq!(paths[..4], ["/page", "/style", "/script", "/logo"]);
