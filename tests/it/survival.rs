@@ -31,7 +31,7 @@ const MS: u64 = 1_000_000;
 /// Number of seeds in an ordinary test run.
 const SEEDS: u64 = 250;
 /// Number of seeds of users that send steps at once.
-const SEEDS_AT_ONCE: u64 = 60;
+const SEEDS_AT_ONCE: u64 = 30;
 
 /// Seeds that have failed before, and the defects that they showed.
 const FAILED: [(u64, &str); 2] = [

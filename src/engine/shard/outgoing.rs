@@ -19,7 +19,7 @@ use super::timer::Timer;
 impl<'p, D: Driver> Shard<'p, D> {
     /// A user, or its companion, wants to send the request of a step. With the first of several that are sent at once, the
     /// others are begun.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, id: u32, step: StepIndex) {
         let begun = self.step(step);
         self.recorder.on_started(usize::from(begun.metric));
@@ -281,8 +281,14 @@ impl<'p, D: Driver> Shard<'p, D> {
         let step = self.step_of(id);
         match step.within_ns {
             None => u64::MAX,
-            Some(_) => task_over_ns(step, self.seats.tally(self.together.user_of(id))),
+            Some(_) => self.task_with_limit_over_ns(id, step),
         }
+    }
+
+    // Apart, so that tasks without a time limit have a short path.
+    #[inline(never)]
+    fn task_with_limit_over_ns(&self, id: u32, step: &Step) -> u64 {
+        task_over_ns(step, self.seats.tally(self.together.user_of(id)))
     }
 
     /// A user's request is over. Returns what it was.
