@@ -253,7 +253,8 @@ fn after_steps_at_once_the_next_one_is_due_when_the_slowest_should_have_ended_or
             values: &mut values,
             number: 0,
             script: script(&scenario),
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         };
         assert_eq!(user.begin().action, Action::Send(0));
         let next = user.on_all_answered(AllAnswered {
