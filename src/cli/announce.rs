@@ -38,6 +38,15 @@ pub fn announce(session: &Session) {
         Judging::Rules(_) => of_run(prepared),
         Judging::Search(search) => of_search(&search.course, prepared),
     }
+    let connections = prepared.plan.slots_before_shard(prepared.plan.shards);
+    let each = connections / prepared.plan.targets();
+    for target in &prepared.named {
+        let connections = counted(each as u64, "connection");
+        note(format_args!(
+            "target {}, up to {connections}",
+            target.shown()
+        ));
+    }
     surprises(prepared);
 }
 

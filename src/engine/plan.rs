@@ -227,13 +227,23 @@ impl Plan {
         self.deal().users_of(shard)
     }
 
-    /// Connection slots of a shard.
+    /// Targets: the run's, then those that the scenario names.
+    pub fn targets(&self) -> usize {
+        1 + self.scenario.targets.len()
+    }
+
+    /// Connection slots of a shard, of all targets.
     pub fn slots_of_shard(&self, shard: usize) -> usize {
+        self.slots_to_each_of_shard(shard) * self.targets()
+    }
+
+    /// Connection slots of a shard to each target.
+    pub fn slots_to_each_of_shard(&self, shard: usize) -> usize {
         self.deal().connections_of(shard)
     }
 
-    /// Connections that a shard opens when all planned users of a closed load have come: its slots without the room for
-    /// more. 0 for an open load, which opens them as arrivals need them.
+    /// Connections to the first target that a shard opens when all planned users of a closed load have come: its slots
+    /// without the room for more. 0 for an open load, which opens them as arrivals need them.
     pub fn connections_planned_of_shard(&self, shard: usize) -> usize {
         if self.load.is_open() {
             return 0;

@@ -125,7 +125,7 @@ fn measure(
         // What is done once is no load.
         setup: None,
         teardown: None,
-        ..scenario.with_step_numbers()
+        ..scenario.to_one_target().with_step_numbers()
     };
     let target = Target::parse(&responder.address().to_string(), "calibrate")?;
     job.traffic.target = JobTarget::Service(target);

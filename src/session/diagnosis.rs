@@ -220,6 +220,7 @@ fn plan(connections: u64, addresses: Vec<SockAddr>) -> Result<Plan> {
     let text = ScenarioText {
         source: Source::of_url("doctor", None, "/", None),
         headers: Vec::new(),
+        targets: Vec::new(),
         api_key: None,
         api_key_env: String::new(),
         wait: None,

@@ -33,7 +33,7 @@ use crate::text::duration;
 use crate::text::units::grouped;
 
 use super::moment::moment;
-use super::source::{parse_header, source};
+use super::source::{parse_header, parse_target, source};
 use super::values::{number, per_second, time};
 use super::{part, sockets, stand_in, watch, web};
 
@@ -106,6 +106,8 @@ impl<'a> Options<'a> {
         if args.new_connections {
             headers.push(("Connection".into(), "close".into()));
         }
+        let targets = args.targets.iter().map(|text| parse_target(text));
+        let targets = targets.collect::<Result<Vec<_>>>()?;
         let load = LoadOptions::from_args(args)?;
         let timeout = time("--timeout", Some(&args.timeout))?.unwrap_or_default();
         if timeout.is_zero() {
@@ -137,6 +139,7 @@ impl<'a> Options<'a> {
             scenario: ScenarioText {
                 source,
                 headers,
+                targets,
                 api_key: api_key.filter(|key| !key.is_empty()),
                 api_key_env: shown_variable(&args.api_key_env).to_owned(),
                 wait: wait.context("--wait")?,

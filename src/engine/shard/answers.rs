@@ -135,6 +135,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 _ => self.seats.number(id),
             },
             request: user.request_number(),
+            own_target: step.target_of(self.seats.values(id)),
             target: &self.outgoing.target[..target_bytes],
             caches: &self.caches,
         };
@@ -151,7 +152,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let jar = match &scenario.cookies {
             Some(cookies) => {
                 let now_s = self.clocks.wall_ns() / 1_000_000_000;
-                cookies.take(&step.template, reply.head, now_s, values)
+                cookies.take(&step.template, facts.own_target, reply.head, now_s, values)
             }
             None => Ok(()),
         };
@@ -302,7 +303,12 @@ fn judge<'u>(
     if let Some(follow) = &step.follow
         && let Some(ahead) = follow.ahead(status)
     {
-        let taken = follow.take(reply.head, reply.facts.target, values);
+        let taken = follow.take(
+            reply.head,
+            usize::from(reply.facts.own_target),
+            reply.facts.target,
+            values,
+        );
         // Nothing is looked for in the body of a redirect.
         let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
         return match lack {

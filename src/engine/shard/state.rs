@@ -39,7 +39,7 @@ pub struct Shard<'p, D> {
     pub(super) plan: &'p Plan,
     /// Which of the plan's shards this is.
     pub(super) index: usize,
-    /// Connections of the shards before this one.
+    /// Connections to each target of the shards before this one.
     pub(super) slots_before: usize,
     pub(super) driver: D,
     pub(super) random: Keyed,
@@ -53,7 +53,8 @@ pub struct Shard<'p, D> {
     /// Requests of the users that are not asleep.
     pub(super) requests: Requests,
     pub(super) pool: Pool,
-    pub(super) line: LineLimits,
+    /// By target.
+    pub(super) lines: Vec<LineLimits>,
     /// For heads and bodies that are kept.
     pub(super) buffers: Buffers,
     /// For bodies that are coded and looked at.
@@ -108,7 +109,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Self {
             plan,
             index,
-            slots_before: plan.slots_before_shard(index),
+            slots_before: plan.slots_before_shard(index) / plan.targets(),
             driver,
             random: Keyed::new(plan.seed),
             seats: Seats::new(plan, index),
@@ -121,10 +122,13 @@ impl<'p, D: Driver> Shard<'p, D> {
             timers: ShardTimers::new(users_max, slots),
             requests: Requests::new(users_max),
             pool: match plan.connections {
-                Connections::PerUser => Pool::per_user(users_max),
-                Connections::Shared { depth, .. } => Pool::shared(slots, users_max, depth),
+                Connections::PerUser => Pool::per_user(users_max, plan.targets()),
+                Connections::Shared { depth, .. } => {
+                    let each = plan.slots_to_each_of_shard(index);
+                    Pool::shared(each, plan.targets(), users_max, depth)
+                }
             },
-            line: LineLimits::new(),
+            lines: (0..plan.targets()).map(|_| LineLimits::new()).collect(),
             buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
             decoder: BodyDecoder::default(),
             caches: scenario.caches(),

@@ -113,11 +113,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn on_finished(&mut self, id: u32) {
         self.seats.left += 1;
         let was_preparing = self.end_preparing(id);
-        // A user's own connection is closed with it.
-        if let Some(slot) = self.pool.own_slot(id)
-            && self.pool.connections[slot as usize].state == State::Idle
-        {
-            self.drop_connection(slot);
+        // A user's own connections are closed with it.
+        for slot in self.pool.own_slots(id) {
+            if self.pool.connections[slot as usize].state == State::Idle {
+                self.drop_connection(slot);
+            }
         }
         if self.load.is_draining {
             return;

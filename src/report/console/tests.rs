@@ -57,6 +57,7 @@ fn record(answered: u64, failed: u64) -> Record {
     let labels = ENDPOINTS.map(|(method, name)| MetricLabel {
         method: method.into(),
         name: name.into(),
+        target: None,
         is_poll: method == "GET",
         hints: vec![(500, "a broken storage".into())],
         carries: Carries::default(),
@@ -92,6 +93,7 @@ fn run_info() -> RunInfo {
         scenario: "workflow".into(),
         host: "http://localhost:8000".into(),
         addresses: vec!["127.0.0.1:8000".into()],
+        targets: Vec::new(),
         source_addresses: Vec::new(),
         tcp: Vec::new(),
         users: 5,

@@ -13,4 +13,5 @@ mod mistakes;
 mod phases;
 mod properties;
 mod runs;
+mod targets;
 mod values;
