@@ -252,7 +252,7 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "host", help_heading = "Target")]
     pub mock: bool,
     /// URL of a further target of the scenario, instead of the one that [targets] gives it, e.g. --target
-    /// auth=http://localhost:9000; may be repeated [default: the URLs of the scenario]
+    /// login=http://localhost:9000; may be repeated [default: the URLs of the scenario]
     #[arg(long = "target", value_name = "NAME=URL", help_heading = "Target")]
     pub targets: Vec<String>,
     /// Flags of the stand-in.

@@ -48,16 +48,16 @@ impl Connecting {
                 cannot(reach_unix(&address, name))?;
                 Ok(vec![address])
             }
-            _ => self.reach_by_tcp(target),
+            _ => self.reach_by_tcp(target, "--host"),
         }
     }
 
-    /// The same without the Unix socket.
+    /// The same without the Unix socket, for a target whose URL stands at `place`.
     ///
     /// # Errors
     /// As [`Connecting::reach`].
-    pub fn reach_by_tcp(&self, target: &Target) -> Result<Vec<SockAddr>> {
-        let addresses = cannot(target.reach(&self.resolved))?;
+    pub fn reach_by_tcp(&self, target: &Target, place: &str) -> Result<Vec<SockAddr>> {
+        let addresses = cannot(target.reach_as(&self.resolved, place))?;
         self.prove(&addresses)?;
         let sources = &self.sockets.sources;
         let leads = |to: &SockAddr| sources.is_empty() || sources.iter().any(|ip| is_kind(*ip, to));

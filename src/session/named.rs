@@ -55,10 +55,9 @@ fn agreed_shown(agreed: &Agreed) -> String {
 /// # Errors
 /// The name of the target that accepts none, and what to check.
 pub fn reach(named: &[Named], connecting: &Connecting) -> Result<Vec<Vec<SockAddr>>> {
-    let reached = named.iter().map(|named| {
-        let addresses = connecting.reach_by_tcp(&named.target);
-        addresses.with_context(|| place(named))
-    });
+    let reached = named
+        .iter()
+        .map(|named| connecting.reach_by_tcp(&named.target, &place(named)));
     reached.collect()
 }
 
@@ -122,5 +121,5 @@ pub fn shake(
 }
 
 fn place(named: &Named) -> String {
-    format!("the target \"{}\" of the scenario", named.name)
+    format!("[targets] {}", named.name)
 }

@@ -99,6 +99,8 @@ impl<'a> Options<'a> {
     /// The first flag that is wrong or contradicts another, with the cure.
     pub fn from_args(args: &'a RunArgs) -> Result<Self> {
         let (source, target_of_url) = source(args)?;
+        let targets = args.targets.iter().map(|text| parse_target(text));
+        let targets = targets.collect::<Result<Vec<_>>>()?;
         let connecting = sockets::connecting(&args.sockets, &args.tls)?;
         let target = target(args, target_of_url, &connecting)?;
         let headers = args.headers.iter().map(|header| parse_header(header));
@@ -106,8 +108,6 @@ impl<'a> Options<'a> {
         if args.new_connections {
             headers.push(("Connection".into(), "close".into()));
         }
-        let targets = args.targets.iter().map(|text| parse_target(text));
-        let targets = targets.collect::<Result<Vec<_>>>()?;
         let load = LoadOptions::from_args(args)?;
         let timeout = time("--timeout", Some(&args.timeout))?.unwrap_or_default();
         if timeout.is_zero() {

@@ -54,7 +54,7 @@ pub fn parse_target(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
         Some((name, url)) if !name.contains("://") => Ok((name.trim().into(), url.trim().into())),
         _ => bail!(
-            "--target {} takes NAME=URL, the name of one of the scenario's [targets] and its URL, for example auth=http://localhost:9000; the service under test is --host",
+            "--target {} takes NAME=URL, the name of one of the scenario's [targets] and its URL, for example login=http://localhost:9000; the service under test is --host",
             shown(text)
         ),
     }

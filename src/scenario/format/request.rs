@@ -80,7 +80,7 @@ impl Requests<'_, '_> {
             false if target.starts_with('/') => PathStart::Own,
             false if target.contains("://") => {
                 return Err(path.error(
-                    "a path begins with /, and the host is given by --host, or for a step by target and [targets]; write for example \"/items\"",
+                    "a path begins with /; its host is given by --host, or by target with a name of [targets]; write for example \"/items\"",
                 ));
             }
             false => {

@@ -3,7 +3,7 @@
 use ::toml::de::DeValue;
 
 use crate::scenario::elsewhere::{NAMED_MAX, Named};
-use crate::scenario::target::Target;
+use crate::scenario::target::{Target, shown};
 use crate::text::suggest::did_you_mean;
 
 use super::context::Context;
@@ -58,7 +58,7 @@ fn check_name(name: &str) -> Result<(), String> {
     match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) {
         true => Ok(()),
         false => Err(format!(
-            "the name of a target has small letters, digits, - and _, and at most {NAME_BYTES_MAX} of them; write for example auth = \"http://localhost:9000\""
+            "the name of a target has small letters, digits, - and _, and at most {NAME_BYTES_MAX} of them; write for example login = \"http://localhost:9000\""
         )),
     }
 }
@@ -75,8 +75,14 @@ fn parse(item: &Item<'_>, name: &str) -> Result<Target, ScenarioError> {
             "the URL of a target begins with http:// or https://; write for example \"http://localhost:9000\"",
         ));
     }
-    let parsed = Target::parse(text, name);
-    let target = parsed.map_err(|error| item.error(format!("{error}")))?;
+    let target = Target::parse(text, name).map_err(|reason| {
+        let error = item.error(reason.to_string());
+        // The URL may have a password, which the line is shown without.
+        ScenarioError {
+            excerpt: shown(&error.excerpt),
+            ..error
+        }
+    })?;
     if target.path.contains('?') {
         return Err(item.error("a target has no query; it belongs to the steps of the scenario"));
     }
@@ -89,10 +95,9 @@ pub(super) fn read_target(item: &Item<'_>, named: &[Named]) -> Result<u16, Scena
     let names = || named.iter().map(|known| known.name.as_str());
     match (names().position(|known| known == name), named.is_empty()) {
         (Some(at), _) => Ok(at as u16 + 1),
-        (None, true) => Err(item.error(format!(
-            "the scenario has no [targets]; add for example [targets] with {} = \"http://localhost:9000\"",
-            check_name(name).map_or("auth", |()| name)
-        ))),
+        (None, true) => Err(item.error(
+            "the scenario has no table [targets] with names and URLs, for example login = \"http://localhost:9000\"; without target, a step goes to the target of the run",
+        )),
         (None, false) => Err(item.error(format!(
             "[targets] has no \"{name}\"{} ({}); without target, a step goes to the target of the run",
             did_you_mean(name, names()),

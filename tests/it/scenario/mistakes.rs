@@ -11,7 +11,7 @@ use opsurge::scenario::format::compile::{Context, compile};
 use crate::support::binary::opsurge;
 
 /// Mistakes in the file.
-const MISTAKES: usize = 64;
+const MISTAKES: usize = 77;
 
 struct Mistake {
     title: String,

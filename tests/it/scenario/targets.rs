@@ -286,12 +286,14 @@ fn the_command_line_gives_another_url_for_a_name() {
         error.contains("has no \"aut\"; did you mean \"auth\"?"),
         "{error}"
     );
-    let error = compiled("auth", "https://me:s3cret@other.test").expect_err("credentials");
-    let error = error.to_string();
-    assert!(
-        error.contains("carries credentials") && !error.contains("s3cret"),
-        "{error}"
-    );
+    let error = compiled("pay", "https://me:s3cret@other.test").expect_err("credentials");
+    let written = text.replace("http://pay.test", "http://me:s3cret@pay.test");
+    let in_the_file = compile("my.toml", &written, &Context::plain()).expect_err("credentials");
+    for error in [error, in_the_file] {
+        let error = error.to_string();
+        assert!(error.contains("carries credentials"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
 }
 
 #[test]
