@@ -181,6 +181,28 @@ const FLOW: &str = r#"
         path = "/never"
     "#;
 
+/// Steps that are sent at once, one after the other.
+const TOGETHER: &str = r#"
+        name = "together"
+        [variables]
+        id = "agent-{{uuid}}"
+        [[task]]
+        name = "page"
+        [[task.step]]
+        method = "GET"
+        path = "/page"
+        [[task.step]]
+        name = "parts"
+        together = [
+            { method = "GET", path = "/style?{{uuid}}", extract = { session = { json = "/sessionId" } } },
+            { method = "POST", path = "/script", json = { id = "{{id}}" } },
+            { method = "GET", path = "/logo", timeout = "3s" },
+        ]
+        [[task.step]]
+        method = "GET"
+        path = "/session/{{session}}"
+    "#;
+
 /// A body whose fixed parts are shared and sent around a value of each request.
 const LARGE: &str = r#"
         name = "large"
@@ -235,6 +257,20 @@ fn check_flow<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
             allocations, 0,
             "allocations in 10,000 requests with conditions, repetitions and retries"
         );
+    }
+}
+
+/// One connection for each request that a user sends at once, then eight for all users.
+fn check_together<D: Driver>(build: impl Fn(&DriverConfig) -> Option<D>) {
+    let shared = Connections::Shared { count: 8, depth: 1 };
+    for connections in [Connections::PerUser, shared] {
+        let Some((outcomes, allocations)) = run(TOGETHER, connections, 12_000, 0, &build) else {
+            return;
+        };
+        let counts = &outcomes.recorder.counts;
+        assert!(counts.steps.iter().all(|step| step.requests > 500));
+        assert!(counts.spans.iter().all(|span| span.times.count() > 500));
+        assert_eq!(allocations, 0, "allocations in 10,000 requests at once");
     }
 }
 
@@ -345,6 +381,16 @@ fn conditions_repetitions_and_retries_on_io_uring_allocate_nothing() {
 #[test]
 fn conditions_repetitions_and_retries_on_epoll_allocate_nothing() {
     check_flow(|config| Epoll::new(config, Clock::start()).ok());
+}
+
+#[test]
+fn steps_sent_at_once_on_io_uring_allocate_nothing() {
+    check_together(|config| Uring::new(config, Clock::start(), Features::ALL).ok());
+}
+
+#[test]
+fn steps_sent_at_once_on_epoll_allocate_nothing() {
+    check_together(|config| Epoll::new(config, Clock::start()).ok());
 }
 
 #[test]

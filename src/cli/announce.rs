@@ -201,10 +201,14 @@ fn unfinished_ramp(plan: &Plan) -> Option<String> {
 fn memory_line(prepared: &Prepared) -> String {
     let (footprint, program_bytes) = (&prepared.footprint, prepared.program_bytes);
     format!(
-        "memory: about {} ({} at {} B and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
+        "memory: about {} ({} at {} B{} and {} B of variables, {} {} and up to {} of half answers, figures of {} {} and up to {}, buffers {},{} the program {}); {} if all wait at once",
         bytes(footprint.bytes() as u64 + program_bytes),
         users_shown(footprint, &prepared.plan),
         footprint.of_user,
+        match footprint.of_together {
+            0 => String::new(),
+            of_together => format!(", {of_together} B of it for steps sent at once,"),
+        },
         footprint.of_variables,
         counted(footprint.connections as u64, "connection"),
         bytes(footprint.of_connections as u64),
@@ -256,11 +260,29 @@ fn surprises(prepared: &Prepared) {
     for left in rows_left.filter(|_| !takes_seats_again) {
         note(format_args!("note: {}", rows_left_shown(&left)));
     }
+    if let Some(text) = queue_shown(plan) {
+        note(text);
+    }
     if is_service && !proxies_set().is_empty() {
         note(format_args!(
             "note: proxy variables of the environment are ignored; requests go straight to the target"
         ));
     }
+}
+
+/// The steps that one user sends at once find fewer connections than they are.
+fn queue_shown(plan: &Plan) -> Option<String> {
+    let at_once = plan.scenario.parts_max();
+    let depth = plan.connections.depth();
+    let slots = (0..plan.shards)
+        .map(|shard| plan.slots_to_each_of_shard(shard))
+        .min()?;
+    (slots * depth < at_once).then(|| {
+        format!(
+            "note: a user sends up to {at_once} requests at once, and its core has {}: the others wait in line; give more --connections, or leave it out",
+            counted(slots as u64, "connection")
+        )
+    })
 }
 
 fn of_search(course: &Course, prepared: &Prepared) {

@@ -50,7 +50,7 @@ fn text(found: &Found, kept: Option<&str>, width: usize) -> String {
     let it = &found.calibration;
     let mut paragraphs = vec![
         format!(
-            "opsurge {}, scenario {} without its waits: {}, {}{}, {}",
+            "opsurge {}, scenario {} without its waits: {}, {}{}, {}{}",
             it.of.version,
             it.of.scenario,
             counted(it.shards as u64, "shard"),
@@ -59,7 +59,8 @@ fn text(found: &Found, kept: Option<&str>, width: usize) -> String {
                 1 => String::new(),
                 depth => format!(", pipeline {depth}"),
             },
-            it.of.backend
+            it.of.backend,
+            if it.of.is_encrypted { ", over TLS" } else { "" }
         ),
         String::new(),
         ceiling(it),
@@ -165,6 +166,7 @@ mod tests {
                     connections: 50,
                     pipeline: 1,
                     backend: "io_uring".into(),
+                    is_encrypted: false,
                 },
                 shards: 2,
                 made_at: "2026-11-23T10:00:00Z".into(),

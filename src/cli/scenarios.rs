@@ -14,7 +14,7 @@ use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
 use crate::scenario::flow::Flow;
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::kind::Kind;
-use crate::scenario::model::{Repeat, Scenario, StepIndex, Task};
+use crate::scenario::model::{Repeat, Scenario, Step, StepIndex, Task};
 use crate::scenario::wait::Wait;
 use crate::text::duration;
 use crate::text::printable::in_one_line;
@@ -291,7 +291,12 @@ fn share_of(tasks: &[Task], task: &Task) -> f64 {
 fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
     let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
     let (first, last) = (steps.first()?, steps.last()?);
-    let span = first.begins.iter().find(|span| last.ends.contains(span))?;
+    let place = |step: &Step| Some(usize::from(step.flow.as_ref()?.together.as_ref()?.place));
+    // Steps that are sent at once end the span together, and the first of them has it.
+    let group = &steps[steps.len() - 1 - place(last).unwrap_or(0)];
+    let ends_of_group = group.flow.as_ref().map_or(&[][..], |flow| flow.ends());
+    let mut spans = first.begins.iter();
+    let span = spans.find(|span| last.ends.contains(span) || ends_of_group.contains(span))?;
     Some(&scenario.spans[usize::from(*span)])
 }
 
@@ -318,7 +323,15 @@ fn poll_shown(repeat: &Repeat) -> String {
 /// When a step is sent, how often, and what ends its task: a line for each.
 fn flow_shown(flow: &Flow) -> String {
     let mut text = String::new();
-    if !flow.when.is_empty() {
+    match &flow.together {
+        Some(it) if it.place == 0 => {
+            let others = counted(u64::from(it.count - 1), "step");
+            let _ = writeln!(text, "sent at once with the next {others}");
+        }
+        Some(_) => text.push_str("sent at once with the step before\n"),
+        None => {}
+    }
+    if !flow.when.is_empty() && !flow.is_beside() {
         let _ = writeln!(text, "sent when {}, else passed over", joined(&flow.when));
     }
     if let Some(repeat) = &flow.repeat {

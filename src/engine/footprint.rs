@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::example;
 use super::requests::Requests;
 use super::setup::driver_config;
-use super::shard::{TIMERS_PER_SLOT, USER_BYTES};
+use super::shard::{GROUP_BYTES, SEAT_BYTES, TIMERS_PER_SLOT, USER_BYTES};
 use super::timers::Timers;
 use super::user::Tally;
 
@@ -46,8 +46,12 @@ pub enum Part {
 pub struct Footprint {
     /// Number of users at once.
     pub users: usize,
-    /// Bytes of each user: its state, its timer, its spans.
+    /// Bytes of each user: its state, its timer, its spans, what it sends at once.
     pub of_user: usize,
+    /// Bytes of these for what it sends at once; 0 when it sends one request at a time.
+    pub of_together: usize,
+    /// Most requests that a user has under way at once.
+    pub requests_each: usize,
     /// Bytes of each user's variables.
     pub of_variables: usize,
     /// Number of connection slots.
@@ -89,6 +93,11 @@ impl Footprint {
             + TIMERS_PER_SLOT * Timers::BYTES_PER_ID
             + Batches::bytes_each(plan.connections.depth())
             + Requests::BYTES_EACH;
+        let requests_each = scenario.parts_max();
+        let of_together = match requests_each - 1 {
+            0 => 0,
+            companions => companions * SEAT_BYTES + GROUP_BYTES,
+        };
         let of_head = match scenario.steps.iter().any(|step| step.keep.head) {
             true => HEAD_BYTES_MAX,
             false => 0,
@@ -96,7 +105,9 @@ impl Footprint {
         let of_answer = HEAD_BYTES_MAX.max(of_head + example::body_bytes_max(scenario));
         Self {
             users: users.sum(),
-            of_user: USER_BYTES + tally + kind + spans * size_of::<u64>(),
+            of_user: USER_BYTES + tally + kind + spans * size_of::<u64>() + of_together,
+            of_together,
+            requests_each,
             of_variables: scenario.variables.stride(),
             connections,
             of_connections: connections * of_connection,
@@ -142,7 +153,8 @@ impl Footprint {
     /// All parts together when every user waits for an answer or a connection at once, as when the server stops
     /// answering; in bytes.
     pub fn at_worst(&self) -> usize {
-        self.bytes() + self.users * (Requests::BYTES_EACH + size_of::<u32>())
+        let of_request = Requests::BYTES_EACH + size_of::<u32>();
+        self.bytes() + self.users * self.requests_each * of_request
     }
 }
 

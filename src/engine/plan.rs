@@ -237,9 +237,19 @@ impl Plan {
         self.slots_to_each_of_shard(shard) * self.targets()
     }
 
-    /// Connection slots of a shard to each target.
+    /// Connection slots of a shard to each target. A user with connections of its own has one for each request that it has
+    /// under way at once.
     pub fn slots_to_each_of_shard(&self, shard: usize) -> usize {
-        self.deal().connections_of(shard)
+        let at_once = self.scenario.parts_max();
+        match self.connections {
+            Connections::PerUser => self.users_of_shard(shard) * at_once,
+            // As many as the users may use at once.
+            Connections::Shared { count, .. } => {
+                let requests = self.load.users_max() * at_once as u64;
+                let deal = Deal::new(requests, count as u64, self.shards);
+                deal.of_part(self.load.part()).connections_of(shard)
+            }
+        }
     }
 
     /// Connections to the first target that a shard opens when all planned users of a closed load have come: its slots

@@ -8,6 +8,8 @@ use super::connection::{NO_SLOT, NO_USER};
 
 /// The place of a user without a request under way.
 pub const NO_REQUEST: u32 = u32::MAX;
+/// The place of a user whose own request has ended, while others that it sent at once are under way.
+pub const OTHERS_UNDER_WAY: u32 = u32::MAX - 1;
 
 /// A user's request, from the moment when it wants to send it.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +50,9 @@ impl Requests {
     /// Bytes of memory for each request, with the number of its place.
     pub const BYTES_EACH: usize = size_of::<Request>() + size_of::<u32>();
 
-    /// Reserves a place for each user.
+    /// Reserves a place for each request that may be under way at once.
     pub fn new(users_max: usize) -> Self {
-        assert!(users_max < NO_REQUEST as usize);
+        assert!(users_max < OTHERS_UNDER_WAY as usize);
         Self {
             places: Vec::with_capacity(users_max),
             free: Vec::with_capacity(users_max),
@@ -108,12 +110,12 @@ impl Requests {
         users.filter(|&user| user != NO_USER)
     }
 
-    /// The request at a place; `None` at `NO_REQUEST`.
+    /// The request at a place; `None` where there is none.
     pub fn get(&self, place: u32) -> Option<&Request> {
         self.places.get(place as usize)
     }
 
-    /// The request at a place, mutable; `None` at `NO_REQUEST`.
+    /// The request at a place, mutable; `None` where there is none.
     pub fn get_mut(&mut self, place: u32) -> Option<&mut Request> {
         self.places.get_mut(place as usize)
     }

@@ -5,10 +5,12 @@
 //! a shard. The buffer returned last is lent first, since it is still in the cache. Buffers that were not needed for a
 //! while are given back to the allocator.
 
+use super::recent_heads::RecentHeads;
+
 /// Most buffers that one [`Buffers::trim`] frees; about 1 ms of work.
 const FREED_MAX: usize = 1_024;
 
-/// The buffers that are not lent.
+/// The buffers that are not lent, and what else the decoders of a shard have in common.
 #[derive(Debug, Default)]
 pub struct Buffers {
     free: Vec<Vec<u8>>,
@@ -16,6 +18,7 @@ pub struct Buffers {
     bytes_each: usize,
     /// The fewest free buffers since the last [`Buffers::trim`].
     free_min: usize,
+    pub(super) recent_heads: RecentHeads,
 }
 
 impl Buffers {
@@ -26,6 +29,7 @@ impl Buffers {
             free: Vec::with_capacity(count),
             bytes_each,
             free_min: 0,
+            recent_heads: RecentHeads::new(),
         }
     }
 

@@ -26,14 +26,16 @@ pub enum Expecting {
 }
 
 /// What ends a body (RFC 9112 section 6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Framing {
     Length(u64),
     Chunked,
+    #[default]
     UntilClose,
 }
 
 /// A complete head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
     pub status: u16,
     pub framing: Framing,

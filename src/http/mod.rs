@@ -3,8 +3,9 @@
 //! Reading order:
 //! - [`request`] renders a request from a template, with `values` (what fills its holes), `encoding` (how a value is
 //!   written) and `secret_fields` (which fields carry secrets).
-//! - [`response`] decodes an answer, with `head` (status, framing, keep-alive), `chunked` (the one framing that needs a
-//!   state machine), [`buffers`] (memory for what is kept of an answer) and `invalid` (why bytes are no answer).
+//! - [`response`] decodes an answer, with `head` (status, framing, keep-alive), `recent_heads` (heads that came before),
+//!   `chunked` (the one framing that needs a state machine), [`buffers`] (memory for what is kept of an answer) and
+//!   `invalid` (why bytes are no answer).
 //! - [`decoding`] decodes a body for checks, by its [`coding`] (with `codings`: brotli and zstd, in builds that have them).
 //! - [`cookies`] keeps a user's cookies, with `cookie_date` (when they expire).
 //! - [`body`] tells text from binary data, for messages.
@@ -21,6 +22,7 @@ pub mod decoding;
 mod encoding;
 mod head;
 mod invalid;
+mod recent_heads;
 pub mod request;
 pub mod response;
 mod secret_fields;

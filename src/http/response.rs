@@ -1,6 +1,7 @@
 //! The response decoder: bytes as they arrive -> Partial | Complete | Invalid, the same for every split of the bytes.
 //!
-//! 1. While the head is incomplete its bytes are collected. A head that arrives in one piece is never copied.
+//! 1. While the head is incomplete its bytes are collected. A head that arrives in one piece is not copied for that, and
+//!    parsed only if its bytes differ from those of the last ones.
 //! 2. The head decides the framing (RFC 9112 section 6.3). Interim answers (1xx) are counted and skipped.
 //! 3. The body is counted and dropped, except for a prefix that the caller asks to keep.
 
@@ -267,11 +268,27 @@ impl Decoder {
         data.len()
     }
 
+    /// Reads the head at the start of `bytes`. `None` while it is incomplete.
+    fn read_head(
+        &self,
+        bytes: &[u8],
+        buffers: &mut Buffers,
+    ) -> Result<Option<head::Head>, Invalid> {
+        if let Some(head) = buffers.recent_heads.find(bytes, self.expecting) {
+            return Ok(Some(head));
+        }
+        check_preface(bytes)?;
+        let head = head::parse(bytes, self.expecting)?;
+        if let Some(head) = head {
+            buffers.recent_heads.keep(bytes, self.expecting, head);
+        }
+        Ok(head)
+    }
+
     /// Takes bytes of a head; returns how many were taken.
     fn on_head(&mut self, bytes: &[u8], buffers: &mut Buffers) -> Result<usize, Invalid> {
         if self.carry.is_empty() {
-            check_preface(bytes)?;
-            return match head::parse(bytes, self.expecting)? {
+            return match self.read_head(bytes, buffers)? {
                 Some(head) => {
                     if self.keep.head {
                         buffers.lend(&mut self.head);

@@ -19,6 +19,7 @@ use super::canned_answer::{CannedAnswer, CannedUse};
 use super::canned_thread::{CannedThread, WAKER};
 use super::listener::BACKLOG;
 use super::thread::pin;
+use super::tls::{ServedCertificate, TlsConfig, TlsServer};
 
 /// Longest request that it reads, in bytes.
 pub const REQUEST_BYTES_MAX: usize = super::request::BODY_BYTES_MAX;
@@ -26,6 +27,8 @@ pub const REQUEST_BYTES_MAX: usize = super::request::BODY_BYTES_MAX;
 /// A running responder. Dropping it stops it.
 pub struct CannedResponder {
     address: SocketAddr,
+    /// `None` in plain text.
+    certificate: Option<ServedCertificate>,
     listener: Socket,
     stop: Arc<AtomicBool>,
     wakers: Vec<Arc<Waker>>,
@@ -34,11 +37,17 @@ pub struct CannedResponder {
 }
 
 impl CannedResponder {
-    /// Listens on a free port of the loopback address, and serves from one thread for each of `cores`.
+    /// Listens on a free port of the loopback address, and serves from one thread for each of `cores`; encrypted with `tls`.
     ///
     /// # Errors
     /// When a socket, an epoll instance or a thread cannot be made.
-    pub fn start(cores: &[usize], answers: Vec<CannedAnswer>) -> io::Result<Self> {
+    pub fn start(
+        cores: &[usize],
+        answers: Vec<CannedAnswer>,
+        tls: Option<&TlsConfig>,
+    ) -> io::Result<Self> {
+        let tls = tls.map(TlsServer::new).transpose()?;
+        let (tls, certificate) = tls.unzip();
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         // Accepted connections inherit it.
@@ -47,6 +56,7 @@ impl CannedResponder {
         let address = listener.local_addr()?;
         let mut responder = Self {
             address: address.as_socket().expect("it listens on TCP"),
+            certificate,
             listener,
             stop: Arc::default(),
             wakers: Vec::new(),
@@ -61,7 +71,13 @@ impl CannedResponder {
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
             dealt.push((send, waker.clone()));
             responder.wakers.push(waker);
-            let thread = CannedThread::new(poll, answers.clone(), accepted, responder.stop.clone());
+            let thread = CannedThread::new(
+                poll,
+                answers.clone(),
+                accepted,
+                tls.as_ref().map(|server| server.config.clone()),
+                responder.stop.clone(),
+            );
             let body = move || {
                 pin(core);
                 thread.serve()
@@ -95,6 +111,11 @@ impl CannedResponder {
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The certificate that clients have to trust; `None` in plain text.
+    pub fn certificate(&self) -> Option<&ServedCertificate> {
+        self.certificate.as_ref()
     }
 
     /// Closes all connections and ends all threads; what each of them did.

@@ -1,7 +1,7 @@
 //! A thread of the canned responder: events in, answers out.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use rustls::ServerConfig;
 
 use super::canned_answer::{CannedAnswer, CannedUse};
+use super::canned_stream::CannedStream;
 use super::request;
 
 /// The event that announces connections, or the end.
@@ -33,6 +35,8 @@ pub(super) struct CannedThread {
     poll: Poll,
     answers: Arc<Vec<CannedAnswer>>,
     accepted: Receiver<TcpStream>,
+    /// `None` in plain text.
+    tls: Option<Arc<ServerConfig>>,
     stop: Arc<AtomicBool>,
     /// By token.
     connections: Vec<Option<Connection>>,
@@ -42,7 +46,7 @@ pub(super) struct CannedThread {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: CannedStream,
     /// The beginning of a request whose end has not come.
     input: Vec<u8>,
     /// Bytes that the socket did not take.
@@ -65,12 +69,14 @@ impl CannedThread {
         poll: Poll,
         answers: Arc<Vec<CannedAnswer>>,
         accepted: Receiver<TcpStream>,
+        tls: Option<Arc<ServerConfig>>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             poll,
             answers,
             accepted,
+            tls,
             stop,
             connections: Vec::new(),
             free: Vec::new(),
@@ -113,18 +119,21 @@ impl CannedThread {
     }
 
     fn take_accepted(&mut self) {
-        while let Ok(stream) = self.accepted.try_recv() {
+        while let Ok(socket) = self.accepted.try_recv() {
             let at = self.free.pop().unwrap_or_else(|| {
                 self.connections.push(None);
                 self.connections.len() - 1
             });
             let both = Interest::READABLE | Interest::WRITABLE;
             let registry = self.poll.registry();
-            let watched = stream.set_nonblocking(true).and_then(|()| {
-                registry.register(&mut SourceFd(&stream.as_raw_fd()), Token(at), both)
+            let made = CannedStream::new(socket, self.tls.as_ref());
+            let watched = made.and_then(|stream| {
+                let descriptor = stream.socket().as_raw_fd();
+                registry.register(&mut SourceFd(&descriptor), Token(at), both)?;
+                Ok(stream)
             });
             match watched {
-                Ok(()) => self.connections[at] = Some(Connection::new(stream)),
+                Ok(stream) => self.connections[at] = Some(Connection::new(stream)),
                 // The client sees a closed connection.
                 Err(_) => self.free.push(at),
             }
@@ -138,7 +147,7 @@ impl CannedThread {
             return;
         };
         let mut served = Ok(Next::Stays);
-        if event.is_writable() && !connection.output.is_empty() {
+        if event.is_writable() && connection.has_unsent() {
             served = connection.flush();
         }
         if event.is_readable() && matches!(served, Ok(Next::Stays)) {
@@ -153,7 +162,7 @@ impl CannedThread {
 }
 
 impl Connection {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: CannedStream) -> Self {
         Self {
             stream,
             input: Vec::new(),
@@ -186,8 +195,7 @@ impl Connection {
                     self.answer(&input, answers, answered)?
                 }
             };
-            // A read that did not fill the buffer has emptied the socket; what comes later is another event (epoll(7)).
-            if next == Next::Ends || count < scratch.len() {
+            if next == Next::Ends || self.stream.is_empty_after(count, scratch.len()) {
                 return Ok(next);
             }
         }
@@ -240,6 +248,11 @@ impl Connection {
         }
     }
 
+    /// Bytes wait for the socket to take them.
+    fn has_unsent(&self) -> bool {
+        !self.output.is_empty() || self.stream.has_unsent()
+    }
+
     /// Writes what the socket takes; the memory stays.
     fn flush(&mut self) -> io::Result<Next> {
         let mut at = 0;
@@ -252,8 +265,9 @@ impl Connection {
             }
         }
         self.output.drain(..at);
-        if self.is_ending && self.output.is_empty() {
-            self.stream.shutdown(Shutdown::Write)?;
+        self.stream.flush()?;
+        if self.is_ending && !self.has_unsent() {
+            self.stream.end()?;
             return Ok(Next::Ends);
         }
         Ok(Next::Stays)

@@ -7,7 +7,7 @@
 //!   on musl).
 //! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
-//! - `canned`, `canned_thread`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
+//! - `canned`, `canned_thread`, `canned_stream`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
 //! - For answers that are delayed or spoiled: `impairments` (a known `capacity`, `faults`), `impaired_thread`,
 //!   `impaired_connection`, and `alarm` (precise timers).
 
@@ -16,6 +16,7 @@ mod alarm;
 mod bodies;
 mod canned;
 mod canned_answer;
+mod canned_stream;
 mod canned_thread;
 mod capacity;
 mod config;

@@ -23,8 +23,24 @@ pub struct Flow {
     pub retry: Option<Retry>,
     /// The success after which the user ends its task.
     pub end_task_if: Option<Until>,
+    /// Its place among steps that are sent at once, if it is one of them.
+    pub together: Option<Together>,
     /// The part of the passes that send it, as far as the scenario tells: from 0 to 1.
     pub share: f64,
+}
+
+/// Most steps that a user sends at once.
+pub const PARTS_MAX: u16 = 16;
+
+/// A step that is sent at once with others: they lie one after the other in the scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Together {
+    /// Its place among them; 0 for the first.
+    pub place: u16,
+    /// Number of steps, from 2 to [`PARTS_MAX`].
+    pub count: u16,
+    /// Indices of the spans that end with the last of the answers; only the first step has them.
+    pub ends: Vec<u16>,
 }
 
 /// A condition of a step.
@@ -126,6 +142,16 @@ impl Flow {
         if let Some(retry) = &self.retry {
             retry.begin(values);
         }
+    }
+
+    /// It is sent with a step before it.
+    pub fn is_beside(&self) -> bool {
+        self.together.as_ref().is_some_and(|it| it.place > 0)
+    }
+
+    /// Indices of the spans that end with the last answer of steps that are sent together, at the first of them.
+    pub fn ends(&self) -> &[u16] {
+        self.together.as_ref().map_or(&[], |it| &it.ends)
     }
 
     /// The present request of the step is a retry.

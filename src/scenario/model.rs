@@ -118,7 +118,8 @@ pub struct Step {
     pub follow: Option<Box<Follow>>,
     /// It is sent when a step before it was redirected; otherwise it is passed over.
     pub is_hop: bool,
-    /// Hops after it that are passed over when its answer is no redirect.
+    /// Steps after it that are passed over when the user goes on: hops where its answer is no redirect, or the steps that
+    /// were sent together with it.
     pub hops_left: StepIndex,
     /// What the user does when the step has failed.
     pub on_failure: OnFailure,
@@ -171,8 +172,8 @@ pub struct Repeat {
     pub give_up_fails: bool,
 }
 
-/// What a user does when a step has failed, or a poll has given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a user does when a step has failed, or a poll has given up; the mildest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnFailure {
     /// The user goes on with its next step.
     #[default]
@@ -274,6 +275,14 @@ impl Scenario {
             }
         }
         is_work
+    }
+
+    /// Most requests that a user has under way at once.
+    pub fn parts_max(&self) -> usize {
+        let flows = self.steps.iter().filter_map(|step| step.flow.as_ref());
+        let groups = flows.filter_map(|flow| flow.together.as_ref());
+        let counts = groups.map(|together| usize::from(together.count));
+        counts.max().unwrap_or(1)
     }
 
     /// The patterns of all steps, each with a number of its own.
@@ -520,6 +529,8 @@ impl Step {
         let (request_ns, pause_ns) = (request_ns as f64, self.pause.mean_ns() as f64);
         match &self.flow {
             None => request_ns + pause_ns,
+            // Its time is that of the first of them.
+            Some(flow) if flow.is_beside() => 0.0,
             Some(flow) => flow.share * (flow.times() * request_ns + flow.waits_ns() + pause_ns),
         }
     }

@@ -13,7 +13,7 @@ use crate::analysis::seconds::BUSY_MAX;
 use crate::machine;
 use crate::machine::cpu;
 use crate::metrics::tick::Ticks;
-use crate::mock::{CannedAnswer, CannedResponder, CannedUse, REQUEST_BYTES_MAX};
+use crate::mock::{CannedAnswer, CannedResponder, CannedUse, REQUEST_BYTES_MAX, TlsConfig};
 use crate::record::schema::{CALIBRATION_SCHEMA, Calibrated, Calibration, Record, SampleRecord};
 use crate::scenario::canned;
 use crate::scenario::model::Scenario;
@@ -117,7 +117,12 @@ fn measure(
     shards: usize,
     answers: &[CannedAnswer],
 ) -> Result<Option<Measured>> {
-    let responder = CannedResponder::start(&cores.stand_in, answers.to_vec());
+    let is_https = match &job.traffic.target {
+        JobTarget::Service(target) => target.is_https,
+        JobTarget::StandIn(config) => config.tls.is_some(),
+    };
+    let tls = is_https.then(TlsConfig::default);
+    let responder = CannedResponder::start(&cores.stand_in, answers.to_vec(), tls.as_ref());
     let responder = cannot(responder.context("the canned responder cannot be started"))?;
     let scenario = job.traffic.scenario.bind("", "");
     let checksum = calibration::checksum(&scenario);
@@ -127,14 +132,22 @@ fn measure(
         teardown: None,
         ..scenario.to_one_target().with_step_numbers()
     };
-    let target = Target::parse(&responder.address().to_string(), "calibrate")?;
+    let mut address = responder.address().to_string();
+    if let Some(certificate) = responder.certificate() {
+        // Its own certificate is verified, as the target's would be.
+        let tls = &mut job.traffic.connecting.tls;
+        tls.roots = Some(vec![certificate.der.clone()]);
+        tls.server_name = None;
+        address = format!("https://{address}");
+    }
+    let target = Target::parse(&address, "calibrate")?;
     job.traffic.target = JobTarget::Service(target);
     job.traffic.limits.shards = Some(shards);
     let session = Session::prepare(job)?;
     let prepared = &session.prepared;
     let of = calibration::calibrated(
         &prepared.plan,
-        prepared.setup.backend,
+        &prepared.setup,
         prepared.cores_allowed,
         checksum,
     );

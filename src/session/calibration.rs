@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+use crate::engine::Setup;
 use crate::engine::plan::Plan;
 use crate::http::request::{Cuts, Values};
 use crate::io::Backend;
@@ -38,7 +39,7 @@ pub fn folder() -> Option<PathBuf> {
 }
 
 /// What a calibration of this plan holds for. `checksum` is that of its scenario.
-pub fn calibrated(plan: &Plan, backend: Backend, cores: usize, checksum: u64) -> Calibrated {
+pub fn calibrated(plan: &Plan, setup: &Setup, cores: usize, checksum: u64) -> Calibrated {
     let machine = Machine::read();
     let build = if cfg!(debug_assertions) { " debug" } else { "" };
     let connections = plan.connections.shared().map(|count| count as u64);
@@ -51,11 +52,12 @@ pub fn calibrated(plan: &Plan, backend: Backend, cores: usize, checksum: u64) ->
         checksum: format!("{checksum:016x}"),
         connections: connections.unwrap_or_else(|| plan.load.users().users_at_once()),
         pipeline: plan.connections.depth(),
-        backend: match backend {
+        backend: match setup.backend {
             Backend::Epoll => "epoll",
             Backend::Auto | Backend::Uring => "io_uring",
         }
         .into(),
+        is_encrypted: setup.tls.is_some(),
     }
 }
 
@@ -108,8 +110,9 @@ impl Fnv {
 /// The file of a calibration.
 pub fn path(folder: &Path, of: &Calibrated, shards: usize) -> PathBuf {
     let mut sum = Fnv::default();
+    let encryption = if of.is_encrypted { "tls" } else { "" };
     for part in [
-        &of.cpu,
+        of.cpu.as_str(),
         &of.cores.to_string(),
         &of.kernel,
         &of.version,
@@ -118,6 +121,7 @@ pub fn path(folder: &Path, of: &Calibrated, shards: usize) -> PathBuf {
         &of.connections.to_string(),
         &of.pipeline.to_string(),
         &of.backend,
+        encryption,
         &shards.to_string(),
     ] {
         sum.add(part.as_bytes());
@@ -206,6 +210,7 @@ mod tests {
             connections,
             pipeline: 1,
             backend: "io_uring".into(),
+            is_encrypted: false,
         }
     }
 

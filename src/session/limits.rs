@@ -125,6 +125,8 @@ mod tests {
     const SMALL: Footprint = Footprint {
         users: 20,
         of_user: 60,
+        of_together: 0,
+        requests_each: 1,
         of_variables: 10,
         connections: 20,
         of_connections: 10_000,

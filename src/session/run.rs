@@ -163,14 +163,12 @@ impl Finished {
 
 /// The kept calibration that holds for a run.
 fn calibration(prepared: &Prepared) -> Option<Calibration> {
-    let (plan, backend) = (&prepared.plan, prepared.setup.backend);
-    let of = calibration::calibrated(plan, backend, prepared.cores_allowed, prepared.checksum);
+    let (plan, setup) = (&prepared.plan, &prepared.setup);
+    let of = calibration::calibrated(plan, setup, prepared.cores_allowed, prepared.checksum);
     calibration::find(&calibration::folder()?, &of, plan.shards)
 }
 
 fn put_beside(record: &mut Record, known: Option<&Calibration>, carried: &Carried) {
-    // The responder of a calibration speaks plain HTTP.
-    let known = known.filter(|_| !record.run.host.starts_with("https"));
     let beside = known.map(|known| calibration::beside(record, known, carried.ran.started_at));
     record.generator.calibration = beside;
 }

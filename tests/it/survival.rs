@@ -30,6 +30,8 @@ const SLACK_NS: u64 = 2 * SECOND_NS;
 const MS: u64 = 1_000_000;
 /// Number of seeds in an ordinary test run.
 const SEEDS: u64 = 250;
+/// Number of seeds of users that send steps at once.
+const SEEDS_AT_ONCE: u64 = 60;
 
 /// Seeds that have failed before, and the defects that they showed.
 const FAILED: [(u64, &str); 2] = [
@@ -92,6 +94,49 @@ on_give_up = ["fail", "end-task"]
 name = "session"
 method = "DELETE"
 path = "/{{token}}/session"
+"#;
+
+/// The shop as a page: its parts are sent at once, among them one that ends the task and one with a time limit.
+const PAGE: &str = r#"
+name = "page"
+[variables]
+who = "user-{{uuid}}"
+[headers]
+X-User = "{{who}}"
+[[start]]
+method = "POST"
+path = "/login"
+json = '{"who": "{{who}}"}'
+extract = { token = { json = "/token" } }
+on_failure = "stop"
+[[task]]
+name = "whole"
+within = "900ms"
+[[task.step]]
+method = "GET"
+path = "/{{token}}/first"
+[[task.step]]
+name = "parts"
+when = "90%"
+pause = "10ms"
+together = [
+    { method = "GET", path = "/{{token}}/style" },
+    { method = "PUT", path = "/{{token}}/script", expect = { json = { "/ok" = true } }, on_failure = "end-task" },
+    { method = "HEAD", path = "/{{token}}/logo", timeout = "120ms" },
+]
+[[task.step]]
+method = "GET"
+path = "/{{token}}/last"
+[[task]]
+together = [
+    { method = "GET", path = "/{{token}}/left" },
+    { method = "POST", path = "/{{token}}/right", on_failure = "stop" },
+]
+[[stop]]
+together = [
+    { method = "GET", path = "/{{token}}/goodbye" },
+    { method = "DELETE", path = "/{{token}}/session" },
+]
 "#;
 
 /// Ops-Core, and a shop that identifies its users by their tokens.
@@ -267,6 +312,10 @@ fn scenario(dice: &mut Dice) -> Scenario {
         BUILTIN[4].text,
         SHOP,
     ]);
+    scenario_of(text, dice)
+}
+
+fn scenario_of(text: &str, dice: &mut Dice) -> Scenario {
     let waits = [
         "50ms",
         "0..200ms",
@@ -379,7 +428,11 @@ impl Tally {
 
 /// Carries out the run of a seed and checks everything that is known of its result.
 fn run_seed(seed: u64, with_log: bool) -> Tally {
-    let run = DrawnRun::draw(seed);
+    run_drawn(&DrawnRun::draw(seed), with_log)
+}
+
+fn run_drawn(run: &DrawnRun, with_log: bool) -> Tally {
+    let seed = run.plan.seed;
     let (plan, shard) = (&run.plan, run.shard);
     let services = Services {
         ops_core: OpsCore::new(2, 100_000),
@@ -401,7 +454,7 @@ fn run_seed(seed: u64, with_log: bool) -> Tally {
     assert_eq!(checked.inner.buffers_out(), 0, "buffers were not released");
     let counts = &outcomes.recorder.counts;
     check_sums(&counts.steps, seed);
-    check_time(&run, &outcomes);
+    check_time(run, &outcomes);
     let service = &checked.inner.service.answers;
     check_statuses_were_given(plan, &outcomes, service);
     check_failures_need_faults(&outcomes, checked.inner.faults(), service);
@@ -682,6 +735,18 @@ fn runs_survive_every_fault_that_is_drawn() {
         assert!(drawn.all(|&it| tally.by_failure[it as usize] > 0));
         assert!(tally.failures > 10 * count && tally.requests > 20 * count);
     }
+}
+
+#[test]
+fn runs_whose_users_send_steps_at_once_survive_too() {
+    let mut requests = 0;
+    for seed in 0..SEEDS_AT_ONCE {
+        let mut run = DrawnRun::draw(seed);
+        run.plan.scenario = scenario_of(PAGE, &mut Dice::new(seed));
+        let tally = catch_unwind(AssertUnwindSafe(|| run_drawn(&run, false)));
+        requests += tally.unwrap_or_else(|_| panic!("seed {seed}")).requests;
+    }
+    assert!(requests > 100 * SEEDS_AT_ONCE, "{requests} requests");
 }
 
 #[test]

@@ -77,8 +77,6 @@ fn read(args: &RunArgs) -> Result<Job> {
 fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
     const RULE: &str = "it judges no service";
     const OUTPUT: &str = "its result is the file that it names";
-    let is_https = |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("https:"));
-    let urls = [&args.host, &args.get, &args.url];
     for (is_given, flag, why) in [
         (!args.stop_when.is_empty(), "--stop-when", RULE),
         (!args.until.is_empty(), "--until", RULE),
@@ -111,11 +109,6 @@ fn refuse_what_does_not_fit(args: &RunArgs) -> Result<()> {
             args.sockets.unix_socket.is_some(),
             "--unix-socket",
             "its responder listens on TCP",
-        ),
-        (
-            urls.into_iter().any(is_https),
-            "https",
-            "its responder speaks plain HTTP, and a run over TLS costs more",
         ),
     ] {
         if is_given {

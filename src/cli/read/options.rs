@@ -269,7 +269,7 @@ impl<'a> Options<'a> {
         let users_max = (ready * USERS_PER_READY).min(READY_MAX);
         // Parts on machines with different limits would disagree: all of them count on the same users.
         let users_max = match self.part.is_whole() {
-            true => users_max.min(self.users_allowed(users_max)?),
+            true => users_max.min(self.users_allowed(scenario, users_max)?),
             false => users_max,
         };
         Ok((ready.min(users_max), users_max))
@@ -304,14 +304,17 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     /// When the descriptor limit is not known.
-    pub fn users_allowed(&self, users: u64) -> Result<u64> {
-        if self.connections.is_some() {
-            return Ok(users);
-        }
+    pub fn users_allowed(&self, scenario: &Scenario, users: u64) -> Result<u64> {
         let depth = self.pipeline as u64;
-        let connections = connections_allowed(users.div_ceil(depth))?;
+        let targets = 1 + scenario.targets.len() as u64;
+        let each = match (self.connections, depth) {
+            (Some(_), _) => return Ok(users),
+            (None, 1) => scenario.parts_max() as u64 * targets,
+            (None, _) => targets,
+        };
+        let connections = connections_allowed((each * users).div_ceil(depth))?;
         let connections = connections.min(self.connecting.connections_max());
-        Ok((depth * connections).min(users))
+        Ok((depth * connections / each).clamp(1, users.max(1)))
     }
 
     /// The judge of a run, with the rules of each flag, else the scenario's own.

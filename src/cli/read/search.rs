@@ -122,7 +122,7 @@ fn course(args: &SearchArgs, options: &Options<'_>, scenario: &Scenario) -> Resu
         (None, true) => (from * TO_TIMES).min(TO_RATE_MAX),
         (None, false) => {
             let users = ((from * TO_TIMES) as u64).min(TO_USERS_MAX);
-            options.users_allowed(users)? as f64
+            options.users_allowed(scenario, users)? as f64
         }
     };
     let is_whole = |level: f64| level.fract() == 0.0;
@@ -182,7 +182,7 @@ fn load(course: &Course, options: &Options<'_>, scenario: &Scenario) -> Result<J
     let (ready, _) = options.open_users(scenario, course.search.from)?;
     let users_max = match options.load.users {
         Some(users) => users,
-        None => options.users_allowed((ready * USERS_PER_READY).max(USERS_MIN))?,
+        None => options.users_allowed(scenario, (ready * USERS_PER_READY).max(USERS_MIN))?,
     };
     let open = Open::steered(course.search.to, options.load.arrivals, ready, users_max);
     let load = Load::Open {

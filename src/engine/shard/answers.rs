@@ -107,6 +107,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_answered(&mut self, slot: u32, status: u16, body_bytes: u64, reusable: bool) -> bool {
         let id = self.pool.connections[slot as usize].user;
+        let user_id = self.together.user_of(id);
         let scenario = &self.plan.scenario;
         let step = self.step_of(id);
         let attempt = self.attempt(id, step);
@@ -132,10 +133,10 @@ impl<'p, D: Driver> Shard<'p, D> {
             // Only elements of a body are drawn.
             user: match step.keep.body_bytes {
                 0 => 0,
-                _ => self.seats.number(id),
+                _ => self.seats.number(user_id),
             },
             request: user.request_number(),
-            own_target: step.target_of(self.seats.values(id)),
+            own_target: step.target_of(self.seats.values(user_id)),
             target: &self.outgoing.target[..target_bytes],
             caches: &self.caches,
         };
@@ -147,7 +148,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             },
             facts: &facts,
         };
-        let values = self.seats.values_mut(id);
+        let values = self.seats.values_mut(user_id);
         // Whatever else the answer is, its cookies count (RFC 6265 section 3).
         let jar = match &scenario.cookies {
             Some(cookies) => {
@@ -167,8 +168,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 self.on_failed(slot, Failure::ClosedBeforeHead, Detail::None);
                 return false;
             }
-            let row_key = self.row_key(id);
-            let values = self.seats.values(id);
+            let row_key = self.row_key(user_id);
+            let values = self.seats.values(user_id);
             self.recorder
                 .example(usize::from(step.metric), failure, status, || {
                     let mut secrets = scenario.secrets_of_user(row_key, values);
@@ -203,7 +204,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             (false, false) if reusable => self.submit(slot),
             (false, false) => self.break_off(slot, Ending::Announced),
         }
-        self.continue_user(id, happening);
+        self.on_request_ended(id, happening);
         goes_on
     }
 

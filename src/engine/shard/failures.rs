@@ -110,8 +110,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
         };
         let scenario = &self.plan.scenario;
-        let row_key = self.row_key(id);
-        let values = self.seats.values(id);
+        let user = self.together.user_of(id);
+        let row_key = self.row_key(user);
+        let values = self.seats.values(user);
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
                 let secrets = scenario.secrets_of_user(row_key, values);
@@ -123,7 +124,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             });
         let outcome = Outcome::Failed { failure, status: 0 };
         let happening = self.conclude(id, answer, outcome, 0, 0);
-        self.continue_user(id, happening);
+        self.on_request_ended(id, happening);
     }
 
     /// A request that was sent may be sent once more: that is allowed for idempotent methods (RFC 9110 section 9.2.2).

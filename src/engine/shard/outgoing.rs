@@ -16,8 +16,17 @@ use super::state::Shard;
 use super::timer::Timer;
 
 impl<'p, D: Driver> Shard<'p, D> {
-    /// A user wants to send the request of a step.
+    /// A user wants to send the request of a step, or those of several at once.
     pub(super) fn begin(&mut self, id: u32, step: StepIndex) {
+        let flow = self.step(step).flow.as_ref();
+        match flow.and_then(|flow| flow.together.as_ref()) {
+            Some(together) => self.begin_together(id, step, together.count),
+            None => self.begin_request(id, step),
+        }
+    }
+
+    /// A user, or its companion, wants to send the request of a step.
+    pub(super) fn begin_request(&mut self, id: u32, step: StepIndex) {
         let begun = self.step(step);
         self.recorder.on_started(usize::from(begun.metric));
         let seat = self.seats.seat_mut(id);
@@ -28,7 +37,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.recorder.on_span_begun(usize::from(*span));
         }
         if let Some(flow) = &begun.flow
-            && flow.is_retry(self.seats.values(id))
+            && flow.is_retry(self.seats.values(self.together.user_of(id)))
         {
             self.recorder.on_retry(usize::from(begun.metric));
         }
@@ -39,7 +48,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
         // Without a slot the user is in the line. Whether it waits there is known when it leaves: a slot may have room
         // before this turn is over.
-        let target = begun.target_of(self.seats.values(id));
+        let target = begun.target_of(self.seats.values(self.together.user_of(id)));
         match self.pool.acquire(id, target) {
             Some(slot) => self.on_joined(slot, id),
             None => {
@@ -166,7 +175,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     fn render(&mut self, id: u32, step: &Step, at: usize) -> (usize, usize) {
         self.refresh(id, step);
         let values = Values {
-            user: self.seats.values(id),
+            user: self.seats.values(self.together.user_of(id)),
             fresh: &self.outgoing.fresh,
         };
         let mut cuts = Cuts::default();
@@ -200,10 +209,11 @@ impl<'p, D: Driver> Shard<'p, D> {
     #[inline]
     fn refresh(&mut self, id: u32, step: &Step) {
         let text = u64::from(self.seats.seat(id).user.request_number());
+        let user = self.together.user_of(id);
         let origin = Origin {
-            values: self.seats.values(id),
-            iteration: self.iteration(id),
-            ..self.origin(self.seats.number(id), Stream::Request, text)
+            values: self.seats.values(user),
+            iteration: self.iteration(user),
+            ..self.origin(self.seats.number(user), Stream::Request, text)
         };
         step.refresh(&origin, &mut self.outgoing.fresh);
     }
@@ -213,7 +223,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn write_target(&mut self, id: u32, step: &Step) -> usize {
         self.refresh(id, step);
         let values = Values {
-            user: self.seats.values(id),
+            user: self.seats.values(self.together.user_of(id)),
             fresh: &self.outgoing.fresh,
         };
         let written = step
@@ -270,7 +280,12 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// When the task that a user is at has taken too long; never, if the task has no time limit.
     pub(super) fn task_over_ns(&self, id: u32) -> u64 {
-        task_over_ns(self.step_of(id), self.seats.tally(id))
+        let step = self.step_of(id);
+        let tally = match step.within_ns {
+            Some(_) => self.seats.tally(self.together.user_of(id)),
+            None => None,
+        };
+        task_over_ns(step, tally)
     }
 
     /// A user's request is over. Returns what it was.

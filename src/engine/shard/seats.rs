@@ -9,7 +9,7 @@ use crate::load::deal::Numbers;
 /// A span that is not open.
 const NO_SPAN: u64 = u64::MAX;
 
-/// A user, awake or asleep.
+/// A user, awake or asleep; or a companion, which carries one of the requests that a user sends at once.
 ///
 /// | bytes of an idle user | |
 /// |---|---|
@@ -19,9 +19,11 @@ const NO_SPAN: u64 = u64::MAX;
 /// | 8 | each span of the scenario |
 /// | 16 | [`Tally`], where the plan needs it |
 /// | 2 | its kind, where there are several |
+/// | 32 | each companion, and 16 for all of them |
 ///
 /// Its variables come on top. A user with a request under way, or in the waiting line, takes
 /// [`Requests::BYTES_EACH`](crate::engine::requests::Requests::BYTES_EACH) and its place in the line more.
+#[derive(Clone)]
 pub(super) struct Seat {
     pub user: User,
     /// The place of its request among the shard's, else `NO_REQUEST`.
@@ -32,6 +34,22 @@ pub(super) struct Seat {
     pub is_preparing: bool,
 }
 
+/// Bytes of a companion.
+pub(crate) const SEAT_BYTES: usize = size_of::<Seat>();
+const _: () = assert!(SEAT_BYTES == 32);
+
+impl Seat {
+    /// A seat that nothing uses yet.
+    fn vacant() -> Self {
+        Self {
+            user: User::new(0),
+            request: NO_REQUEST,
+            is_retaken: false,
+            is_preparing: false,
+        }
+    }
+}
+
 /// Bytes that each user takes beside its variables, spans and tally.
 pub(crate) const USER_BYTES: usize = size_of::<Seat>() + Timers::BYTES_PER_ID;
 const _: () = assert!(USER_BYTES + size_of::<Tally>() <= 64);
@@ -39,6 +57,8 @@ const _: () = assert!(USER_BYTES + size_of::<Tally>() <= 64);
 /// The seats of a shard. A user is named by the index of its seat.
 pub(super) struct Seats {
     seats: Vec<Seat>,
+    /// Seats of users that were ever taken: the first ones.
+    taken: usize,
     seats_max: usize,
     /// One for each seat, or none at all when the plan needs none.
     tallies: Vec<Tally>,
@@ -66,6 +86,12 @@ impl Seats {
     /// Reserves memory for all users that a shard of the plan can have.
     pub fn new(plan: &Plan, shard: usize) -> Self {
         let seats_max = plan.users_of_shard(shard);
+        // Those of companions lie behind them, and there from the start.
+        let companions = seats_max * (plan.scenario.parts_max() - 1);
+        let mut seats = Vec::with_capacity(seats_max + companions);
+        if companions > 0 {
+            seats.resize(seats_max + companions, Seat::vacant());
+        }
         let tallies_max = match plan.keeps_tallies() {
             true => seats_max,
             false => 0,
@@ -73,7 +99,8 @@ impl Seats {
         let variables_stride = plan.scenario.variables.stride();
         let spans = plan.scenario.spans.len();
         Self {
-            seats: Vec::with_capacity(seats_max),
+            seats,
+            taken: 0,
             seats_max,
             tallies: Vec::with_capacity(tallies_max),
             variables: vec![0; seats_max * variables_stride],
@@ -91,12 +118,12 @@ impl Seats {
 
     /// Seats that a user ever took.
     pub fn len(&self) -> usize {
-        self.seats.len()
+        self.taken
     }
 
     /// Whether a user can take a seat that had none before.
     pub fn has_room(&self) -> bool {
-        self.seats.len() < self.seats_max
+        self.taken < self.seats_max
     }
 
     /// Users that have come and not left.
@@ -104,12 +131,14 @@ impl Seats {
         self.came - self.left
     }
 
+    /// All seats, those of companions too.
     pub fn iter(&self) -> impl Iterator<Item = &Seat> {
         self.seats.iter()
     }
 
+    /// The seat of a user; `None` if none ever took it.
     pub fn get(&self, id: u32) -> Option<&Seat> {
-        self.seats.get(id as usize)
+        self.seats[..self.taken].get(id as usize)
     }
 
     #[inline]
@@ -131,6 +160,7 @@ impl Seats {
             is_preparing,
         };
         put(&mut self.seats, id, seat);
+        self.taken = self.taken.max(id as usize + 1);
         if let Some(tally) = tally {
             put(&mut self.tallies, id, tally);
         }
@@ -201,7 +231,7 @@ impl Seats {
 
     /// The variables of the user with number 0; empty when it is not of this shard, or never came.
     pub fn first_values(&self) -> Vec<u8> {
-        match self.seats.is_empty() || self.numbers.of(0) != 0 {
+        match self.taken == 0 || self.numbers.of(0) != 0 {
             true => Vec::new(),
             false => self.values(0).to_vec(),
         }

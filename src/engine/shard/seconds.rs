@@ -74,7 +74,7 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Users that have come and not left. After the load's end, a user without a last step leaves with its request.
     fn users_present(&self) -> usize {
         match self.load.is_draining && !self.has_last_steps() {
-            true => self.requests.count(),
+            true => self.users_waiting(),
             false => self.seats.active(),
         }
     }

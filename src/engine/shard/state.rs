@@ -22,6 +22,7 @@ use crate::scenario::pattern::Caches;
 
 use super::changes::UserChanges;
 use super::clocks::Clocks;
+use super::companions::Together;
 use super::line_limits::{EXPIRED_MAX, LineLimits};
 use super::phase::LoadPhase;
 use super::seats::Seats;
@@ -44,6 +45,8 @@ pub struct Shard<'p, D> {
     pub(super) driver: D,
     pub(super) random: Keyed,
     pub(super) seats: Seats,
+    /// The requests that users send at once.
+    pub(super) together: Together,
     /// By kind of user.
     pub(super) kinds: Vec<KindUse>,
     pub(super) changes: UserChanges<'p>,
@@ -106,6 +109,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         let scenario = &plan.scenario;
         let slots = plan.slots_of_shard(index);
         let depth = plan.connections.depth();
+        let parts_max = scenario.parts_max();
+        let requests_max = users_max * parts_max;
         Self {
             plan,
             index,
@@ -113,6 +118,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             driver,
             random: Keyed::new(plan.seed),
             seats: Seats::new(plan, index),
+            together: Together::new(plan, users_max),
             kinds: vec![KindUse::default(); scenario.kinds.len()],
             changes: UserChanges::new(plan, index),
             arrivals: plan
@@ -120,12 +126,14 @@ impl<'p, D: Driver> Shard<'p, D> {
                 .arrivals()
                 .map(|open| ShardArrivals::new(open, plan, index)),
             timers: ShardTimers::new(users_max, slots),
-            requests: Requests::new(users_max),
+            requests: Requests::new(requests_max),
             pool: match plan.connections {
-                Connections::PerUser => Pool::per_user(users_max, plan.targets()),
+                Connections::PerUser => {
+                    Pool::per_user(plan.slots_to_each_of_shard(index), plan.targets())
+                }
                 Connections::Shared { depth, .. } => {
                     let each = plan.slots_to_each_of_shard(index);
-                    Pool::shared(each, plan.targets(), users_max, depth)
+                    Pool::shared(each, plan.targets(), requests_max, depth)
                 }
             },
             lines: (0..plan.targets()).map(|_| LineLimits::new()).collect(),
@@ -136,8 +144,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 target: [0; RESOLVED_BYTES_MAX],
                 fresh: vec![0; scenario.fresh_stride],
                 inserts: Vec::with_capacity(INSERTS_MAX),
-                // Each event may bring the answers of a whole batch.
-                unstamped: Vec::with_capacity(depth * EVENTS_MAX + 3 * WOKEN_MAX),
+                // Each event may bring the answers of a whole batch, and each user may send several requests.
+                unstamped: Vec::with_capacity(parts_max * (depth * EVENTS_MAX + 3 * WOKEN_MAX)),
             },
             failing: Vec::with_capacity(depth.max(EXPIRED_MAX)),
             clocks: Clocks::default(),

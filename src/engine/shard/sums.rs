@@ -33,6 +33,15 @@ impl<'p, D: Driver> Shard<'p, D> {
             seats.filter_map(|(id, seat)| Some((id, self.requests.get(seat.request)?)))
         };
         assert_eq!(under_way().count(), self.requests.count());
+        for user in 0..self.seats.len() as u32 {
+            let own = self.together.companions_of(user).chain([user]);
+            let is_open = |id: &u32| self.requests.get(self.seats.seat(*id).request).is_some();
+            let (open, left) = (own.filter(is_open).count(), self.together.left(user));
+            assert!(
+                left == open || left == 0 && open <= 1,
+                "requests sent at once"
+            );
+        }
         let waits = |request: &Request| request.phase == Phase::Waiting && request.slot == NO_SLOT;
         let waiting = under_way().filter(|(_, request)| waits(request)).count();
         assert_eq!(waiting, self.pool.line().count(), "users in the line");

@@ -114,9 +114,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.seats.left += 1;
         let was_preparing = self.end_preparing(id);
         // A user's own connections are closed with it.
-        for slot in self.pool.own_slots(id) {
-            if self.pool.connections[slot as usize].state == State::Idle {
-                self.drop_connection(slot);
+        for id in self.together.companions_of(id).chain([id]) {
+            for slot in self.pool.own_slots(id) {
+                if self.pool.connections[slot as usize].state == State::Idle {
+                    self.drop_connection(slot);
+                }
             }
         }
         if self.load.is_draining {
@@ -308,7 +310,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.seats.begin_span(id, usize::from(*span), due_ns);
             self.recorder.on_span_begun(usize::from(*span));
         }
-        for span in &step.ends {
+        let of_group = step.flow.as_ref().map_or(&[][..], |flow| flow.ends());
+        for span in step.ends.iter().chain(of_group) {
             self.end_span(id, usize::from(*span));
         }
     }

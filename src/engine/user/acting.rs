@@ -62,6 +62,19 @@ impl<'u> Acting<'u> {
                 service_ns,
                 done_ns,
             } => self.on_answered(answer, service_ns, done_ns),
+            Happening::AllAnswered {
+                count,
+                has_failed,
+                ending,
+                service_ns,
+                done_ns,
+            } => {
+                let from_ns = match has_failed {
+                    true => done_ns,
+                    false => self.user.intended_ns + service_ns,
+                };
+                self.on_all_answered(count, ending, from_ns, done_ns)
+            }
         }
     }
 
@@ -77,7 +90,7 @@ impl<'u> Acting<'u> {
     }
 
     /// The move that ends with an action, with the steps that were passed over on the way.
-    fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
+    pub(super) fn moved(&mut self, action: Action, poll: Option<PollEnd>) -> Move {
         Move {
             action,
             poll,
@@ -112,7 +125,7 @@ impl<'u> Acting<'u> {
     }
 
     /// The step that is under way or comes next, in stages that have steps.
-    fn step(&self) -> Option<&'u Step> {
+    pub(super) fn step(&self) -> Option<&'u Step> {
         match self.user.stage {
             Stage::Start | Stage::Task | Stage::Stop => {
                 Some(&self.script.scenario.steps[usize::from(self.user.step)])
@@ -141,7 +154,7 @@ impl<'u> Acting<'u> {
             return Action::Finish.into();
         };
         self.user.requests = self.user.requests.wrapping_add(1);
-        let leaves = self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out();
+        let leaves = self.leaves_now();
         let mut answer = answer;
         if let Answer::Retriable(asked_ns) = answer {
             answer = Answer::Failed;
@@ -175,9 +188,8 @@ impl<'u> Acting<'u> {
             | Answer::Redirected(_)
             | Answer::Retriable(_) => false,
         };
-        if leaves && goes_on && self.is_last_of_start() {
-            // It has done all start steps: it does the last steps too.
-            self.user.stage = Stage::Between;
+        if leaves && goes_on {
+            self.complete_start();
         }
         let action = match (answer, &step.repeat) {
             _ if leaves => self.go_away(done_ns),
@@ -202,10 +214,18 @@ impl<'u> Acting<'u> {
         self.moved(action, poll)
     }
 
-    fn is_last_of_start(&self) -> bool {
+    /// It leaves now that its request has ended.
+    pub(super) fn leaves_now(&self) -> bool {
+        self.user.leaving == Leaving::AfterRequest && !self.user.is_on_its_way_out()
+    }
+
+    /// A user that leaves after its last start step has done all of them: it does the last steps too.
+    pub(super) fn complete_start(&mut self) {
         let scenario = self.script.scenario;
         let is_last = scenario.after(self.user.step) == self.script.kind.start.end;
-        self.user.stage == Stage::Start && is_last
+        if self.user.stage == Stage::Start && is_last {
+            self.user.stage = Stage::Between;
+        }
     }
 
     /// The next attempt of a poll, or its time to give up: the user waits for either.
@@ -262,7 +282,7 @@ impl<'u> Acting<'u> {
     }
 
     /// Sleeps until an action is due, or does it if it is due already.
-    fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
+    pub(super) fn wait_for(&mut self, action: Action, now_ns: u64) -> Action {
         match action {
             Action::Send(_) | Action::Rest if self.user.intended_ns > now_ns => {
                 Action::SleepUntil(self.user.intended_ns)
@@ -273,7 +293,7 @@ impl<'u> Acting<'u> {
     }
 
     /// A pass of the work loop is over at `done_ns`: the wait before the next one begins, even if it is 0.
-    fn end_pass(&mut self, done_ns: u64) -> Action {
+    pub(super) fn end_pass(&mut self, done_ns: u64) -> Action {
         if let Some(tally) = &mut self.tally {
             tally.on_pass_over();
         }
@@ -356,7 +376,7 @@ impl<'u> Acting<'u> {
     }
 
     /// It leaves: by way of the last steps if it has done all start steps, else at once.
-    fn go_away(&mut self, now_ns: u64) -> Action {
+    pub(super) fn go_away(&mut self, now_ns: u64) -> Action {
         self.user.intended_ns = now_ns;
         match self.user.stage {
             Stage::Between | Stage::Task => self.go_to_stop(self.script.kind.stop.start),

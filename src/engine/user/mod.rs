@@ -6,11 +6,12 @@
 //! - the first step: when the user was spawned;
 //! - a later step of the same pass: the step before was due at T and took the service time S, so T + S (plus the
 //!   pause), however late the answer was noticed (HdrHistogram issue 148). After a failure: when it failed;
+//! - the step after several that were sent at once: as if the slowest of them had been the step before;
 //! - another attempt of a poll: one interval after the last attempt was due;
 //! - a task after a wait: the end of that wait, which began with the answer before it.
 //!
 //! Reading order: `moves` (what a user is told, and what it wants), `state` (what it remembers), `acting` (its decisions), `flow`
-//! (steps that are passed over or repeated).
+//! (steps that are passed over or repeated), `together` (steps that are sent at once).
 
 mod acting;
 mod flow;
@@ -18,6 +19,7 @@ mod moves;
 mod state;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub use acting::{Acting, Script};
 pub use moves::{Action, Answer, Happening, Move, PollEnd};

@@ -2,20 +2,33 @@
 
 use std::ops::Range;
 
-use crate::scenario::model::StepIndex;
+use crate::scenario::model::{OnFailure, StepIndex};
 
 /// What a user is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// The time it asked for has come.
     Woken,
-    /// Its request has ended.
+    /// Its request has ended, and it was the only one.
     Answered {
         /// How it ended.
         answer: Answer,
         /// Nanoseconds from submission to outcome.
         service_ns: u64,
         /// When the outcome came, on the driver's clock.
+        done_ns: u64,
+    },
+    /// The last of the requests that it sent at once has ended.
+    AllAnswered {
+        /// Number of requests.
+        count: StepIndex,
+        /// One of them has failed.
+        has_failed: bool,
+        /// What the user does by the strictest of the failures, or by an answer that ends the task.
+        ending: OnFailure,
+        /// The longest time from submission to outcome, in nanoseconds.
+        service_ns: u64,
+        /// When the last outcome came, on the driver's clock.
         done_ns: u64,
     },
 }

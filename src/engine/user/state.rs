@@ -80,6 +80,16 @@ impl User {
         }
     }
 
+    /// The user as it is for one of the steps that it sends at once, at this place among them. The number of the request
+    /// is another one for each.
+    pub fn at_part(&self, place: StepIndex) -> Self {
+        Self {
+            requests: self.requests.wrapping_add(u32::from(place)),
+            step: self.step + place,
+            ..self.clone()
+        }
+    }
+
     /// Tells it to leave, or to stay after all.
     pub fn set_leaving(&mut self, leaving: Leaving) {
         self.leaving = leaving;

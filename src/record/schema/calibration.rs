@@ -59,6 +59,9 @@ pub struct Calibrated {
     pub pipeline: usize,
     /// `io_uring` or `epoll`.
     pub backend: String,
+    /// Over TLS.
+    #[serde(default)]
+    pub is_encrypted: bool,
 }
 
 /// A run beside the calibration that holds for it.

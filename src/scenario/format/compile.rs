@@ -81,6 +81,7 @@ fn compile_phase(
         feeder: feeder.unwrap_or_default(),
         variables: Variables::default(),
         filled: Vec::new(),
+        used: Vec::new(),
         link: None,
         later: Vec::new(),
         iterates: false,

@@ -208,6 +208,7 @@ pub(super) fn read_flow(
         repeat,
         retry,
         end_task_if,
+        together: None,
         share,
     })))
 }

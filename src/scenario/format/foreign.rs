@@ -1,7 +1,7 @@
 //! Keys of other tools, and what they are called here.
 
 /// Keys that people bring along, and the cure.
-const FOREIGN: [(&[&str], &str); 23] = [
+const FOREIGN: [(&[&str], &str); 24] = [
     (
         &["files", "upload", "uploads", "formdata", "form_data"],
         "files are sent with multipart = { file = { path = \"a.png\", type = \"image/png\" } }",
@@ -121,6 +121,10 @@ const FOREIGN: [(&[&str], &str); 23] = [
     (
         &["loop", "while", "foreach", "for_each", "times", "count"],
         "a step is sent several times with repeat = 3, or repeat = { until = { unset = \"next\" }, max = 50 }",
+    ),
+    (
+        &["parallel", "batch", "concurrent", "at_once", "simultaneous"],
+        "steps that are sent at once stand in one step: together = [{ method = \"GET\", path = \"/app.css\" }, ...]",
     ),
     (
         &["deadline", "task_timeout", "max_time"],

@@ -205,6 +205,7 @@ impl Texts<'_> {
             if self.variables.demands(index).is_some() && !self.filled.contains(&index) {
                 return Err(self.may_be_missing(item, word, ""));
             }
+            self.used.push(index);
             return Ok(Made::Variable(self.variables.get(index).slot));
         }
         let split = word.find(['+', '-']).unwrap_or(word.len());

@@ -65,6 +65,8 @@ pub(super) struct Texts<'c> {
     pub variables: Variables,
     /// Extracted variables that are filled on every path to the present step.
     pub filled: Vec<usize>,
+    /// Extracted variables in the texts of the present step.
+    pub used: Vec<usize>,
     /// The value of an answer that the present step's path begins with.
     pub link: Option<usize>,
     /// Names that become variables further down: the rest of `[variables]`, and values that steps extract.
@@ -435,6 +437,7 @@ impl Texts<'_> {
         if let Some(demands) = self.variables.demands(index) {
             demands.in_header |= site == Site::Header;
             demands.bare_in_json |= bare;
+            self.used.push(index);
             if !self.filled.contains(&index) {
                 let cure = match site {
                     Site::Header => {

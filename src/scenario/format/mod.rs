@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`compile`] (the whole), `kinds` (of users), `step`, then its parts: `request` (with `fields`, `body` and
 //! `multipart`), `answer` (with `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `targets`, `hops`
-//! (redirects). Below them:
+//! (redirects), `together` (steps that are sent at once). Below them:
 //! `load_table`, `csv`, `phase` (setup, load, teardown), `holes` (texts with holes, on `pieces`, `invented` and `site`; with
 //! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
 //! `foreign` (keys of other tools), [`place`] (errors), `context` (what is given beside the text).
@@ -34,4 +34,5 @@ mod site;
 mod spans;
 mod step;
 mod targets;
+mod together;
 mod toml;

@@ -1,7 +1,7 @@
 //! Spans: steps that are measured as a whole, by name, from the step that begins one to the step that ends it.
 
 use super::place::ScenarioError;
-use super::toml::Item;
+use super::toml::{Item, Table};
 use crate::scenario::members::label;
 use crate::text::suggest::did_you_mean;
 
@@ -39,6 +39,18 @@ impl<'s> Spans<'s> {
         }
         *place = Some(item);
         Ok(index as u16)
+    }
+
+    /// The spans that a key of a step names, each an end as [`Spans::at`] says.
+    pub fn read(
+        &mut self,
+        table: &Table<'s>,
+        key: &'static str,
+        end: usize,
+    ) -> Result<Vec<u16>, ScenarioError> {
+        let items = table.get(key);
+        let items = items.iter().flat_map(Item::one_or_several);
+        items.map(|item| self.at(item.text()?, end, item)).collect()
     }
 
     /// Checks that every span has both ends.

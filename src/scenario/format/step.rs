@@ -38,7 +38,7 @@ const EXTRACTED_BYTES: u64 = 1_024;
 const EXTRACTED_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Setup,
     Start,
     Task,
@@ -303,8 +303,13 @@ impl<'c, 's> Compiler<'c, 's> {
                     self.spans.at(text, 1, name)?;
                     self.steps[usize::from(first)].begins.push(begins);
                     // The last step's answer may be that of one of its hops.
-                    for step in &mut self.steps[last..] {
-                        step.ends.push(begins);
+                    match self.group_of(last) {
+                        Some(group) => group.ends.push(begins),
+                        None => {
+                            for step in &mut self.steps[last..] {
+                                step.ends.push(begins);
+                            }
+                        }
                     }
                 }
             }
@@ -324,11 +329,29 @@ impl<'c, 's> Compiler<'c, 's> {
         role: Role,
         when: Option<Item<'s>>,
     ) -> Result<(), ScenarioError> {
+        if role == Role::Task {
+            table.get("weight");
+        }
+        let when = self.when(when.as_ref())?;
+        match table.read("together", read_parts)? {
+            Some(parts) => self.together(item, table, &parts, role, when),
+            None => self.request(item, table, role, when),
+        }
+    }
+
+    /// A step with one request; with its conditions, and the part of the passes that send it.
+    pub(super) fn request(
+        &mut self,
+        item: &Item<'s>,
+        table: &Table<'s>,
+        role: Role,
+        (when, share): (Vec<Condition>, f64),
+    ) -> Result<(), ScenarioError> {
         if self.steps.len() == STEPS_MAX {
             return Err(item.error(format!("more than {STEPS_MAX} steps")));
         }
-        if role == Role::Task {
-            table.get("weight");
+        if table.get("method").is_none() {
+            table.refuse_foreign()?;
         }
         let method = table.need("method", "method = \"GET\"")?;
         let method_name = method.text()?;
@@ -339,13 +362,13 @@ impl<'c, 's> Compiler<'c, 's> {
             return Err(method.error(format!("unknown method \"{method_name}\"{near}")));
         }
         let path = table.need("path", "path = \"/health\"")?;
-        let (when, share) = self.when(when.as_ref())?;
         let certain = self.requests.texts.filled.clone();
         let named = table.get("name");
         let texts = &mut self.requests.texts;
         let set = set_by(tests_of(&when), &texts.variables);
         texts.filled.extend(set);
         texts.link = None;
+        texts.used.clear();
         texts.fresh_bytes = 0;
         texts.iterates = role == Role::Task;
         texts.has_api_key = false;
@@ -421,22 +444,7 @@ impl<'c, 's> Compiler<'c, 's> {
                 "an answer to HEAD has no body (RFC 9110 section 9.3.2), and the step asks for something in it; ask for status and headers only",
             ));
         }
-        let pause = table.read("pause", |item| match read_wait(item)? {
-            Wait::Pacing { .. } => {
-                Err(item.error("pacing goes from task to task; a pause is for example \"1s\""))
-            }
-            wait => Ok(wait),
-        })?;
-        let end = |key, end, spans: &mut Spans<'s>| {
-            let Some(item) = table.get(key) else {
-                return Ok(Vec::new());
-            };
-            let indices = item
-                .one_or_several()
-                .into_iter()
-                .map(|item| spans.at(item.text()?, end, item));
-            indices.collect::<Result<Vec<u16>, ScenarioError>>()
-        };
+        let pause = read_pause(table, context.pause)?;
         let hints = table.read("hints", read_hints)?.unwrap_or_default();
         let step = Step {
             metric: self.metric(MetricLabel {
@@ -453,10 +461,7 @@ impl<'c, 's> Compiler<'c, 's> {
             elsewhere,
             closes,
             fresh,
-            pause: match (pause, context.pause) {
-                (Some(_), Some(instead)) => instead,
-                (own, _) => own.unwrap_or_default(),
-            },
+            pause,
             timeout_ns: table.read("timeout", |item| match read_short(item)? {
                 0 => Err(item.error("a time limit of 0 lets no request finish")),
                 timeout_ns => Ok(timeout_ns),
@@ -478,8 +483,8 @@ impl<'c, 's> Compiler<'c, 's> {
             },
             keep,
             repeat,
-            begins: end("begins", 0, &mut self.spans)?,
-            ends: end("ends", 1, &mut self.spans)?,
+            begins: self.spans.read(table, "begins", 0)?,
+            ends: self.spans.read(table, "ends", 1)?,
             expect,
             extract,
         };
@@ -676,6 +681,20 @@ impl<'c, 's> Compiler<'c, 's> {
     }
 }
 
+/// The wait after a step; `instead` replaces one that it has.
+pub(super) fn read_pause(table: &Table<'_>, instead: Option<Wait>) -> Result<Wait, ScenarioError> {
+    let own = table.read("pause", |item| match read_wait(item)? {
+        Wait::Pacing { .. } => {
+            Err(item.error("pacing goes from task to task; a pause is for example \"1s\""))
+        }
+        wait => Ok(wait),
+    })?;
+    Ok(match (own, instead) {
+        (Some(_), Some(instead)) => instead,
+        (own, _) => own.unwrap_or_default(),
+    })
+}
+
 /// One ending of `on_failure` or `on_give_up`.
 fn read_on_failure(item: &Item<'_>, role: Role, is_poll: bool) -> Result<OnFailure, ScenarioError> {
     match (item.text()?, role) {
@@ -708,10 +727,24 @@ fn is_optional(step: &Step) -> bool {
 }
 
 /// The time limit of a task, for all of its steps and pauses.
-fn read_within(item: &Item<'_>) -> Result<u64, ScenarioError> {
+pub(super) fn read_within(item: &Item<'_>) -> Result<u64, ScenarioError> {
     match read_duration(item)? {
         0 => Err(item.error("a task without time can do nothing; write for example \"5s\"")),
         within_ns => Ok(within_ns),
+    }
+}
+
+/// The steps that are sent at once.
+fn read_parts<'s>(item: &Item<'s>) -> Result<Vec<Item<'s>>, ScenarioError> {
+    let wrong = |item: &Item<'_>| {
+        item.error(
+            "together is a list of steps: together = [{ method = \"GET\", path = \"/app.css\" }, { method = \"GET\", path = \"/app.js\" }]",
+        )
+    };
+    let parts = item.list().map_err(|_| wrong(item))?;
+    match parts.iter().find(|part| part.table().is_err()) {
+        Some(part) => Err(wrong(part)),
+        None => Ok(parts),
     }
 }
 
@@ -720,9 +753,12 @@ fn extracted<'s>(items: &[Item<'s>]) -> Result<Vec<Entry<'s>>, ScenarioError> {
     let mut all = Vec::new();
     for item in items {
         let inner = item.table()?.read("step", Item::list)?.unwrap_or_default();
-        for item in inner.iter().chain([item]) {
-            if let Some(extract) = item.table()?.get("extract") {
-                all.extend(extract.table()?.entries());
+        for step in inner.iter().chain([item]) {
+            let parts = step.table()?.read("together", read_parts)?;
+            for item in parts.iter().flatten().chain([step]) {
+                if let Some(extract) = item.table()?.get("extract") {
+                    all.extend(extract.table()?.entries());
+                }
             }
         }
     }

@@ -78,9 +78,12 @@ fn parse(item: &Item<'_>, name: &str) -> Result<Target, ScenarioError> {
     let target = Target::parse(text, name).map_err(|reason| {
         let error = item.error(reason.to_string());
         // The URL may have a password, which the line is shown without.
-        ScenarioError {
-            excerpt: shown(&error.excerpt),
-            ..error
+        match text.contains('@') {
+            false => error,
+            true => ScenarioError {
+                excerpt: shown(&error.excerpt),
+                ..error
+            },
         }
     })?;
     if target.path.contains('?') {

@@ -80,6 +80,18 @@ impl<'s> Table<'s> {
         self.refuse_unread(|_| false)
     }
 
+    /// Refuses keys of other tools, where they say more than a key that is missing.
+    pub fn refuse_foreign(&self) -> Result<(), ScenarioError> {
+        let cured = |(name, span, _): Entry<'s>| Some((name, span, foreign::cure(name)?));
+        match self.entries().find_map(cured) {
+            Some((name, span, cure)) => {
+                let reason = format!("unknown key \"{name}\"; {cure}");
+                Err(self.source.error(span, reason))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses every key that was not read and whose value is not a table.
     pub fn finish_beside_tables(&self) -> Result<(), ScenarioError> {
         self.refuse_unread(|value| matches!(value, DeValue::Table(_)))

@@ -14,4 +14,5 @@ mod phases;
 mod properties;
 mod runs;
 mod targets;
+mod together;
 mod values;

@@ -244,6 +244,27 @@ fn shared_connections_carry_requests_to_their_own_target_alone() {
 }
 
 #[test]
+fn steps_that_are_sent_at_once_may_go_to_different_targets() {
+    let text = format!(
+        "{HEAD}[[task]]\n[[task.step]]\ntogether = [\n{{ method = \"GET\", path = \"/a\" }},\n\
+         {{ method = \"GET\", target = \"pay\", path = \"/b\" }},\n\
+         {{ method = \"GET\", target = \"auth\", path = \"/c\" }},\n]\n"
+    );
+    let (outcomes, journal) = run(&plan(&text, 2, 3), |_| Answer::new(200, "{}"));
+    assert_eq!(failures(&outcomes), []);
+    assert_eq!(journal.len(), 2 * 3 * 3);
+    for (host, path, _) in went(&journal) {
+        let expected = match path {
+            "/a" => "sim",
+            "/b" => "pay.test",
+            _ => AUTH,
+        };
+        assert_eq!(host, expected, "{path}");
+    }
+    assert_eq!(outcomes.recorder.counts.connects.count(), 6);
+}
+
+#[test]
 fn a_connection_that_fails_names_its_target() {
     let text = format!(
         "{HEAD}[[task]]\nmethod = \"GET\"\ntarget = \"auth\"\npath = \"/a\"\ntimeout = \"1s\"\n"
