@@ -367,7 +367,8 @@ fn user(criterion: &mut Criterion<CpuTime>) {
                 random: Keyed::new(1),
                 is_open: false,
             },
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         };
         acting.begin();
         for _ in scenario.start.clone() {

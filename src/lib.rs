@@ -37,7 +37,7 @@
 //! | [`analysis`] PURE | whether a run is to be believed, whether a window broke a rule, where a server breaks, whether runs differ, what limits a machine | `metrics`, `text` |
 //! | [`scenario`] PURE | what users do: the model, and its TOML form | `load`, `http`, `metrics`, `text` |
 //! | [`load`] PURE | how much is asked, and when: users, arrivals, what each shard gets | |
-//! | [`wire`] PURE | encryption (TLS): a driver above a driver, plain text above, records below; unused by plain HTTP | `io` |
+//! | [`wire`] PURE | encryption (TLS): a driver above a driver, plain text above, records below; unused by plain HTTP | `io`, `text` |
 //! | [`http`] PURE | HTTP/1.1 as bytes: requests rendered, responses decoded | `text` |
 //! | [`io`] | the kernel: io_uring and epoll; the only room with `unsafe` | |
 //! | [`sim`] | the same driver trait on a virtual clock, with seeded faults; for tests and benches | `io` |

@@ -18,33 +18,7 @@ if [ ! -x "$kept/bin/locust" ]; then
         exit 0
     }
 fi
-cat >"$work/locustfile.py" <<'PYTHON'
-from locust import HttpUser, constant, task
-
-
-class Probe(HttpUser):
-    wait_time = constant(0.2)
-
-    @task(3)
-    def health(self):
-        self.client.get("/health")
-
-    @task(1)
-    def missing(self):
-        self.client.get("/nowhere")
-PYTHON
-cat >"$work/probe.toml" <<'TOML'
-name = "probe"
-wait = "200ms"
-[[task]]
-weight = 3
-method = "GET"
-path = "/health"
-[[task]]
-weight = 1
-method = "GET"
-path = "/nowhere"
-TOML
+python3 scripts/parts/locust_probe.py "$work"
 start_server "$work/stand-in" "$opsurge" mock --listen 127.0.0.1:0 --threads 1 -t 120s
 "$kept/bin/locust" -f "$work/locustfile.py" --headless --host "$url" -u 5 -r 5 -t 8s --csv "$work/locust" \
     --csv-full-history --reset-stats --exit-code-on-error 0 --loglevel ERROR >"$work/locust.txt" 2>&1 ||

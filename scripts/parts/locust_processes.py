@@ -18,41 +18,14 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import locust_probe
+
 opsurge, locust, folder = sys.argv[1], sys.argv[2], Path(sys.argv[-1])
-PROBE_LOCUSTFILE = """
-from locust import HttpUser, constant, task
-
-
-class Opsurge(HttpUser):
-    wait_time = constant(0.2)
-
-    @task(3)
-    def health(self):
-        self.client.get("/health")
-
-    @task(1)
-    def missing(self):
-        self.client.get("/nowhere")
-"""
-PROBE_SCENARIO = """
-name = "probe"
-wait = "200ms"
-[[task]]
-weight = 3
-method = "GET"
-path = "/health"
-[[task]]
-weight = 1
-method = "GET"
-path = "/nowhere"
-"""
 started = []
 
 
 def write_probe():
-    """A user class for Python workers, and the same as a scenario: 5 requests/s a user, a quarter of them failures."""
-    (folder / "locustfile.py").write_text(PROBE_LOCUSTFILE)
-    (folder / "probe.toml").write_text(PROBE_SCENARIO)
+    locust_probe.write(folder)
 
 
 def free_port():

@@ -700,12 +700,28 @@ pub struct MockArgs {
     /// End by itself after this time
     #[arg(short = 't', long, value_name = "TIME")]
     pub run_time: Option<String>,
+    /// Compress the bodies of all answers, whatever a request accepts, e.g. --compress gzip: for trying out how opsurge
+    /// decodes [default: not at all]
+    #[arg(long, value_enum, value_name = "CODING")]
+    pub compress: Option<CompressChoice>,
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,
     /// Flags of diagnostics.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// How the stand-in codes its answers. br has no encoder in any build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompressChoice {
+    /// As most servers do
+    Gzip,
+    /// zlib, as the name means in HTTP
+    Deflate,
+    /// In builds with the feature codings
+    #[cfg(feature = "codings")]
+    Zstd,
 }
 
 const TCP_HELP: &str =
@@ -993,6 +1009,18 @@ pub enum ScenariosAction {
         /// Environment variable that holds the API key
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
+        /// Users that the rates, and with [[users]] the numbers of each kind, are shown for, e.g. -u 500 [default: those of
+        /// the scenario, or some]
+        #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
+        users: Option<String>,
+        /// The same for an open load of so many iterations per second, e.g. --rate 50
+        #[arg(
+            long,
+            value_name = "N",
+            conflicts_with = "users",
+            allow_negative_numbers = true
+        )]
+        rate: Option<String>,
     },
     /// Make a scenario from curl commands, a HAR file, an OpenAPI 3 description or a locustfile
     ///

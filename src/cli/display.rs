@@ -124,6 +124,15 @@ fn about(prepared: &Prepared, page: Option<String>) -> About {
             .iter()
             .map(|label| safe(&format!("{} {}", label.method, label.name)))
             .collect(),
+        kinds: scenario
+            .kinds
+            .iter()
+            .filter(|_| scenario.has_kinds())
+            .map(|kind| {
+                let metrics = usize::from(kind.metrics.start)..usize::from(kind.metrics.end);
+                (safe(&kind.name), metrics)
+            })
+            .collect(),
         page,
         has_colour: has_colour(),
     }

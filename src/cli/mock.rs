@@ -8,11 +8,11 @@ use socket2::SockAddr;
 use crate::engine::{Control, Order};
 use crate::io::socket;
 use crate::machine::cpu;
-use crate::mock::Mock;
+use crate::mock::{Compression, Mock};
 use crate::text::duration;
 use crate::text::units::{counted, grouped};
 
-use super::args::MockArgs;
+use super::args::{CompressChoice, MockArgs};
 use super::read::stand_in::config;
 use crate::session::connecting::unix_address;
 use crate::session::exit::{Exit, cannot};
@@ -32,6 +32,12 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
         .transpose()
         .context("--run-time")?;
     let mut config = config(&args.stand_in, listen.clone())?;
+    config.compression = args.compress.map(|choice| match choice {
+        CompressChoice::Gzip => Compression::Gzip,
+        CompressChoice::Deflate => Compression::Deflate,
+        #[cfg(feature = "codings")]
+        CompressChoice::Zstd => Compression::Zstd,
+    });
     if let Ok(key) = std::env::var(&args.api_key_env) {
         config.api_key = key;
     }

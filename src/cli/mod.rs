@@ -23,6 +23,7 @@ mod import;
 mod lane;
 mod man;
 mod merge;
+mod mix_table;
 mod mock;
 mod read;
 mod repeat;

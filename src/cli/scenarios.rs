@@ -11,18 +11,21 @@ use crate::load::mix::Amount;
 use crate::load::random::Keyed;
 use crate::scenario::builtin::{BUILTIN, FORMAT};
 use crate::scenario::feeder::{AtEnd, File, Order, Per, RowKey};
-use crate::scenario::flow::Flow;
+use crate::scenario::flow::{Flow, Rounds};
 use crate::scenario::format::compile::{Context, compile};
 use crate::scenario::kind::Kind;
-use crate::scenario::model::{Repeat, Scenario, Step, StepIndex, Task};
+use crate::scenario::model::{Repeat, Scenario, StepIndex};
 use crate::scenario::wait::Wait;
 use crate::text::duration;
 use crate::text::printable::in_one_line;
-use crate::text::units::{counted, grouped, percent};
+use crate::text::units::{counted, grouped, level, percent};
 
 use super::args::{ScenariosAction, ScenariosArgs};
 use super::import;
+use super::mix_table;
+use super::mix_table::{Amounts, length_ns_of, name_of_task, share_of};
 use super::read::options::shown_variable;
+use super::read::values::{number, per_second};
 use crate::session::exit::Exit;
 use crate::session::output::say;
 use crate::session::rules;
@@ -32,6 +35,8 @@ use crate::session::source::{Source, text_of_builtin};
 const USERS_SHOWN: [u64; 3] = [10, 100, 1_000];
 /// Most numbers of users that rates are shown for, beside each other.
 const COLUMNS_MAX: usize = 4;
+/// Most users that rates can be asked for.
+const USERS_MAX: u64 = 100_000_000;
 /// User and seed whose requests are shown.
 const USER_SHOWN: u64 = 0;
 const SEED_SHOWN: u64 = 0;
@@ -53,7 +58,14 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
         ScenariosAction::Show { name } => say(text_of_builtin(&name)?.1.trim_end()),
         ScenariosAction::Format => say(FORMAT.trim_end()),
         ScenariosAction::From { file } => return import::from(&file),
-        ScenariosAction::Check { name, api_key_env } => {
+        ScenariosAction::Check {
+            name,
+            api_key_env,
+            users,
+            rate,
+        } => {
+            let users = number("--users", users.as_deref(), 1, USERS_MAX)?;
+            let rate = per_second("--rate", rate.as_deref(), "iterations")?;
             let source = Source::named(&name)?;
             let context = Context {
                 api_key: std::env::var(&api_key_env)
@@ -66,7 +78,14 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
             };
             let scenario =
                 compile(&source.origin, &source.text, &context)?.bind("localhost:8000", "");
-            let mut text = describe(&scenario);
+            let amounts = match rate {
+                Some(per_s) => Amounts::Rate(per_s),
+                None => Amounts::Users(users),
+            };
+            scenario
+                .check_kinds(users.filter(|_| rate.is_none()), rate.is_some())
+                .map_err(anyhow::Error::msg)?;
+            let mut text = describe(&scenario, amounts);
             for (purpose, what) in [
                 (Purpose::Stop, "ends a run"),
                 (Purpose::Fail, "fails a run"),
@@ -83,7 +102,7 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 }
 
 /// What a scenario will send: the first request of each step, the mix, and the rate by number of users.
-fn describe(scenario: &Scenario) -> String {
+fn describe(scenario: &Scenario, amounts: Amounts) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
     for named in &scenario.targets {
@@ -95,8 +114,10 @@ fn describe(scenario: &Scenario) -> String {
         describe_kind(scenario, kind, &mut text);
     }
     describe_once(scenario.teardown.as_deref(), "teardown, once", &mut text);
-    if !scenario.tasks.is_empty() && !scenario.has_kinds() {
-        describe_rates(scenario, &mut text);
+    match (scenario.has_kinds(), scenario.tasks.is_empty()) {
+        (true, _) => mix_table::describe(scenario, amounts, &mut text),
+        (false, false) => describe_rates(scenario, amounts, &mut text),
+        (false, true) => {}
     }
     for span in &scenario.spans {
         let _ = writeln!(text, "measured as a whole: {span}");
@@ -138,6 +159,10 @@ fn describe_kind(scenario: &Scenario, kind: &Kind, text: &mut String) {
         let title = match &task.when[..] {
             [] => title,
             tests => format!("{title}, when {}", joined(tests)),
+        };
+        let title = match &task.repeat {
+            None => title,
+            Some(rounds) => format!("{title}, {}", rounds_shown(rounds)),
         };
         let count = task.steps.clone().filter(is_own).count();
         for (nth, index) in task.steps.clone().filter(is_own).enumerate() {
@@ -219,16 +244,17 @@ pub(super) fn rows_left_shown(left: &RangeInclusive<u64>) -> String {
 }
 
 /// How often each request is made by so many users, at most: as if every answer came at once.
-fn describe_rates(scenario: &Scenario, text: &mut String) {
+fn describe_rates(scenario: &Scenario, amounts: Amounts, text: &mut String) {
     let wait_s = scenario.wait.mean_ns() as f64 / 1e9;
     let mut pause_s = 0.0;
     let mut per_pass = vec![0.0; scenario.metrics.len()];
     for task in &scenario.tasks {
         let share = share_of(&scenario.tasks, task);
         let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
+        pause_s += share * length_ns_of(scenario, task) / 1e9;
         for step in steps.iter().filter(|step| !step.is_hop) {
-            pause_s += share * step.mean_ns(0) / 1e9;
-            per_pass[usize::from(step.metric)] += share * step.mean_times();
+            let times = task.mean_rounds() * step.mean_times();
+            per_pass[usize::from(step.metric)] += share * times;
         }
     }
     let pass_s = match scenario.wait {
@@ -236,13 +262,18 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
         _ => wait_s + pause_s,
     };
     let _ = write!(text, "\nwait between tasks: {}; ", scenario.wait);
-    let users = match pass_s > 0.0 {
-        true => users_shown(scenario),
-        false => Vec::new(),
+    let users = match amounts {
+        Amounts::Rate(_) => Vec::new(),
+        _ if pass_s == 0.0 => Vec::new(),
+        Amounts::Users(Some(given)) => vec![given],
+        Amounts::Users(None) => users_shown(scenario),
     };
-    text.push_str(match users.is_empty() {
-        true => "as many requests as the answers allow:\n",
-        false => "requests per second in the work loop, if every answer came at once:\n",
+    text.push_str(match (amounts, users.is_empty()) {
+        (Amounts::Rate(_), _) => {
+            "requests per second of the work loop at this rate of iterations:\n"
+        }
+        (_, true) => "as many requests as the answers allow:\n",
+        (_, false) => "requests per second in the work loop, if every answer came at once:\n",
     });
     let sum: f64 = per_pass.iter().sum();
     let mut row = |name: &str, share: &str, cells: Vec<String>| {
@@ -250,10 +281,18 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
         let _ = writeln!(text, "  {name:<40} {share:>8}{cells}");
     };
     let titles = users.iter().map(|&n| counted(n, "user"));
+    let at_rate = match amounts {
+        Amounts::Rate(per_s) => Some(per_s),
+        Amounts::Users(_) => None,
+    };
+    let titles = titles.chain(at_rate.map(|per_s| format!("at {}/s", level(per_s))));
     row("", "share", titles.collect());
     let rates = |requests: f64| {
-        let rate = |&n: &u64| format!("{:.1}/s", n as f64 * requests / pass_s);
-        users.iter().map(rate).collect()
+        let of_users = users.iter().map(|&n| n as f64 / pass_s);
+        let passes = of_users.chain(at_rate);
+        passes
+            .map(|passes| format!("{:.1}/s", passes * requests))
+            .collect()
     };
     for (label, &requests) in scenario.metrics.iter().zip(&per_pass) {
         if requests > 0.0 {
@@ -261,7 +300,7 @@ fn describe_rates(scenario: &Scenario, text: &mut String) {
             row(&name, &percent(requests / sum), rates(requests));
         }
     }
-    if !users.is_empty() {
+    if !users.is_empty() || at_rate.is_some() {
         row("all", "", rates(sum));
     }
 }
@@ -281,25 +320,6 @@ fn users_shown(scenario: &Scenario) -> Vec<u64> {
     }
 }
 
-/// A task's part of all passes, from 0 to 1.
-fn share_of(tasks: &[Task], task: &Task) -> f64 {
-    let weights = tasks.iter().map(|task| f64::from(task.weight));
-    f64::from(task.weight) / weights.sum::<f64>()
-}
-
-/// The name of a task of several steps: that of the span from its first step to its last.
-fn name_of_task<'s>(scenario: &'s Scenario, task: &Task) -> Option<&'s str> {
-    let steps = &scenario.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
-    let (first, last) = (steps.first()?, steps.last()?);
-    let place = |step: &Step| Some(usize::from(step.flow.as_ref()?.together.as_ref()?.place));
-    // Steps that are sent at once end the span together, and the first of them has it.
-    let group = &steps[steps.len() - 1 - place(last).unwrap_or(0)];
-    let ends_of_group = group.flow.as_ref().map_or(&[][..], |flow| flow.ends());
-    let mut spans = first.begins.iter();
-    let span = spans.find(|span| last.ends.contains(span) || ends_of_group.contains(span))?;
-    Some(&scenario.spans[usize::from(*span)])
-}
-
 /// When a poll is asked again, and how it ends.
 fn poll_shown(repeat: &Repeat) -> String {
     let mut text = format!(
@@ -316,6 +336,19 @@ fn poll_shown(repeat: &Repeat) -> String {
     }
     if repeat.give_up_fails {
         text += "; giving up is a failure";
+    }
+    text
+}
+
+/// How often a pass does a task.
+fn rounds_shown(rounds: &Rounds) -> String {
+    let times = grouped(u64::from(rounds.times_max));
+    let mut text = match &rounds.until[..] {
+        [] => format!("done {times} times"),
+        tests => format!("done until {}, at most {times} times", joined(tests)),
+    };
+    if rounds.wait != Wait::default() {
+        let _ = write!(text, ", {} apart", rounds.wait);
     }
     text
 }

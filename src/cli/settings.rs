@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Arg, ArgAction, Command};
 use toml::de::{DeTable, DeValue};
 
+use crate::scenario::format::place::Source;
 use crate::text::suggest::did_you_mean;
 
 use super::words::{Role, Word};
@@ -23,6 +24,43 @@ const OF_LOCUST: [(&str, &str); 5] = [
 ];
 /// Flags that are for one command line only. OPSURGE_PART is read by `--part env`.
 const WITHOUT_DEFAULT: [&str; 4] = ["help", "version", "config", "part"];
+/// Flags that a command has and that its work leaves no room for: a file that serves `run` too may have them.
+const WITHOUT_DEFAULT_IN: [(&str, &[&str]); 2] = [
+    // The master decides the load; -u is only the most users that a worker takes.
+    (
+        "worker",
+        &[
+            "users",
+            "rate",
+            "spawn-rate",
+            "stage",
+            "run-time",
+            "iterations",
+            "start-at",
+            "repeat",
+            "until",
+            "live",
+            "web",
+        ],
+    ),
+    // The two hosts are its words, and it writes files of its own.
+    (
+        "compare",
+        &[
+            "host",
+            "mock",
+            "unix-socket",
+            "json",
+            "csv",
+            "html",
+            "hdr",
+            "web",
+            "summary-markdown",
+            "summary-base",
+            "junit",
+        ],
+    ),
+];
 /// Each of them says what is run; a word without a flag does too.
 const WHAT_IS_RUN: [&str; 3] = ["scenario", "get", "url"];
 
@@ -68,8 +106,12 @@ pub fn settings(
         None => Vec::new(),
     };
     let mut settings = Vec::new();
+    let of_command = WITHOUT_DEFAULT_IN.iter();
+    let mut of_command = of_command.filter(|(name, _)| *name == command.get_name());
+    let left_out = of_command.next().map_or(&[][..], |(_, flags)| flags);
+    let has_default = |flag: &str| !WITHOUT_DEFAULT.contains(&flag) && !left_out.contains(&flag);
     for arg in command.get_arguments() {
-        let Some(flag) = arg.get_long().filter(|it| !WITHOUT_DEFAULT.contains(it)) else {
+        let Some(flag) = arg.get_long().filter(|it| has_default(it)) else {
             continue;
         };
         if let Some((name, value)) = variable_of(flag, env) {
@@ -82,6 +124,7 @@ pub fn settings(
         let is_here = command
             .get_arguments()
             .any(|arg| arg.get_long() == Some(&entry.flag));
+        let is_here = is_here && has_default(&entry.flag);
         let is_set = settings.iter().any(|setting| setting.flag == entry.flag);
         if is_here && !is_set {
             settings.push(setting(&entry.flag, entry.words, name.to_owned()));
@@ -159,11 +202,14 @@ fn words_of(arg: &Arg, value: &str) -> Result<Vec<String>, String> {
 
 /// The keys of a file: long names of flags, with `-` or `_`.
 fn read_file(file: &File<'_>, known: &[&Command]) -> Result<Vec<Entry>> {
+    let source = Source {
+        origin: file.name,
+        text: file.text,
+    };
     let error = |span: Range<usize>, why: String| {
-        let before = &file.text[..span.start.min(file.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-        anyhow!("{}:{line}:{column}: {why}", file.name)
+        let error = source.error(span, why);
+        let (line, column) = (error.line, error.column);
+        anyhow!("{}:{line}:{column}: {}", error.origin, error.reason)
     };
     let document = DeTable::parse(file.text).map_err(|wrong| {
         let span = wrong.span().unwrap_or(0..0);
@@ -245,7 +291,13 @@ mod tests {
     fn found(line: &str, env: &[(&str, &str)], text: &str) -> Result<String, String> {
         let mut cli = Cli::command();
         cli.build();
-        let run = cli.find_subcommand("run").expect("a command");
+        let name = ["worker", "compare"]
+            .into_iter()
+            .find(|it| line.starts_with(it));
+        let run = cli
+            .find_subcommand(name.unwrap_or("run"))
+            .expect("a command");
+        let line = line.trim_start_matches(name.unwrap_or_default());
         let search = cli.find_subcommand("search").expect("a command");
         let given: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let file = File {
@@ -313,6 +365,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_run_serves_a_worker_and_a_comparison_where_they_decide_themselves() {
+        let file = "host = \"http://h\"\nusers = 5\nrun_time = \"3s\"\nscenario = \"mixed\"\njson = \"a.json\"\nwait = 0\n";
+        check(
+            "worker",
+            &[("OPSURGE_USERS", "9"), ("OPSURGE_RATE", "9")],
+            file,
+            "--host=http://h (opsurge.toml), --scenario=mixed (opsurge.toml), --json=a.json (opsurge.toml), --wait=0 (opsurge.toml)",
+        );
+        check(
+            "compare --run",
+            &[("OPSURGE_HOST", "http://h")],
+            file,
+            "--users=5 (opsurge.toml), --run-time=3s (opsurge.toml), --scenario=mixed (opsurge.toml), --wait=0 (opsurge.toml)",
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place_and_the_nearest_key() {
         let check = |env: &[(&str, &str)], text: &str, expected: &str| {
             let error = found("", env, text).expect_err(text);
@@ -339,6 +408,7 @@ mod tests {
             "opsurge.toml:1:8: --mock takes no value",
         );
         check(&[], "users = ", "opsurge.toml:1:");
+        check(&[], "header = \"é\"\nüser = 1", "opsurge.toml:2:1");
         check(&[], "help = true", "unknown key \"help\"");
         check(
             &[("OPSURGE_MOCK", "x")],

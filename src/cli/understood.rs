@@ -20,6 +20,10 @@ use super::words::{Role, Word};
 /// Commands that send a load to a target, with the flags of `run`.
 const COMMANDS: [&str; 3] = ["run", "search", "calibrate"];
 
+/// Commands that take the flags of `run` beside words of their own, which are no URL and no scenario, and how many of
+/// those words come first.
+const WITH_OWN_WORDS: [(&str, usize); 2] = [("worker", 0), ("compare", 2)];
+
 /// A command line as it is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Understood {
@@ -64,6 +68,14 @@ pub fn understand(given: &[String], env: &dyn Fn(&str) -> Option<String>) -> Res
     };
     let mut cli = Cli::command();
     cli.build();
+    let own = WITH_OWN_WORDS.iter().find(|(known, _)| known == name);
+    if let (Some((_, own)), Some(command)) = (own, cli.find_subcommand(name)) {
+        let read = words::read(rest, command);
+        return match has_defaults(name, &read) {
+            true => with_defaults(name, read, *own, &cli, command, env),
+            false => Ok(plain(given)),
+        };
+    }
     let Some(command) = cli
         .find_subcommand(name)
         .filter(|_| COMMANDS.contains(&name.as_str()))
@@ -99,7 +111,27 @@ pub fn understand(given: &[String], env: &dyn Fn(&str) -> Option<String>) -> Res
             );
         }
     }
-    let meant = meant(&read_words);
+    with_defaults(name, meant(&read_words), 0, &cli, command, env)
+}
+
+/// Whether defaults count: `compare` of records has no flags of `run`, and a question for help has none at all.
+fn has_defaults(name: &str, read: &[Word]) -> bool {
+    let has = |flag: &str| {
+        let mut flags = read.iter().filter(|word| word.role != Role::Value);
+        flags.any(|word| word.text == flag)
+    };
+    !has("-h") && !has("--help") && (name != "compare" || has("--run"))
+}
+
+/// The words with the defaults of flags before them. `own`: so many of the first words are no scenario.
+fn with_defaults(
+    name: &str,
+    meant: Vec<Word>,
+    own: usize,
+    cli: &Command,
+    command: &Command,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Understood> {
     let named = meant.iter().rev().find(|word| word.flag == "config");
     let named = named.map(|word| word.text.strip_prefix("--config=").unwrap_or(&word.text));
     let file = read(named)?;
@@ -108,10 +140,16 @@ pub fn understand(given: &[String], env: &dyn Fn(&str) -> Option<String>) -> Res
         .iter()
         .filter_map(|name| cli.find_subcommand(name))
         .collect();
-    let settings = settings(command, &meant, file.as_ref(), &known, env)?;
+    let mut others = meant.clone();
+    for _ in 0..own {
+        if let Some(at) = others.iter().position(|word| word.role == Role::Free) {
+            others.remove(at);
+        }
+    }
+    let settings = settings(command, &others, file.as_ref(), &known, env)?;
     let defaults = settings.iter().flat_map(|setting| setting.words.clone());
     // Before the others: what comes behind `--` is no flag.
-    let mut words = vec![name.clone()];
+    let mut words = vec![name.to_owned()];
     words.extend(defaults);
     words.extend(meant.into_iter().map(|word| word.text));
     Ok(Understood { words, settings })
@@ -190,6 +228,31 @@ mod tests {
 
     fn check(words: &[&str], expected: &str) {
         assert_eq!(understood(words).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn a_worker_and_a_comparison_of_hosts_have_the_defaults_of_a_file_and_a_comparison_of_records_has_not()
+     {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("load.toml");
+        std::fs::write(&file, "scenario = \"mixed\"\nusers = 5\n").expect("it can be written");
+        let file = file.to_str().expect("a plain path");
+        let hosts = ["http://a", "http://b", "--run", "--config", file];
+        let expected =
+            format!("compare --scenario=mixed --users=5 http://a http://b --run --config {file}");
+        check(&[&["compare"], &hosts[..]].concat(), &expected);
+        let own = format!("compare --users=5 http://a http://b minimal --run --config {file}");
+        check(
+            &[
+                "compare", "http://a", "http://b", "minimal", "--run", "--config", file,
+            ],
+            &own,
+        );
+        let expected = format!("worker --scenario=mixed --config {file}");
+        check(&["worker", "--config", file], &expected);
+        check(&["compare", "a.json", "b.json"], "compare a.json b.json");
+        let missing = understood(&["worker", "--config", "/nowhere/load.toml"]);
+        assert!(missing.is_err_and(|reason| reason.contains("cannot be read")));
     }
 
     #[test]

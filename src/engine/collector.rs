@@ -90,6 +90,8 @@ struct Pending {
 /// The receiving end: takes full intervals, and returns them empty.
 pub(super) struct Collector {
     steps: usize,
+    spans: usize,
+    kinds: usize,
     sender: SyncSender<Message>,
     receiver: Receiver<Message>,
     empties: Vec<Sender<Interval>>,
@@ -103,6 +105,8 @@ pub(super) struct Collector {
 pub(super) struct Port {
     shard: usize,
     steps: usize,
+    spans: usize,
+    kinds: usize,
     sender: SyncSender<Message>,
     /// Spare intervals that were not used yet.
     spare: Vec<Interval>,
@@ -115,6 +119,8 @@ impl Collector {
         let (sender, receiver) = sync_channel(plan.shards * (SPARE_INTERVALS + 2));
         Self {
             steps: plan.scenario.metrics.len(),
+            spans: plan.scenario.spans.len(),
+            kinds: plan.scenario.kinds_counted(),
             sender,
             receiver,
             empties: Vec::new(),
@@ -131,6 +137,8 @@ impl Collector {
         Port {
             shard,
             steps: self.steps,
+            spans: self.spans,
+            kinds: self.kinds,
             sender: self.sender.clone(),
             spare: Vec::new(),
             empty,
@@ -147,6 +155,7 @@ impl Collector {
             mut seen,
             mut pending,
             mut series,
+            ..
         } = self;
         drop(sender);
         // Reported sums are used again, so that a scenario of many steps allocates nothing each second.
@@ -199,7 +208,8 @@ impl Collector {
 impl Port {
     /// Allocates the shard's spare intervals, on its own thread.
     pub fn fill(&mut self) {
-        let intervals = (0..SPARE_INTERVALS).map(|_| Interval::reserved(self.steps));
+        let interval = |_| Interval::reserved(self.steps, self.spans).with_kinds(self.kinds);
+        let intervals = (0..SPARE_INTERVALS).map(interval);
         self.spare = intervals.collect();
     }
 

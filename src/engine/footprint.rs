@@ -84,7 +84,7 @@ impl Footprint {
         let connections = slots.sum();
         // Those of each shard, and their sums.
         let mut figures = Counts::size(steps, spans) * (plan.shards + 1);
-        figures += Interval::size(steps) * (plan.shards * (1 + SPARE_INTERVALS) + 1);
+        figures += Interval::size(steps, spans) * (plan.shards * (1 + SPARE_INTERVALS) + 1);
         figures.bytes += Series::bytes(steps);
         let tally = usize::from(plan.keeps_tallies()) * size_of::<Tally>();
         let kind = usize::from(scenario.has_kinds()) * size_of::<u16>();

@@ -9,13 +9,20 @@ pub struct KindUse {
     pub came: u64,
     /// Passes of the work loop that were begun.
     pub passes: u64,
+    /// Users that have come and not left.
+    pub present: u64,
 }
 
 impl AddAssign for KindUse {
     fn add_assign(&mut self, other: Self) {
         // Every field is named: one that is left out does not compile.
-        let Self { came, passes } = other;
+        let Self {
+            came,
+            passes,
+            present,
+        } = other;
         self.came += came;
         self.passes += passes;
+        self.present += present;
     }
 }

@@ -5,7 +5,6 @@ use socket2::SockAddr;
 use crate::load::Load;
 use crate::load::deal::Deal;
 use crate::load::mix;
-use crate::load::mix::Amount;
 use crate::load::random::Keyed;
 use crate::scenario::feeder::RowsEnd;
 use crate::scenario::model::{OnFailure, Scenario};
@@ -194,26 +193,13 @@ impl Plan {
     /// # Errors
     /// The reason, and the cure.
     pub fn check_kinds(&self) -> Result<(), String> {
-        let amounts = self.scenario.amounts();
-        let counted = mix::counted(&amounts);
-        if !self.scenario.has_kinds() || counted == 0 {
-            return Ok(());
-        }
-        if self.load.is_open() {
-            return Err(
-                "[[users]] with count: at a rate, arrivals are drawn by share; write share = \"...%\" for each kind, or give -u without --rate".into(),
-            );
-        }
+        // A search goes through levels of its own.
         let users = self.load.users_planned();
-        let has_shares = amounts.iter().any(|it| matches!(it, Amount::Share(_)));
-        match has_shares {
-            _ if users < counted => Err(format!(
-                "[[users]]: the kinds with count are {counted} users together, and the load has {users}"
-            )),
-            false if users > counted && !self.load.is_steered() => Err(format!(
-                "[[users]]: the kinds are {counted} users together, and the load has {users}; give one of them a share of the rest: share = \"100%\""
-            )),
-            _ => Ok(()),
+        match self.load.is_steered() {
+            true => self
+                .scenario
+                .check_kinds_at_least(users, self.load.is_open()),
+            false => self.scenario.check_kinds(Some(users), self.load.is_open()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Dates of cookies, as servers write them: RFC 6265 section 5.1.1.
 
+use crate::text::calendar::days_since_1970;
+
 /// Reads a date; in seconds since 1970 (UTC), negative before. `None` for a text without day, month, year and time.
 pub fn parse_date(text: &[u8]) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
@@ -83,16 +85,6 @@ fn days_of_month(year: i64, month: i64) -> i64 {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
-}
-
-/// Hinnant's calendar ("chrono-compatible low-level date algorithms", 2013), for years from 1.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let march_month = (month + 9) % 12;
-    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

@@ -43,6 +43,20 @@ pub fn counted(amounts: &[Amount]) -> u64 {
     amounts.iter().map(|amount| amount.count()).sum()
 }
 
+/// How many of `users` are of each kind; of a kind with a count, all.
+pub fn per_kind(amounts: &[Amount], users: u64) -> Vec<u64> {
+    let rest = users.saturating_sub(counted(amounts));
+    let shares: Vec<f64> = amounts.iter().map(|amount| amount.share()).collect();
+    let counts = amounts.iter().map(|amount| amount.count());
+    match shares.iter().any(|share| *share > 0.0) {
+        true => counts
+            .zip(divided(rest, &shares))
+            .map(|(count, more)| count + more)
+            .collect(),
+        false => counts.collect(),
+    }
+}
+
 /// The kinds of all users by their number: `users` at the peak, and what there is room for besides.
 pub fn kinds(amounts: &[Amount], users: u64, room: u64, random: Keyed) -> Vec<u16> {
     let counts: Vec<u64> = amounts.iter().map(|amount| amount.count()).collect();
@@ -130,6 +144,7 @@ mod tests {
         let check = |amounts: &[Amount], users, expected: &[u64]| {
             let all = kinds(amounts, users, users, Keyed::new(1));
             assert_eq!(tally(&all, amounts.len()), expected, "{amounts:?} {users}");
+            assert_eq!(per_kind(amounts, users), expected, "{amounts:?} {users}");
         };
         check(&[Share(0.5), Share(0.5)], 10, &[5, 5]);
         check(&[Share(0.7), Share(0.3)], 9, &[6, 3]);

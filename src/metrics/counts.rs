@@ -90,6 +90,8 @@ pub struct SpanCounts {
     pub begun: u64,
     /// Times from its first step due to its last step answered as expected.
     pub times: Latencies,
+    /// Times that a task failed: by a failure that ended it, or of its last step; 0 for a span that is no task.
+    pub failed: u64,
 }
 
 /// Failures of one kind and status.
@@ -151,6 +153,7 @@ impl Counts {
         let span = || SpanCounts {
             begun: 0,
             times: Latencies::reserved(),
+            failed: 0,
         };
         Self {
             steps: (0..steps).map(|_| StepCounts::reserved()).collect(),
@@ -306,6 +309,7 @@ impl AddAssign<&Self> for Counts {
         for (span, more) in self.spans.iter_mut().zip(&other.spans) {
             span.begun += more.begun;
             span.times += &more.times;
+            span.failed += more.failed;
         }
         self.connects += &other.connects;
         self.handshakes += &other.handshakes;

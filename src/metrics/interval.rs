@@ -17,6 +17,8 @@ pub struct Interval {
     pub is_drain: bool,
     /// Users present at its end.
     pub users: u64,
+    /// The same by kind of user; empty where there is only one.
+    pub users_by_kind: Vec<u64>,
     /// Requests under way at its end.
     pub in_flight: u64,
     /// Age of the oldest request under way at its end, since it was due; 0 without one.
@@ -37,6 +39,8 @@ pub struct Interval {
     pub failures: Failures,
     /// By metric.
     pub steps: Vec<StepInterval>,
+    /// By span of the scenario; empty where none was counted.
+    pub spans: Vec<SpanInterval>,
 }
 
 /// Arrivals of an open load since the first one, by what became of them.
@@ -85,27 +89,51 @@ pub struct StepInterval {
     pub open: Latencies,
 }
 
+/// What happened to one span of steps; a task with a name is one.
+#[derive(Clone, Debug, Default)]
+pub struct SpanInterval {
+    /// Times of those that ended with their last step answered as expected.
+    pub times: Latencies,
+    /// Times that a task failed: by a failure that ended it, or of its last step; 0 for a span that is no task.
+    pub failed: u64,
+}
+
 impl Interval {
     /// An empty one for so many metrics; its histograms allocate as they count.
     pub fn new(steps: usize) -> Self {
         Self::of((0..steps).map(|_| StepInterval::default()).collect())
     }
 
-    /// An empty one that a shard counts into without an allocation.
-    pub fn reserved(steps: usize) -> Self {
+    /// An empty one for so many metrics and spans that a shard counts into without an allocation.
+    pub fn reserved(steps: usize, spans: usize) -> Self {
         let step = || StepInterval {
             open: Latencies::reserved(),
             response: Latencies::reserved(),
             service: Latencies::reserved(),
             ..StepInterval::default()
         };
-        Self::of((0..steps).map(|_| step()).collect())
+        let span = || SpanInterval {
+            times: Latencies::reserved(),
+            failed: 0,
+        };
+        Self {
+            spans: (0..spans).map(|_| span()).collect(),
+            ..Self::of((0..steps).map(|_| step()).collect())
+        }
+    }
+
+    /// The same with room for the users of so many kinds.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: usize) -> Self {
+        self.users_by_kind.reserve_exact(kinds);
+        self
     }
 
     fn of(steps: Vec<StepInterval>) -> Self {
         Self {
             is_drain: false,
             users: 0,
+            users_by_kind: Vec::new(),
             in_flight: 0,
             oldest_ns: 0,
             arrivals: ArrivalsSoFar::default(),
@@ -116,16 +144,18 @@ impl Interval {
             causes: Causes::default(),
             failures: Failures::default(),
             steps,
+            spans: Vec::new(),
         }
     }
 
     /// Memory of a reserved one. Few requests are usually open at the end of a second.
-    pub fn size(steps: usize) -> Size {
+    pub fn size(steps: usize, spans: usize) -> Size {
         Size {
             bytes: size_of::<Self>()
-                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED),
-            histograms: 2 * steps,
-            histograms_max: 3 * steps,
+                + steps * (size_of::<StepInterval>() + Latencies::BYTES_RESERVED)
+                + spans * size_of::<SpanInterval>(),
+            histograms: 2 * steps + spans,
+            histograms_max: 3 * steps + spans,
         }
     }
 
@@ -133,6 +163,7 @@ impl Interval {
     pub fn clear(&mut self) {
         self.is_drain = false;
         self.users = 0;
+        self.users_by_kind.clear();
         self.in_flight = 0;
         self.oldest_ns = 0;
         self.arrivals = ArrivalsSoFar::default();
@@ -159,6 +190,10 @@ impl Interval {
             step.polls_gave_up = 0;
             step.open.clear();
         }
+        for span in &mut self.spans {
+            span.times.clear();
+            span.failed = 0;
+        }
     }
 
     /// All steps added up.
@@ -168,6 +203,17 @@ impl Interval {
             all += step;
         }
         all
+    }
+}
+
+/// Adds spans to a sum, which takes their number.
+pub fn add_spans(sum: &mut Vec<SpanInterval>, more: &[SpanInterval]) {
+    if sum.len() < more.len() {
+        sum.resize_with(more.len(), SpanInterval::default);
+    }
+    for (span, more) in sum.iter_mut().zip(more) {
+        span.times += &more.times;
+        span.failed += more.failed;
     }
 }
 
@@ -208,6 +254,11 @@ impl AddAssign<&Self> for Interval {
     fn add_assign(&mut self, other: &Self) {
         self.is_drain |= other.is_drain;
         self.users += other.users;
+        let kinds = self.users_by_kind.len().max(other.users_by_kind.len());
+        self.users_by_kind.resize(kinds, 0);
+        for (sum, more) in self.users_by_kind.iter_mut().zip(&other.users_by_kind) {
+            *sum += more;
+        }
         self.in_flight += other.in_flight;
         self.oldest_ns = self.oldest_ns.max(other.oldest_ns);
         self.arrivals += other.arrivals;
@@ -228,5 +279,6 @@ impl AddAssign<&Self> for Interval {
         for (step, more) in self.steps.iter_mut().zip(&other.steps) {
             *step += more;
         }
+        add_spans(&mut self.spans, &other.spans);
     }
 }

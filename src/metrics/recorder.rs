@@ -23,7 +23,7 @@ pub struct Recorder {
     slowest_failed_ns: u64,
     /// The service times of the present interval are in `counts` already.
     is_over: bool,
-    /// The counts of the whole run. Service times are added when an interval is handed over, so that a request records
+    /// The counts of the whole run. Service times and those of spans are added when an interval is handed over, so that a request records
     /// each time once.
     pub counts: Counts,
 }
@@ -67,13 +67,20 @@ impl Recorder {
     pub fn new(steps: usize, spans: usize, start_ns: u64) -> Self {
         Self {
             start_ns,
-            interval: Interval::reserved(steps),
+            interval: Interval::reserved(steps, spans),
             core_time_ns: (0, 0),
             waited_in_line: 0,
             slowest_failed_ns: 0,
             is_over: false,
             counts: Counts::reserved(steps, spans),
         }
+    }
+
+    /// The same for users of so many kinds.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: usize) -> Self {
+        self.interval = self.interval.with_kinds(kinds);
+        self
     }
 
     /// Sets the run's zero.
@@ -252,7 +259,13 @@ impl Recorder {
 
     /// The last step of a span was answered as expected.
     pub fn on_span_ended(&mut self, span: usize, took_ns: u64) {
-        self.counts.spans[span].times.record(took_ns);
+        self.interval.spans[span].times.record(took_ns);
+    }
+
+    /// The task that is the span has failed.
+    pub fn on_span_failed(&mut self, span: usize) {
+        self.counts.spans[span].failed += 1;
+        self.interval.spans[span].failed += 1;
     }
 
     /// A handshake was done.
@@ -321,6 +334,17 @@ impl Recorder {
         stale.for_each(|step| step.open.clear());
     }
 
+    /// At the end of each interval, where there are several kinds of users: how many of each are present.
+    pub fn set_users_by_kind(&mut self, users: impl Iterator<Item = u64>) {
+        self.interval.users_by_kind.clear();
+        self.interval.users_by_kind.extend(users);
+    }
+
+    /// At the end of each interval, for each user with a request under way in a drain without last steps: it is present.
+    pub fn add_user_of_kind(&mut self, kind: usize) {
+        self.interval.users_by_kind[kind] += 1;
+    }
+
     /// The longest service time of an answer, whatever its status.
     pub fn slowest_ns(&self) -> u64 {
         let past = self.counts.steps.iter().map(|step| &step.service);
@@ -348,11 +372,15 @@ impl Recorder {
         std::mem::replace(&mut self.interval, empty)
     }
 
-    /// Adds the service times of the present interval to the counts of the run.
+    /// Adds the service times and the spans of the present interval to the counts of the run.
     fn count_service(&mut self) {
         let steps = self.counts.steps.iter_mut().zip(&self.interval.steps);
         for (counts, interval) in steps.filter(|(_, interval)| !interval.service.is_empty()) {
             counts.service += &interval.service;
+        }
+        let spans = self.counts.spans.iter_mut().zip(&self.interval.spans);
+        for (counts, interval) in spans.filter(|(_, interval)| !interval.times.is_empty()) {
+            counts.times += &interval.times;
         }
     }
 

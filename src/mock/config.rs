@@ -6,6 +6,7 @@ use std::time::Duration;
 use socket2::SockAddr;
 
 use super::capacity::Capacity;
+use super::compression::Compression;
 use super::faults::FaultPlan;
 use super::tls::TlsConfig;
 
@@ -28,6 +29,8 @@ pub struct MockConfig {
     pub capacity: Option<Capacity>,
     /// Faults on purpose.
     pub faults: FaultPlan,
+    /// Bodies are sent in this coding, whatever a request accepts; `None` for as they are.
+    pub compression: Option<Compression>,
     /// Connections are encrypted, with a certificate that is made when the stand-in starts.
     pub tls: Option<TlsConfig>,
 }
@@ -43,6 +46,7 @@ impl Default for MockConfig {
             runtime: Runtime::Auto,
             capacity: None,
             faults: FaultPlan::default(),
+            compression: None,
             tls: None,
         }
     }

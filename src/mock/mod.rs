@@ -5,7 +5,7 @@
 //! - `thread`, `listener`, `unix`, `connection`: a thread with its runtime, its listening socket, its connections.
 //! - `stream`, and with encryption `tls` and `tls_stream`: the bytes of a connection (`no_ring`: in place of tokio-uring
 //!   on musl).
-//! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it.
+//! - `request`, `routes`, `bodies`, `ops_core`: bytes -> request -> answer, as Ops-Core gives it (`compression`: coded).
 //! - `agents` (what is remembered) and [`counts`] (what was answered).
 //! - `canned`, `canned_thread`, `canned_stream`, `canned_answer`: a second server, which sends answers made beforehand ([`CannedResponder`]).
 //! - For answers that are delayed or spoiled: `impairments` (a known `capacity`, `faults`), `impaired_thread`,
@@ -19,6 +19,7 @@ mod canned_answer;
 mod canned_stream;
 mod canned_thread;
 mod capacity;
+mod compression;
 mod config;
 mod connection;
 pub mod counts;
@@ -42,6 +43,7 @@ mod unix;
 pub use canned::{CannedResponder, REQUEST_BYTES_MAX};
 pub use canned_answer::{CannedAnswer, CannedUse};
 pub use capacity::Capacity;
+pub use compression::Compression;
 pub use config::{MockConfig, Ready, Runtime};
 pub use connection::CONNECTION_BYTES;
 pub use faults::{Fault, FaultPlan, Recurring};

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::agents::{Agents, Found};
 use super::bodies::{self, Definition, Unprocessable};
+use super::compression::Compression;
 use super::config::MockConfig;
 use super::counts::{Answered, Counters};
 use super::request::Request;
@@ -23,6 +24,7 @@ const KNOWN_WORKFLOW: &str = "sample_workflow_id";
 pub(super) struct OpsCore {
     key: Vec<u8>,
     published_500: bool,
+    compression: Option<Compression>,
     agents: Arc<Agents>,
     pub counters: Arc<Counters>,
     /// The value of the date field, and the second that it is for.
@@ -37,6 +39,7 @@ impl OpsCore {
         Self {
             key: format!("Bearer {}", config.api_key).into_bytes(),
             published_500: config.published_500,
+            compression: config.compression,
             agents,
             counters,
             date: RefCell::default(),
@@ -202,6 +205,13 @@ impl OpsCore {
         if cached.0 != second {
             *cached = (second, httpdate::fmt_http_date(now));
         }
+        let (body, coding) = match self.compression {
+            None => (Cow::Borrowed(body.as_bytes()), String::new()),
+            Some(coding) => (
+                Cow::Owned(coding.encode(body.as_bytes())),
+                format!("content-encoding: {}\r\n", coding.name()),
+            ),
+        };
         let (date, length) = (&cached.1, body.len());
         let close = if keep_alive {
             ""
@@ -212,11 +222,11 @@ impl OpsCore {
         write!(
             out,
             "HTTP/1.1 {status} {reason}\r\ndate: {date}\r\nserver: opsurge-mock\r\ncontent-length: {length}\r\n\
-             content-type: application/json\r\nx-process-time: {took:.9}\r\n{close}\r\n"
+             content-type: application/json\r\nx-process-time: {took:.9}\r\n{coding}{close}\r\n"
         )
         .expect("writing to memory succeeds");
         if !no_body {
-            out.extend_from_slice(body.as_bytes());
+            out.extend_from_slice(&body);
         }
     }
 }

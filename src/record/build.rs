@@ -85,6 +85,7 @@ pub fn record(
                 name: name.clone(),
                 begun: counts.begun,
                 completed: counts.times.count(),
+                failed: counts.failed,
                 took_us: times(&counts.times),
                 histogram: packed(&counts.times),
             })

@@ -37,16 +37,70 @@ fn put_figures(kind: &mut KindRecord, steps: &[&StepRecord]) {
 }
 
 /// The kinds of several records of one scenario as one: users and iterations are added.
-pub fn joined<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<KindRecord> {
+pub fn joined<'r>(all: impl Iterator<Item = &'r KindRecord>) -> Vec<KindRecord> {
     let mut sum: Vec<KindRecord> = Vec::new();
-    for kind in records.flat_map(|record| &record.kinds) {
+    for kind in all {
         match sum.iter_mut().find(|known| known.name == kind.name) {
             Some(known) => {
-                known.users += kind.users;
-                known.iterations += kind.iterations;
+                known.users = added(known.users, kind.users);
+                known.iterations = added(known.iterations, kind.iterations);
             }
             None => sum.push(kind.clone()),
         }
     }
     sum
+}
+
+/// What one of them does not tell is not known of both.
+fn added(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    Some(one? + other?)
+}
+
+/// Leaves out what the seconds of a slice do not tell.
+pub(super) fn leave_out_whole(kinds: &mut [KindRecord]) {
+    for kind in kinds {
+        (kind.users, kind.iterations) = (None, None);
+    }
+}
+
+/// Puts the users of several runs of the same load, whose kinds are `of_runs`: they come in each run anew, so the number
+/// is the least of them and no sum.
+pub(super) fn put_users_of_runs<'r>(
+    kinds: &mut [KindRecord],
+    of_runs: impl Iterator<Item = &'r [KindRecord]> + Clone,
+) {
+    for kind in kinds {
+        let users = of_runs.clone().map(|own| {
+            let same = own.iter().find(|it| it.name == kind.name);
+            same.and_then(|it| it.users)
+        });
+        kind.users = users.min().flatten();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buyer(users: u64, iterations: u64) -> Vec<KindRecord> {
+        vec![KindRecord {
+            name: "buyer".into(),
+            users: Some(users),
+            iterations: Some(iterations),
+            ..KindRecord::default()
+        }]
+    }
+
+    #[test]
+    fn parts_add_their_users_and_runs_have_the_same_ones() {
+        let figures = |kinds: &[KindRecord]| (kinds[0].users, kinds[0].iterations);
+        let both = [buyer(3, 30), buyer(3, 40)];
+        let mut sum = joined(both.iter().flatten());
+        assert_eq!(figures(&sum), (Some(6), Some(70)));
+        put_users_of_runs(&mut sum, both.iter().map(|kinds| &kinds[..]));
+        assert_eq!(figures(&sum), (Some(3), Some(70)));
+        leave_out_whole(&mut sum);
+        assert_eq!(figures(&sum), (None, None));
+        assert_eq!(joined(sum.iter().chain(&both[0]))[0].users, None);
+    }
 }

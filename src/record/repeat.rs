@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::analysis::spread::Spread;
 use crate::metrics::seconds::Status;
 
+use super::kinds;
 use super::merge::{MergeError, merge};
 use super::schema::{
     OpenRecord, Record, RuleRecord, RunInfo, SpreadFigure, SpreadRecord, Times, VerdictRecord,
@@ -29,6 +30,7 @@ pub fn pooled(runs: Vec<Record>) -> Result<Record, MergeError> {
     record.run = run_info(&runs, record.totals.load_s);
     record.generator.verdict = verdict(&runs);
     record.rules = rules(&runs, &offsets_s);
+    kinds::put_users_of_runs(&mut record.kinds, runs.iter().map(|run| &run.kinds[..]));
     let spread = spread(&runs);
     let totals = &mut record.totals;
     totals.drain_s = runs.iter().map(|run| run.totals.drain_s).sum();

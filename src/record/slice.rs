@@ -381,6 +381,10 @@ fn name_the_rest(record: &mut Record, has_service: bool, rest: Rest, not_sliced:
         (!record.polls.is_empty(), "polls"),
         (!record.spans.is_empty(), "spans"),
         (record.run.load.open.is_some(), "iterations"),
+        (
+            !record.kinds.is_empty(),
+            "users and iterations of each kind",
+        ),
         (record.stand_in.is_some(), "the stand-in's counts"),
     ] {
         if is_there {
@@ -395,6 +399,7 @@ fn name_the_rest(record: &mut Record, has_service: bool, rest: Rest, not_sliced:
     }
     record.polls.clear();
     record.spans.clear();
+    kinds::leave_out_whole(&mut record.kinds);
     record.stand_in = None;
     rest::cut(record, not_sliced);
 }

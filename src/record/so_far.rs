@@ -13,8 +13,8 @@ use super::bounds::StepSeconds;
 use super::build::sample_record;
 use super::distribution::{packed, times};
 use super::schema::{
-    ErrorRecord, Generator, GeneratorHistograms, Histograms, PollRecord, Record, RunInfo, SCHEMA,
-    ShardRecord, StepRecord, Times, Totals, VerdictRecord,
+    ErrorRecord, Generator, GeneratorHistograms, Histograms, KindRecord, PollRecord, Record,
+    RunInfo, SCHEMA, ShardRecord, StepRecord, Times, Totals, VerdictRecord,
 };
 
 /// Name of the end of a load that has not ended.
@@ -29,6 +29,8 @@ pub struct Begun {
     pub run: RunInfo,
     /// By metric.
     pub labels: Vec<MetricLabel>,
+    /// The kinds of users, with nothing counted; empty where there is only one.
+    pub kinds: Vec<KindRecord>,
     /// The core of each shard; `None` when it is not pinned.
     pub cores: Vec<Option<usize>>,
 }
@@ -55,6 +57,8 @@ pub struct SoFar<'s> {
     pub load_from_ns: Option<u64>,
     /// Requests under way.
     pub in_flight: u64,
+    /// Users present, by kind; empty where there is only one.
+    pub users_by_kind: &'s [u64],
     /// Most users that were present at the end of a second.
     pub users_most: u64,
     /// Arrivals of an open load.
@@ -72,6 +76,39 @@ pub struct SoFar<'s> {
 }
 
 impl Begun {
+    /// What the users of each kind have done: the sums of their steps.
+    fn kinds_record(&self, so_far: &SoFar<'_>, load_s: f64) -> Vec<KindRecord> {
+        let kinds = self.kinds.iter().zip(so_far.users_by_kind);
+        let record = |(kind, present): (&KindRecord, &u64)| {
+            let is_own = |at: &usize| {
+                let label = &self.labels[*at];
+                kind.steps
+                    .contains(&format!("{} {}", label.method, label.name))
+            };
+            let own: Vec<usize> = (0..self.labels.len()).filter(is_own).collect();
+            let mut sum = StepInterval::default();
+            let steps = own.iter().filter_map(|at| so_far.steps.get(*at));
+            steps.for_each(|step| sum += step);
+            let (rps, _) = in_load(so_far, load_s, |sample| {
+                let of = |at: &usize| (sample.steps[*at].requests, sample.steps[*at].failures);
+                own.iter()
+                    .map(of)
+                    .fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1))
+            });
+            KindRecord {
+                present: Some(*present),
+                requests: sum.requests,
+                failures: sum.failures,
+                rps,
+                bound_from_us: bound_us(&sum),
+                response_us: response_us(&sum),
+                all_us: times(&sum.response),
+                ..kind.clone()
+            }
+        };
+        kinds.map(record).collect()
+    }
+
     /// The record of the run so far.
     pub fn record(&self, so_far: &SoFar<'_>) -> Record {
         let (load_s, drain_s) = lengths_s(so_far);
@@ -116,7 +153,7 @@ impl Begun {
             errors: self.errors(so_far),
             generator: self.generator(so_far),
             tls: None,
-            kinds: Vec::new(),
+            kinds: self.kinds_record(so_far, load_s),
             setup: None,
             teardown: None,
             rules: Vec::new(),

@@ -14,6 +14,8 @@ pub enum Counted {
     Times,
     /// Retries of a request.
     Retries,
+    /// The times that a task was done by `repeat`.
+    Rounds,
 }
 
 impl Counter {

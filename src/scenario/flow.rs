@@ -108,6 +108,19 @@ pub struct Repetition {
     pub home: u16,
 }
 
+/// How a pass repeats a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rounds {
+    /// The place of the count.
+    pub counter: Counter,
+    /// Most times that the task is done, the first one included.
+    pub times_max: u32,
+    /// It ends earlier when all of these hold after its last step; empty for a fixed number.
+    pub until: Vec<Test>,
+    /// From the end of one time to the beginning of the next.
+    pub wait: Wait,
+}
+
 /// What comes after a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -259,6 +272,24 @@ impl Repetition {
         let count = self.counter.get(values) + 1;
         self.counter.set(values, count);
         count < self.times_max
+    }
+}
+
+impl Rounds {
+    /// Counts that the task was done; whether it is done again.
+    pub fn goes_on(&self, values: &mut [u8]) -> bool {
+        let is_met = !self.until.is_empty() && self.until.iter().all(|test| test.holds(values));
+        let count = self.counter.get(values) + 1;
+        self.counter.set(values, count);
+        !is_met && count < self.times_max
+    }
+
+    /// How often the task is done; 1 where the user's values decide.
+    pub fn times(&self) -> f64 {
+        match self.until.is_empty() {
+            true => f64::from(self.times_max),
+            false => 1.0,
+        }
     }
 }
 

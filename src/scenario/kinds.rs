@@ -12,6 +12,54 @@ impl Scenario {
         self.kinds.len() > 1
     }
 
+    /// The kinds whose users are counted apart: all of several, none of one.
+    pub fn kinds_counted(&self) -> usize {
+        match self.has_kinds() {
+            true => self.kinds.len(),
+            false => 0,
+        }
+    }
+
+    /// Checks that so many users can be divided into their kinds; `None` where their number is not known. `is_open`: the
+    /// load is a rate of iterations.
+    ///
+    /// # Errors
+    /// The reason, and the cure.
+    pub fn check_kinds(&self, users: Option<u64>, is_open: bool) -> Result<(), String> {
+        self.check_kinds_at_least(users.unwrap_or(u64::MAX), is_open)?;
+        let amounts = self.amounts();
+        let counted = mix::counted(&amounts);
+        let has_shares = amounts.iter().any(|it| matches!(it, Amount::Share(_)));
+        match users {
+            Some(users) if self.has_kinds() && !has_shares && users > counted => Err(format!(
+                "[[users]]: the kinds are {counted} users together, and the load has {users}; give one of them a share of the rest: share = \"100%\""
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a load that may have more users.
+    ///
+    /// # Errors
+    /// As [`Scenario::check_kinds`].
+    pub fn check_kinds_at_least(&self, users: u64, is_open: bool) -> Result<(), String> {
+        let counted = mix::counted(&self.amounts());
+        if !self.has_kinds() || counted == 0 {
+            return Ok(());
+        }
+        if is_open {
+            return Err(
+                "[[users]] with count: at a rate, arrivals are drawn by share; write share = \"...%\" for each kind, or give -u without --rate".into(),
+            );
+        }
+        match users < counted {
+            true => Err(format!(
+                "[[users]]: the kinds with count are {counted} users together, and the load has {users}"
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// How many users are of each kind.
     pub fn amounts(&self) -> Vec<Amount> {
         self.kinds.iter().map(|kind| kind.amount).collect()

@@ -10,6 +10,7 @@ use crate::load::random::below;
 use super::digest::Function;
 use super::feeder::Feeder;
 use super::origin::{Clock, Origin};
+use super::sequence::Sequence;
 
 /// Longest text that a function takes, in bytes; and the longest key.
 pub const INPUT_BYTES_MAX: usize = 4_096;
@@ -97,7 +98,7 @@ pub enum Counter {
     /// The user's number in the run, from 0.
     User,
     /// A number that is unique in the run, from this one on.
-    Sequence(u64),
+    Sequence(Sequence),
 }
 
 /// An operation on whole numbers.
@@ -226,7 +227,7 @@ impl Made {
             Self::Counted(counter, operations) => {
                 let start = match counter {
                     Counter::User => origin.user,
-                    Counter::Sequence(first) => first + origin.user + origin.text * origin.users,
+                    Counter::Sequence(sequence) => sequence.number(origin),
                 };
                 let number = operations.iter().fold(i128::from(start), apply);
                 write_wide(number, out)

@@ -42,6 +42,7 @@ pub mod pointer;
 pub mod retry;
 pub mod rows;
 pub mod secrets;
+pub mod sequence;
 pub mod target;
 pub mod value;
 pub mod variables;

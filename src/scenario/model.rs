@@ -10,7 +10,7 @@ use super::cookies::Cookies;
 use super::elsewhere::{Elsewhere, Named};
 use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
 use super::feeder::{Feeder, RowKey};
-use super::flow::{Flow, Test};
+use super::flow::{Flow, Rounds, Test};
 use super::follow::Follow;
 use super::format::place::ScenarioError;
 use super::kind::Kind;
@@ -155,6 +155,10 @@ pub struct Task {
     pub when: Vec<Test>,
     /// Values that its own steps extract and a condition tests: unset when it begins.
     pub clears: Vec<Slot>,
+    /// The span that measures it as a whole, by index, where it has a name and steps.
+    pub span: Option<u16>,
+    /// How a pass repeats it.
+    pub repeat: Option<Box<Rounds>>,
 }
 
 /// How a poll is repeated.
@@ -298,11 +302,11 @@ impl Scenario {
         Caches::new(self.steps.iter().flat_map(Step::patterns))
     }
 
-    /// The end of the task that a step of a task belongs to.
-    pub fn end_of_task(&self, step: StepIndex) -> StepIndex {
+    /// The task that a step of a task belongs to.
+    pub fn task_of(&self, step: StepIndex) -> &Task {
         let before = |task: &Task| task.steps.end <= step;
         let task = self.tasks.partition_point(before);
-        self.tasks[task].steps.end
+        &self.tasks[task]
     }
 
     /// The name of a target by its number; `None` for that of the run.
@@ -400,7 +404,7 @@ impl Scenario {
             let steps = &self.steps[usize::from(task.steps.start)..usize::from(task.steps.end)];
             let steps = steps.iter().filter(|step| !step.is_hop);
             let length_ns: f64 = steps.map(|step| step.mean_ns(request_ns)).sum();
-            length_ns * f64::from(task.weight) / sum as f64
+            task.length_ns(length_ns) * f64::from(task.weight) / sum as f64
         });
         lengths.sum()
     }
@@ -415,6 +419,20 @@ impl Scenario {
     pub fn shared(&self) -> Vec<Shared> {
         let of_step = |step: &Step| step.template.shared().to_vec();
         self.steps.iter().flat_map(of_step).collect()
+    }
+}
+
+impl Task {
+    /// How often a pass does it; 1 where its values decide.
+    pub fn mean_rounds(&self) -> f64 {
+        self.repeat.as_ref().map_or(1.0, |rounds| rounds.times())
+    }
+
+    /// Mean length of a pass in ns, when its steps with their pauses take `steps_ns`.
+    pub fn length_ns(&self, steps_ns: f64) -> f64 {
+        let rounds = self.mean_rounds();
+        let wait_ns = self.repeat.as_ref().map_or(0, |it| it.wait.mean_ns());
+        rounds * steps_ns + (rounds - 1.0) * wait_ns as f64
     }
 }
 

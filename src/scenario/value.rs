@@ -7,6 +7,7 @@ use crate::http::request::{DECIMAL_BYTES_MAX, write_decimal};
 use super::calendar::{write_date, write_timestamp};
 use super::feeder::Feeder;
 use super::made::Made;
+use super::sequence::Sequence;
 use crate::load::random::below;
 
 pub use super::origin::{Clock, Origin};
@@ -26,7 +27,7 @@ pub enum Value {
     /// The user's number in the run, from 0.
     User,
     /// A number that is unique in the run, from this one on.
-    Sequence(u64),
+    Sequence(Sequence),
     /// A whole number, drawn evenly from this range.
     Integer(RangeInclusive<i64>),
     /// One of these texts, drawn evenly.
@@ -121,10 +122,7 @@ impl Value {
                 return UUID_BYTES;
             }
             Self::User => return write_decimal(origin.user, out),
-            Self::Sequence(first) => {
-                let number = first + origin.user + origin.text * origin.users;
-                return write_decimal(number, out);
-            }
+            Self::Sequence(sequence) => return write_decimal(sequence.number(origin), out),
             Self::Integer(range) => {
                 let span = range.end().abs_diff(*range.start()).saturating_add(1);
                 let number = range.start().wrapping_add_unsigned(below(draw(), span));
@@ -213,13 +211,17 @@ mod tests {
 
     #[test]
     fn a_sequence_number_occurs_once_in_a_run() {
-        let mut seen = std::collections::HashSet::new();
-        for user in 0..10 {
-            for text in 0..100 {
-                assert!(seen.insert(text_of(&Value::Sequence(5), user, text, 0)));
+        for since in [0, 1] {
+            let value = Value::Sequence(Sequence { first: 5, since });
+            let mut seen = std::collections::HashSet::new();
+            for text in since..since + 100 {
+                for user in 0..10 {
+                    let number = text_of(&value, user, text, 0);
+                    assert_eq!(number, (5 + seen.len()).to_string());
+                    assert!(seen.insert(number));
+                }
             }
         }
-        assert!(seen.contains("5") && seen.contains("1004") && seen.len() == 1_000);
     }
 
     #[test]

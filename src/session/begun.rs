@@ -13,6 +13,7 @@ use crate::record::so_far::{Begun, RUNNING};
 use crate::text::duration;
 use crate::text::units::counted;
 
+use super::kinds::kinds;
 use super::named::Reached;
 use super::prepare::Prepared;
 use super::share;
@@ -23,6 +24,7 @@ pub fn begun(prepared: &Prepared) -> Begun {
     Begun {
         run: run_info(prepared),
         labels: plan.scenario.metrics.clone(),
+        kinds: kinds(&plan.scenario, &[]),
         cores: prepared.setup.cores.clone(),
     }
 }

@@ -3,8 +3,7 @@
 use crate::analysis::seconds::Watched;
 use crate::analysis::verdict::{Arrivals as DueArrivals, Evidence, judge};
 use crate::engine::plan::Plan;
-use crate::engine::{Death, Ended, KindUse, Run};
-use crate::load::mix::Amount;
+use crate::engine::{Death, Ended, Run};
 use crate::machine::cpu;
 use crate::metrics::latencies::Latencies;
 use crate::metrics::outcome::Failure;
@@ -13,16 +12,13 @@ use crate::record::build::RunTime;
 use crate::record::distribution::{packed, times};
 use crate::record::kinds::refresh;
 use crate::record::schema::{
-    Generator, GeneratorHistograms, KindRecord, LoadInfo, MachineInfo, OnceRecord, OpenRecord,
-    OpeningRecord, OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord,
-    VerdictRecord,
+    Generator, GeneratorHistograms, LoadInfo, MachineInfo, OnceRecord, OpenRecord, OpeningRecord,
+    OrderRecord, Record, RunInfo, ShardRecord, TlsHistograms, TlsRecord, VerdictRecord,
 };
 use crate::wire::PROVIDER;
 
-use crate::scenario::kind::Kind;
-use crate::scenario::model::Scenario;
-
 use super::begun;
+use super::kinds::kinds;
 use super::prepare::Prepared;
 use super::share;
 use super::watched::records::{RunSpan, records};
@@ -64,7 +60,7 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         generator(&prepared, carried),
     );
     record.tls = tls(&prepared, ran);
-    record.kinds = kinds(scenario, ran);
+    record.kinds = kinds(scenario, &ran.kinds);
     refresh(&mut record);
     record.setup.clone_from(&carried.setup);
     record.teardown.clone_from(&carried.teardown);
@@ -83,34 +79,6 @@ pub fn record(prepared: Prepared, carried: &Carried) -> Record {
         }
         None => record,
     }
-}
-
-/// What the users of each kind did, where there are several.
-fn kinds(scenario: &Scenario, ran: &Run) -> Vec<KindRecord> {
-    let kinds = scenario.kinds.iter().zip(&ran.kinds);
-    let kinds = kinds.filter(|_| scenario.has_kinds());
-    let record = |(kind, used): (&Kind, &KindUse)| {
-        let labels = &scenario.metrics[usize::from(kind.metrics.start)..];
-        let labels = labels.iter().take(kind.metrics.len());
-        KindRecord {
-            name: kind.name.clone(),
-            share: match kind.amount {
-                Amount::Share(share) => Some(share),
-                Amount::Count(_) => None,
-            },
-            count: match kind.amount {
-                Amount::Share(_) => None,
-                Amount::Count(count) => Some(count),
-            },
-            users: used.came,
-            iterations: used.passes,
-            steps: labels
-                .map(|it| format!("{} {}", it.method, it.name))
-                .collect(),
-            ..KindRecord::default()
-        }
-    };
-    kinds.map(record).collect()
 }
 
 /// Describes shards that a panic ended; `None` when there are none.

@@ -20,6 +20,7 @@ pub mod exit;
 pub(crate) mod handshakes;
 pub(crate) mod job;
 pub(crate) mod key_log;
+pub(crate) mod kinds;
 pub(crate) mod limits;
 pub mod named;
 pub(crate) mod once;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::analysis::criteria::{Purpose, Rule, StepName, labels};
+use crate::analysis::criteria::{Groups, Purpose, Rule, StepName, labels};
 use crate::analysis::windows::{Case, Referee, settled};
 use crate::record::schema::{Record, RuleRecord};
 use crate::scenario::model::{RuleText, Scenario};
@@ -11,19 +11,18 @@ use super::job::JobLoad;
 
 /// Reads the rules of a flag against the scenario's steps, or those of the scenario itself when there are none.
 pub fn parse(purpose: Purpose, given: &[String], scenario: &Scenario) -> Result<Vec<Rule>> {
-    let steps = step_names(scenario);
+    let (steps, groups) = (step_names(scenario), groups(scenario));
+    let read = |text: &str| Rule::parse_among(text, purpose, &steps, &groups);
     if given.is_empty() {
         let own = match purpose {
             Purpose::Stop => &scenario.stop_when,
             Purpose::Fail => &scenario.fail_if,
             Purpose::Require => &scenario.require,
         };
-        let read = |rule: &RuleText| {
-            Rule::parse(&rule.text, purpose, &steps).map_err(|reason| rule.error(reason).into())
-        };
+        let read = |rule: &RuleText| read(&rule.text).map_err(|reason| rule.error(reason).into());
         return own.iter().map(read).collect();
     }
-    let rules = given.iter().map(|text| Rule::parse(text, purpose, &steps));
+    let rules = given.iter().map(|text| read(text));
     rules
         .collect::<Result<_, _>>()
         .map_err(|reason| anyhow!("{} {reason}", purpose.flag()))
@@ -40,6 +39,33 @@ pub fn step_names(scenario: &Scenario) -> Vec<StepName> {
             is_poll: metric.is_poll,
         })
         .collect()
+}
+
+/// The scenario's tasks and kinds of users as rules name them.
+fn groups(scenario: &Scenario) -> Groups {
+    let is_work = scenario.work_metrics();
+    let tasks = scenario.tasks.iter().filter_map(|task| {
+        let span = usize::from(task.span?);
+        Some((scenario.spans[span].clone(), span))
+    });
+    let kinds = scenario.kinds.iter().filter(|_| scenario.has_kinds());
+    let kinds = kinds.map(|kind| {
+        let own: Vec<usize> = kind.metrics.clone().map(usize::from).collect();
+        let judged = own.iter().copied().filter(|metric| is_work[*metric]);
+        let judged: Vec<usize> = judged.collect();
+        let steps = if judged.is_empty() { own } else { judged };
+        (kind.name.clone(), steps)
+    });
+    let single = scenario.tasks.iter().filter(|task| task.steps.len() == 1);
+    let name_of = |first: u16| {
+        let metric = scenario.steps[usize::from(first)].metric;
+        scenario.metrics[usize::from(metric)].name.clone()
+    };
+    Groups {
+        tasks: tasks.collect(),
+        kinds: kinds.collect(),
+        single: single.map(|task| name_of(task.steps.start)).collect(),
+    }
 }
 
 /// The judge of a run's windows.

@@ -6,6 +6,7 @@
 //! | plain number | [`units::three_digits`] |
 //! | rate | [`units::rate`] |
 //! | share | [`units::percent`] |
+//! | day of a date | [`calendar::days_since_1970`] |
 //! | measured time | [`units::time`] |
 //! | moment of a run | [`units::moment`] |
 //! | size | [`units::bytes`] |
@@ -15,6 +16,7 @@
 //! | lines of a terminal | `wrap`, by its `columns` |
 //! | the nearest known name | [`suggest::did_you_mean`] |
 
+pub mod calendar;
 pub(crate) mod columns;
 pub mod duration;
 pub mod printable;

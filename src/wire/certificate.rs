@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU8;
 
+use crate::text::calendar::days_since_1970;
+
 /// Tags of DER (X.690 section 8) that are on the way.
 const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;
@@ -66,15 +68,6 @@ fn time(tag: u8, text: &[u8]) -> Option<i64> {
     let number = |at: usize| rest.get(at..at + 2)?.parse::<i64>().ok();
     let day = days_since_1970(year, number(0)?, number(2)?);
     Some(((day * 24 + number(4)?) * 60 + number(6)?) * 60 + number(8)?)
-}
-
-/// Days between 1970-01-01 and a date of the Gregorian calendar, whose years are counted from March: the day that leap
-/// years add is the last one then.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month > 2 { year } else { year - 1 };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    365 * year + leap_days + day_of_year - 719_468
 }
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ fn run_shard(plan: &Plan, index: usize, costs: Costs, totals: &mut Totals) -> Us
     COUNTS.set(true);
     let shard = Shard::new(plan, index, timed);
     // As many as the collector gives to each shard.
-    let spare = [(); 2].map(|()| Interval::reserved(plan.scenario.metrics.len()));
+    let spare = [(); 2]
+        .map(|()| Interval::reserved(plan.scenario.metrics.len(), plan.scenario.spans.len()));
     let mut spare = Vec::from(spare);
     let on_interval = Box::new(|_, recorder: &mut Recorder| {
         let empty = spare.pop().expect("an interval that came back");

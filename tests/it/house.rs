@@ -35,7 +35,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("load", &[]),
     ("sim", &["io"]),
     ("io", &[]),
-    ("wire", &["io"]),
+    ("wire", &["io", "text"]),
     ("http", &["text"]),
     ("metrics", &[]),
     ("machine", &[]),

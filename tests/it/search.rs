@@ -9,7 +9,7 @@ use crate::support::background::in_background;
 use crate::support::binary::opsurge;
 use crate::support::sim_server::{self, Answer, Seen, Server};
 use opsurge::analysis::breaking_point::{Growth, Search};
-use opsurge::analysis::criteria::{OPS_CORE_RULES, Purpose, Rule, StepName};
+use opsurge::analysis::criteria::{Groups, OPS_CORE_RULES, Purpose, Rule, StepName};
 use opsurge::engine::plan::Plan;
 use opsurge::engine::shard::Handover;
 use opsurge::engine::{Control, Order, Second};
@@ -65,9 +65,17 @@ fn course(plan: &Plan, search: Search, rules: &[&str]) -> Course {
             is_poll: step.is_poll,
         })
         .collect();
+    let kinds = plan.scenario.kinds.iter().map(|kind| {
+        let metrics = kind.metrics.clone().map(usize::from);
+        (kind.name.clone(), metrics.collect())
+    });
+    let groups = Groups {
+        kinds: kinds.collect(),
+        ..Groups::default()
+    };
     let rules = rules
         .iter()
-        .map(|text| Rule::parse(text, Purpose::Stop, &steps));
+        .map(|text| Rule::parse_among(text, Purpose::Stop, &steps, &groups));
     Course {
         search,
         is_open: plan.load.is_open(),
@@ -211,6 +219,49 @@ fn a_search_by_users_stops_where_ops_cores_rule_says() {
     let first_bad = found.levels.iter().find(|level| !level.good).expect("one");
     assert_eq!(first_bad.rule.as_deref(), Some("*.avg>2s"));
     assert!((found.sustainable_rps.expect("a rate") - 50.0).abs() < 2.0);
+}
+
+/// Two counted users that wait 1 s, and others of which half wait 2 s and half 4 s: 25 requests a second in all.
+const KINDS: &str = r#"
+    name = "x"
+    [[users]]
+    name = "clerk"
+    count = 2
+    wait = "1s"
+    [[users.task]]
+    method = "GET"
+    path = "/open"
+    [[users]]
+    name = "browser"
+    share = "50%"
+    wait = "2s"
+    [[users.task]]
+    method = "GET"
+    path = "/items"
+    [[users]]
+    name = "buyer"
+    share = "50%"
+    wait = "4s"
+    [[users.task]]
+    method = "POST"
+    path = "/orders"
+    "#;
+
+#[test]
+fn a_search_over_kinds_of_users_goes_through_its_levels_with_their_mix() {
+    let plan = plan(KINDS, None, Closed::steered(1_000), None);
+    let course = course(&plan, growing(10.0, 1_000.0, true), &["kind:buyer.avg>1s"]);
+    let mut delay_ns = workers(1, 40 * MS);
+    let answer = |seen: &Seen| Answer {
+        after_ns: delay_ns(seen),
+        ..Answer::new(200, "")
+    };
+    let found = found(&plan, &course, Vec::new(), u64::MAX, answer);
+    // In the mean each answer takes 1 s when 2 / (1 + 1) + (n - 2) / 2 * (1 / (2 + 1) + 1 / (4 + 1)) = 25: 92 users.
+    check_bracket(&found, 92.0);
+    let first_bad = found.levels.iter().find(|level| !level.good).expect("one");
+    assert_eq!(first_bad.rule.as_deref(), Some("kind:buyer.avg>1s"));
+    assert!((found.sustainable_rps.expect("a rate") - 25.0).abs() < 2.0);
 }
 
 #[test]

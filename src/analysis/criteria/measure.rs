@@ -6,6 +6,8 @@ use crate::text::duration::unit_ns;
 use crate::text::suggest::did_you_mean;
 use crate::text::units::{percent, rate, time};
 
+use super::names::is_group;
+
 /// Fewer requests than this break no rule on times or failures: one slow answer or one failure of nine would be 11 %
 /// of them, which says nothing about the server.
 pub const REQUESTS_MIN: u64 = 10;
@@ -48,9 +50,13 @@ impl Measure {
     }
 
     /// Splits `workflow.p99.9` into the step, if any, and the measure. Both may contain points, but a measure follows
-    /// only one.
+    /// only one. After a task or a kind, `task:order p99`, a space does as well.
     pub fn after_step(text: &str) -> Result<(Option<&str>, Self), String> {
-        for (at, _) in text.rmatch_indices('.') {
+        let separators: &[char] = match is_group(text) {
+            true => &['.', ' '],
+            false => &['.'],
+        };
+        for (at, _) in text.rmatch_indices(separators) {
             if let Some(measure) = Self::parse(text[at + 1..].trim_start()) {
                 let step = text[..at].trim_end();
                 return match step {

@@ -7,16 +7,18 @@
 //! Requests that are open at a window's end count in times at their age, which is a lower bound. They may raise a value,
 //! and break a rule by it; they never lower a value, and never show that a rule was kept.
 //!
-//! Reading order: `rule` (parse, judge, show), `names` (the steps that a rule means), `measure` (its value and unit),
+//! Reading order: `rule` (parse, judge, show), `names` (the steps that a rule means), `groups` (tasks and kinds), `measure` (its value and unit),
 //! `window` (what the value is taken from), `goal` (how well a measure is to be known).
 
 mod goal;
+mod groups;
 mod measure;
 mod names;
 mod rule;
 mod window;
 
 pub use goal::{Goal, Quantity};
+pub use groups::Groups;
 pub use measure::{MEASURES, REQUESTS_MIN};
 pub use names::{StepName, labels};
 pub use rule::{Basis, Finding, OPS_CORE_RULES, Purpose, Rule};

@@ -2,6 +2,9 @@
 
 use crate::text::suggest::did_you_mean;
 
+/// Before the name of a task, and of a kind of user.
+const GROUP_PREFIXES: [&str; 2] = ["task:", "kind:"];
+
 /// A step as rules see it. Steps are in the order of their metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepName {
@@ -24,6 +27,8 @@ pub(super) enum Scope {
     Any(Vec<usize>),
     /// One step.
     Step(usize),
+    /// A task as a whole, by its span.
+    Task(usize),
 }
 
 impl Scope {
@@ -31,6 +36,7 @@ impl Scope {
         match self {
             Self::All(steps) | Self::Any(steps) => steps,
             Self::Step(step) => std::slice::from_ref(step),
+            Self::Task(_) => &[],
         }
     }
 }
@@ -39,6 +45,11 @@ impl StepName {
     fn in_full(&self) -> String {
         format!("{} {}", self.method, self.name)
     }
+}
+
+/// Whether a text names a task or a kind of user, and not a step.
+pub(super) fn is_group(text: &str) -> bool {
+    GROUP_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
 /// The one step that a text means: `METHOD name`, the name, the last segment of the name, or any part of `METHOD name`

@@ -2,8 +2,9 @@
 
 use crate::metrics::interval::StepInterval;
 
+use super::groups::{Group, Groups, as_step, check_of_task};
 use super::measure::{Measure, REQUESTS_MIN};
-use super::names::{Scope, StepName, find, labels};
+use super::names::{Scope, StepName, find, is_group, labels};
 use super::window::Window;
 
 /// The limits at which Ops-Core's own stress test stops: the average of any one step, and failures of all requests.
@@ -37,6 +38,8 @@ pub struct Rule {
     limit: f64,
     limit_text: String,
     labels: Vec<String>,
+    /// The task or the kind of user that it judges, for people.
+    group: Option<String>,
     is_of_work: bool,
 }
 
@@ -89,12 +92,26 @@ impl Purpose {
 }
 
 impl Rule {
+    /// The same over the steps alone, without tasks and kinds of users.
+    ///
+    /// # Errors
+    /// As [`Rule::parse_among`].
+    pub fn parse(text: &str, purpose: Purpose, steps: &[StepName]) -> Result<Self, String> {
+        Self::parse_among(text, purpose, steps, &Groups::default())
+    }
+
     /// Parses a rule over the steps of a plan, which are in the order of their metrics. STEP is a name, `METHOD name`,
-    /// any part of these that no other step shares, or `*` for any single step of the work loop.
+    /// any part of these that no other step shares, `*` for any single step of the work loop, `task:NAME` for a task as a
+    /// whole, or `kind:NAME` for the requests of a kind of user.
     ///
     /// # Errors
     /// The offending part, the reason, and what would be right.
-    pub fn parse(text: &str, purpose: Purpose, steps: &[StepName]) -> Result<Self, String> {
+    pub fn parse_among(
+        text: &str,
+        purpose: Purpose,
+        steps: &[StepName],
+        groups: &Groups,
+    ) -> Result<Self, String> {
         let text = text.trim();
         let in_rule = |why: String| format!("rule \"{text}\": {why}");
         let Some(at) = text.rfind(['<', '>']) else {
@@ -106,7 +123,7 @@ impl Rule {
         let left = left.trim();
         let (comparison, value) = comparison(right);
         let (step, measure) = Measure::after_step(left).map_err(in_rule)?;
-        let scope = scope(step, measure, steps).map_err(in_rule)?;
+        let scope = scope(step, measure, steps, groups).map_err(in_rule)?;
         let (limit, limit_text) = measure.limit(value).map_err(in_rule)?;
         let rule = Self {
             text: text.to_owned(),
@@ -118,6 +135,7 @@ impl Rule {
             limit,
             limit_text,
             labels: labels(steps),
+            group: step.filter(|step| is_group(step)).map(group_label),
         };
         // A rate may be too low; every other measure is the better the lower it is.
         if measure == Measure::PerSecond || rule.is_upper() {
@@ -155,6 +173,11 @@ impl Rule {
                 let (value, basis) = self.value(&window.sum(&steps), in_load, window.length_ns);
                 self.finding(None, value, basis)
             }
+            Scope::Task(span) => {
+                let of_task = as_step(window.spans.get(span));
+                let (value, basis) = self.value(&of_task, of_task.requests, window.length_ns);
+                self.finding(None, value, basis)
+            }
             Scope::Step(_) => steps.first().map_or_else(nothing, of_step),
             Scope::Any(_) => steps
                 .iter()
@@ -186,10 +209,11 @@ impl Rule {
     /// A finding as a sentence with units: `avg of POST …/workflow was 2.31 s, the limit is 2 s`.
     pub fn show(&self, finding: &Finding) -> String {
         let of = match (finding.step, &self.scope) {
+            _ if self.group.is_some() => self.group.as_deref().unwrap_or_default(),
             (Some(index), _) | (None, &Scope::Step(index)) => self.label(index),
             (None, Scope::Any(_)) => "any single step",
             (None, Scope::All(steps)) if steps.len() < self.labels.len() => "the work loop",
-            (None, Scope::All(_)) => "all requests",
+            (None, Scope::All(_) | Scope::Task(_)) => "all requests",
         };
         let measure = self.measure.name();
         let bound = match self.is_upper() {
@@ -198,8 +222,9 @@ impl Rule {
         };
         let limit = &self.limit_text;
         let Some(value) = finding.value else {
-            let what = match self.measure {
-                Measure::GaveUp => "polls ended",
+            let what = match (self.measure, &self.scope) {
+                (_, Scope::Task(_)) => "passes",
+                (Measure::GaveUp, _) => "polls ended",
                 _ => "requests",
             };
             let not_shown = match self.purpose {
@@ -324,7 +349,12 @@ fn comparison(text: &str) -> (Comparison, &str) {
 }
 
 /// The steps that a rule judges. Only polls can give up: a rule on that for other steps would never be broken.
-fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Scope, String> {
+fn scope(
+    step: Option<&str>,
+    measure: Measure,
+    steps: &[StepName],
+    groups: &Groups,
+) -> Result<Scope, String> {
     let is_judged = |index: &usize| {
         let step = &steps[*index];
         step.is_work && (measure != Measure::GaveUp || step.is_poll)
@@ -333,6 +363,13 @@ fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Sco
     let scope = match step {
         None => Scope::All(judged()),
         Some("*") => Scope::Any(judged()),
+        Some(text) if is_group(text) => match groups.find(text)? {
+            Group::Task(span) => {
+                check_of_task(measure, text)?;
+                Scope::Task(span)
+            }
+            Group::Kind(own) => Scope::All(own.to_vec()),
+        },
         Some(step) => Scope::Step(find(step, steps)?),
     };
     let is_poll = |&index: &usize| steps[index].is_poll;
@@ -343,7 +380,7 @@ fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Sco
     let labels = labels(steps);
     let what = match &scope {
         Scope::Step(step) => format!("{} is not a poll", labels[*step]),
-        Scope::All(_) | Scope::Any(_) => "the work loop has no poll".to_owned(),
+        Scope::All(_) | Scope::Any(_) | Scope::Task(_) => "the work loop has no poll".to_owned(),
     };
     Err(match polls.first() {
         None => "only a polled step can give up, and the scenario has none".to_owned(),
@@ -352,6 +389,12 @@ fn scope(step: Option<&str>, measure: Measure, steps: &[StepName]) -> Result<Sco
             labels[*poll]
         ),
     })
+}
+
+/// `task "order"` for `task:order`.
+fn group_label(text: &str) -> String {
+    let (what, name) = text.split_once(':').unwrap_or((text, ""));
+    format!("{what} \"{}\"", name.trim())
 }
 
 #[cfg(test)]

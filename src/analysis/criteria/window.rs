@@ -1,6 +1,6 @@
 //! A window: the requests that ended in a stretch of time, and those open at its end, by metric.
 
-use crate::metrics::interval::{Interval, StepInterval};
+use crate::metrics::interval::{Interval, SpanInterval, StepInterval, add_spans};
 
 /// A stretch of time, over which rules are judged.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct Window {
     pub length_ns: u64,
     /// By metric, in the order of the steps that the rules were parsed with. `open` are the requests open at its end.
     pub steps: Vec<StepInterval>,
+    /// By span of the scenario, as far as they were counted.
+    pub spans: Vec<SpanInterval>,
     /// By metric: requests of `steps` that ended in the drain, and count in no rate.
     pub(super) drained: Vec<u64>,
 }
@@ -19,6 +21,7 @@ impl Window {
         Self {
             length_ns: 0,
             steps: vec![StepInterval::default(); steps],
+            spans: Vec::new(),
             drained: vec![0; steps],
         }
     }
@@ -26,6 +29,7 @@ impl Window {
     /// Appends an interval of this length.
     pub fn add(&mut self, interval: &Interval, length_ns: u64) {
         self.append(&interval.steps, length_ns);
+        add_spans(&mut self.spans, &interval.spans);
         if interval.is_drain {
             let steps = self.drained.iter_mut().zip(&interval.steps);
             steps.for_each(|(drained, step)| *drained += step.requests);
@@ -35,6 +39,7 @@ impl Window {
     /// Appends a later window.
     pub fn join(&mut self, later: &Self) {
         self.append(&later.steps, later.length_ns);
+        add_spans(&mut self.spans, &later.spans);
         let drained = self.drained.iter_mut().zip(&later.drained);
         drained.for_each(|(drained, more)| *drained += more);
     }

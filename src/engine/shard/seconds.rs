@@ -1,6 +1,8 @@
 //! A second is over: the interval is completed with the present state of the shard, and handed over.
 
 use crate::engine::handover::{Handover, OnInterval};
+use crate::engine::kinds::KindUse;
+use crate::engine::requests::NO_REQUEST;
 use crate::io::Driver;
 use crate::metrics::interval::ArrivalsSoFar;
 use crate::metrics::recorder::Standing;
@@ -60,6 +62,21 @@ impl<'p, D: Driver> Shard<'p, D> {
             in_flight: open,
             arrivals: arrivals.map_or_else(ArrivalsSoFar::default, |of| of.so_far(active)),
         });
+        if self.plan.scenario.has_kinds() {
+            self.note_kinds();
+        }
+    }
+
+    /// Writes the users that are present into the interval, by kind.
+    fn note_kinds(&mut self) {
+        let has_left = self.load.is_draining && !self.has_last_steps();
+        let present = |kind: &KindUse| if has_left { 0 } else { kind.present };
+        self.recorder
+            .set_users_by_kind(self.kinds.iter().map(present));
+        let waits = |id: &u32| has_left && self.seats.seat(*id).request != NO_REQUEST;
+        for id in (0..self.seats.len() as u32).filter(waits) {
+            self.recorder.add_user_of_kind(self.seats.kind(id));
+        }
     }
 
     /// The state of the last interval: its users are the present ones, but requests that are open end with it.

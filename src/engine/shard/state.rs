@@ -152,7 +152,8 @@ impl<'p, D: Driver> Shard<'p, D> {
             load: LoadPhase::new(None),
             work: Work::default(),
             intervals: Intervals::default(),
-            recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0),
+            recorder: Recorder::new(scenario.metrics.len(), scenario.spans.len(), 0)
+                .with_kinds(scenario.kinds_counted()),
         }
     }
 

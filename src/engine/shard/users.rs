@@ -100,6 +100,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let kind = self.seats.kind(id);
         // As elsewhere, one that takes another's seat is not counted again.
         self.kinds[kind].came += u64::from(predecessors == 0);
+        self.kinds[kind].present += 1;
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.kinds[kind].preparing += 1;
         }
@@ -112,6 +113,8 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     fn on_finished(&mut self, id: u32) {
         self.seats.left += 1;
+        let kind = self.seats.kind(id);
+        self.kinds[kind].present -= 1;
         let was_preparing = self.end_preparing(id);
         // A user's own connections are closed with it.
         for id in self.together.companions_of(id).chain([id]) {
@@ -226,7 +229,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 random: self.random,
                 is_open: self.plan.load.is_open(),
             },
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         }
     }
 
@@ -316,6 +320,15 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
+    /// A failure has ended the pass of the task that a step belongs to.
+    #[cold]
+    fn on_task_failed(&mut self, id: u32, step: StepIndex) {
+        if let Some(span) = self.plan.scenario.task_of(step).span.map(usize::from) {
+            self.seats.end_span(id, span);
+            self.recorder.on_span_failed(span);
+        }
+    }
+
     /// A span ends, if it was open.
     pub(super) fn end_span(&mut self, id: u32, span: usize) {
         if let Some(since_ns) = self.seats.end_span(id, span) {
@@ -337,7 +350,10 @@ impl<'p, D: Driver> Shard<'p, D> {
                 }
             }
         }
-        for step in next.passed_over.clone() {
+        if let Some(step) = next.failed_in {
+            self.on_task_failed(id, step);
+        }
+        for step in next.passed_over.into_iter().flatten() {
             self.pass_over(id, step);
         }
         match next.action {

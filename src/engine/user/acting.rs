@@ -36,8 +36,10 @@ pub struct Acting<'u> {
     pub number: u64,
     /// The same for all users.
     pub script: Script<'u>,
-    /// Steps that this move passed over; empty at first.
-    pub passed_over: Range<StepIndex>,
+    /// Steps that this move passed over, in one stretch or two; empty at first.
+    pub passed_over: [Range<StepIndex>; 2],
+    /// A step of the task whose pass this move ended by a failure; `None` at first.
+    pub failed_in: Option<StepIndex>,
 }
 
 impl<'u> Acting<'u> {
@@ -73,7 +75,7 @@ impl<'u> Acting<'u> {
                     true => done_ns,
                     false => self.user.intended_ns + service_ns,
                 };
-                self.on_all_answered(count, ending, from_ns, done_ns)
+                self.on_all_answered(count, (ending, has_failed), from_ns, done_ns)
             }
         }
     }
@@ -95,6 +97,7 @@ impl<'u> Acting<'u> {
             action,
             poll,
             passed_over: std::mem::take(&mut self.passed_over),
+            failed_in: self.failed_in,
         }
     }
 
@@ -199,7 +202,11 @@ impl<'u> Acting<'u> {
             }
             (Answer::Success, _) => self.go_on(step, self.user.intended_ns + service_ns, done_ns),
             (Answer::Again, _) => self.repeat(step, self.user.intended_ns + service_ns, done_ns),
-            (Answer::TaskDone | Answer::TaskOver, _) => self.end_pass(done_ns),
+            (Answer::TaskDone, _) => self.end_pass(done_ns),
+            (Answer::TaskOver, _) => {
+                self.failed_in = Some(self.user.step);
+                self.end_pass(done_ns)
+            }
             (Answer::Redirected(ahead), _) => {
                 if let Some(flow) = &step.flow {
                     flow.begin_attempts(self.values);
@@ -247,15 +254,27 @@ impl<'u> Acting<'u> {
         self.moved(action, None)
     }
 
-    /// The present step has failed for good.
+    /// The present step has failed for good. Where its task ends with it, or begins again, the task has failed.
     fn on_failed(&mut self, step: &Step, done_ns: u64) -> Action {
-        match step.on_failure {
+        let before = (self.user.stage, self.user.step);
+        let action = match step.on_failure {
             OnFailure::GoOn if self.is_repeated_after_failure(step) => {
-                self.repeat(step, done_ns, done_ns)
+                return self.repeat(step, done_ns, done_ns);
             }
             OnFailure::GoOn => self.go_on(step, done_ns, done_ns),
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
+        };
+        self.note_failed(before);
+        action
+    }
+
+    /// A step has failed for good at which the user was `before`: where its task has ended or begun again by now, the task
+    /// has failed.
+    pub(super) fn note_failed(&mut self, before: (Stage, StepIndex)) {
+        let is_over = self.user.stage != Stage::Task || self.user.step <= before.1;
+        if before.0 == Stage::Task && is_over {
+            self.failed_in = Some(before.1);
         }
     }
 
@@ -265,10 +284,16 @@ impl<'u> Acting<'u> {
         let paused = |from_ns| step.pause.ends_ns(draw, from_ns, from_ns);
         let mut next = self.user.step + 1 + step.hops_left;
         if self.user.stage == Stage::Task {
-            let end = self.script.scenario.end_of_task(self.user.step);
+            let task = self.script.scenario.task_of(self.user.step);
+            let end = task.steps.end;
             next = self.arrive(next, end);
             if next == end {
-                return self.end_pass(paused(done_ns));
+                return match &task.repeat {
+                    None => self.end_pass(paused(done_ns)),
+                    Some(repeat) => {
+                        self.end_round(step, task, repeat, [from_ns, done_ns].map(paused))
+                    }
+                };
             }
         }
         // If the time limit of the task passes earlier, the step fails then.
@@ -316,7 +341,7 @@ impl<'u> Acting<'u> {
     }
 
     /// Goes to a step of a stage that has steps.
-    fn go_to(&mut self, stage: Stage, step: StepIndex) -> Action {
+    pub(super) fn go_to(&mut self, stage: Stage, step: StepIndex) -> Action {
         self.user.stage = stage;
         self.user.step = step;
         self.user.step_since_ns = self.user.intended_ns;
@@ -359,6 +384,9 @@ impl<'u> Acting<'u> {
         }
         for cleared in &task.clears {
             cleared.store(b"", self.values);
+        }
+        if let Some(rounds) = &task.repeat {
+            rounds.counter.set(self.values, 0);
         }
         // Not all of its steps are passed over: one has no condition, or its alternative.
         let first = self.arrive(task.steps.start, task.steps.end);

@@ -1,10 +1,12 @@
-//! Steps that are passed over or repeated.
+//! Steps that are passed over or repeated, and tasks that are.
 
 use crate::load::random::Stream;
-use crate::scenario::model::{Step, StepIndex};
+use crate::scenario::flow::Rounds;
+use crate::scenario::model::{Step, StepIndex, Task};
 
 use super::acting::Acting;
 use super::moves::Action;
+use super::state::Stage;
 
 impl Acting<'_> {
     /// The first step from `at` on, before `end`, whose conditions hold; `end` if there is none.
@@ -35,8 +37,30 @@ impl Acting<'_> {
             self.user.requests = self.user.requests.wrapping_add(1);
             at = scenario.after(at);
         }
-        self.passed_over = from..at;
+        // The first stretch is the end of a task, the second one the beginning of the next, or of the same one again.
+        self.passed_over.swap(0, 1);
+        self.passed_over[1] = from..at;
         at
+    }
+
+    /// The last step of a repeated task is over, with its pause: the task begins again, or the pass is over. `over_ns` is
+    /// when the step should have been over, and when it was.
+    pub(super) fn end_round(
+        &mut self,
+        step: &Step,
+        task: &Task,
+        rounds: &Rounds,
+        over_ns: [u64; 2],
+    ) -> Action {
+        let [from_ns, done_ns] = over_ns;
+        if !rounds.goes_on(self.values) {
+            return self.end_pass(done_ns);
+        }
+        let draw = self.draw(Stream::Wait);
+        let due_ns = rounds.wait.ends_ns(draw, from_ns, from_ns);
+        self.user.intended_ns = due_ns.min(self.task_over_ns(step));
+        let first = self.arrive(task.steps.start, task.steps.end);
+        self.go_to(Stage::Task, first)
     }
 
     /// The present step is sent again. `from_ns` is when the time before should have been over, `done_ns` when it was.

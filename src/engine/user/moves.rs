@@ -93,8 +93,10 @@ pub struct Move {
     pub action: Action,
     /// Set when a poll has just ended.
     pub poll: Option<PollEnd>,
-    /// Steps that were passed over on the way (`when`); empty without one.
-    pub passed_over: Range<StepIndex>,
+    /// Steps that were passed over on the way (`when`), in one stretch or two; empty without one.
+    pub passed_over: [Range<StepIndex>; 2],
+    /// A step of the task whose pass a failure has ended just now.
+    pub failed_in: Option<StepIndex>,
 }
 
 impl From<Action> for Move {
@@ -102,7 +104,8 @@ impl From<Action> for Move {
         Self {
             action,
             poll: None,
-            passed_over: 0..0,
+            passed_over: [0..0, 0..0],
+            failed_in: None,
         }
     }
 }

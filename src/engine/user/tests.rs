@@ -63,7 +63,8 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
         values: &mut values,
         number: 0,
         script,
-        passed_over: 0..0,
+        passed_over: [0..0, 0..0],
+        failed_in: None,
     };
     assert_eq!(user.begin().action, Action::Send(0));
     for (index, (happening, action, due_ms, poll)) in story.iter().enumerate() {

@@ -11,7 +11,7 @@ impl Acting<'_> {
     pub(super) fn on_all_answered(
         &mut self,
         count: StepIndex,
-        ending: OnFailure,
+        (ending, has_failed): (OnFailure, bool),
         from_ns: u64,
         done_ns: u64,
     ) -> Move {
@@ -23,12 +23,16 @@ impl Acting<'_> {
         if leaves && ending == OnFailure::GoOn {
             self.complete_start();
         }
+        let before = (self.user.stage, self.user.step);
         let action = match ending {
             _ if leaves => self.go_away(done_ns),
             OnFailure::GoOn => self.go_on(step, from_ns, done_ns),
             OnFailure::EndTask => self.end_pass(done_ns),
             OnFailure::Stop => self.go_away(done_ns),
         };
+        if has_failed && !leaves {
+            self.note_failed(before);
+        }
         let action = self.wait_for(action, done_ns);
         self.moved(action, None)
     }

@@ -142,6 +142,7 @@ impl History {
             end_ns: tick.end_ns,
             load_from_ns: tick.load_from_ns,
             in_flight: tick.second.in_flight,
+            users_by_kind: &tick.second.users_by_kind,
             users_most: self.users_most,
             arrivals: tick.second.arrivals,
             steps: &steps,
@@ -171,6 +172,7 @@ const NOTHING: SoFar<'_> = SoFar {
     end_ns: 0,
     load_from_ns: None,
     in_flight: 0,
+    users_by_kind: &[],
     users_most: 0,
     arrivals: ArrivalsSoFar {
         due: 0,

@@ -1,5 +1,6 @@
 //! All that the screen shows: what is known of the run, what keys have set, and the message of the moment. Pure.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::metrics::tick::Tick;
@@ -24,6 +25,8 @@ pub struct About {
     pub run_time_s: Option<f64>,
     /// Method and name of each metric.
     pub steps: Vec<String>,
+    /// Name of each kind of user, and its metrics; empty where there is only one.
+    pub kinds: Vec<(String, Range<usize>)>,
     /// Address of the live page, where there is one.
     pub page: Option<String>,
     /// Colours are wanted.
@@ -47,7 +50,8 @@ pub struct State {
 impl State {
     pub fn new(mut about: About, changes: Result<Changes, String>) -> Self {
         let texts = [&mut about.target, &mut about.scenario];
-        for text in texts.into_iter().chain(&mut about.steps) {
+        let kinds = about.kinds.iter_mut().map(|(name, _)| name);
+        for text in texts.into_iter().chain(&mut about.steps).chain(kinds) {
             *text = shortened(text, NAME_MAX);
         }
         Self {

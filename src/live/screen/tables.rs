@@ -119,6 +119,70 @@ pub fn steps(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// Columns of the users of a kind, with the space before the figure.
+const USERS: usize = 9;
+/// Ranks of the columns of a kind: as for steps, without p50 and p95.
+const KIND_RANKS: [usize; 3] = [0, 1, 2];
+
+/// The kinds of users, at most `rows` lines with the heading; empty where there is only one kind, and with a single line.
+pub fn kinds(state: &State, width: usize, rows: usize) -> Vec<Line<'static>> {
+    let kinds = &state.about.kinds;
+    if kinds.is_empty() || rows < 2 {
+        return Vec::new();
+    }
+    let (steps, length_s) = match state.keys.span {
+        Span::Window => state.shown.window(),
+        Span::SoFar => state.shown.so_far(),
+    };
+    let columns = fitting(width.saturating_sub(USERS));
+    let columns = columns
+        .into_iter()
+        .filter(|it| KIND_RANKS.contains(&it.rank));
+    let columns: Vec<Column> = columns.collect();
+    let taken: usize = columns.iter().map(|column| column.width).sum();
+    let name_width = width - (taken + USERS).min(width);
+    let users = ("users".to_owned(), USERS);
+    let titles = columns.iter().map(|it| (it.title.to_owned(), it.width));
+    let heading = std::iter::once(users).chain(titles);
+    let title = match state.keys.span {
+        Span::Window => "kinds, last 10 s",
+        Span::SoFar => "kinds, so far",
+    };
+    let mut lines = vec![Line::styled(row(title, name_width, heading), bold())];
+    let room = rows - 1;
+    let (listed, left) = match kinds.len() {
+        all if all > room => (room - 1, all - (room - 1)),
+        all => (all, 0),
+    };
+    let present = state
+        .shown
+        .last()
+        .map_or(&[][..], |it| &it.second.users_by_kind);
+    for (at, (name, metrics)) in kinds.iter().enumerate().take(listed) {
+        let mut sum = StepInterval::default();
+        let own = steps.iter().take(metrics.end).skip(metrics.start);
+        own.for_each(|step| sum += step);
+        let users = (grouped(present.get(at).copied().unwrap_or(0)), USERS);
+        let figures = columns
+            .iter()
+            .map(|it| ((it.text)(&sum, length_s), it.width));
+        let figures = std::iter::once(users).chain(figures);
+        lines.push(Line::from(row(name, name_width, figures)));
+    }
+    if left > 0 {
+        lines.push(Line::from(format!("and {left} more in a taller window")));
+    }
+    lines
+}
+
+/// Lines that the table of kinds would take with all of them.
+pub fn kinds_height(state: &State) -> usize {
+    match state.about.kinds.len() {
+        0 => 0,
+        kinds => 1 + kinds,
+    }
+}
+
 /// The columns that there is room for beside a name, from left to right.
 fn fitting(width: usize) -> Vec<Column> {
     let room = width.saturating_sub(NAME_MIN);

@@ -43,7 +43,8 @@ pub fn draw(frame: &mut Frame<'_>, state: &State) {
     let (rest, foot) = split_bottom(rest, 1);
     frame.render_widget(footer(state, width), foot);
 
-    let steps_wanted = (tables::steps_height(state) as u16).saturating_add(1);
+    let rows = tables::steps_height(state) + tables::kinds_height(state);
+    let steps_wanted = (rows as u16).saturating_add(1);
     let failures_wanted = (tables::failures_height(&state.shown) as u16).min(FAILURE_LINES);
     let left = rest.height.saturating_sub(steps_wanted + failures_wanted);
     let chart_lines = match left >= CHART_LINES_MIN {
@@ -91,18 +92,25 @@ fn draw_charts(frame: &mut Frame<'_>, area: Rect, state: &State) {
     charts::rates(frame, rates, state);
 }
 
-/// The steps, then the failures; with too little room for both the failures keep two lines, and with hardly any none.
+/// The kinds of users, the steps, then the failures; with too little room for both the failures keep two lines, and with hardly any none.
 fn draw_tables(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let width = usize::from(area.width);
     let (all_steps, all_failures) = (
         tables::steps_height(state) as u16,
         tables::failures_height(&state.shown) as u16,
     );
-    let failure_lines = match area.height.saturating_sub(all_steps) {
+    let all_kinds = (tables::kinds_height(state) as u16).min(area.height / 3);
+    let failure_lines = match area.height.saturating_sub(all_steps + all_kinds) {
         _ if all_failures == 0 || area.height < TABLE_LINES_MIN => 0,
         room => all_failures.min(room.max(2)),
     };
-    let (steps_area, failures_area) = split_bottom(area, failure_lines);
+    let (area, failures_area) = split_bottom(area, failure_lines);
+    // The steps keep half of what is left, or all their lines.
+    let kind_lines = (tables::kinds_height(state) as u16)
+        .min(area.height.saturating_sub(all_steps).max(area.height / 2));
+    let kinds = tables::kinds(state, width, usize::from(kind_lines));
+    let (kinds_area, steps_area) = split_top(area, kinds.len() as u16);
+    frame.render_widget(Paragraph::new(kinds), kinds_area);
     let steps = tables::steps(state, width, usize::from(steps_area.height));
     frame.render_widget(Paragraph::new(steps), steps_area);
     let failures = tables::failures(&state.shown, width, usize::from(failure_lines));

@@ -285,6 +285,7 @@ pub(super) fn spans(parts: &Parts<'_>) -> Result<Vec<SpanRecord>, MergeError> {
             let (sum, took) = &mut spans[at];
             sum.begun += span.begun;
             sum.completed += span.completed;
+            sum.failed += span.failed;
             add_packed(took, &span.histogram, &span.took_us)
                 .map_err(|reason| MergeError::unreadable(part.name, &span.name, &reason))?;
         }

@@ -23,6 +23,6 @@ pub(in crate::record) use whole::exit_code;
 pub use whole::merge;
 
 #[cfg(test)]
-pub(super) mod drawn;
+pub(crate) mod drawn;
 #[cfg(test)]
 mod tests;

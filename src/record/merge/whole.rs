@@ -50,7 +50,7 @@ pub fn merge(parts: &[(String, Record)], offsets_s: &[f64]) -> Result<Record, Me
         errors: errors(&parts),
         generator: generator(&parts)?,
         tls: tls(&parts)?,
-        kinds: kinds::joined(parts.records()),
+        kinds: kinds::joined(parts.records().flat_map(|record| &record.kinds)),
         setup: joined(parts.records().filter_map(|record| record.setup.as_ref())),
         teardown: joined(
             parts

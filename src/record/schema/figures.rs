@@ -148,6 +148,9 @@ pub struct SpanRecord {
     pub begun: u64,
     /// How often its last step was answered as expected.
     pub completed: u64,
+    /// Times that a task failed: by a failure that ended it, or of its last step; 0 for a span that is no task. Not in records of older versions.
+    #[serde(default)]
+    pub failed: u64,
     /// From when the first step was due to the last step's answer.
     pub took_us: Times,
     /// `took_us` as a whole: HdrHistogram V2, deflated, base64; microseconds.

@@ -13,10 +13,14 @@ pub struct KindRecord {
     pub share: Option<f64>,
     /// Its number of users in the scenario; `None` for a kind with a share.
     pub count: Option<u64>,
-    /// Its users that came in the whole run, without those that took another's place.
-    pub users: u64,
-    /// Passes of the work loop that they began in the whole run.
-    pub iterations: u64,
+    /// Its users that came in the whole run, without those that took another's place; `None` in a slice, and while the
+    /// run lasts.
+    pub users: Option<u64>,
+    /// Its users that are present, in the record of a run that lasts; `None` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<u64>,
+    /// Passes of the work loop that they began in the whole run; `None` in a slice, and while the run lasts.
+    pub iterations: Option<u64>,
     /// Its steps, as `METHOD name`; each step is of one kind.
     pub steps: Vec<String>,
     /// Requests with an outcome, failures included.

@@ -23,14 +23,18 @@ pub(super) fn table(page: &mut Page, record: &Record) {
         Column::new(rank, Align::Right, head, kinds.iter().map(cell))
     };
     let names = kinds.iter().map(|kind| kind.name.clone());
-    let mut columns = vec![
-        Column::new(0, Align::Left, "users", names),
-        column(0, "came", &|kind| grouped(kind.users)),
-        column(1, "iterations", &|kind| grouped(kind.iterations)),
+    let mut columns = vec![Column::new(0, Align::Left, "users", names)];
+    // A slice does not know them.
+    if kinds.iter().all(|kind| kind.users.is_some()) {
+        let whole = |number: Option<u64>| number.map(grouped).unwrap_or_default();
+        columns.push(column(0, "came", &|kind| whole(kind.users)));
+        columns.push(column(1, "iterations", &|kind| whole(kind.iterations)));
+    }
+    columns.extend([
         column(0, "requests", &|kind| grouped(kind.requests)),
         column(0, "failed", &|kind| grouped(kind.failures)),
         column(2, "req/s", &|kind| number_cell(kind.rps)),
-    ];
+    ]);
     let times: Vec<Figures<'_>> = kinds.iter().map(Figures::kind).collect();
     columns.extend(time_columns(&times, &TIMES, unit_of(&times, &TIMES)));
     page.blank();

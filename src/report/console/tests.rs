@@ -5,9 +5,9 @@ use crate::metrics::series::Series;
 use crate::metrics::summary::Summary;
 use crate::record::build;
 use crate::record::build::RunTime;
+use crate::record::merge::drawn;
 use crate::record::schema::{
-    Generator, GeneratorHistograms, LoadInfo, MachineInfo, RuleRecord, RunInfo, Times,
-    VerdictRecord,
+    Generator, GeneratorHistograms, RuleRecord, RunInfo, Times, VerdictRecord,
 };
 use crate::scenario::model::{Carries, MetricLabel};
 use crate::text::columns::columns;
@@ -87,50 +87,18 @@ fn record(answered: u64, failed: u64) -> Record {
 }
 
 fn run_info() -> RunInfo {
-    RunInfo {
-        command: Vec::new(),
-        version: "0".into(),
+    let mut run = RunInfo {
         scenario: "workflow".into(),
         host: "http://localhost:8000".into(),
         addresses: vec!["127.0.0.1:8000".into()],
-        targets: Vec::new(),
-        source_addresses: Vec::new(),
-        tcp: Vec::new(),
-        users: 5,
-        users_came: 5,
         spawn_rate: Some(5.0),
         run_time_s: Some(1.0),
-        load: LoadInfo {
-            model: "closed".into(),
-            stages: Vec::new(),
-            open: None,
-            wait: "0s".into(),
-            iterations: None,
-            orders: Vec::new(),
-        },
-        seed: 7,
-        shards: 1,
         backend: "io_uring".into(),
-        connections: "per-user".into(),
-        connection_lifetime: None,
-        pipeline: 1,
-        timeout_s: 30.0,
-        started_at: "2026-11-24T12:00:00.000Z".into(),
-        ended_by: "time".into(),
-        error: None,
-        machine: MachineInfo {
-            cores: 2,
-            cpu: "a processor".into(),
-            kernel: "6.18".into(),
-            hostname: "a-host".into(),
-            boot_id: String::new(),
-            clock: None,
-        },
-        part: None,
-        start_at: None,
-        parts: Vec::new(),
-        all_running: None,
-    }
+        ..drawn::run_info()
+    };
+    run.load.iterations = None;
+    run.machine.hostname = "a-host".into();
+    run
 }
 
 /// Everything that can go wrong at once, in long words.

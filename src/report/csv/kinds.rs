@@ -15,8 +15,8 @@ pub(super) fn table(record: &Record) -> String {
 fn row(kind: &KindRecord) -> [String; 11] {
     [
         quoted(&kind.name),
-        kind.users.to_string(),
-        kind.iterations.to_string(),
+        whole(kind.users),
+        whole(kind.iterations),
         kind.requests.to_string(),
         kind.failures.to_string(),
         ms_or_0(kind.all_us.p50),
@@ -26,4 +26,9 @@ fn row(kind: &KindRecord) -> [String; 11] {
         six_decimals(kind.rps),
         percentiles(&kind.all_us),
     ]
+}
+
+/// Empty in a slice, which does not know it.
+fn whole(number: Option<u64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
 }

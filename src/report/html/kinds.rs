@@ -7,25 +7,37 @@ use crate::record::schema::{KindRecord, Record};
 use crate::report::console::figures::{Figures, Which};
 use crate::text::units::{grouped, three_digits};
 
-/// The section.
+const TIMES: [Which; 4] = [
+    Which::Percentile(50.0),
+    Which::Percentile(95.0),
+    Which::Percentile(99.0),
+    Which::Max,
+];
+
+/// The section. Of a run that lasts it has the users that are present.
 pub(super) fn section(record: &Record) -> Markup {
     if record.kinds.is_empty() {
         return html! {};
     }
-    let heads = heads([
-        "Users",
-        "Came",
-        "Iterations",
-        "Requests",
-        "Failed",
-        "Rate/s",
-        "p50",
-        "p95",
-        "p99",
-        "Max",
-    ]);
+    let heads: Vec<String> = match lasts(record) {
+        true => heads([
+            "Users", "Now", "Requests", "Failed", "Rate/s", "p50", "p95", "p99", "Max",
+        ]),
+        false => heads([
+            "Users",
+            "Came",
+            "Iterations",
+            "Requests",
+            "Failed",
+            "Rate/s",
+            "p50",
+            "p95",
+            "p99",
+            "Max",
+        ]),
+    };
     let rows: Vec<Vec<Markup>> = record.kinds.iter().map(row).collect();
-    framed("users", "Users", &table("Kinds of users", &heads, &rows))
+    framed("kinds", "Users", &table("Kinds of users", &heads, &rows))
 }
 
 fn row(kind: &KindRecord) -> Vec<Markup> {
@@ -34,16 +46,22 @@ fn row(kind: &KindRecord) -> Vec<Markup> {
         let text = times.show(which).unwrap_or_else(|| "–".into());
         cell(text.replace(">=", "≥"))
     };
-    vec![
-        html! { (safe(&kind.name)) },
-        cell(grouped(kind.users)),
-        cell(grouped(kind.iterations)),
+    let users = match kind.present {
+        Some(present) => vec![cell(grouped(present))],
+        None => [kind.users, kind.iterations]
+            .map(|number| cell(number.map_or_else(|| "–".into(), grouped)))
+            .into(),
+    };
+    let counts = [
         cell(grouped(kind.requests)),
         cell(grouped(kind.failures)),
         cell(three_digits(kind.rps)),
-        shown(Which::Percentile(50.0)),
-        shown(Which::Percentile(95.0)),
-        shown(Which::Percentile(99.0)),
-        shown(Which::Max),
-    ]
+    ];
+    let name = html! { (safe(&kind.name)) };
+    let cells = std::iter::once(name).chain(users).chain(counts);
+    cells.chain(TIMES.map(shown)).collect()
+}
+
+fn lasts(record: &Record) -> bool {
+    record.kinds.iter().any(|kind| kind.present.is_some())
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::charts::charts;
 use super::conditions;
 use super::errors;
+use super::kinds;
 use super::numbers;
 use super::shell;
 use super::steps;
@@ -23,7 +24,7 @@ pub const LIVE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sc
                                img-src data:; base-uri 'none'; form-action 'none'; connect-src 'self'";
 const SCRIPT: &str = include_str!("live.js");
 /// Places of the page above its charts, and below them.
-const ABOVE: [&str; 3] = ["verdict", "numbers", "steps"];
+const ABOVE: [&str; 4] = ["verdict", "numbers", "kinds", "steps"];
 const BELOW: [&str; 4] = ["waits", "errors", "watched", "conditions"];
 
 /// What the page may change.
@@ -112,6 +113,7 @@ pub fn live_parts(record: &Record, run: LiveRun) -> Result<String> {
     let parts = [
         ("verdict", verdict),
         ("numbers", numbers::section(record)),
+        ("kinds", kinds::section(record)),
         ("steps", steps::section(record)),
         ("waits", waits::section(record)),
         ("errors", errors::section(record)),

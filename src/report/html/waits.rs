@@ -28,12 +28,15 @@ pub(super) fn section(record: &Record) -> Markup {
             .collect()
     });
     let polls: Vec<Vec<Markup>> = polls.collect();
-    let heads_of_spans = heads(["Span", "Begun", "Done", "p50", "p95", "p99", "Max"]);
+    let heads_of_spans = heads([
+        "Span", "Begun", "Done", "Failed", "p50", "p95", "p99", "Max",
+    ]);
     let spans = record.spans.iter().map(|span| {
         let counts = [
             cell(safe(&span.name)),
             cell(grouped(span.begun)),
             cell(grouped(span.completed)),
+            cell(grouped(span.failed)),
         ];
         counts.into_iter().chain(times(&span.took_us)).collect()
     });

@@ -1,8 +1,8 @@
-//! Flow of a step: `when`, `repeat`, `retry` and `end_task_if`.
+//! Flow of a step: `when`, `repeat`, `retry` and `end_task_if`; `when` and `repeat` of a task.
 
 use crate::scenario::counter::Counted;
 use crate::scenario::expect::Expect;
-use crate::scenario::flow::{Condition, Flow, Is, Repetition, Share, Test, Until};
+use crate::scenario::flow::{Condition, Flow, Is, Repetition, Rounds, Share, Test, Until};
 use crate::scenario::model::{StepIndex, Task};
 use crate::scenario::variables::Variables;
 use crate::scenario::wait::Wait;
@@ -214,6 +214,59 @@ pub(super) fn read_flow(
 }
 
 fn read_repetition(item: &Item<'_>, around: Around<'_>) -> Result<Repetition, ScenarioError> {
+    let read = |item: &Item<'_>| read_until(item, around.expect, around.variables);
+    let (times_max, until, wait) = read_times(item, "the step is sent", read)?;
+    Ok(Repetition {
+        counter: around.variables.counter(Counted::Times),
+        times_max,
+        until,
+        wait,
+        home: around.home,
+    })
+}
+
+/// How a task is repeated.
+pub(super) fn read_rounds(
+    item: &Item<'_>,
+    variables: &mut Variables,
+) -> Result<Rounds, ScenarioError> {
+    let read = |item: &Item<'_>| read_round_until(item, variables);
+    let (times_max, until, wait) = read_times(item, "the task is done", read)?;
+    Ok(Rounds {
+        counter: variables.counter(Counted::Rounds),
+        times_max,
+        until: until.unwrap_or_default(),
+        wait,
+    })
+}
+
+/// What ends the repetition of a task: tests of variables.
+fn read_round_until(item: &Item<'_>, variables: &Variables) -> Result<Vec<Test>, ScenarioError> {
+    let example = "{ unset = \"next\" } or { equals = { state = \"done\" } }";
+    let table = item
+        .table()
+        .map_err(|_| item.error(format!("write what a variable is then: {example}")))?;
+    for key in ["status", "json", "exists", "headers"] {
+        if let Some(of_answer) = table.get(key) {
+            return Err(of_answer.error(format!(
+                "the repetition of a task looks at variables, not at an answer: take the value with extract in a step, and write for example {example}; or repeat the step"
+            )));
+        }
+    }
+    let tests = read_tests(&table, variables)?;
+    table.finish()?;
+    match tests.is_empty() {
+        true => Err(item.error(format!("it says nothing; write for example {example}"))),
+        false => Ok(tests),
+    }
+}
+
+/// A repetition: its bound, what ends it earlier, and the wait between two times. `what` happens each time.
+fn read_times<'s, T>(
+    item: &Item<'s>,
+    what: &str,
+    read_until: impl Fn(&Item<'s>) -> Result<T, ScenarioError>,
+) -> Result<(u32, Option<T>, Wait), ScenarioError> {
     let (mut until, mut wait) = (None, None);
     let times_max = match item.table() {
         Err(_) => item.integer(2..=TIMES_MAX).map_err(|error| {
@@ -223,16 +276,16 @@ fn read_repetition(item: &Item<'_>, around: Around<'_>) -> Result<Repetition, Sc
         Ok(table) => {
             let times = table.get("times");
             let max = table.get("max");
-            until = table.read("until", |item| read_until(item, around.expect, around.variables))?;
+            until = table.read("until", read_until)?;
             wait = table.read("wait", read_between)?;
             table.finish()?;
             let bound = match (&times, &until, &max) {
                 (Some(times), None, None) => times,
                 (None, Some(_), Some(max)) => max,
                 (None, Some(_), None) => {
-                    return Err(item.error(
-                        "it needs max beside until, the most times that the step is sent, for example max = 50",
-                    ));
+                    return Err(item.error(format!(
+                        "it needs max beside until, the most times that {what}, for example max = 50",
+                    )));
                 }
                 (Some(times), _, _) => {
                     return Err(times.error(
@@ -248,13 +301,7 @@ fn read_repetition(item: &Item<'_>, around: Around<'_>) -> Result<Repetition, Sc
             bound.integer(2..=TIMES_MAX)?
         }
     };
-    Ok(Repetition {
-        counter: around.variables.counter(Counted::Times),
-        times_max: times_max as u32,
-        until,
-        wait: wait.unwrap_or_default(),
-        home: around.home,
-    })
+    Ok((times_max as u32, until, wait.unwrap_or_default()))
 }
 
 fn read_between(item: &Item<'_>) -> Result<Wait, ScenarioError> {

@@ -10,6 +10,7 @@ use crate::scenario::feeder::{Feeder, Per};
 use crate::scenario::made::{Counter, Made};
 use crate::scenario::model::Fresh;
 use crate::scenario::secrets::Secrets;
+use crate::scenario::sequence::Sequence;
 use crate::scenario::value::{Clock, Value};
 use crate::scenario::variables;
 use crate::scenario::variables::Variables;
@@ -198,6 +199,20 @@ impl Texts<'_> {
         Ok(Part::Literal(encoding.text(&text).into_bytes()))
     }
 
+    /// A variable's number is that of the user's text 0. Where no variable has one, the first request gets the lowest.
+    fn sequence(&self, first: u32) -> Sequence {
+        let names = self.variables.names();
+        let mut indices = names.filter_map(|name| self.variables.find(name));
+        let has_one = indices.any(|index| {
+            let values = self.variables.values(index);
+            values.into_iter().any(Value::is_sequence)
+        });
+        Sequence {
+            first: u64::from(first),
+            since: u64::from(!has_one),
+        }
+    }
+
     /// A value at a place of a request: constant, or made for each request.
     pub(super) fn part(
         &mut self,
@@ -270,7 +285,7 @@ impl Texts<'_> {
             ("now", "") => Value::Now(Clock::Timestamp),
             ("now_ms", "") => Value::Now(Clock::UnixMs),
             ("now_s", "") => Value::Now(Clock::UnixS),
-            ("sequence", "") => Value::Sequence(0),
+            ("sequence", "") => Value::Sequence(self.sequence(0)),
             ("sequence", rest) => {
                 let digits = rest.find(|it: char| !it.is_ascii_digit());
                 let (first, arithmetic) = rest.split_at(digits.unwrap_or(rest.len()));
@@ -279,9 +294,9 @@ impl Texts<'_> {
                     first => first.parse::<u32>(),
                 };
                 match (first, arithmetic.trim()) {
-                    (Ok(first), "") => Value::Sequence(u64::from(first)),
+                    (Ok(first), "") => Value::Sequence(self.sequence(first)),
                     (Ok(first), it) if it.starts_with(['+', '-', '*', '/', '%']) => {
-                        made(counted(Counter::Sequence(u64::from(first)), it))?
+                        made(counted(Counter::Sequence(self.sequence(first)), it))?
                     }
                     _ => {
                         return Err(item.error(format!(

@@ -64,12 +64,15 @@ impl std::error::Error for ScenarioError {}
 
 /// A text and its name, for errors.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'t> {
+pub struct Source<'t> {
+    /// File, or the name of a built-in text.
     pub origin: &'t str,
+    /// The whole text.
     pub text: &'t str,
 }
 
 impl Source<'_> {
+    /// An error at the start of `span`, in bytes; within a character, at its start.
     pub fn error(&self, span: Range<usize>, reason: impl Into<String>) -> ScenarioError {
         let mut at = span.start.min(self.text.len());
         while !self.text.is_char_boundary(at) {

@@ -16,7 +16,7 @@ use crate::text::suggest::did_you_mean;
 
 use super::answer::{keep, read_expect, read_hints, read_repeat};
 use super::flow::{
-    Around, check_tasks, read_flow, read_task_when, read_when, tests, tests_of, untils,
+    Around, check_tasks, read_flow, read_rounds, read_task_when, read_when, tests, tests_of, untils,
 };
 use super::found::{WHERE_FOUND, read_found_in};
 use super::holes::check_name;
@@ -226,7 +226,10 @@ impl<'c, 's> Compiler<'c, 's> {
     fn clear_in(&self, tasks: &mut [Task], filled: &[usize]) {
         let variables = &self.requests.texts.variables;
         let of_steps = self.steps.iter().filter_map(|step| step.flow.as_deref());
-        let of_tasks = tasks.iter().flat_map(|task| &task.when);
+        let of_tasks = tasks.iter().flat_map(|task| {
+            let rounds = task.repeat.iter().flat_map(|rounds| &rounds.until);
+            task.when.iter().chain(rounds)
+        });
         let tested = of_steps.flat_map(tests).chain(of_tasks);
         let tested: Vec<String> = tested.map(|test| test.name.clone()).collect();
         for task in tasks {
@@ -259,6 +262,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let set = set_by(&self.task_when, &texts.variables);
         texts.filled.extend(set);
         let first = self.steps.len() as StepIndex;
+        let (mut span, mut repeat) = (None, None);
         match table.read("step", Item::list)? {
             None => self.step(item, &table, Role::Task, None)?,
             Some(steps) => {
@@ -267,6 +271,9 @@ impl<'c, 's> Compiler<'c, 's> {
                 }
                 let name = table.get("name");
                 let within_ns = table.read("within", read_within)?;
+                repeat = table.read("repeat", |item| {
+                    read_rounds(item, &mut self.requests.texts.variables)
+                })?;
                 if let Some(method) = table.get("method").or(table.get("path")) {
                     return Err(method.error(
                         "the task has steps of its own; method, path and what belongs to them stand in [[task.step]]",
@@ -311,6 +318,7 @@ impl<'c, 's> Compiler<'c, 's> {
                             }
                         }
                     }
+                    span = Some(begins);
                 }
             }
         }
@@ -319,6 +327,8 @@ impl<'c, 's> Compiler<'c, 's> {
             weight: weight.unwrap_or(1),
             when: std::mem::take(&mut self.task_when),
             clears: Vec::new(),
+            span,
+            repeat: repeat.map(Box::new),
         })
     }
 

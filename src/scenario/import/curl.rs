@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::draft::{Body, Draft, Step, Task};
+use super::draft::{Body, Draft, Step, Task, variable_name};
 use super::request::{METHODS, add_header, set_body};
-use super::shell::{Command, OUTPUT, VARIABLE, commands};
+use super::shell::{Command, DEFAULT, OUTPUT, VARIABLE, commands};
+use super::shell_variables::{Loops, Variables, without_jars};
 use super::target::{decoded, name_of, pairs, split};
 
 /// Flags without an argument that change nothing here.
@@ -125,11 +126,23 @@ pub fn read(text: &str, has_file: &dyn Fn(&str) -> bool) -> Result<Draft, String
         ..Draft::default()
     };
     let mut origins = Vec::new();
-    for command in commands(text)? {
+    let mut variables = Variables::default();
+    let mut loops = Loops::default();
+    let mut all = commands(text)?;
+    let has_jar = without_jars(&mut all);
+    for mut command in all {
+        variables.fill(&mut command);
+        if variables.assigns(&command) || loops.changes(&command) {
+            continue;
+        }
         let Some(at) = command.words.iter().position(|word| is_curl(word)) else {
             continue;
         };
         let place = format!("line {}", command.line);
+        if let Some(line) = loops.first_request() {
+            let what = "a loop of the shell is not translated; its requests are written once";
+            draft.note(format!("line {line}"), what);
+        }
         for words in command.words[at + 1..].split(|word| word == "--next" || word == "-:") {
             let flags = read_flags(words, &command, &place, &mut draft);
             for step in steps(flags, &place, &mut draft, &mut origins, has_file) {
@@ -144,6 +157,11 @@ pub fn read(text: &str, has_file: &dyn Fn(&str) -> bool) -> Result<Draft, String
     keep_one_origin(&mut draft, &origins);
     if draft.tasks.is_empty() {
         return Err("no curl command in it sends a request to a URL".to_owned());
+    }
+    draft.drop_unused_variables();
+    if has_jar {
+        let line = "Cookies that answers set are kept per user, as -c and -b do with a file.";
+        draft.comments.push(line.to_owned());
     }
     if draft.tasks.len() > 1 {
         let line = "One task for each command, drawn evenly (guessed). For a fixed order, make them [[task.step]] of one [[task]].";
@@ -407,7 +425,13 @@ fn steps(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     for url in &flags.urls {
-        let url = own_text(url, place, draft);
+        let mut url = own_text(url, place, draft);
+        let globs = url.replace("\\[", "").replace("\\]", "");
+        if globs.contains(['[', ']']) || globs.replace("{{", "").contains('{') {
+            draft.note(place, "a URL with [1-9] or {a,b} stands for many; it is sent as one text. Write {{random 1..9}} or {{choice a|b}}");
+        }
+        // curl takes a bracket behind a backslash as it is.
+        url = url.replace("\\[", "[").replace("\\]", "]");
         let is_url = url.contains("://")
             || url.contains(['.', '/', ':'])
             || url.starts_with("{{")
@@ -416,8 +440,11 @@ fn steps(
             draft.note(place, format!("\"{url}\" is not a URL and is left out"));
             continue;
         }
-        if url.contains(['[', ']']) || url.replace("{{", "").contains('{') {
-            draft.note(place, "a URL with [1-9] or {a,b} stands for many; it is sent as one text. Write {{random 1..9}} or {{choice a|b}}");
+        if url.starts_with("{{") {
+            draft.note(
+                place,
+                "its target is a variable that the text does not tell; give it by --host",
+            );
         }
         let target = split(&url);
         let mut step = Step {
@@ -592,19 +619,23 @@ fn own_text(text: &str, place: &str, draft: &mut Draft) -> String {
             out += piece;
             continue;
         }
-        let what = if piece == OUTPUT {
-            "output of a command"
-        } else {
-            "variable of the shell"
+        if let Some((name, default)) = piece.split_once(DEFAULT) {
+            draft.note(place, format!("the default of ${name} is taken: {default}"));
+            out += default;
+            continue;
+        }
+        let what = match piece {
+            OUTPUT => "output of a",
+            _ => "variable of the shell",
         };
         let comment = format!(
-            "{what}; or \"{{{{env.{}}}}}\"",
-            piece.replace(' ', "_").to_ascii_uppercase()
+            "{what} {piece}; or \"{{{{env.{}}}}}\"",
+            variable_name(piece).to_ascii_uppercase()
         );
         let name = draft.placeholder(piece, &comment);
         draft.note(
             place,
-            format!("the {what} is not known; set {name} in [variables]"),
+            format!("the {what} {piece} is not known; set {name} in [variables]"),
         );
         out += &format!("{{{{{name}}}}}");
     }

@@ -7,6 +7,9 @@ use crate::scenario::format::holes::WORDS;
 /// Value of a variable that the source does not tell, or that was secret there.
 pub const PLACEHOLDER: &str = "replace-me";
 
+/// Text that stands for any text of a description without an example.
+pub const SAMPLE: &str = "text";
+
 /// Something that was not translated, or that was guessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::text::calendar::days_since_1970;
+
 use super::draft::{Body, Draft, Step, Task};
 use super::request::{METHODS, add_header, set_body};
 use super::reuse::{ANSWER_BYTES_MAX, Answer, reuse};
@@ -103,6 +105,7 @@ struct Request {
     method: String,
     url: String,
     headers: Option<Vec<Pair>>,
+    cookies: Option<Vec<Pair>>,
     post_data: Option<PostData>,
 }
 
@@ -235,11 +238,9 @@ fn reason_to_drop(entry: &Entry, host: &str) -> Option<Dropped> {
         )));
     }
     let path = split(url).path;
-    match entry
-        .response
-        .as_ref()
-        .map_or(0, |response| response.status)
-    {
+    // Some writers of archives record requests alone.
+    let response = entry.response.as_ref()?;
+    match response.status {
         ..=0 => Some(Dropped::Noted(format!(
             "{path} had no answer when it was recorded; it is left out"
         ))),
@@ -305,8 +306,20 @@ fn record(entry: Entry, place: &str, draft: &mut Draft) -> Recorded {
         let value = draft.own_text(place, &value.unwrap_or_default());
         add_header(&mut step, &name, &value, false, place, draft);
     }
-    if let Some(data) = request.post_data {
-        add_body(&mut step, data, place, draft);
+    if step.header("Cookie").is_none() {
+        let cookies = request.cookies.unwrap_or_default().into_iter();
+        let pairs = cookies.map(|it| format!("{}={}", it.name, it.value.unwrap_or_default()));
+        let pairs = pairs.collect::<Vec<_>>().join("; ");
+        let pairs = draft.own_text(place, &pairs);
+        add_header(&mut step, "Cookie", &pairs, false, place, draft);
+    }
+    match request.post_data {
+        Some(data) => add_body(&mut step, data, place, draft),
+        None if step.header("Content-Type").is_some() && has_body(&step.method) => draft.note(
+            place,
+            "its body is not in the archive; the step sends none, and no Content-Type",
+        ),
+        None => {}
     }
     if matches!(step.body, Body::None) {
         step.drop_header("Content-Type");
@@ -340,6 +353,10 @@ fn record(entry: Entry, place: &str, draft: &mut Draft) -> Recorded {
         began_ms: unix_ms(&entry.started_date_time),
         took_ms: entry.time.unwrap_or(0.0).max(0.0) as i64,
     }
+}
+
+fn has_body(method: &str) -> bool {
+    ["POST", "PUT", "PATCH"].contains(&method)
 }
 
 fn add_body(step: &mut Step, data: PostData, place: &str, draft: &mut Draft) {
@@ -506,14 +523,7 @@ fn unix_ms(text: &str) -> Option<i64> {
         }
         None => 0,
     };
-    // Days since 1970 of a date of the Gregorian calendar: years begin in March, so that the leap day is the last.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days =
-        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let days = days_since_1970(year, month, day);
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - 60 * zone_minutes;
     Some(1_000 * seconds + digits.parse::<i64>().ok()?)
 }

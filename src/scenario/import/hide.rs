@@ -12,7 +12,7 @@ use crate::http::request::is_secret_field;
 use crate::scenario::members::secrets_in;
 use crate::scenario::secrets::Secrets;
 
-use super::draft::{Body, Draft, PLACEHOLDER, Step, variable_name};
+use super::draft::{Body, Draft, PLACEHOLDER, SAMPLE, Step, variable_name};
 use super::target::encoded_path;
 
 /// Shortest secret that is replaced at places whose names do not tell that they hold one, in bytes.
@@ -92,6 +92,10 @@ pub fn hide(draft: &mut Draft) {
     for variable in &mut draft.variables {
         replace(&variable.name, &mut variable.value, &known);
     }
+    // The notes below name no secret.
+    for note in &mut draft.notes {
+        note.what = all.mask_own(&note.what);
+    }
     for name in numbers {
         draft.note(
             "JSON",
@@ -112,9 +116,6 @@ pub fn hide(draft: &mut Draft) {
             format!("{name} is a secret and was left out; write it there, or \"{{{{env.NAME}}}}\" to take it from the environment"),
         );
     }
-    for note in &mut draft.notes {
-        note.what = all.mask_own(&note.what);
-    }
     for comment in draft.comments.iter_mut().chain([&mut draft.about]) {
         *comment = all.mask_own(comment);
     }
@@ -123,7 +124,7 @@ pub fn hide(draft: &mut Draft) {
 fn comment_of(name: &str) -> String {
     format!(
         "secret: write it here, or \"{{{{env.{}}}}}\"",
-        name.to_ascii_uppercase()
+        variable_name(name).to_ascii_uppercase()
     )
 }
 
@@ -238,7 +239,8 @@ fn replace(name: &str, text: &mut String, known: &[(String, String)]) {
     for (secret, variable) in known {
         let is_strong =
             secret.len() >= STRONG_BYTES_MIN && secret.chars().any(|c| !c.is_ascii_alphabetic());
-        if !is_strong && !is_place_of_secrets && *text != *secret {
+        let is_same = text == secret && secret != SAMPLE;
+        if !is_strong && !is_place_of_secrets && !is_same {
             continue;
         }
         let hole = format!("{{{{{variable}}}}}");

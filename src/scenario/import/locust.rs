@@ -9,18 +9,23 @@ use serde_json::Value as Json;
 
 use super::draft::{Draft, Task};
 use super::locust_calls::{Walker, range_of};
-use super::locust_values::{Scope, dotted, field, kind, nodes, place, word};
+use super::locust_values::{Scope, dotted, field, kind, nodes, place, settled, text_of, word};
 
 /// Prints the syntax tree of the locustfile on its standard input, as JSON: for `python3 -I -c`.
 pub const SYNTAX_TREE: &str = include_str!("locustfile.py");
 
 /// Classes of Locust for users.
 const USERS: [&str; 4] = ["HttpUser", "FastHttpUser", "HttpLocust", "FastHttpLocust"];
+/// Classes of Locust for users without an HTTP client.
+const PLAIN_USERS: [&str; 2] = ["User", "locust.User"];
 /// Attributes of users that change nothing that is sent, or are read by themselves.
-const OWN_ATTRIBUTES: [&str; 9] = [
+const OWN_ATTRIBUTES: [&str; 12] = [
     "host",
     "wait_time",
+    "min_wait",
+    "max_wait",
     "tasks",
+    "task_set",
     "weight",
     "fixed_count",
     "abstract",
@@ -28,6 +33,8 @@ const OWN_ATTRIBUTES: [&str; 9] = [
     "connection_timeout",
     "insecure",
 ];
+/// Most notes in the error of a file without a task.
+const NOTES_MAX: usize = 3;
 /// Classes that inherit from classes.
 const DEPTH_MAX: usize = 20;
 
@@ -128,7 +135,12 @@ pub fn read(tree: &str) -> Result<Draft, String> {
     unique_names(&mut draft);
     draft.drop_unused_variables();
     if draft.tasks.is_empty() && draft.start.is_empty() {
-        return Err("no task of it sends a request that can be translated".to_owned());
+        let named = draft.notes.iter().take(NOTES_MAX);
+        let named = named.map(|note| format!("; {}: {}", note.place, note.what));
+        return Err(format!(
+            "no task of it sends a request that can be translated{}",
+            named.collect::<String>()
+        ));
     }
     Ok(draft)
 }
@@ -238,7 +250,15 @@ impl<'n> File<'n> {
             }
         }
         let listed = line.iter().find_map(|class| value_of(class, "tasks"));
-        for (node, own) in listed.map(listed_tasks).unwrap_or_default() {
+        // Before Locust 1.0.
+        let set = line.iter().find_map(|class| value_of(class, "task_set"));
+        let set = set.map(|set| (set, 1));
+        for (node, own) in listed
+            .map(listed_tasks)
+            .unwrap_or_default()
+            .into_iter()
+            .chain(set)
+        {
             let name = dotted(node);
             let name = name.rsplit('.').next().unwrap_or_default();
             let own = own.saturating_mul(weight);
@@ -365,7 +385,8 @@ fn constants<'n>(body: &'n [Json], scope: &mut Scope<'n>) {
 /// Attributes of a class, its wait and its host.
 fn attributes<'n>(class: &'n Json, scope: &mut Scope<'n>, draft: &mut Draft) {
     if let Some(host) = value_of(class, "host") {
-        let host = scope.text(host, draft);
+        let host = scope.value(host, draft);
+        let host = text_of(&settled(place(class), host, draft));
         draft.host = host
             .starts_with("http")
             .then(|| host.trim_end_matches('/').to_owned());
@@ -375,6 +396,12 @@ fn attributes<'n>(class: &'n Json, scope: &mut Scope<'n>, draft: &mut Draft) {
         if draft.wait.is_none() {
             draft.note(place(wait), "this wait_time is not translated; set wait");
         }
+    }
+    let number = |name| value_of(class, name).and_then(|value| field(value, "value").as_f64());
+    if let (None, Some(least), Some(most)) = (&draft.wait, number("min_wait"), number("max_wait"))
+        && least <= most
+    {
+        draft.wait = Some(format!("{least}ms..{most}ms"));
     }
     for node in nodes(class, "body") {
         let target = nodes(node, "targets")
@@ -394,6 +421,18 @@ fn note_the_rest(file: &File<'_>, draft: &mut Draft) {
     for node in file.body {
         if kind(node) == "ClassDef" && file.inherits_shape(node) {
             draft.note(place(node), format!("the load shape {} is not translated; write [load] with stages, or give --stage", word(node, "name")));
+        }
+        let is_user = nodes(node, "bases")
+            .iter()
+            .any(|base| PLAIN_USERS.contains(&dotted(base).as_str()));
+        if kind(node) == "ClassDef" && is_user {
+            draft.note(
+                place(node),
+                format!(
+                    "the user {} is not translated: it has no HTTP client of Locust",
+                    word(node, "name")
+                ),
+            );
         }
         let listens = |decorator: &Json| {
             dotted(decorator).contains("events")

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::draft::{BARE, Body, Draft, Step, change_json};
 use super::locust_values::{
-    SILENT, Scope, any, dotted, field, is_drawn, kind, nodes, place, text_of, word,
+    SILENT, Scope, any, dotted, field, is_drawn, kind, nodes, place, settled, text_of, word,
 };
 use super::request::{METHODS, add_header, set_body};
 use super::target::{name_of, pairs, split};
@@ -59,6 +59,35 @@ fn request_within(node: &Json) -> Option<&Json> {
     }
 }
 
+/// What a function returns at last, also within `with`, `if` and `try`.
+fn returned_by(statements: &[Json]) -> Option<&Json> {
+    statements.iter().rev().find_map(|statement| {
+        if kind(statement) == "Return" {
+            return Some(field(statement, "value"));
+        }
+        let within = ["body", "orelse", "finalbody"].into_iter();
+        within
+            .filter(|_| !["FunctionDef", "AsyncFunctionDef"].contains(&kind(statement)))
+            .find_map(|part| returned_by(nodes(statement, part)))
+    })
+}
+
+/// `token`, `self.token`, `token is not None`, and several of them joined by `and`.
+fn is_guard(test: &Json) -> bool {
+    let is_none = |node: &Json| kind(node) == "Constant" && field(node, "value").is_null();
+    match kind(test) {
+        "Name" | "Attribute" => true,
+        "BoolOp" => kind(field(test, "op")) == "And" && nodes(test, "values").iter().all(is_guard),
+        "Compare" => {
+            let is_not = nodes(test, "ops")
+                .first()
+                .is_some_and(|it| kind(it) == "IsNot");
+            is_not && nodes(test, "comparators").iter().all(is_none)
+        }
+        _ => false,
+    }
+}
+
 fn has_request(node: &Json) -> bool {
     any(node, &is_request)
 }
@@ -95,6 +124,7 @@ impl<'n> Walker<'n, '_> {
             "AnnAssign" => self.assign(field(node, "target"), field(node, "value")),
             "With" | "AsyncWith" => self.with(node),
             "If" => self.condition(node),
+            "Assert" => self.assertion(node),
             "While" => self.while_loop(node),
             "For" | "AsyncFor" => {
                 if has_request(node) {
@@ -251,6 +281,65 @@ impl<'n> Walker<'n, '_> {
             let value = self.scope.value(value, self.draft);
             return self.set_client_headers(&value);
         }
+        if let Some(function) = self.sender(value) {
+            return self.assign_returned(target, name, function, value);
+        }
+        self.assign_value(target, name, value);
+    }
+
+    /// The function of the file that a call names, if it sends requests.
+    fn sender(&self, call: &'n Json) -> Option<&'n Json> {
+        let path = dotted(field(call, "func"));
+        let name = path.rsplit('.').next().unwrap_or_default();
+        let is_own = path == name || path == format!("self.{name}");
+        let function = self.scope.functions.get(name).copied();
+        let function = function.filter(|_| kind(call) == "Call" && is_own)?;
+        (self.scope.depth < DEPTH_MAX && self.sends(function, 0)).then_some(function)
+    }
+
+    /// Whether a function sends requests, itself or through the functions that it calls.
+    fn sends(&self, function: &Json, depth: usize) -> bool {
+        let calls_sender = |node: &Json| {
+            let path = dotted(field(node, "func"));
+            let name = path.strip_prefix("self.").unwrap_or(&path);
+            let called = self.scope.functions.get(name);
+            called.is_some_and(|it| depth < DEPTH_MAX && self.sends(it, depth + 1))
+        };
+        any(field(function, "body"), &|node| {
+            is_request(node) || kind(node) == "Call" && calls_sender(node)
+        })
+    }
+
+    /// `token = self.login(...)`: its statements in place of the call, and what it returns.
+    fn assign_returned(
+        &mut self,
+        target: &'n Json,
+        name: &'n str,
+        function: &'n Json,
+        call: &'n Json,
+    ) {
+        let before = self.scope.enter(function, call, self.draft);
+        self.statements(nodes(function, "body"));
+        let returned = returned_by(nodes(function, "body"));
+        let answer = returned.and_then(|it| self.scope.answers.get(word(it, "id")).cloned());
+        match (returned, answer) {
+            (_, Some(answer)) => _ = self.scope.answers.insert(name.to_owned(), answer),
+            (Some(returned), None) if request_within(returned).is_none() => {
+                let is_local = kind(target) == "Name";
+                self.assign_value(target, name, returned);
+                let bound = self.scope.locals.get(name).cloned().filter(|_| is_local);
+                self.scope.leave(before);
+                if let Some(bound) = bound {
+                    self.scope.locals.insert(name.to_owned(), bound);
+                }
+                return;
+            }
+            _ => {}
+        }
+        self.scope.leave(before);
+    }
+
+    fn assign_value(&mut self, target: &'n Json, name: &str, value: &'n Json) {
         if let Some(hole) = self.scope.extract(value, name, self.draft) {
             // Members of a list or table that is extracted are found through it.
             if let Some(json) = self.scope.json_of(value) {
@@ -320,7 +409,7 @@ impl<'n> Walker<'n, '_> {
     /// A condition without requests may judge an answer, or take something from it.
     fn condition(&mut self, node: &'n Json) {
         if has_request(node) {
-            return self.note(node, "an if is not translated; its requests are left out");
+            return self.branch(node);
         }
         self.statuses(node);
         self.statements(nodes(node, "body"));
@@ -329,25 +418,65 @@ impl<'n> Walker<'n, '_> {
         }
     }
 
-    /// `if answer.status_code == 202: answer.success()`, `if answer.status_code not in (200, 404): answer.failure(...)`.
-    fn statuses(&mut self, node: &'n Json) {
-        let test = field(node, "test");
+    /// A condition that asks whether a step before succeeded, or found its value: a scenario goes on only then.
+    fn branch(&mut self, node: &'n Json) {
+        let is_success = match self.status_test(field(node, "test")) {
+            Some((_, operator, _)) => ["Eq", "In"].contains(&operator),
+            None => is_guard(field(node, "test")),
+        };
+        if !is_success || !any(field(node, "body"), &is_request) {
+            return self.note(node, "an if is not translated; its requests are left out");
+        }
+        self.note(node, "the condition of this if is taken as true");
+        self.statements(nodes(node, "body"));
+        if any(field(node, "orelse"), &is_request) {
+            self.note(node, "the requests of its else are left out");
+        }
+    }
+
+    /// `assert answer.status_code == 200`
+    fn assertion(&mut self, node: &'n Json) {
+        match self.status_test(field(node, "test")) {
+            Some((step, "Eq" | "In", statuses)) => self.add_statuses(step, &statuses),
+            _ => self.note(node, "an assert is not translated; see expect"),
+        }
+    }
+
+    /// The step, the operator and the statuses of a comparison of `answer.status_code`.
+    fn status_test(&mut self, test: &'n Json) -> Option<(usize, &'n str, Vec<u16>)> {
         let left = field(test, "left");
-        let (Some(operator), Some(right)) = (
-            nodes(test, "ops").first(),
-            nodes(test, "comparators").first(),
-        ) else {
+        let operator = nodes(test, "ops").first()?;
+        let right = nodes(test, "comparators").first()?;
+        if word(left, "attr") != "status_code" {
+            return None;
+        }
+        let answer = word(field(left, "value"), "id");
+        let (step, _) = self.scope.answers.get(answer)?.clone();
+        let numbers = match self.scope.value(right, self.draft) {
+            Json::Array(items) => items,
+            other => vec![other],
+        };
+        let statuses = numbers
+            .iter()
+            .filter_map(|it| u16::try_from(it.as_u64()?).ok());
+        Some((step, kind(operator), statuses.collect()))
+    }
+
+    fn add_statuses(&mut self, step: usize, statuses: &[u16]) {
+        let are_valid = statuses.iter().all(|status| (200..1_000).contains(status));
+        let Some(step) = self.steps.get_mut(step).filter(|_| are_valid) else {
             return;
         };
-        if word(left, "attr") != "status_code" {
-            return;
+        for status in statuses {
+            if !step.statuses.contains(status) {
+                step.statuses.push(*status);
+            }
         }
-        let Some((step, _)) = self
-            .scope
-            .answers
-            .get(word(field(left, "value"), "id"))
-            .cloned()
-        else {
+    }
+
+    /// `if answer.status_code == 202: answer.success()`, `if answer.status_code not in (200, 404): answer.failure(...)`.
+    fn statuses(&mut self, node: &'n Json) {
+        let Some((step, operator, statuses)) = self.status_test(field(node, "test")) else {
             return;
         };
         let calls = |name: &'static str, part: &str| {
@@ -356,31 +485,13 @@ impl<'n> Walker<'n, '_> {
                     || kind(node) == "Raise" && name == "failure"
             })
         };
-        let is_good = match kind(operator) {
+        let is_good = match operator {
             "Eq" | "In" => calls("success", "body") || calls("failure", "orelse"),
             "NotEq" | "NotIn" => calls("failure", "body"),
             _ => false,
         };
-        let value = self.scope.value(right, self.draft);
-        let numbers = match &value {
-            Json::Array(items) => items.clone(),
-            other => vec![other.clone()],
-        };
-        let statuses: Vec<u16> = numbers
-            .iter()
-            .filter_map(|it| u16::try_from(it.as_u64()?).ok())
-            .collect();
-        let are_valid =
-            !statuses.is_empty() && statuses.iter().all(|status| (200..1_000).contains(status));
-        if is_good
-            && are_valid
-            && let Some(step) = self.steps.get_mut(step)
-        {
-            for status in statuses {
-                if !step.statuses.contains(&status) {
-                    step.statuses.push(status);
-                }
-            }
+        if is_good {
+            self.add_statuses(step, &statuses);
         }
     }
 
@@ -444,7 +555,9 @@ impl<'n> Walker<'n, '_> {
             return None;
         }
         let url = self.scope.text(url, self.draft);
-        let is_path = !url.contains("://") && !url.starts_with("{{");
+        // A hole alone is a path that is not known; with a path behind it, it is the target.
+        let is_hole_alone = url.starts_with("{{") && !url.contains('/');
+        let is_path = !url.contains("://") && !url.starts_with("{{") || is_hole_alone;
         let target = split(&if is_path {
             format!("{{{{}}}}/{}", url.trim_start_matches('/'))
         } else {
@@ -529,13 +642,32 @@ impl<'n> Walker<'n, '_> {
                 "redirects are not followed in any case: a step counts its own answer",
             );
         }
-        if name.is_empty() {
-            return self
-                .draft
-                .note(place, "arguments given by ** are not translated");
-        }
         let value = self.scope.value(value, self.draft);
-        match (name, &value) {
+        match (name, value) {
+            ("", Json::Object(members)) => {
+                for (name, value) in members {
+                    if !IGNORED_ARGUMENTS.contains(&name.as_str()) {
+                        self.translate(&name, &value, place, step);
+                    }
+                }
+            }
+            ("", _) => {
+                let what = "arguments given by ** are not translated";
+                self.draft.note(place, what);
+            }
+            (name, value) => self.translate(name, &value, place, step),
+        }
+    }
+
+    /// An argument whose value is known.
+    fn translate(&mut self, name: &str, value: &Json, place: &str, step: &mut Step) {
+        match (name, value) {
+            ("headers", Json::Object(members)) => {
+                for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+                    step.drop_header(name);
+                    add_header(step, name, &text_of(value), true, place, self.draft);
+                }
+            }
             (_, Json::Null) => {}
             ("name", value) => step.name = Some(text_of(value)),
             ("json", value) => {
@@ -602,7 +734,8 @@ pub(super) fn range_of<'n>(
     let path = dotted(field(node, "func"));
     let mut numbers = Vec::new();
     for argument in nodes(node, "args") {
-        numbers.push(scope.value(argument, draft).as_f64()?);
+        let value = scope.value(argument, draft);
+        numbers.push(settled(place(argument), value, draft).as_f64()?);
     }
     match (path.rsplit('.').next()?, &numbers[..]) {
         ("between" | "uniform" | "randint", [from, to]) if from <= to => {

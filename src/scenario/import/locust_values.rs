@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json};
 
 use super::draft::{BARE, Draft, Extracted, FoundIn, PLACEHOLDER};
+use super::hide::replace_outside_holes;
 
 /// Calls within calls that are followed.
 const DEPTH_MAX: usize = 8;
@@ -89,6 +90,25 @@ pub(super) fn text_of(value: &Json) -> String {
 pub(super) fn is_drawn(value: &Json) -> bool {
     let text = value.to_string();
     DRAWS.iter().any(|draw| text.contains(draw))
+}
+
+/// A value that is known before the run: of a variable of the environment, its default.
+pub(super) fn settled(place: String, value: Json, draft: &mut Draft) -> Json {
+    let hole = text_of(&value);
+    let name = hole.strip_prefix("{{").and_then(|it| it.strip_suffix("}}"));
+    let variable = draft
+        .variables
+        .iter()
+        .find(|it| Some(it.name.as_str()) == name);
+    let default = variable.filter(|it| it.value != PLACEHOLDER);
+    let Some((name, default)) = default.map(|it| (it.name.clone(), it.value.clone())) else {
+        return value;
+    };
+    draft.note(place, format!("{name}: the default is taken, {default}"));
+    match serde_json::from_str(&default) {
+        Ok(Json::Number(number)) => Json::from(number),
+        _ => Json::from(default),
+    }
 }
 
 /// What names stand for.
@@ -364,7 +384,14 @@ impl<'n> Scope<'n> {
                 Json::from("{{now}}")
             }
             ("str", _) => first.map_or(Json::from(""), |it| Json::from(self.text(it, draft))),
-            ("int" | "float" | "round" | "dict" | "list" | "copy.copy" | "copy.deepcopy", _)
+            ("int" | "float", _) if arguments.len() == 1 => {
+                let value = self.value(&arguments[0], draft);
+                match settled(place(node), value.clone(), &mut draft.clone()).is_number() {
+                    true => settled(place(node), value, draft),
+                    false => value,
+                }
+            }
+            ("round" | "dict" | "list" | "copy.copy" | "copy.deepcopy", _)
                 if arguments.len() == 1 =>
             {
                 self.value(&arguments[0], draft)
@@ -388,8 +415,40 @@ impl<'n> Scope<'n> {
                     .get(1)
                     .map(|it| self.value(it, draft))
                     .filter(|it| !it.is_null());
-                let name = first.map(|it| word(it, "value")).unwrap_or_default();
-                self.environment(name, default, draft)
+                let name = first.map(|it| self.text(it, draft)).unwrap_or_default();
+                match name.is_empty() || name.contains("{{") {
+                    true => self.unknown(node, &format!("{path}(...)"), draft),
+                    false => self.environment(&name, default, draft),
+                }
+            }
+            ("getattr", _) if first.is_some_and(|it| word(it, "id") == "self") => {
+                let name = arguments.get(1).map(|it| word(it, "value"));
+                let known = name.and_then(|name| self.attributes.get(name)).cloned();
+                match (known, arguments.get(2)) {
+                    (Some(known), _) => known,
+                    (None, Some(default)) => self.value(default, draft),
+                    (None, None) => self.unknown(node, "getattr(...)", draft),
+                }
+            }
+            (_, "replace") if kind(function) == "Attribute" && arguments.len() == 2 => {
+                let text = self.text(field(function, "value"), draft);
+                let (from, to) = (
+                    self.text(&arguments[0], draft),
+                    self.text(&arguments[1], draft),
+                );
+                match from.contains("{{") {
+                    true => self.unknown(node, "replace(...) of a value of the run", draft),
+                    false => Json::from(replace_outside_holes(&text, &from, &to)),
+                }
+            }
+            (_, "lstrip" | "rstrip") if kind(function) == "Attribute" && arguments.len() == 1 => {
+                let text = self.text(field(function, "value"), draft);
+                let signs = self.text(&arguments[0], draft);
+                let is_sign = |c: char| signs.contains(c) && !['{', '}'].contains(&c);
+                Json::from(match last {
+                    "lstrip" => text.trim_start_matches(is_sign),
+                    _ => text.trim_end_matches(is_sign),
+                })
             }
             (_, "format") if kind(function) == "Attribute" => {
                 let text = self.text(field(function, "value"), draft);
@@ -465,6 +524,17 @@ impl<'n> Scope<'n> {
         for pair in nodes(call, "keywords") {
             let value = self.value(field(pair, "value"), draft);
             locals.insert(word(pair, "arg").to_owned(), (value, false));
+        }
+        // `**kwargs`: what has no parameter of its own.
+        if let Some(rest) = field(field(parameters, "kwarg"), "arg").as_str() {
+            let is_rest = |pair: &&Json| !names.contains(&word(pair, "arg"));
+            let pairs = nodes(call, "keywords").iter().filter(is_rest);
+            let pairs = pairs.filter_map(|pair| {
+                let name = word(pair, "arg").to_owned();
+                Some((name.clone(), locals.remove(&name)?.0))
+            });
+            let pairs = Json::from_iter(pairs.collect::<Vec<_>>());
+            locals.insert(rest.to_owned(), (pairs, false));
         }
         self.depth += 1;
         std::mem::replace(&mut self.locals, locals)

@@ -1,7 +1,7 @@
 //! Scenarios made from what people have: text in, TOML and notes out. Pure.
 //!
 //! 1. [`kind`] tells by content what a text is, or refuses it with the cure.
-//! 2. One file per kind translates it into a [`draft`]: [`curl`] (words by `shell`), [`har`] (values that come back by
+//! 2. One file per kind translates it into a [`draft`]: [`curl`] (words by `shell`, its variables by `shell_variables`), [`har`] (values that come back by
 //!    `reuse`), [`openapi`] (bodies by `sample`, YAML by `yaml`), [`locust`] (values by `locust_values`, calls by
 //!    `locust_calls`).
 //!    What they share: `request` (methods, fields, bodies), `target` (URLs).
@@ -24,6 +24,7 @@ mod request;
 mod reuse;
 mod sample;
 mod shell;
+mod shell_variables;
 mod target;
 pub mod write;
 mod yaml;

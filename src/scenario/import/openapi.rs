@@ -228,7 +228,10 @@ fn add_parameter(
                 .is_some()
         });
     if site != "path" && !is_required && !has_example {
-        return;
+        return draft.note(
+            place,
+            format!("the optional parameter {name} has no example and is left out"),
+        );
     }
     // `content` instead of `schema`: a media type.
     let content = parameter.get("content").and_then(Json::as_object);
@@ -242,6 +245,10 @@ fn add_parameter(
         other => shown(other),
     };
     let text = scenario_text(&text, place, draft);
+    if site == "query" && !has_example {
+        let what = format!("the parameter {name} has no example; its value is guessed");
+        draft.note(place, what);
+    }
     match site {
         "path" => {
             let is_made =
@@ -392,7 +399,7 @@ fn add_security(
         let secret = |name: &str, draft: &mut Draft| {
             let comment = format!(
                 "secret: write it here, or \"{{{{env.{}}}}}\"",
-                name.to_ascii_uppercase()
+                variable_name(name).to_ascii_uppercase()
             );
             format!("{{{{{}}}}}", draft.placeholder(name, &comment))
         };

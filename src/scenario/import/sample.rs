@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::draft::SAMPLE;
+
 /// Deepest nesting of a made value.
 const DEPTH_MAX: usize = 20;
 /// References that lead to references.
@@ -176,7 +178,7 @@ fn text(schema: &Json) -> String {
         "ipv6" => "2001:db8::1",
         "byte" => "dGV4dA==",
         "password" => "replace-me",
-        _ => "text",
+        _ => SAMPLE,
     };
     let least = schema
         .get("minLength")
@@ -187,10 +189,10 @@ fn text(schema: &Json) -> String {
         .get("maxLength")
         .and_then(Json::as_u64)
         .unwrap_or(u64::MAX);
-    if text != "text" || text.len() >= least && text.len() as u64 <= most {
+    if text != SAMPLE || text.len() >= least && text.len() as u64 <= most {
         return text.to_owned();
     }
-    "text"
+    SAMPLE
         .chars()
         .cycle()
         .take(least.max((most as usize).min(4)))

@@ -6,6 +6,8 @@ use std::str::Chars;
 
 /// Begins and ends the name of a shell variable in a word.
 pub(super) const VARIABLE: char = '\u{2}';
+/// Stands between the name of a variable and its default: `${NAME:-default}`.
+pub(super) const DEFAULT: char = '\u{3}';
 /// A command of whose output nothing is known.
 pub(super) const OUTPUT: &str = "command output";
 
@@ -46,10 +48,14 @@ enum Here {
 /// # Errors
 /// A quote that is not closed: the line where it was opened.
 pub(super) fn commands(text: &str) -> Result<Vec<Command>, String> {
-    let text = unix(text);
+    commands_from(&unix(text), 1)
+}
+
+/// The commands of a text whose first line has this number.
+fn commands_from(text: &str, line: usize) -> Result<Vec<Command>, String> {
     let mut reader = Reader {
         rest: text.chars().peekable(),
-        line: 1,
+        line,
         commands: Vec::new(),
         present: Command::default(),
         word: None,
@@ -97,7 +103,7 @@ impl Reader<'_> {
                     Some(escaped) => self.push(escaped),
                 },
                 '$' => self.dollar()?,
-                '`' => self.backticks(),
+                '`' => self.backticks()?,
                 '#' if self.word.is_none() => {
                     while self.rest.peek().is_some_and(|&next| next != '\n') {
                         self.next();
@@ -155,7 +161,7 @@ impl Reader<'_> {
                     None => return Err(not_closed(line, '"')),
                 },
                 Some('$') => self.dollar()?,
-                Some('`') => self.backticks(),
+                Some('`') => self.backticks()?,
                 Some(next) => self.push(next),
                 None => return Err(not_closed(line, '"')),
             }
@@ -171,22 +177,21 @@ impl Reader<'_> {
             }
             Some('{') => {
                 self.next();
-                let name = self.until('}');
-                let name = name.split([':', '-', '=', '#', '%', '/']).next();
-                self.variable(name.unwrap_or_default());
+                let whole = self.until('}');
+                let name = whole.split([':', '-', '=', '#', '%', '/', '[']).next();
+                let name = name.unwrap_or_default();
+                let rest = &whole[name.len()..];
+                let default = rest.strip_prefix(":-").or(rest.strip_prefix('-'));
+                let default = default.map(|text| text.trim_matches(['"', '\'']));
+                match default.filter(|text| !text.is_empty() && !text.contains(['$', '`'])) {
+                    Some(default) => self.variable(&format!("{name}{DEFAULT}{default}")),
+                    None => self.variable(name),
+                }
                 Ok(())
             }
             Some('(') => {
                 self.next();
-                let mut depth = 1;
-                while let Some(next) = self.next() {
-                    depth += i32::from(next == '(') - i32::from(next == ')');
-                    if depth == 0 {
-                        break;
-                    }
-                }
-                self.variable(OUTPUT);
-                Ok(())
+                self.substitution()
             }
             Some(next) if next.is_ascii_alphabetic() || next == '_' => {
                 let mut name = String::new();
@@ -218,9 +223,48 @@ impl Reader<'_> {
         word.push(VARIABLE);
     }
 
-    fn backticks(&mut self) {
-        self.until('`');
+    fn backticks(&mut self) -> Result<(), String> {
+        let line = self.line;
+        let text = self.until('`');
         self.variable(OUTPUT);
+        self.within(&text, line)
+    }
+
+    /// After `$(`: its commands are read, its output is not known. A parenthesis in quotes closes nothing.
+    fn substitution(&mut self) -> Result<(), String> {
+        let line = self.line;
+        let mut text = String::new();
+        let (mut depth, mut quote) = (1, None);
+        while let Some(next) = self.next() {
+            match (quote, next) {
+                (Some('\''), '\'') => quote = None,
+                (Some('\''), _) => {}
+                (_, '\\') => {
+                    text.push(next);
+                    text.extend(self.next());
+                    continue;
+                }
+                (Some(open), next) if open == next => quote = None,
+                (None, '\'' | '"') => quote = Some(next),
+                (None, '(') => depth += 1,
+                (None, ')') => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            text.push(next);
+        }
+        self.variable(OUTPUT);
+        self.within(&text, line)
+    }
+
+    /// The commands of a substitution come before the command that it stands in.
+    fn within(&mut self, text: &str, line: usize) -> Result<(), String> {
+        if text.contains("curl") {
+            self.commands.extend(commands_from(text, line)?);
+        }
+        Ok(())
     }
 
     fn until(&mut self, end: char) -> String {

@@ -8,7 +8,15 @@ use serde_json::{Map, Value as Json};
 /// # Errors
 /// The parser's reason with its line; the construct that JSON does not have.
 pub(super) fn parse(text: &str) -> Result<Json, String> {
-    let documents = Yaml::load_from_str(text).map_err(|error| format!("not YAML: {error}"))?;
+    let documents = Yaml::load_from_str(text).map_err(|error| {
+        let said = error.to_string();
+        match said.split_once("duplicated key in mapping") {
+            Some((_, place)) => format!(
+                "the YAML has a key twice in one table,{place}; join what stands under both"
+            ),
+            None => format!("not YAML: {said}"),
+        }
+    })?;
     let first = documents.first().ok_or("the YAML has no document")?;
     json_of(first)
 }

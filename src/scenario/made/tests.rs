@@ -90,7 +90,13 @@ fn arithmetic_goes_from_left_to_right_and_below_zero() {
     ];
     let text = written(&counted(&largest[..]), u64::MAX, 1);
     assert_eq!(text, "18446744073709551615000000001000000000");
-    let sequence = Made::Counted(Counter::Sequence(100), vec![(Multiply, 2)]);
+    let sequence = Made::Counted(
+        Counter::Sequence(Sequence {
+            first: 100,
+            since: 0,
+        }),
+        vec![(Multiply, 2)],
+    );
     assert_eq!(written(&sequence, 3, 2), "246");
 }
 

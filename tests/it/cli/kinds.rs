@@ -58,7 +58,13 @@ fn every_report_has_the_figures_of_each_kind() {
             )
         })
         .collect();
-    assert_eq!(kinds, [("browser", 3, 30, 30), ("buyer", 1, 10, 10)]);
+    assert_eq!(
+        kinds,
+        [
+            ("browser", Some(3), Some(30), 30),
+            ("buyer", Some(1), Some(10), 10)
+        ]
+    );
     assert_eq!(record.kinds[0].steps, ["GET browser/items"]);
     assert_eq!(record.kinds[1].all_us.count, 10);
     let row = |text: &str, name: &str| {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use opsurge::mock::{Mock, MockConfig, Ready, Runtime};
+use opsurge::mock::{Compression, Mock, MockConfig, Ready, Runtime};
 use serde_json::Value;
 
 const AGENT: &str = "workflow-agent-0f5e4f0e-2a53-4a0e-9d0f-6d2b8c9a1e77";
@@ -272,6 +272,45 @@ fn requests_in_one_piece_are_answered_in_order_and_counted() {
         assert_eq!(counts.answers[&(polls.0, polls.1, 200)], 2);
         assert_eq!(counts.answers[&(polls.0, polls.1, 404)], 1);
         assert_eq!(counts.requests(polls.0, polls.1), 3);
+    }
+}
+
+#[test]
+fn bodies_are_compressed_where_that_was_asked_for() {
+    type Decode = fn(&[u8]) -> Box<dyn Read + '_>;
+    let codings: [(Compression, &str, Decode); 2] = [
+        (Compression::Gzip, "gzip", |bytes| {
+            Box::new(flate2::read::GzDecoder::new(bytes))
+        }),
+        (Compression::Deflate, "deflate", |bytes| {
+            Box::new(flate2::read::ZlibDecoder::new(bytes))
+        }),
+    ];
+    for (compression, name, decode) in codings {
+        let config = MockConfig {
+            compression: Some(compression),
+            ..MockConfig::default()
+        };
+        let mock = Mock::start(&config).expect("loopback has a free port");
+        let mut stream = TcpStream::connect(mock.address()).expect("the stand-in listens");
+        let request = "GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("it answers");
+        let head = bytes.windows(4).position(|it| it == b"\r\n\r\n");
+        let (head, body) = bytes.split_at(head.expect("a head") + 4);
+        let head = String::from_utf8_lossy(head);
+        assert!(
+            head.contains(&format!("content-encoding: {name}\r\n")),
+            "{head}"
+        );
+        assert!(
+            head.contains(&format!("content-length: {}\r\n", body.len())),
+            "{head}"
+        );
+        let mut text = String::new();
+        decode(body).read_to_string(&mut text).expect(name);
+        assert_eq!(text, "{\"status\":\"ok\"}");
     }
 }
 

@@ -171,6 +171,21 @@ fn another_format_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn what_cannot_be_imported_is_refused_with_its_place() {
+    let twice = "openapi: 3.0.0\ncomponents: {}\npaths: {}\ncomponents: {}\n";
+    let reason = openapi::read(twice).expect_err("a key stands twice");
+    assert!(reason.contains("key twice"), "{reason}");
+    assert!(reason.contains("line 4"), "{reason}");
+    let made_by_code =
+        "from locust import HttpUser\n\nclass Tester(HttpUser):\n    tasks = [made]\n";
+    let reason = locust::read(&syntax_tree(made_by_code)).expect_err("it has no task");
+    assert!(
+        reason.contains("line 4: the task made is not in this file"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn the_command_prints_a_scenario_that_its_check_accepts_and_notes_on_stderr() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,4 +1,4 @@
-//! Scenarios: the file format, values, cookies, links, flow, binding, the requests of arbitrary valid files, whole runs, and
+//! Scenarios: the file format, values, cookies, links, flow, tasks, binding, the requests of arbitrary valid files, whole runs, and
 //! the bytes of the built-in ones.
 
 mod binding;
@@ -8,11 +8,13 @@ mod feeders;
 mod flow;
 mod format;
 mod import;
+mod kind_loads;
 mod kinds;
 mod mistakes;
 mod phases;
 mod properties;
 mod runs;
 mod targets;
+mod tasks;
 mod together;
 mod values;

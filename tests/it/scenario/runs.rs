@@ -772,7 +772,7 @@ fn sequence_numbers_and_identities_are_unique_over_shards_and_the_same_for_any_n
         [[task]]
         method = "POST"
         path = "/{{id}}"
-        text = "{{sequence}}"
+        text = "{{sequence 40}}"
     "#;
     let everything = |shards: usize| {
         let mut plan = plan(text, None, Closed::at_rate(9, 9.0), 20);
@@ -791,6 +791,9 @@ fn sequence_numbers_and_identities_are_unique_over_shards_and_the_same_for_any_n
     };
     let alone = everything(1);
     assert!(alone.len() > 150);
+    let mut numbers: Vec<u64> = alone.iter().filter_map(|(it, _)| it.parse().ok()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers[..90], (40..130).collect::<Vec<_>>());
     assert_eq!(alone, everything(4));
 }
 

@@ -26,6 +26,7 @@ fn state(steps: usize) -> State {
         steps: (0..steps)
             .map(|step| format!("POST /v1/opscore/agent/[id]/step-{step}"))
             .collect(),
+        kinds: Vec::new(),
         page: Some("http://127.0.0.1:8089/#token=0123456789abcdef0123456789abcdef".into()),
         has_colour: true,
     };
@@ -138,6 +139,61 @@ fn every_size_shows_what_happens_and_how_to_stop() {
         let is_dot = |c: char| ('\u{2801}'..='\u{28ff}').contains(&c);
         assert!(all.contains(is_dot), "a line is drawn:\n{all}");
     }
+}
+
+#[test]
+fn kinds_of_users_have_rows_above_the_steps_where_there_is_room() {
+    let mut state = state(3);
+    state.about.kinds = vec![("browser".into(), 0..1), ("buyer".into(), 1..3)];
+    for number in 1..=12 {
+        let mut tick = tick(&state, number, 20, 1);
+        tick.second.users_by_kind = vec![35, 15];
+        state.on_tick(Arc::new(tick));
+    }
+    for (size, heading, browser, buyer) in [
+        (
+            (60, 20),
+            "kinds, last 10 s            users   req/s     failed     p99",
+            "browser                        35    20.0         10 20.0 ms",
+            "buyer                          15    40.0          0 60.0 ms",
+        ),
+        (
+            (80, 24),
+            "kinds, last 10 s                                users   req/s     failed     p99",
+            "browser                                            35    20.0         10 20.0 ms",
+            "buyer                                              15    40.0          0 60.0 ms",
+        ),
+    ] {
+        check(
+            &state,
+            size,
+            &[heading, browser, buyer, "steps, last 10 s", "/step-2"],
+        );
+    }
+    check(
+        &state,
+        (120, 40),
+        &["kinds, last 10 s", "steps, last 10 s", "/step-2", "timeout"],
+    );
+    // Too small for all: the heading and how many are left out, or nothing of it.
+    for size in SIZES {
+        let lines = drawn(&state, size);
+        assert!(
+            lines.iter().any(|line| line.starts_with("steps, ")),
+            "{size:?}"
+        );
+        let kinds = lines.iter().position(|line| line.starts_with("kinds, "));
+        let is_told = |at: usize| {
+            lines[at + 1..]
+                .iter()
+                .take(2)
+                .any(|line| line.starts_with("buyer") || line.contains("more in a taller"))
+        };
+        assert!(kinds.is_none_or(is_told), "{size:?}:\n{}", lines.join("\n"));
+    }
+    state.about.kinds.clear();
+    let without = drawn(&state, (120, 40)).join("\n");
+    assert!(!without.contains("kinds"), "{without}");
 }
 
 #[test]
