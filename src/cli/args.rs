@@ -402,6 +402,7 @@ pub struct RunArgs {
     /// of requests that failed), gave-up (share of polls that gave up). Without STEP it judges the steps of the work loop
     /// together, with * each of them by itself ('*.p99>1s'), with any unambiguous part of a step's name that step. Start and
     /// stop steps are judged only by their own name; --fail-if and --require then look at the whole run. < is for rps alone.
+    /// 'task:order.p95>10s' judges a task as a whole (times, errors), 'kind:buyer.errors>1%' the tasks of a kind of user.
     ///
     /// Open requests count in times at their age, as a lower bound. A window with fewer than 10 requests is not judged. Ending
     /// the run is not a failure: the exit code is decided by the requests until then; add --fail-if to fail.

@@ -226,15 +226,19 @@ impl Plan {
     /// Connection slots of a shard to each target. A user with connections of its own has one for each request that it has
     /// under way at once.
     pub fn slots_to_each_of_shard(&self, shard: usize) -> usize {
+        self.slots_for(self.load.users_max(), shard)
+    }
+
+    /// Connections to a target that so many users can use, of a shard.
+    fn slots_for(&self, users: u64, shard: usize) -> usize {
         let at_once = self.scenario.parts_max();
+        let dealt = |most: u64, connections: u64| {
+            let deal = Deal::new(most, connections, self.shards);
+            deal.of_part(self.load.part()).connections_of(shard)
+        };
         match self.connections {
-            Connections::PerUser => self.users_of_shard(shard) * at_once,
-            // As many as the users may use at once.
-            Connections::Shared { count, .. } => {
-                let requests = self.load.users_max() * at_once as u64;
-                let deal = Deal::new(requests, count as u64, self.shards);
-                deal.of_part(self.load.part()).connections_of(shard)
-            }
+            Connections::PerUser => dealt(users, users) * at_once,
+            Connections::Shared { count, .. } => dealt(users * at_once as u64, count as u64),
         }
     }
 
@@ -244,11 +248,7 @@ impl Plan {
         if self.load.is_open() {
             return 0;
         }
-        let users = self.load.users_planned();
-        let shared = self.connections.shared();
-        let connections = shared.map_or(users, |count| count as u64);
-        let deal = Deal::new(users, connections, self.shards).of_part(self.load.part());
-        deal.connections_of(shard)
+        self.slots_for(self.load.users_planned(), shard)
     }
 
     /// The number of a shard's first slot, counted over all shards.

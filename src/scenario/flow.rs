@@ -157,6 +157,12 @@ impl Flow {
         }
     }
 
+    /// Number of steps that are sent at once, where this is the first of them.
+    pub fn begins_together(&self) -> Option<u16> {
+        let first = self.together.as_ref().filter(|it| it.place == 0);
+        first.map(|it| it.count)
+    }
+
     /// It is sent with a step before it.
     pub fn is_beside(&self) -> bool {
         self.together.as_ref().is_some_and(|it| it.place > 0)

@@ -446,8 +446,9 @@ fn run_drawn(run: &DrawnRun, with_log: bool) -> Tally {
     checked.log = with_log.then(String::new);
     let mut in_time = vec![[0; 3]; plan.scenario.metrics.len()];
     let sums = &mut in_time;
+    let spans = plan.scenario.spans.len();
     let on_interval = Box::new(move |_, recorder: &mut Recorder| {
-        let empty = Interval::new(sums.len());
+        let empty = Interval::reserved(sums.len(), spans);
         add_interval(sums, &recorder.swap_interval(empty));
     });
     let (outcomes, checked) = sim_server::drive(plan, shard, checked, &control, on_interval);

@@ -136,7 +136,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 _ => self.seats.number(user_id),
             },
             request: user.request_number(),
-            own_target: step.target_of(self.seats.values(user_id)),
+            own_target: self.target_of(id, step),
             target: &self.outgoing.target[..target_bytes],
             caches: &self.caches,
         };

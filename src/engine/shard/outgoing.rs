@@ -9,6 +9,7 @@ use crate::http::response::Keep;
 use crate::io::{Driver, INSERTS_MAX, Insert};
 use crate::load::random::Stream;
 use crate::metrics::outcome::Failure;
+use crate::scenario::flow::Flow;
 use crate::scenario::model::{Step, StepIndex};
 use crate::scenario::value::Origin;
 
@@ -16,17 +17,10 @@ use super::state::Shard;
 use super::timer::Timer;
 
 impl<'p, D: Driver> Shard<'p, D> {
-    /// A user wants to send the request of a step, or those of several at once.
+    /// A user, or its companion, wants to send the request of a step. With the first of several that are sent at once, the
+    /// others are begun.
+    #[inline]
     pub(super) fn begin(&mut self, id: u32, step: StepIndex) {
-        let flow = self.step(step).flow.as_ref();
-        match flow.and_then(|flow| flow.together.as_ref()) {
-            Some(together) => self.begin_together(id, step, together.count),
-            None => self.begin_request(id, step),
-        }
-    }
-
-    /// A user, or its companion, wants to send the request of a step.
-    pub(super) fn begin_request(&mut self, id: u32, step: StepIndex) {
         let begun = self.step(step);
         self.recorder.on_started(usize::from(begun.metric));
         let seat = self.seats.seat_mut(id);
@@ -36,25 +30,37 @@ impl<'p, D: Driver> Shard<'p, D> {
             self.seats.begin_span(id, usize::from(*span), intended_ns);
             self.recorder.on_span_begun(usize::from(*span));
         }
-        if let Some(flow) = &begun.flow
-            && flow.is_retry(self.seats.values(self.together.user_of(id)))
-        {
-            self.recorder.on_retry(usize::from(begun.metric));
+        if let Some(flow) = &begun.flow {
+            self.begin_flow(id, begun, flow);
         }
         // It is counted like a request that found no connection in time.
         if self.task_over_ns(id) <= self.clocks.now_ns {
             self.fail(id, Failure::TaskTimeout, Detail::None);
-            return;
-        }
-        // Without a slot the user is in the line. Whether it waits there is known when it leaves: a slot may have room
-        // before this turn is over.
-        let target = begun.target_of(self.seats.values(self.together.user_of(id)));
-        match self.pool.acquire(id, target) {
-            Some(slot) => self.on_joined(slot, id),
-            None => {
-                let limit_ns = self.time_limit_ns(id);
-                self.lines[usize::from(target)].on_joined(limit_ns);
+        } else {
+            // Without a slot the user is in the line. Whether it waits there is known when it leaves: a slot may have
+            // room before this turn is over.
+            let target = self.target_of(id, begun);
+            match self.pool.acquire(id, target) {
+                Some(slot) => self.on_joined(slot, id),
+                None => {
+                    let limit_ns = self.time_limit_ns(id);
+                    self.lines[usize::from(target)].on_joined(limit_ns);
+                }
             }
+        }
+        if let Some(flow) = &begun.flow {
+            self.begin_companions(id, step, flow);
+        }
+    }
+
+    // Apart, so that steps without a flow have a short path.
+    #[inline(never)]
+    fn begin_flow(&mut self, id: u32, begun: &Step, flow: &Flow) {
+        if flow.is_retry(self.seats.values(self.together.user_of(id))) {
+            self.recorder.on_retry(usize::from(begun.metric));
+        }
+        if let Some(count) = flow.begins_together() {
+            self.together.begin(id, count);
         }
     }
 
@@ -281,11 +287,10 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// When the task that a user is at has taken too long; never, if the task has no time limit.
     pub(super) fn task_over_ns(&self, id: u32) -> u64 {
         let step = self.step_of(id);
-        let tally = match step.within_ns {
-            Some(_) => self.seats.tally(self.together.user_of(id)),
-            None => None,
-        };
-        task_over_ns(step, tally)
+        match step.within_ns {
+            None => u64::MAX,
+            Some(_) => task_over_ns(step, self.seats.tally(self.together.user_of(id))),
+        }
     }
 
     /// A user's request is over. Returns what it was.

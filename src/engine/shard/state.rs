@@ -176,6 +176,18 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.step(self.seats.seat(id).user.step())
     }
 
+    /// The target of a user's request, at this step.
+    #[inline]
+    pub(super) fn target_of(&self, id: u32, step: &Step) -> u16 {
+        match &step.elsewhere {
+            None => step.target,
+            Some(elsewhere) => {
+                let values = self.seats.values(self.together.user_of(id));
+                elsewhere.byte.get(values)
+            }
+        }
+    }
+
     /// The request that a user has under way.
     pub(super) fn request(&self, id: u32) -> &Request {
         let place = self.seats.seat(id).request;

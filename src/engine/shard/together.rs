@@ -3,26 +3,28 @@
 //! What each of them is counted as, and how it fails, is as for any other step: see `companions` for who carries it.
 
 use crate::engine::requests::{NO_REQUEST, OTHERS_UNDER_WAY};
-use crate::engine::user::Happening;
+use crate::engine::user::{AllAnswered, Happening};
 use crate::io::Driver;
+use crate::scenario::flow::Flow;
 use crate::scenario::model::StepIndex;
 
 use super::state::Shard;
 
 impl<D: Driver> Shard<'_, D> {
-    /// A user sends the requests of so many steps at once. Each of them is counted, and fails, like that of any step.
-    pub(super) fn begin_together(&mut self, user: u32, first: StepIndex, count: StepIndex) {
-        self.together.begin(user, count);
-        self.begin_request(user, first);
-        for place in 1..count {
+    /// A user has begun the first of the steps that it sends at once, or a step with another flow: the others are begun.
+    /// Each of them is counted, and fails, like any step.
+    #[inline(never)]
+    pub(super) fn begin_companions(&mut self, user: u32, first: StepIndex, flow: &Flow) {
+        for place in 1..flow.begins_together().unwrap_or(1) {
             let id = self.together.companion(user, u32::from(place));
             let part = self.seats.seat(user).user.at_part(place);
             self.seats.seat_mut(id).user = part;
-            self.begin_request(id, first + place);
+            self.begin(id, first + place);
         }
     }
 
     /// A request has ended: its user goes on, unless others that it sent at once are under way.
+    #[inline]
     pub(super) fn on_request_ended(&mut self, id: u32, happening: Happening) {
         match self.together.is_used() {
             true => self.on_part_ended(id, happening),
@@ -58,14 +60,14 @@ impl<D: Driver> Shard<'_, D> {
         if !group.has_failed {
             self.end_spans_of(user);
         }
-        let all_answered = Happening::AllAnswered {
+        let next = self.acting(user).on_all_answered(AllAnswered {
             count: group.count,
             has_failed: group.has_failed,
             ending: group.ending,
             service_ns: group.service_ns,
             done_ns,
-        };
-        self.continue_user(user, all_answered);
+        });
+        self.act(user, next);
     }
 
     /// The spans end that end with what a user has sent at once.

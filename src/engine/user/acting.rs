@@ -64,19 +64,6 @@ impl<'u> Acting<'u> {
                 service_ns,
                 done_ns,
             } => self.on_answered(answer, service_ns, done_ns),
-            Happening::AllAnswered {
-                count,
-                has_failed,
-                ending,
-                service_ns,
-                done_ns,
-            } => {
-                let from_ns = match has_failed {
-                    true => done_ns,
-                    false => self.user.intended_ns + service_ns,
-                };
-                self.on_all_answered(count, (ending, has_failed), from_ns, done_ns)
-            }
         }
     }
 

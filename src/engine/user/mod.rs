@@ -22,5 +22,5 @@ mod tests;
 mod together;
 
 pub use acting::{Acting, Script};
-pub use moves::{Action, Answer, Happening, Move, PollEnd};
+pub use moves::{Action, AllAnswered, Answer, Happening, Move, PollEnd};
 pub use state::{Leaving, Tally, User, task_over_ns};

@@ -18,19 +18,21 @@ pub enum Happening {
         /// When the outcome came, on the driver's clock.
         done_ns: u64,
     },
-    /// The last of the requests that it sent at once has ended.
-    AllAnswered {
-        /// Number of requests.
-        count: StepIndex,
-        /// One of them has failed.
-        has_failed: bool,
-        /// What the user does by the strictest of the failures, or by an answer that ends the task.
-        ending: OnFailure,
-        /// The longest time from submission to outcome, in nanoseconds.
-        service_ns: u64,
-        /// When the last outcome came, on the driver's clock.
-        done_ns: u64,
-    },
+}
+
+/// How the requests of steps that a user sent at once have ended, when the last of them has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllAnswered {
+    /// Number of requests.
+    pub count: StepIndex,
+    /// One of them has failed.
+    pub has_failed: bool,
+    /// What the user does by the strictest of the failures, or by an answer that ends the task.
+    pub ending: OnFailure,
+    /// The longest time from submission to outcome, in nanoseconds.
+    pub service_ns: u64,
+    /// When the last outcome came, on the driver's clock.
+    pub done_ns: u64,
 }
 
 /// How a request ended, as far as it matters to the user.

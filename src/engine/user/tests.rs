@@ -3,7 +3,7 @@
 use super::*;
 use crate::load::random::Keyed;
 use crate::scenario::format::compile::{Context, compile};
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{OnFailure, Scenario};
 
 const MS: u64 = 1_000_000;
 
@@ -28,6 +28,15 @@ fn scenario(text: &str) -> Scenario {
     compile("x.toml", text, &Context::plain()).expect("a valid scenario")
 }
 
+fn script(scenario: &Scenario) -> Script<'_> {
+    Script {
+        scenario,
+        kind: &scenario.kinds[0],
+        random: Keyed::new(1),
+        is_open: false,
+    }
+}
+
 const GAVE_UP: Option<PollEnd> = Some(PollEnd::GaveUp { step: 1 });
 
 fn ready(after_ms: u64) -> Option<PollEnd> {
@@ -49,12 +58,6 @@ fn answered(answer: Answer, service_ms: u64, done_ms: u64) -> Happening {
 /// ms, and have ended its poll as given.
 fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
     let scenario = scenario(text);
-    let script = Script {
-        scenario: &scenario,
-        kind: &scenario.kinds[0],
-        random: Keyed::new(1),
-        is_open: false,
-    };
     let mut values = vec![0; scenario.variables.stride()];
     let mut user = Acting {
         user: &mut User::new(0),
@@ -62,7 +65,7 @@ fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
         passes: &mut 0,
         values: &mut values,
         number: 0,
-        script,
+        script: script(&scenario),
         passed_over: [0..0, 0..0],
         failed_in: None,
     };
@@ -218,4 +221,51 @@ fn nothing_of_a_task_is_due_after_its_time() {
             ),
         ],
     );
+}
+
+#[test]
+fn after_steps_at_once_the_next_one_is_due_when_the_slowest_should_have_ended_or_a_failure_has() {
+    let text = r#"
+        name = "x"
+        wait = "100ms"
+        [[task]]
+        [[task.step]]
+        pause = "5ms"
+        together = [{ method = "GET", path = "/a" }, { method = "GET", path = "/b" }]
+        [[task.step]]
+        method = "GET"
+        path = "/c"
+    "#;
+    let sleep = |until_ms: u64| Action::SleepUntil(until_ms * MS);
+    for (has_failed, ending, action, due_ms) in [
+        // Noticed 10 ms late: the next request was due 5 ms after the answer should have been there.
+        (false, OnFailure::GoOn, Action::Send(2), 25),
+        (true, OnFailure::GoOn, sleep(35), 35),
+        (true, OnFailure::EndTask, sleep(130), 130),
+        (true, OnFailure::Stop, Action::Finish, 30),
+    ] {
+        let scenario = scenario(text);
+        let mut values = vec![0; scenario.variables.stride()];
+        let mut user = Acting {
+            user: &mut User::new(0),
+            tally: None,
+            passes: &mut 0,
+            values: &mut values,
+            number: 0,
+            script: script(&scenario),
+            passed_over: [0..0, 0..0],
+            failed_in: None,
+        };
+        assert_eq!(user.begin().action, Action::Send(0));
+        let next = user.on_all_answered(AllAnswered {
+            count: 2,
+            has_failed,
+            ending,
+            service_ns: 20 * MS,
+            done_ns: 30 * MS,
+        });
+        assert_eq!((next.action, user.user.intended_ns), (action, due_ms * MS));
+        // Each of them had a number of its own.
+        assert_eq!(user.user.request_number(), 3);
+    }
 }

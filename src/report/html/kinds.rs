@@ -65,3 +65,38 @@ fn row(kind: &KindRecord) -> Vec<Markup> {
 fn lasts(record: &Record) -> bool {
     record.kinds.iter().any(|kind| kind.present.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(kind: &KindRecord) -> String {
+        row(kind).into_iter().map(|cell| cell.0 + "|").collect()
+    }
+
+    #[test]
+    fn a_run_that_lasts_has_the_users_of_the_moment_and_a_slice_has_none() {
+        let kind = KindRecord {
+            name: "buyer".into(),
+            users: Some(12),
+            iterations: Some(345),
+            requests: 678,
+            ..KindRecord::default()
+        };
+        let whole = shown(&kind);
+        assert!(whole.starts_with("buyer|12|345|678|0|"), "{whole}");
+        let lasts = shown(&KindRecord {
+            present: Some(9),
+            users: None,
+            iterations: None,
+            ..kind.clone()
+        });
+        assert!(lasts.starts_with("buyer|9|678|0|"), "{lasts}");
+        let slice = shown(&KindRecord {
+            users: None,
+            iterations: None,
+            ..kind
+        });
+        assert!(slice.starts_with("buyer|–|–|678|0|"), "{slice}");
+    }
+}

@@ -264,7 +264,13 @@ impl<'c, 's> Compiler<'c, 's> {
         let first = self.steps.len() as StepIndex;
         let (mut span, mut repeat) = (None, None);
         match table.read("step", Item::list)? {
-            None => self.step(item, &table, Role::Task, None)?,
+            None => {
+                self.step(item, &table, Role::Task, None)?;
+                // Steps that are sent at once are measured as a whole under the task's name.
+                let first = &self.steps[usize::from(first)];
+                let ends = first.flow.as_ref().map_or(&[][..], |flow| flow.ends());
+                span = first.begins.iter().copied().find(|it| ends.contains(it));
+            }
             Some(steps) => {
                 if steps.is_empty() {
                     return Err(item.error("the task has no step; add [[task.step]]"));

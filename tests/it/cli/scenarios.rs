@@ -458,7 +458,8 @@ fn check_shows_how_polls_and_tasks_end_and_what_is_taken_out_of_answers() {
     assert_eq!(output.status.code(), Some(0), "{printed}");
     for part in [
         "asked again every 1s until it succeeds, for 15s; failed at once by status 410, or \"closed\" at /state; giving up is a failure",
-        "== task \"order\" 9.09 %, within 20s, step 1 of 2",
+        "== task \"order\" 8.33 %, within 20s, step 1 of 2",
+        "step 2 of 4: GET /style.css\nsent at once with the next 2 steps\n",
         "takes {{token}}: the value at /session/token\n",
         "takes {{cart}}: the header X-Cart, else \"none\"",
     ] {

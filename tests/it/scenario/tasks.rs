@@ -203,6 +203,13 @@ fn a_step_of_several_that_are_sent_at_once_fails_its_task_too() {
     check(text("end-task", last), (1, 0, 1), 2);
     check(text("go-on", ""), (2, 1, 1), 4);
     check(text("go-on", last), (2, 2, 0), 6);
+    let whole = r#"
+        name = "x"
+        [[task]]
+        name = "page"
+        together = [{ method = "GET", path= "/a" }, { method = "GET", path= "/b", on_failure = "end-task" }]
+    "#;
+    check(whole.to_owned(), (1, 0, 1), 2);
 }
 
 #[test]

@@ -371,3 +371,38 @@ fn up_to_sixteen_steps_are_sent_at_once() {
     check_error(&text(17), "a user sends at most 16");
     check_error(&text(1), "together is for two steps or more");
 }
+
+#[test]
+fn a_pass_lasts_as_long_as_the_slowest_of_them_and_each_is_sent_as_often_as_all() {
+    let scenario = plans::scenario_with(&page("", [""; 3]), &Context::plain());
+    assert_eq!(scenario.pass_ns(10 * MS), 3 * 10 * MS);
+    let text = page("", [""; 3]).replace("name = \"parts\"", "when = \"10%\"\npause = \"1s\"");
+    let scenario = plans::scenario_with(&text, &Context::plain());
+    let times: Vec<f64> = scenario
+        .steps
+        .iter()
+        .map(|step| step.mean_times())
+        .collect();
+    assert_eq!(times, [1.0, 0.1, 0.1, 0.1, 1.0]);
+    assert_eq!(scenario.pass_ns(10 * MS), 20 * MS + 101 * MS);
+}
+
+#[test]
+fn they_may_stand_in_the_setup_and_their_values_are_known_to_the_load() {
+    let text = r#"
+        name = "x"
+        [[setup]]
+        together = [
+            { method = "POST", path = "/a", extract = { a = { json = "/id" } } },
+            { method = "POST", path = "/b", extract = { b = { json = "/id" } } },
+        ]
+        [[task]]
+        method = "GET"
+        path = "/{{setup.a}}/{{setup.b}}"
+    "#;
+    let scenario = plans::scenario_with(text, &Context::plain());
+    let setup = scenario.setup.expect("a setup");
+    assert_eq!((setup.steps.len(), setup.parts_max()), (2, 2));
+    // Only the setup sends steps at once.
+    assert_eq!((scenario.steps.len(), scenario.steps[0].hops_left), (1, 0));
+}
