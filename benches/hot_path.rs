@@ -222,18 +222,18 @@ fn pool(criterion: &mut Criterion<CpuTime>) {
     for (name, mut pool) in [
         (
             "take a user's own connection and give it back",
-            Pool::per_user(64),
+            Pool::per_user(64, 1),
         ),
         (
             "take a shared connection and give it back",
-            Pool::shared(64, 64, 1),
+            Pool::shared(64, 1, 64, 1),
         ),
     ] {
         let mut user = 0;
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 user = (user + 1) % 64;
-                let slot = pool.acquire(black_box(user)).expect("a free connection");
+                let slot = pool.acquire(black_box(user), 0).expect("a free connection");
                 pool.leave(black_box(slot), user);
                 pool.next_for(slot)
             });

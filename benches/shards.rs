@@ -71,6 +71,7 @@ fn run(cores: &[usize], shared: Option<&OneLine>) -> (f64, f64) {
         cores: cores.iter().copied().map(Some).collect(),
         sockets: Sockets::default(),
         tls: None,
+        named_tls: Vec::new(),
     };
     let next = AtomicUsize::new(0);
     let build = |config: &_, clock| {

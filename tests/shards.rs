@@ -138,6 +138,7 @@ fn sixty_four_threads_hand_over_their_seconds_without_losing_a_request() {
         cores: vec![None; shards],
         sockets: Sockets::default(),
         tls: None,
+        named_tls: Vec::new(),
     };
     let observed = AtomicU64::new(0);
     let mut on_second = |second: &mut opsurge::engine::Second<'_>| {

@@ -38,6 +38,15 @@ pub fn announce(session: &Session) {
         Judging::Rules(_) => of_run(prepared),
         Judging::Search(search) => of_search(&search.course, prepared),
     }
+    let connections = prepared.plan.slots_before_shard(prepared.plan.shards);
+    let each = connections / prepared.plan.targets();
+    for target in &prepared.named {
+        let connections = counted(each as u64, "connection");
+        note(format_args!(
+            "target {}, up to {connections}",
+            target.shown()
+        ));
+    }
     surprises(prepared);
 }
 
@@ -266,7 +275,7 @@ fn queue_shown(plan: &Plan) -> Option<String> {
     let at_once = plan.scenario.parts_max();
     let depth = plan.connections.depth();
     let slots = (0..plan.shards)
-        .map(|shard| plan.slots_of_shard(shard))
+        .map(|shard| plan.slots_to_each_of_shard(shard))
         .min()?;
     (slots * depth < at_once).then(|| {
         format!(

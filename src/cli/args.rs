@@ -251,6 +251,10 @@ pub struct RunArgs {
     /// Start the embedded stand-in in this process, on cores of its own where there are enough
     #[arg(long, conflicts_with = "host", help_heading = "Target")]
     pub mock: bool,
+    /// URL of a further target of the scenario, instead of the one that [targets] gives it, e.g. --target
+    /// login=http://localhost:9000; may be repeated [default: the URLs of the scenario]
+    #[arg(long = "target", value_name = "NAME=URL", help_heading = "Target")]
+    pub targets: Vec<String>,
     /// Flags of the stand-in.
     #[command(flatten)]
     pub stand_in: StandInArgs,

@@ -83,6 +83,7 @@ fn scenario_text(args: &RequestArgs, target: &Target) -> Result<ScenarioText> {
     Ok(ScenarioText {
         source: Source::of_url("the URL", method, &target.path, args.body.as_deref()),
         headers: headers.collect::<Result<_>>()?,
+        targets: Vec::new(),
         api_key: std::env::var(API_KEY_ENV)
             .ok()
             .filter(|key| !key.is_empty()),

@@ -105,6 +105,9 @@ pub fn scenarios(args: ScenariosArgs) -> Result<Exit> {
 fn describe(scenario: &Scenario, amounts: Amounts) -> String {
     let valid = format!("{}: valid. {}", scenario.name, scenario.about);
     let mut text = valid.trim_end().to_owned() + "\n";
+    for named in &scenario.targets {
+        let _ = writeln!(text, "target {}: {}", named.name, named.target.url);
+    }
     describe_rows(scenario, &mut text);
     describe_once(scenario.setup.as_deref(), "setup, once", &mut text);
     for kind in &scenario.kinds {

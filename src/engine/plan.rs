@@ -213,13 +213,23 @@ impl Plan {
         self.deal().users_of(shard)
     }
 
-    /// Connection slots of a shard. A user with connections of its own has one for each request that it has under way at
-    /// once.
+    /// Targets: the run's, then those that the scenario names.
+    pub fn targets(&self) -> usize {
+        1 + self.scenario.targets.len()
+    }
+
+    /// Connection slots of a shard, of all targets.
     pub fn slots_of_shard(&self, shard: usize) -> usize {
+        self.slots_to_each_of_shard(shard) * self.targets()
+    }
+
+    /// Connection slots of a shard to each target. A user with connections of its own has one for each request that it has
+    /// under way at once.
+    pub fn slots_to_each_of_shard(&self, shard: usize) -> usize {
         self.slots_for(self.load.users_max(), shard)
     }
 
-    /// Connections that so many users can use, of a shard.
+    /// Connections to a target that so many users can use, of a shard.
     fn slots_for(&self, users: u64, shard: usize) -> usize {
         let at_once = self.scenario.parts_max();
         let dealt = |most: u64, connections: u64| {
@@ -232,8 +242,8 @@ impl Plan {
         }
     }
 
-    /// Connections that a shard opens when all planned users of a closed load have come: its slots without the room for
-    /// more. 0 for an open load, which opens them as arrivals need them.
+    /// Connections to the first target that a shard opens when all planned users of a closed load have come: its slots
+    /// without the room for more. 0 for an open load, which opens them as arrivals need them.
     pub fn connections_planned_of_shard(&self, shard: usize) -> usize {
         if self.load.is_open() {
             return 0;

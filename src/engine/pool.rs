@@ -10,65 +10,101 @@ pub const BACKOFF_NS_MIN: u64 = 10_000_000;
 pub const BACKOFF_NS_MAX: u64 = 500_000_000;
 const _: () = assert!(BACKOFF_NS_MAX < 1_000_000_000);
 
-/// The connections of one shard.
+/// The connections of one shard. Each target has the same number of slots, one target's after the other's.
 pub struct Pool {
     /// By slot.
     pub connections: Vec<Connection>,
     /// The users behind the first one of each slot.
     batches: Batches,
-    /// Slots that got users in this turn and have room for more, so that requests leave together. The last one is
-    /// filled first. The waiting line is empty while there is one.
-    filling: Vec<u32>,
+    /// Slots of each target.
+    slots_each: u32,
+    /// By target.
+    lanes: Vec<Lane>,
     sharing: Sharing,
 }
 
 /// How users share connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
-    /// Not at all: user n has slot n, as with Locust. A connection idles with its user.
+    /// Not at all: user n has slot n of each target, as with Locust. A connection idles with its user.
     PerUser,
     /// All users share the slots.
-    Shared {
-        /// Slots without a request. The one used last is on top: it is in the caches, and the others may idle.
-        free: Vec<u32>,
-        /// Users for which no slot was free.
-        waiting: Line,
-    },
+    Shared,
+}
+
+/// What the slots of one target have for users; unused where each user has its own.
+struct Lane {
+    /// Slots that got users in this turn and have room for more, so that requests leave together. The last one is
+    /// filled first. The waiting line is empty while there is one.
+    filling: Vec<u32>,
+    /// Slots without a request. The one used last is on top: it is in the caches, and the others may idle.
+    free: Vec<u32>,
+    /// Users for which no slot was free.
+    waiting: Line,
 }
 
 impl Pool {
-    /// One slot for each user.
-    pub fn per_user(users: usize) -> Self {
-        Self {
-            connections: slots(users),
-            batches: Batches::new(users, 1),
+    /// One slot for each user and target.
+    pub fn per_user(users: usize, targets: usize) -> Self {
+        let lane = |_| Lane {
             filling: Vec::new(),
+            free: Vec::new(),
+            waiting: Line::default(),
+        };
+        Self {
+            connections: slots(users * targets),
+            batches: Batches::new(users * targets, 1),
+            slots_each: users as u32,
+            lanes: (0..targets).map(lane).collect(),
             sharing: Sharing::PerUser,
         }
     }
 
-    /// `count` slots for up to `users` users, up to `depth` of them on each slot at once.
-    pub fn shared(count: usize, users: usize, depth: usize) -> Self {
-        Self {
-            connections: slots(count),
-            batches: Batches::new(count, depth),
+    /// `count` slots for each target and up to `users` users, up to `depth` of them on each slot at once.
+    pub fn shared(count: usize, targets: usize, users: usize, depth: usize) -> Self {
+        let lane = |target: usize| Lane {
             filling: Vec::with_capacity(count * (depth - 1).min(1)),
-            sharing: Sharing::Shared {
-                free: (0..count as u32).rev().collect(),
-                waiting: Line::new(users),
-            },
+            free: (0..count)
+                .rev()
+                .map(|slot| (target * count + slot) as u32)
+                .collect(),
+            waiting: Line::new(users),
+        };
+        Self {
+            connections: slots(count * targets),
+            batches: Batches::new(count * targets, depth),
+            slots_each: count as u32,
+            lanes: (0..targets).map(lane).collect(),
+            sharing: Sharing::Shared,
         }
     }
 
-    /// Puts a user on a slot, whatever the state of its connection, and returns the slot. Without one, the user joins the
-    /// line.
-    pub fn acquire(&mut self, user: u32) -> Option<u32> {
-        let slot = match &mut self.sharing {
-            Sharing::PerUser => user,
-            Sharing::Shared { free, waiting } => {
-                match self.filling.last().copied().or_else(|| free.pop()) {
+    /// The number of targets.
+    pub fn targets(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The target of a slot.
+    pub fn target_of(&self, slot: u32) -> usize {
+        (slot / self.slots_each) as usize
+    }
+
+    /// The number of a slot among those of its target.
+    pub fn place_of(&self, slot: u32) -> usize {
+        (slot % self.slots_each) as usize
+    }
+
+    /// Puts a user on a slot of a target, whatever the state of its connection, and returns the slot. Without one, the user
+    /// joins the line of the target.
+    pub fn acquire(&mut self, user: u32, target: u16) -> Option<u32> {
+        let slot = match self.sharing {
+            Sharing::PerUser => u32::from(target) * self.slots_each + user,
+            Sharing::Shared => {
+                let lane = &mut self.lanes[usize::from(target)];
+                match lane.filling.last().copied().or_else(|| lane.free.pop()) {
                     Some(slot) => slot,
                     None => {
-                        waiting.push(user);
+                        lane.waiting.push(user);
                         return None;
                     }
                 }
@@ -86,14 +122,20 @@ impl Pool {
         } else {
             self.batches.push(slot, user);
         }
+        let depth = self.batches.depth();
+        if depth == 1 {
+            return;
+        }
         let carried = self.carried(slot);
-        if carried == self.batches.depth() {
+        let target = self.target_of(slot);
+        let filling = &mut self.lanes[target].filling;
+        if carried == depth {
             // The slot that is filled is the last one, as a rule.
-            if let Some(at) = self.filling.iter().rposition(|&filling| filling == slot) {
-                self.filling.remove(at);
+            if let Some(at) = filling.iter().rposition(|&filling| filling == slot) {
+                filling.remove(at);
             }
         } else if carried == 1 {
-            self.filling.push(slot);
+            filling.push(slot);
         }
     }
 
@@ -138,7 +180,10 @@ impl Pool {
         if !self.has_room(slot) {
             return None;
         }
-        let next = self.leave_line();
+        let next = match self.sharing {
+            Sharing::PerUser => None,
+            Sharing::Shared => self.leave_line(self.target_of(slot)),
+        };
         if next.is_none() {
             self.set_free(slot);
         }
@@ -147,81 +192,59 @@ impl Pool {
 
     /// Makes a slot free if no user is on it.
     pub fn set_free(&mut self, slot: u32) {
-        if let Sharing::Shared { free, .. } = &mut self.sharing
-            && self.connections[slot as usize].user == NO_USER
-        {
-            free.push(slot);
+        if self.sharing == Sharing::Shared && self.connections[slot as usize].user == NO_USER {
+            let target = self.target_of(slot);
+            self.lanes[target].free.push(slot);
         }
     }
 
-    /// Takes a free slot if there are users in the line; the caller then fills it by [`Pool::next_for`].
-    pub fn free_for_line(&mut self) -> Option<u32> {
-        match &mut self.sharing {
-            Sharing::Shared { free, waiting } if waiting.first().is_some() => free.pop(),
-            _ => None,
+    /// Takes a free slot of a target if there are users in its line; the caller then fills it by [`Pool::next_for`].
+    pub fn free_for_line(&mut self, target: usize) -> Option<u32> {
+        let lane = &mut self.lanes[target];
+        match lane.waiting.first() {
+            Some(_) => lane.free.pop(),
+            None => None,
         }
     }
 
     /// Takes a slot that was being filled: it takes no more users.
     pub fn filled(&mut self) -> Option<u32> {
-        self.filling.pop()
+        self.lanes.iter_mut().find_map(|lane| lane.filling.pop())
     }
 
-    /// The slot that a user has for itself.
-    pub fn own_slot(&self, user: u32) -> Option<u32> {
-        match self.sharing {
-            Sharing::PerUser => Some(user),
-            Sharing::Shared { .. } => None,
-        }
+    /// The slots that a user has for itself, one of each target.
+    pub fn own_slots(&self, user: u32) -> impl Iterator<Item = u32> + use<> {
+        let (targets, each) = match self.sharing {
+            Sharing::PerUser => (self.lanes.len() as u32, self.slots_each),
+            Sharing::Shared => (0, 0),
+        };
+        (0..targets).map(move |target| target * each + user)
     }
 
     /// Free slots, where slots are shared.
     pub fn free_slots(&self) -> Option<usize> {
-        match &self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { free, .. } => Some(free.len()),
-        }
+        let free = self.lanes.iter().map(|lane| lane.free.len());
+        (self.sharing == Sharing::Shared).then(|| free.sum())
     }
 
-    /// The users in the waiting line, in order.
+    /// The users in the waiting lines, in order.
     pub fn line(&self) -> impl Iterator<Item = u32> {
-        let line = match &self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => Some(waiting.iter()),
-        };
-        line.into_iter().flatten()
+        self.lanes.iter().flat_map(|lane| lane.waiting.iter())
     }
 
-    /// The waiting line, where slots are shared.
-    pub fn line_ref(&self) -> Option<&Line> {
-        match &self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => Some(waiting),
-        }
+    /// The waiting line of a target; empty where each user has its own slots.
+    pub fn line_ref(&self, target: usize) -> &Line {
+        &self.lanes[target].waiting
     }
 
-    /// The waiting line, to remove users anywhere in it.
-    pub fn line_mut(&mut self) -> Option<&mut Line> {
-        match &mut self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => Some(waiting),
-        }
+    /// The same line, to remove users anywhere in it.
+    pub fn line_mut(&mut self, target: usize) -> &mut Line {
+        &mut self.lanes[target].waiting
     }
 
-    /// The user that has been in the line longest.
-    pub fn first_in_line(&self) -> Option<u32> {
-        match &self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => waiting.first(),
-        }
-    }
-
-    /// Takes the first user out of the line.
-    pub fn leave_line(&mut self) -> Option<u32> {
-        match &mut self.sharing {
-            Sharing::PerUser => None,
-            Sharing::Shared { waiting, .. } => waiting.pop(),
-        }
+    /// Takes the first user out of a target's line.
+    pub fn leave_line(&mut self, target: usize) -> Option<u32> {
+        self.lanes[target].waiting.pop()
     }
 }
 

@@ -79,19 +79,19 @@ pub struct Death {
 /// A shard's thread or driver cannot be created (limits of the machine). Failures of the load are data, not errors.
 pub fn run(plan: &Plan, setup: &Setup, control: &Control, on_second: OnSecond<'_>) -> Result<Run> {
     // Decided here, once: a shard of plain HTTP contains nothing of TLS.
-    match (setup.backend, &setup.tls) {
+    match (setup.backend, &setup.clients()) {
         (Backend::Epoll, None) => run_on(plan, setup, control, on_second, &Epoll::new),
         (Backend::Uring | Backend::Auto, None) => {
             run_on(plan, setup, control, on_second, &new_uring)
         }
-        (Backend::Epoll, Some(client)) => {
+        (Backend::Epoll, Some(clients)) => {
             run_on(plan, setup, control, on_second, &|config, clock| {
-                Tls::over(config, client, |config| Epoll::new(config, clock))
+                Tls::over_targets(config, clients, |config| Epoll::new(config, clock))
             })
         }
-        (Backend::Uring | Backend::Auto, Some(client)) => {
+        (Backend::Uring | Backend::Auto, Some(clients)) => {
             run_on(plan, setup, control, on_second, &|config, clock| {
-                Tls::over(config, client, |config| new_uring(config, clock))
+                Tls::over_targets(config, clients, |config| new_uring(config, clock))
             })
         }
     }

@@ -16,6 +16,17 @@ pub struct Setup {
     pub sockets: Sockets,
     /// How connections are encrypted; `None` for plain HTTP.
     pub tls: Option<TlsClient>,
+    /// The same for each named target of the scenario, in order; empty for one target.
+    pub named_tls: Vec<Option<TlsClient>>,
+}
+
+impl Setup {
+    /// The clients of all targets, in their order; `None` when no connection is encrypted.
+    pub fn clients(&self) -> Option<Vec<Option<TlsClient>>> {
+        let all = std::iter::once(&self.tls).chain(&self.named_tls);
+        let clients: Vec<Option<TlsClient>> = all.cloned().collect();
+        clients.iter().any(Option::is_some).then_some(clients)
+    }
 }
 
 /// What the driver of one of the plan's shards is built from.

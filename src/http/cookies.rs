@@ -99,6 +99,17 @@ impl<'l> SetCookie<'l> {
         Some(cookie)
     }
 
+    /// Whether a cookie of an answer from one host is sent to another host too, or to the same one in another way: by its
+    /// domain, and over an encrypted connection if it asks for one (RFC 6265 sections 5.3 and 5.4). `to` and `from` are
+    /// in lower case. Ports make no difference (section 8.5).
+    pub fn is_for(&self, from: &str, to: &str, is_secure: bool) -> bool {
+        let reaches = match self.domain.is_empty() {
+            true => from == to,
+            false => self.domain_bytes(from).is_some() && self.domain_bytes(to).is_some(),
+        };
+        reaches && (is_secure || !self.is_secure)
+    }
+
     /// When it expires (RFC 6265 section 5.3, step 3): `Max-Age` comes before `Expires`.
     fn expires_s(&self, now_s: u64) -> u32 {
         let now_s = i64::try_from(now_s).unwrap_or(i64::MAX);

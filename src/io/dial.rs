@@ -15,6 +15,8 @@ pub struct Sockets {
     pub sources: Vec<IpAddr>,
     /// Options in addition to no-delay, which is on.
     pub tcp: Vec<TcpOption>,
+    /// Addresses of each further target, which has connections of its own; empty for a run with one target.
+    pub named: Vec<Vec<SockAddr>>,
 }
 
 /// Whether system calls on a socket may block.
@@ -30,55 +32,83 @@ pub(super) enum Blocking {
 /// room again.
 pub(super) const RECONNECT_PAUSE_NS: u64 = 1_000_000;
 
-/// The routes to the target: each source address to each target address of the same family, source by source.
+/// The routes to the targets: each source address to each target address of the same family, source by source.
+///
+/// Route numbers go to the targets in turn: with N targets, route number n is the one with number n / N of target n % N.
 #[derive(Clone, Debug)]
 pub struct Dialer {
-    addresses: Vec<SockAddr>,
+    /// By target, the one of the run first.
+    targets: Vec<Routes>,
     sources: Vec<SockAddr>,
-    /// Index into `addresses`, and into `sources` if there are any.
-    routes: Vec<(usize, Option<usize>)>,
     tcp: Vec<TcpOption>,
 }
 
+/// The routes to one target.
+#[derive(Clone, Debug)]
+struct Routes {
+    addresses: Vec<SockAddr>,
+    /// Index into `addresses`, and into the dialer's `sources` if there are any.
+    pairs: Vec<(usize, Option<usize>)>,
+}
+
+impl Routes {
+    fn new(addresses: &[SockAddr], sources: &[SockAddr]) -> Self {
+        let mut pairs: Vec<(usize, Option<usize>)> = Vec::new();
+        for (from, source) in sources.iter().enumerate() {
+            let to = addresses.iter().enumerate();
+            let same_kind = to.filter(|(_, to)| to.family() == source.family());
+            pairs.extend(same_kind.map(|(to, _)| (to, Some(from))));
+        }
+        if sources.is_empty() {
+            pairs.extend((0..addresses.len()).map(|to| (to, None)));
+        }
+        Self {
+            addresses: addresses.to_vec(),
+            pairs,
+        }
+    }
+}
+
 impl Dialer {
-    /// All routes; none when no source address has the family of a target address.
+    /// All routes to these addresses, and to those of the further targets in `sockets`; none to a target when no source
+    /// address has the family of one of its addresses.
     pub fn new(addresses: &[SockAddr], sockets: &Sockets) -> Self {
         let sources: Vec<SockAddr> = sockets
             .sources
             .iter()
             .map(|&ip| SocketAddr::new(ip, 0).into())
             .collect();
-        let mut routes: Vec<(usize, Option<usize>)> = Vec::new();
-        for (from, source) in sources.iter().enumerate() {
-            let to = addresses.iter().enumerate();
-            let same_kind = to.filter(|(_, to)| to.family() == source.family());
-            routes.extend(same_kind.map(|(to, _)| (to, Some(from))));
-        }
-        if sources.is_empty() {
-            routes.extend((0..addresses.len()).map(|to| (to, None)));
-        }
+        let named = sockets.named.iter().map(|it| &it[..]);
+        let targets = std::iter::once(addresses).chain(named);
         Self {
-            addresses: addresses.to_vec(),
+            targets: targets.map(|to| Routes::new(to, &sources)).collect(),
             sources,
-            routes,
             tcp: sockets.tcp.clone(),
         }
     }
 
-    /// Number of routes.
+    /// Number of routes to the first target.
     pub fn routes(&self) -> usize {
-        self.routes.len()
+        self.targets[0].pairs.len()
+    }
+
+    /// The target of a route, and the indices of its target and source address.
+    fn find(&self, route: usize) -> (&Routes, (usize, Option<usize>)) {
+        let routes = &self.targets[route % self.targets.len()];
+        let nth = route / self.targets.len();
+        (routes, routes.pairs[nth % routes.pairs.len()])
     }
 
     /// The target address of a route.
     pub fn address(&self, route: usize) -> &SockAddr {
-        &self.addresses[self.routes[route % self.routes.len()].0]
+        let (routes, (to, _)) = self.find(route);
+        &routes.addresses[to]
     }
 
     /// The source address of a route; `None` when the kernel chooses.
     pub fn source(&self, route: usize) -> Option<IpAddr> {
-        let source = self.routes[route % self.routes.len()].1?;
-        Some(self.sources[source].as_socket()?.ip())
+        let (_, (_, from)) = self.find(route);
+        Some(self.sources[from?].as_socket()?.ip())
     }
 
     /// Whether connections end with a reset.
@@ -89,7 +119,8 @@ impl Dialer {
     /// Whether the side that ends a connection first keeps its port in TIME_WAIT. Unix sockets have no ports, and a
     /// reset leaves no TIME_WAIT.
     pub(super) fn has_time_wait(&self) -> bool {
-        !self.resets() && !self.addresses.iter().any(SockAddr::is_unix)
+        let mut addresses = self.targets.iter().flat_map(|to| &to.addresses);
+        !self.resets() && addresses.any(|to| !to.is_unix())
     }
 
     /// A socket for this route, bound and not yet connected. No-delay is on: a request leaves when it is written.
@@ -97,8 +128,8 @@ impl Dialer {
     /// # Errors
     /// The error of `socket`, `setsockopt` or `bind`.
     pub(super) fn open(&self, route: usize, blocking: Blocking) -> io::Result<Socket> {
-        let (to, from) = self.routes[route % self.routes.len()];
-        let address = &self.addresses[to];
+        let (routes, (to, from)) = self.find(route);
+        let address = &routes.addresses[to];
         let is_tcp = !address.is_unix();
         let domain = Domain::from(i32::from(address.family()));
         let socket = Socket::new(domain, Type::STREAM, is_tcp.then_some(Protocol::TCP))?;

@@ -218,6 +218,7 @@ fn step_record((label, counts): (&MetricLabel, &StepCounts), load_s: f64) -> Ste
     StepRecord {
         method: label.method.clone(),
         name: label.name.clone(),
+        target: label.target.clone(),
         sent: counts.sent,
         requests: counts.requests,
         failures: counts.failures,

@@ -125,6 +125,7 @@ mod tests {
         MetricLabel {
             method: "POST".into(),
             name: "/x".into(),
+            target: None,
             is_poll: false,
             hints: hints
                 .iter()

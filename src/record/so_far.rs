@@ -301,6 +301,7 @@ fn step_record(
     StepRecord {
         method: label.method.clone(),
         name: label.name.clone(),
+        target: label.target.clone(),
         sent: step.requests + step.open.count(),
         requests: step.requests,
         failures: step.failures,

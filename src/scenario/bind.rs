@@ -12,7 +12,7 @@ use super::model::{Credentials, Scenario};
 const TARGET_BYTES_MAX: usize = 64 * 1024;
 
 impl Scenario {
-    /// Sends all requests to a target: `authority` is the value of the `Host` field, unless the scenario has its own;
+    /// Sends the requests for no named target to this one: `authority` is the value of the `Host` field, unless the scenario has its own;
     /// `base_path` is put before every path, and is empty, or begins with `/` and does not end in one. A bound scenario
     /// may be bound again.
     ///
@@ -21,7 +21,7 @@ impl Scenario {
     #[must_use]
     pub fn bind(mut self, authority: &str, base_path: &str) -> Self {
         assert!(authority.len() + base_path.len() <= TARGET_BYTES_MAX);
-        for step in &mut self.steps {
+        for step in self.steps.iter_mut().filter(|step| step.target == 0) {
             step.template.bind(authority, base_path);
         }
         if let Some(cookies) = &mut self.cookies {
@@ -49,6 +49,36 @@ impl Scenario {
             for carries in carries.filter(|it| it.credentials == Credentials::None) {
                 carries.credentials = Credentials::Target;
             }
+        }
+        self
+    }
+
+    /// Sends the requests for named targets there.
+    #[must_use]
+    pub(super) fn bind_named(mut self) -> Self {
+        for (number, named) in (1..).zip(&self.targets) {
+            let (authority, base_path) = (&named.target.authority, named.target.base_path());
+            for step in &mut self.steps {
+                if step.target == number {
+                    step.template.bind(authority, base_path);
+                }
+                if let Some(elsewhere) = &mut step.elsewhere {
+                    elsewhere.templates[usize::from(number) - 1].bind(authority, base_path);
+                }
+            }
+            self.secrets.add_members(authority);
+            self.secrets.add_members(base_path);
+        }
+        self
+    }
+
+    /// Sends all requests to the target of the run, as a calibration does. To be bound afterwards.
+    #[must_use]
+    pub fn to_one_target(mut self) -> Self {
+        self.targets.clear();
+        for step in &mut self.steps {
+            step.target = 0;
+            step.elsewhere = None;
         }
         self
     }

@@ -1,9 +1,13 @@
-//! The cookies of a scenario's users: where each user's jar is, and whose cookies it takes.
+//! The cookies of a scenario's users: where each user's jars are, and whose cookies they take.
+//!
+//! A user has a jar for each target. A cookie goes into the jar of every target that it is sent to.
 
 use crate::http::cookies;
 use crate::http::cookies::{Full, Origin, SetCookie};
 use crate::http::request::{Slot, Template};
 use crate::http::response::each_field;
+
+use super::elsewhere::Named;
 
 /// Room for a path that decides where a cookie without a path is sent.
 const PATH_BYTES_MAX: usize = 1_024;
@@ -17,6 +21,16 @@ pub struct Cookies {
     pub own_host: Option<String>,
     host: String,
     is_secure: bool,
+    /// Those of the named targets, in their order.
+    named: Vec<OfNamed>,
+}
+
+/// The cookies for a named target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OfNamed {
+    jar: Slot,
+    host: String,
+    is_secure: bool,
 }
 
 impl Cookies {
@@ -27,7 +41,25 @@ impl Cookies {
             own_host,
             host: String::new(),
             is_secure: false,
+            named: Vec::new(),
         }
+    }
+
+    /// The same with a jar for each named target, in their order.
+    #[must_use]
+    pub fn beside(mut self, named: &[Named], jars: &[Slot]) -> Self {
+        let of_named = |(named, jar): (&Named, &Slot)| OfNamed {
+            jar: *jar,
+            host: named.target.host.to_ascii_lowercase(),
+            is_secure: named.target.is_https,
+        };
+        self.named = named.iter().zip(jars).map(of_named).collect();
+        self
+    }
+
+    /// The jars of a user.
+    pub fn jars(&self) -> impl Iterator<Item = Slot> {
+        std::iter::once(self.jar).chain(self.named.iter().map(|it| it.jar))
     }
 
     /// All requests go to this authority.
@@ -41,13 +73,14 @@ impl Cookies {
         self.is_secure = is_secure;
     }
 
-    /// Takes the cookies of an answer to a request of this template.
+    /// Takes the cookies of an answer to a request of this template that went to a target.
     ///
     /// # Errors
-    /// When the jar has no room for one of them; the others are taken.
+    /// When a jar has no room for one of them; the others are taken.
     pub fn take(
         &self,
         template: &Template,
+        target: u16,
         head: &[u8],
         now_s: u64,
         values: &mut [u8],
@@ -61,20 +94,42 @@ impl Cookies {
             let start = template.path_start(values);
             let length = start.len().min(PATH_BYTES_MAX);
             path[..length].copy_from_slice(&start[..length]);
-            let from = Origin {
-                host: &self.host,
-                path: &path[..length],
-                is_secure: self.is_secure,
-                now_s,
-            };
-            self.jar.edit(values, |jar, length| {
-                cookies::set(jar, length, &cookie, from).unwrap_or_else(|full| {
-                    all = Err(full);
-                    length
-                })
-            });
+            let (host, is_secure) = self.origin(target);
+            // Over a plain connection it could not be trusted (RFC 6265bis section 5.7, step 8).
+            if !cookie.is_for(host, host, is_secure) {
+                return;
+            }
+            let own = (self.jar, &self.host[..], self.is_secure);
+            let named = self.named.iter();
+            let named = named.map(|it| (it.jar, &it.host[..], it.is_secure));
+            for (jar, to, is_secure) in std::iter::once(own).chain(named) {
+                if !cookie.is_for(host, to, is_secure) {
+                    continue;
+                }
+                let from = Origin {
+                    host: to,
+                    path: &path[..length],
+                    is_secure,
+                    now_s,
+                };
+                jar.edit(values, |jar, length| {
+                    cookies::set(jar, length, &cookie, from).unwrap_or_else(|full| {
+                        all = Err(full);
+                        length
+                    })
+                });
+            }
         });
         all
+    }
+
+    /// Host of a target, and whether its connections are encrypted.
+    fn origin(&self, target: u16) -> (&str, bool) {
+        let named = usize::from(target).checked_sub(1);
+        match named.and_then(|at| self.named.get(at)) {
+            Some(named) => (&named.host, named.is_secure),
+            None => (&self.host, self.is_secure),
+        }
     }
 }
 
@@ -107,7 +162,7 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nA: b\r\nSet-Cookie:  b=2; domain=example.com\r\nSet-Cookie: c=3; domain=x.com\r\n\r\n";
         for cookies in [of_target, of_own_host] {
             let mut values = vec![0; jar.stride()];
-            assert_eq!(cookies.take(&template, head, 1, &mut values), Ok(()));
+            assert_eq!(cookies.take(&template, 0, head, 1, &mut values), Ok(()));
             let sent = |path: &[u8]| {
                 let mut out = vec![0; 200];
                 let length = cookies::write_field(jar.text(&values), path, 1, &mut out);
@@ -119,7 +174,7 @@ mod tests {
                 "HTTP/1.1 200 OK\r\nSet-Cookie: l={}\r\n\r\n",
                 "x".repeat(80)
             );
-            let full = cookies.take(&template, long.as_bytes(), 1, &mut values);
+            let full = cookies.take(&template, 0, long.as_bytes(), 1, &mut values);
             assert_eq!(full, Err(Full));
         }
         assert_eq!(host_of("[::1]:80"), "::1");

@@ -345,17 +345,24 @@ impl Extract {
         let text = found.or(default).ok_or(unmet(NotTaken::Missing))?;
         let unfit = |why| unmet(NotTaken::Unfit(why));
         let mut room;
+        let mut leads_to = 0;
         let text = match &self.link {
             Some(_) if text.is_empty() && !self.demands.not_empty => text,
             Some(target) => {
                 room = [0; links::RESOLVED_BYTES_MAX];
-                let resolved = target.resolve(text, reply.facts.target, &mut room);
-                resolved.map_err(unfit)?
+                let own = usize::from(reply.facts.own_target);
+                let resolved = target.resolve(text, own, reply.facts.target, &mut room);
+                let (target, path) = resolved.map_err(unfit)?;
+                leads_to = target;
+                path
             }
             None => text,
         };
         self.check(text).map_err(unfit)?;
         self.slot.store(text, values);
+        if let Some(link) = &self.link {
+            link.store_target(leads_to, values);
+        }
         Ok(())
     }
 

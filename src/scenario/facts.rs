@@ -17,6 +17,8 @@ pub struct Facts<'f> {
     pub user: u64,
     /// Number of the user's request, from 1.
     pub request: u32,
+    /// Number of the target that the request went to.
+    pub own_target: u16,
     /// Path and query of the request, where they are needed: relative links go on from there.
     pub target: &'f [u8],
     /// Memory of patterns.
@@ -32,6 +34,7 @@ impl<'f> Facts<'f> {
             random: Keyed::new(0),
             user: 0,
             request: 1,
+            own_target: 0,
             target: b"",
             caches,
         }

@@ -42,18 +42,25 @@ impl Follow {
         }
     }
 
-    /// Puts the link of a redirect, of a request to the path `base`, among the user's values.
+    /// Puts the link of a redirect, of a request to the path `base` of the target `own`, among the user's values.
     ///
     /// # Errors
     /// Why the link cannot be followed, as the end of a sentence about `Location`.
-    pub fn take(&self, head: &[u8], base: &[u8], values: &mut [u8]) -> Result<(), &'static str> {
+    pub fn take(
+        &self,
+        head: &[u8],
+        own: usize,
+        base: &[u8],
+        values: &mut [u8],
+    ) -> Result<(), &'static str> {
         let location = field(head, "Location").ok_or("is missing")?;
         let mut room = [0; RESOLVED_BYTES_MAX];
-        let path = self.target.resolve(&location, base, &mut room)?;
+        let (target, path) = self.target.resolve(&location, own, base, &mut room)?;
         if path.len() > self.link.bytes_max {
             return Err("is longer than 1,024 bytes");
         }
         self.link.store(path, values);
+        self.target.store_target(target, values);
         Ok(())
     }
 }
@@ -84,7 +91,7 @@ mod tests {
         assert_eq!(ahead(None, false), [0, 0, 1, 1, 1, 0, 1, 1]);
         let mut values = vec![0; 10];
         let head = |location: &str| format!("HTTP/1.1 302 X\r\n{location}\r\n\r\n").into_bytes();
-        let mut take = |location| follow(None, true).take(&head(location), b"/", &mut values);
+        let mut take = |location| follow(None, true).take(&head(location), 0, b"/", &mut values);
         assert_eq!(take("Location: /a?b"), Ok(()));
         assert_eq!(take("A: b"), Err("is missing"));
         assert!(take("Location: /too/long").is_err_and(|it| it.contains("longer")));

@@ -1,7 +1,9 @@
 //! Links of answers: an absolute URL of the target, an absolute path, or a relative link becomes the path that a later
 //! request is sent to.
 //!
-//! Its percent-encoding stays as it came. A link to another host cannot be followed: all requests of a run go to its target.
+//! Its percent-encoding stays as it came. A link to a named target goes there; one to another host cannot be followed.
+
+use super::elsewhere::{Named, TargetByte};
 
 /// Longest path and query that a relative link is resolved against, and that it gives, in bytes.
 pub const RESOLVED_BYTES_MAX: usize = 2_048;
@@ -15,6 +17,10 @@ pub struct Target {
     /// Host and port of the target, and those of the scenario's own `Host` field.
     authorities: Vec<String>,
     is_secure: bool,
+    /// Authorities of the named targets, in their order, and whether they are reached by `https`.
+    named: Vec<(String, bool)>,
+    /// Takes the number of the target that a link leads to, where there are several.
+    byte: Option<TargetByte>,
 }
 
 impl Target {
@@ -22,7 +28,25 @@ impl Target {
     pub fn new(own_host: Option<&str>) -> Self {
         Self {
             authorities: own_host.map(str::to_owned).into_iter().collect(),
-            is_secure: false,
+            ..Self::default()
+        }
+    }
+
+    /// Links may lead to these targets too; `byte` takes the number of the one that a link leads to.
+    #[must_use]
+    pub fn beside(mut self, named: &[Named], byte: Option<TargetByte>) -> Self {
+        let parts = named.iter().map(|it| &it.target);
+        self.named = parts
+            .map(|it| (it.authority.clone(), it.is_https))
+            .collect();
+        self.byte = byte;
+        self
+    }
+
+    /// Stores among a user's values where its link leads.
+    pub fn store_target(&self, target: usize, values: &mut [u8]) {
+        if let Some(byte) = self.byte {
+            byte.set(target, values);
         }
     }
 
@@ -38,86 +62,119 @@ impl Target {
         self.is_secure = is_secure;
     }
 
-    /// The path and query of a link, without its fragment: what a request for it is sent to. A relative link is resolved
-    /// against the path and query of the request that it answers, `base`, and dots in paths are removed (RFC 3986 section
-    /// 5.2); `room` takes the result where it is not a part of the link.
+    /// The number of a link's target, and its path and query without the fragment: what a request for it is sent to. A
+    /// relative link is resolved against the request that it answers, which went to the target `own` with the path and query
+    /// `base`, and dots in paths are removed (RFC 3986 section 5.2); `room` takes the result where it is not a part of the
+    /// link.
     ///
     /// # Errors
     /// Why the link cannot be followed, as the end of a sentence.
     pub fn resolve<'l>(
         &self,
         link: &'l [u8],
+        own: usize,
         base: &[u8],
         room: &'l mut Room,
-    ) -> Result<&'l [u8], &'static str> {
+    ) -> Result<(usize, &'l [u8]), &'static str> {
         let link = link.trim_ascii();
         let end = link.iter().position(|&byte| byte == b'#');
         let link = &link[..end.unwrap_or(link.len())];
-        let path = match self.after_scheme(link)? {
-            None => link,
-            Some(rest) => {
+        match after_scheme(link, self.is_secure_at(own))? {
+            None => Ok((own, path_from(link, base, room)?)),
+            Some((is_secure, rest)) => {
                 let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
                 let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
-                if !self.is_own(authority) {
-                    return Err("leads to another host, and all requests go to the target");
-                }
-                match path {
+                let target = self.find(is_secure, authority)?;
+                let path = match path {
                     [] => b"/",
                     path => path,
-                }
-            }
-        };
-        let is_absolute = path.first() == Some(&b'/');
-        check_characters(path)?;
-        match path {
-            [] => Err("is empty"),
-            _ if is_absolute && !has_dots(path) => Ok(path),
-            _ if is_absolute => joined(b"", path, room),
-            _ if base.is_empty() => {
-                Err("is relative, and the path of the request is longer than 2,048 bytes")
-            }
-            [b'?', ..] => joined(path_of(base), path, room),
-            _ if first_segment(path).contains(&b':') => Err(OTHER_SCHEME),
-            _ => {
-                let base = path_of(base);
-                let folder = base.iter().rposition(|&byte| byte == b'/');
-                joined(&base[..folder.map_or(0, |at| at + 1)], path, room)
+                };
+                Ok((target, path_from(path, base, room)?))
             }
         }
     }
 
-    /// What follows the scheme of an absolute URL; `None` for a path.
-    fn after_scheme<'l>(&self, link: &'l [u8]) -> Result<Option<&'l [u8]>, &'static str> {
-        if let Some(rest) = link.strip_prefix(b"//") {
-            return Ok(Some(rest));
-        }
-        let scheme = link
-            .iter()
-            .position(|byte| matches!(byte, b':' | b'/' | b'?'));
-        let Some((scheme, rest)) = scheme.and_then(|at| {
-            let rest = link[at..].strip_prefix(b"://")?;
-            Some((&link[..at], rest))
-        }) else {
-            return Ok(None);
-        };
-        match (scheme.to_ascii_lowercase().as_slice(), self.is_secure) {
-            (b"http", false) | (b"https", true) => Ok(Some(rest)),
-            (b"http", true) => Err("leads to http, and the target is https"),
-            (b"https", false) => Err("leads to https, and the target is http"),
-            _ => Err(OTHER_SCHEME),
-        }
+    /// Whether a target is reached by `https`.
+    fn is_secure_at(&self, target: usize) -> bool {
+        let named = target.checked_sub(1).and_then(|at| self.named.get(at));
+        named.map_or(self.is_secure, |(_, is_secure)| *is_secure)
     }
 
-    /// Host and port are compared without their case, and without a port that the scheme has anyway.
-    fn is_own(&self, authority: &[u8]) -> bool {
-        let port = match self.is_secure {
-            true => &b":443"[..],
-            false => b":80",
-        };
-        let plain = |authority: &[u8]| authority.strip_suffix(port).unwrap_or(authority).len();
-        let mut own = self.authorities.iter().map(String::as_bytes);
-        own.any(|own| own[..plain(own)].eq_ignore_ascii_case(&authority[..plain(authority)]))
+    /// The number of the target with this authority.
+    fn find(&self, is_secure: bool, authority: &[u8]) -> Result<usize, &'static str> {
+        let is_it = |own: &str| is_same(own.as_bytes(), authority, is_secure);
+        if self.is_secure == is_secure && self.authorities.iter().any(|own| is_it(own)) {
+            return Ok(0);
+        }
+        let mut named = self.named.iter();
+        let found = named.position(|(own, secure)| *secure == is_secure && is_it(own));
+        match (found, self.named.is_empty(), is_secure) {
+            (Some(at), _, _) => Ok(at + 1),
+            (None, false, _) => {
+                Err("leads to another host, neither the target nor one of [targets]")
+            }
+            (None, true, true) if !self.is_secure => Err("leads to https, and the target is http"),
+            (None, true, false) if self.is_secure => Err("leads to http, and the target is https"),
+            _ => Err("leads to another host, and all requests go to the target"),
+        }
     }
+}
+
+/// The path and query that a link without scheme and host leads to.
+fn path_from<'l>(
+    path: &'l [u8],
+    base: &[u8],
+    room: &'l mut Room,
+) -> Result<&'l [u8], &'static str> {
+    let is_absolute = path.first() == Some(&b'/');
+    check_characters(path)?;
+    match path {
+        [] => Err("is empty"),
+        _ if is_absolute && !has_dots(path) => Ok(path),
+        _ if is_absolute => joined(b"", path, room),
+        _ if base.is_empty() => {
+            Err("is relative, and the path of the request is longer than 2,048 bytes")
+        }
+        [b'?', ..] => joined(path_of(base), path, room),
+        _ if first_segment(path).contains(&b':') => Err(OTHER_SCHEME),
+        _ => {
+            let base = path_of(base);
+            let folder = base.iter().rposition(|&byte| byte == b'/');
+            joined(&base[..folder.map_or(0, |at| at + 1)], path, room)
+        }
+    }
+}
+
+/// Whether an absolute URL is `https`, and what follows its scheme; `None` for a path. A URL without its scheme has that
+/// of the request which it answers, `is_secure`.
+fn after_scheme(link: &[u8], is_secure: bool) -> Result<Option<(bool, &[u8])>, &'static str> {
+    if let Some(rest) = link.strip_prefix(b"//") {
+        return Ok(Some((is_secure, rest)));
+    }
+    let scheme = link
+        .iter()
+        .position(|byte| matches!(byte, b':' | b'/' | b'?'));
+    let Some((scheme, rest)) = scheme.and_then(|at| {
+        let rest = link[at..].strip_prefix(b"://")?;
+        Some((&link[..at], rest))
+    }) else {
+        return Ok(None);
+    };
+    match scheme.to_ascii_lowercase().as_slice() {
+        b"http" => Ok(Some((false, rest))),
+        b"https" => Ok(Some((true, rest))),
+        _ => Err(OTHER_SCHEME),
+    }
+}
+
+/// Host and port are compared without their case, and without a port that the scheme has anyway.
+fn is_same(own: &[u8], authority: &[u8], is_secure: bool) -> bool {
+    let port = match is_secure {
+        true => &b":443"[..],
+        false => b":80",
+    };
+    let plain = |authority: &[u8]| authority.strip_suffix(port).unwrap_or(authority).len();
+    own[..plain(own)].eq_ignore_ascii_case(&authority[..plain(authority)])
 }
 
 /// A path and query without the query.
@@ -216,8 +273,8 @@ mod tests {
 
     fn resolved(target: &Target, link: &str, base: &str) -> Result<String, &'static str> {
         let mut room = [0; RESOLVED_BYTES_MAX];
-        let path = target.resolve(link.as_bytes(), base.as_bytes(), &mut room);
-        path.map(|path| String::from_utf8_lossy(path).into_owned())
+        let path = target.resolve(link.as_bytes(), 0, base.as_bytes(), &mut room);
+        path.map(|(_, path)| String::from_utf8_lossy(path).into_owned())
     }
 
     #[test]
@@ -326,6 +383,47 @@ mod tests {
         target.bind("127.0.0.1:8000");
         for link in ["http://shop.example/a", "http://127.0.0.1:8000/a"] {
             assert_eq!(resolved(&target, link, "/x"), Ok("/a".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_named_target_goes_there_and_a_relative_one_stays_with_its_request() {
+        let named = [
+            ("auth", "http://auth.example:9000"),
+            ("pay", "https://pay.example"),
+        ];
+        let named = named.map(|(name, url)| Named {
+            name: name.to_owned(),
+            target: super::super::target::Target::parse(url, "targets").expect(url),
+        });
+        let target = target("shop.example", false).beside(&named, None);
+        let leads = |link: &str, own| {
+            let mut room = [0; RESOLVED_BYTES_MAX];
+            let found = target.resolve(link.as_bytes(), own, b"/a/b", &mut room);
+            found.map(|(target, path)| (target, String::from_utf8_lossy(path).into_owned()))
+        };
+        for (link, own, to, path) in [
+            ("http://shop.example/x", 1, 0, "/x"),
+            ("http://AUTH.example:9000/login?a=1#b", 0, 1, "/login?a=1"),
+            ("https://pay.example:443/../p", 0, 2, "/p"),
+            ("//pay.example/p", 2, 2, "/p"),
+            ("c", 1, 1, "/a/c"),
+            ("/c", 2, 2, "/c"),
+        ] {
+            assert_eq!(leads(link, own), Ok((to, path.to_owned())), "{link}");
+        }
+        for link in [
+            "http://auth.example/x",
+            "https://auth.example:9000/x",
+            "http://pay.example/x",
+            "//pay.example/x",
+            "http://other.example/x",
+        ] {
+            let refused = leads(link, 0).expect_err(link);
+            assert!(
+                refused.contains("nor one of [targets]"),
+                "{link}: {refused}"
+            );
         }
     }
 }

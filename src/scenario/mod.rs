@@ -4,7 +4,7 @@
 //! [`check`], [`picked`] and [`excerpt`], on [`html`]), [`mod@format`] (TOML text -> model),
 //! `bind` (the model gets its target), then the parts of the model: [`value`] (on `origin`, `calendar`, [`made`] and
 //! [`digest`]), [`variables`], [`feeder`] (on [`rows`]), [`mod@pointer`], [`wait`], [`cookies`], [`links`], [`follow`],
-//! [`flow`] (on [`counter`]), [`retry`], [`secrets`] and [`members`].
+//! [`elsewhere`] (on [`target`]), [`flow`] (on [`counter`]), [`retry`], [`secrets`] and [`members`].
 //! [`builtin`] holds the scenarios that come with the program.
 //! [`canned`] makes the answers that a scenario expects.
 //! [`import`] makes scenarios from what people have.
@@ -19,6 +19,7 @@ pub mod cookies;
 pub mod counter;
 pub mod digest;
 mod elements;
+pub mod elsewhere;
 pub mod excerpt;
 pub mod expect;
 pub mod facts;
@@ -42,6 +43,7 @@ pub mod retry;
 pub mod rows;
 pub mod secrets;
 pub mod sequence;
+pub mod target;
 pub mod value;
 pub mod variables;
 pub mod wait;

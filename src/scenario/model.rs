@@ -7,6 +7,7 @@ use crate::http::request::{Shared, Slot, Template, Values};
 use crate::http::response::{Expecting, Keep};
 
 use super::cookies::Cookies;
+use super::elsewhere::{Elsewhere, Named};
 use super::expect::{Expect, Extract, PollFailure, Reply, Rule, StatusSet};
 use super::feeder::{Feeder, RowKey};
 use super::flow::{Flow, Rounds, Test};
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub name: String,
     /// Its purpose, in a line.
     pub about: String,
+    /// The targets that the scenario names, beside that of the run.
+    pub targets: Vec<Named>,
     /// All steps; the ranges below index into it.
     pub steps: Vec<Step>,
     /// The steps that a user runs once, in order.
@@ -85,8 +88,12 @@ pub struct Scenario {
 pub struct Step {
     /// Index into [`Scenario::metrics`].
     pub metric: u16,
+    /// Number of the target that it goes to: 0 for that of the run, then those of [`Scenario::targets`].
+    pub target: u16,
     /// The request.
     pub template: Template,
+    /// The same request to the named targets, where its link decides where it goes.
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// The request asks for its connection to be closed after it.
     pub closes: bool,
     /// Index of the first of its shared stretches in [`Scenario::shared`].
@@ -188,6 +195,8 @@ pub struct MetricLabel {
     pub method: String,
     /// The name, without ids.
     pub name: String,
+    /// The named target that its requests go to; `None` for the target of the run, and where a link decides.
+    pub target: Option<String>,
     /// A step counted under it is a poll.
     pub is_poll: bool,
     /// The likely meaning of failures by their status, where the scenario gives one.
@@ -300,6 +309,12 @@ impl Scenario {
         &self.tasks[task]
     }
 
+    /// The name of a target by its number; `None` for that of the run.
+    pub fn target_name(&self, number: u16) -> Option<&str> {
+        let named = usize::from(number).checked_sub(1)?;
+        Some(&self.targets.get(named)?.name)
+    }
+
     /// The step that comes after one whose answer was no redirect.
     pub fn after(&self, step: StepIndex) -> StepIndex {
         step + 1 + self.steps[usize::from(step)].hops_left
@@ -354,11 +369,8 @@ impl Scenario {
         for slot in self.variables.extracted() {
             secrets.add(&String::from_utf8_lossy(slot.text(values)));
         }
-        let jar = self
-            .cookies
-            .as_ref()
-            .map_or(&[][..], |it| it.jar.text(values));
-        for cookie in cookies(jar) {
+        let jars = self.cookies.iter().flat_map(|it| it.jars());
+        for cookie in jars.flat_map(|jar| cookies(jar.text(values))) {
             secrets.add(&String::from_utf8_lossy(cookie.value));
         }
         secrets
@@ -399,8 +411,8 @@ impl Scenario {
 
     /// Length of the longest request without its shared stretches, in bytes.
     pub fn rendered_bytes_max(&self) -> usize {
-        let lengths = self.steps.iter().map(|step| step.template.bytes_max());
-        lengths.max().unwrap_or_default()
+        let templates = self.steps.iter().flat_map(Step::templates);
+        templates.map(Template::bytes_max).max().unwrap_or_default()
     }
 
     /// The shared stretches of all steps' requests; those of a step begin at [`Step::shared_first`].
@@ -445,6 +457,30 @@ impl LoadDefaults {
 }
 
 impl Step {
+    /// The target that a user with these values sends its request to.
+    #[inline]
+    pub fn target_of(&self, values: &[u8]) -> u16 {
+        match &self.elsewhere {
+            None => self.target,
+            Some(elsewhere) => elsewhere.byte.get(values),
+        }
+    }
+
+    /// The request of a user with these values.
+    #[inline]
+    pub fn template_for(&self, values: &[u8]) -> &Template {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere
+            .and_then(|it| it.template(values))
+            .unwrap_or(&self.template)
+    }
+
+    /// Its request to each target.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let elsewhere = self.elsewhere.iter().flat_map(|it| &it.templates);
+        std::iter::once(&self.template).chain(elsewhere)
+    }
+
     fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         let failed = self.repeat.as_ref().and_then(|it| it.failed.as_ref());
         let of_poll = failed.into_iter().flat_map(|failed| &failed.rules);

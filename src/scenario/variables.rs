@@ -5,6 +5,7 @@
 use crate::http::request::Slot;
 
 use super::counter::{Counted, Counter};
+use super::elsewhere::TargetByte;
 use super::feeder::Feeder;
 use super::value::{Origin, Value};
 
@@ -15,10 +16,12 @@ const LINK_BYTES: usize = 1_024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     variables: Vec<Variable>,
-    /// The user's cookies.
-    jar: Option<Slot>,
+    /// The user's cookies, by target.
+    jars: Vec<Slot>,
     /// The link of the redirect that the user follows.
     link: Option<Slot>,
+    /// Where links lead: by variable, `None` for the redirect's.
+    target_bytes: Vec<(Option<usize>, TargetByte)>,
     /// The user's counters.
     counters: Vec<(Counted, Counter)>,
     stride: usize,
@@ -105,6 +108,27 @@ impl Variables {
         link
     }
 
+    /// The byte that says which target the link in an extracted variable leads to, or with `None` that of the redirect which
+    /// the user follows; added with the first call.
+    pub fn target_byte(&mut self, variable: Option<usize>) -> TargetByte {
+        if let Some(byte) = self.find_target_byte(variable) {
+            return byte;
+        }
+        let byte = TargetByte {
+            offset: self.stride,
+        };
+        self.stride += TargetByte::BYTES;
+        self.target_bytes.push((variable, byte));
+        byte
+    }
+
+    /// The same byte, where it has been added.
+    pub fn find_target_byte(&self, variable: Option<usize>) -> Option<TargetByte> {
+        let mut known = self.target_bytes.iter();
+        let found = known.find(|(known, _)| *known == variable);
+        found.map(|(_, byte)| *byte)
+    }
+
     /// The place of a counter; added with the first call.
     pub fn counter(&mut self, counted: Counted) -> Counter {
         let mut known = self.counters.iter();
@@ -119,7 +143,7 @@ impl Variables {
         counter
     }
 
-    /// Adds a jar for the user's cookies, of so many bytes; returns its place.
+    /// Adds a jar for the user's cookies of another target, of so many bytes; returns its place.
     pub fn add_jar(&mut self, bytes: usize) -> Slot {
         let jar = Slot {
             offset: self.stride,
@@ -127,7 +151,7 @@ impl Variables {
             fixed: false,
         };
         self.stride += jar.stride();
-        self.jar = Some(jar);
+        self.jars.push(jar);
         jar
     }
 
@@ -222,7 +246,7 @@ impl Variables {
 
     /// Computes a user's variables, once, when the user comes.
     pub fn fill(&self, origin: &Origin<'_>, values: &mut [u8]) {
-        if let Some(jar) = self.jar {
+        for jar in &self.jars {
             jar.store(b"", values);
         }
         let mut text = vec![0; self.stride];

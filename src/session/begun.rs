@@ -14,6 +14,7 @@ use crate::text::duration;
 use crate::text::units::counted;
 
 use super::kinds::kinds;
+use super::named::Reached;
 use super::prepare::Prepared;
 use super::share;
 
@@ -39,6 +40,7 @@ pub(super) fn run_info(prepared: &Prepared) -> RunInfo {
         scenario: plan.scenario.name.clone(),
         host: prepared.target.url.clone(),
         addresses: plan.addresses.iter().map(socket::shown).collect(),
+        targets: prepared.named.iter().map(Reached::record).collect(),
         source_addresses: sockets.sources.iter().map(ToString::to_string).collect(),
         tcp: sockets.tcp.iter().map(ToString::to_string).collect(),
         users: plan.deal().share_of(plan.load.users_planned()),

@@ -130,7 +130,7 @@ fn measure(
         // What is done once is no load.
         setup: None,
         teardown: None,
-        ..scenario.with_step_numbers()
+        ..scenario.to_one_target().with_step_numbers()
     };
     let mut address = responder.address().to_string();
     if let Some(certificate) = responder.certificate() {

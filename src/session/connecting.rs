@@ -43,13 +43,21 @@ impl Connecting {
     /// # Errors
     /// When no connection is accepted, with what to check; when the kernel refuses an option or a source address.
     pub fn reach(&self, target: &Target) -> Result<Vec<SockAddr>> {
-        let addresses = match (self.unix_address()?, &self.unix_socket) {
+        match (self.unix_address()?, &self.unix_socket) {
             (Some(address), Some(name)) => {
                 cannot(reach_unix(&address, name))?;
-                return Ok(vec![address]);
+                Ok(vec![address])
             }
-            _ => cannot(target.reach(&self.resolved))?,
-        };
+            _ => self.reach_by_tcp(target, "--host"),
+        }
+    }
+
+    /// The same without the Unix socket, for a target whose URL stands at `place`.
+    ///
+    /// # Errors
+    /// As [`Connecting::reach`].
+    pub fn reach_by_tcp(&self, target: &Target, place: &str) -> Result<Vec<SockAddr>> {
+        let addresses = cannot(target.reach_as(&self.resolved, place))?;
         self.prove(&addresses)?;
         let sources = &self.sockets.sources;
         let leads = |to: &SockAddr| sources.is_empty() || sources.iter().any(|ip| is_kind(*ip, to));

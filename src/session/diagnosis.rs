@@ -199,7 +199,8 @@ fn ports(plan: &Plan, sockets: &Sockets) -> Option<Ports> {
             _ => false,
         },
     };
-    let connections = plan.slots_before_shard(plan.shards) as u64;
+    let to_each = plan.slots_before_shard(plan.shards) / plan.targets();
+    let connections = to_each as u64;
     let may_matter = connections + ports.in_time_wait.unwrap_or(0) > ports.of_all_routes();
     if may_matter && !plan.addresses.is_empty() {
         let addresses: Vec<_> = plan
@@ -220,6 +221,7 @@ fn plan(connections: u64, addresses: Vec<SockAddr>) -> Result<Plan> {
     let text = ScenarioText {
         source: Source::of_url("doctor", None, "/", None),
         headers: Vec::new(),
+        targets: Vec::new(),
         api_key: None,
         api_key_env: String::new(),
         wait: None,

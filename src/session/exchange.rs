@@ -105,6 +105,7 @@ pub fn exchange(request: Request) -> Result<(Exchange, Secrets)> {
         cores: vec![None],
         sockets: request.sockets,
         tls: request.tls,
+        named_tls: Vec::new(),
     };
     let mut last = Exchange::default();
     for address in request.addresses {

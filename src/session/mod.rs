@@ -22,6 +22,7 @@ pub(crate) mod job;
 pub(crate) mod key_log;
 pub(crate) mod kinds;
 pub(crate) mod limits;
+pub mod named;
 pub(crate) mod once;
 pub mod orders;
 pub(crate) mod output;

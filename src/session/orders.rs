@@ -67,7 +67,8 @@ fn users_max(traffic: &Traffic) -> u64 {
     match traffic.limits.connections {
         Connections::Shared { .. } => wanted,
         Connections::PerUser => {
-            let each = traffic.scenario.parts_max() as u64;
+            let targets = 1 + traffic.scenario.targets.len();
+            let each = (traffic.scenario.parts_max() * targets) as u64;
             let allowed = connections_allowed(wanted * each).unwrap_or(planned * each);
             let allowed = allowed.min(traffic.connecting.connections_max()) / each;
             wanted.min(allowed).max(planned)

@@ -24,6 +24,8 @@ use super::exit::cannot;
 use super::handshakes::Expected;
 use super::job::{GivenLoad, JobTarget, Traffic};
 use super::limits::{check_descriptors, check_memory};
+use super::named;
+use super::named::Reached;
 use super::signals::{Announce, Signals};
 use super::source::ScenarioText;
 use super::target::Target;
@@ -35,6 +37,8 @@ pub struct Prepared {
     pub plan: Plan,
     pub setup: Setup,
     pub target: Target,
+    /// The targets that the scenario names.
+    pub named: Vec<Reached>,
     pub stand_in: Option<Mock>,
     /// The way in for orders.
     pub control: Arc<Control>,
@@ -103,11 +107,16 @@ impl Prepared {
             }
         };
         let addresses = traffic.connecting.reach(&target)?;
-        let tls = tls::client(&target, std::mem::take(&mut traffic.connecting.tls))?;
+        let named = &traffic.scenario.targets;
+        let named_addresses = named::reach(named, &traffic.connecting)?;
+        let options = std::mem::take(&mut traffic.connecting.tls);
+        let (tls, named_tls) = named::clients(&target, named, options)?;
         let agreed = tls.as_ref().map(|client| {
             tls::try_handshake(&target, client, &addresses, &traffic.connecting.sockets)
         });
         let agreed = agreed.transpose()?;
+        let sockets = &traffic.connecting.sockets;
+        let named = named::shake(named, &named_addresses, &named_tls, sockets)?;
         let scenario = traffic.scenario.bind("", "");
         let checksum = calibration::checksum(&scenario);
         let plan = Plan {
@@ -129,13 +138,16 @@ impl Prepared {
         plan.check_kinds().map_err(anyhow::Error::msg)?;
         plan.check_rows().map_err(anyhow::Error::msg)?;
         cannot(check_descriptors(&plan, stand_in.is_some()))?;
-        let connections = plan.slots_before_shard(plan.shards) as u64;
-        cannot(traffic.connecting.check_ports(connections, &plan.addresses))?;
+        let connections = (plan.slots_before_shard(plan.shards) / plan.targets()) as u64;
+        for addresses in std::iter::once(&plan.addresses).chain(&named_addresses) {
+            cannot(traffic.connecting.check_ports(connections, addresses))?;
+        }
         let sockets = traffic.connecting.sockets;
         let backend = cannot(choose_backend(limits.backend, &plan, &sockets, &mut notes))?;
         let of_stand_in = stand_in.as_ref().map_or(0, |_| mock::CONNECTION_BYTES);
         let footprint = Footprint::of(&plan, backend, of_stand_in);
-        let footprint = match &tls {
+        let clients = || named_tls.iter().chain([&tls]).flatten();
+        let footprint = match clients().next() {
             None => footprint,
             Some(_) => footprint.encrypted(&plan, backend),
         };
@@ -143,7 +155,7 @@ impl Prepared {
         cannot(check_memory(&footprint, machine::free_bytes()))?;
         let found = diagnosis::notes(&plan, &sockets, backend, stand_in.is_some());
         notes.extend(cannot(found)?);
-        if tls.as_ref().is_some_and(TlsClient::is_insecure) {
+        if clients().any(TlsClient::is_insecure) {
             notes.push(
                 "--insecure: no certificate is verified, so what answers may be another server than the one meant".into(),
             );
@@ -172,9 +184,14 @@ impl Prepared {
             setup: Setup {
                 backend,
                 cores: cores.shards.iter().copied().map(Some).collect(),
-                sockets,
+                sockets: Sockets {
+                    named: named_addresses,
+                    ..sockets
+                },
                 tls,
+                named_tls,
             },
+            named,
             agreed,
             handshakes,
             target,

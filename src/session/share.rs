@@ -40,7 +40,7 @@ pub fn iterations(plan: &Plan) -> Option<u64> {
 pub fn connections(plan: &Plan) -> Connections {
     match plan.connections {
         Connections::Shared { depth, .. } if !plan.load.part().is_whole() => Connections::Shared {
-            count: plan.slots_before_shard(plan.shards),
+            count: plan.slots_before_shard(plan.shards) / plan.targets(),
             depth,
         },
         as_given => as_given,

@@ -88,6 +88,8 @@ pub struct ScenarioText {
     pub source: Source,
     /// Fields for every request: names as typed, and values with holes.
     pub headers: Vec<(String, String)>,
+    /// URLs of named targets, by name, instead of those of the scenario.
+    pub targets: Vec<(String, String)>,
     pub api_key: Option<String>,
     /// The environment variable of the key, as a message may repeat it.
     pub api_key_env: String,
@@ -120,6 +122,7 @@ impl ScenarioText {
             read: &|name| self.source.read(name),
             headers: &self.headers,
             setup,
+            targets: &self.targets,
             wait: self.wait,
             pause: self.pause,
             any_method: self.any_method,

@@ -171,6 +171,18 @@ impl TlsClient {
         }
     }
 
+    /// The same client for a server of another name.
+    ///
+    /// # Errors
+    /// [`Refused::Name`].
+    pub fn for_host(&self, host: &str) -> Result<Self, Refused> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Refused::Name)?;
+        Ok(Self {
+            name,
+            ..self.clone()
+        })
+    }
+
     /// The same client, which resumes no session.
     pub fn without_resumption(self) -> Self {
         Self {

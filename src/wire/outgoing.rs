@@ -130,6 +130,16 @@ impl Outgoing {
         }));
     }
 
+    /// Keeps a text that is sent as it is, behind what waits.
+    pub fn keep_as_it_is(&mut self, text: Text<'_>) {
+        self.records.reserve(text.bytes());
+        let mut from = 0;
+        while let Some(piece) = text.piece(from) {
+            self.records.extend_from_slice(piece);
+            from += piece.len();
+        }
+    }
+
     /// Fills a send buffer with what waits. Returns the length.
     pub fn fill(
         &mut self,
@@ -155,7 +165,7 @@ impl Outgoing {
     }
 
     /// Moves the records that wait into a send buffer, as many bytes as it has room for.
-    fn take_records(&mut self, out: &mut [u8]) -> usize {
+    pub fn take_records(&mut self, out: &mut [u8]) -> usize {
         let waiting = &self.records[self.sent_bytes..];
         let bytes = waiting.len().min(out.len());
         out[..bytes].copy_from_slice(&waiting[..bytes]);

@@ -9,6 +9,7 @@
 //!    kernel has taken the first part.
 //! 4. A handshake costs 100 to 200 us of CPU. A turn does a few of them, [`HANDSHAKE_STEPS_MAX`]: others wait for the next
 //!    turn, so that the answers of open connections do not.
+//! 5. Connections to a target in plain text, beside others that are encrypted, pass through with one copy each way.
 
 use std::collections::VecDeque;
 use std::io;
@@ -38,7 +39,8 @@ pub const CONNECTION_BYTES: usize = size_of::<Slot>() + size_of::<Secured>() + 3
 /// The driver that encrypts.
 pub struct Tls<D> {
     driver: D,
-    client: TlsClient,
+    /// By target; `None` for one in plain text.
+    clients: Vec<Option<TlsClient>>,
     slots: Vec<Slot>,
     /// The batch that is rendered.
     rendered: Vec<u8>,
@@ -65,9 +67,13 @@ struct Slot {
     secured: Option<Box<Secured>>,
 }
 
-/// An encrypted connection.
+/// A connection.
 struct Secured {
-    /// `None` before the driver has connected.
+    /// The target that it leads to.
+    target: usize,
+    /// Its bytes pass through as they are.
+    is_plain: bool,
+    /// `None` before the driver has connected, and for one in plain text.
     session: Option<Session>,
     stage: Stage,
     outgoing: Outgoing,
@@ -93,8 +99,10 @@ enum Stage {
 }
 
 impl Secured {
-    fn new() -> Self {
+    fn new(target: usize, is_plain: bool) -> Self {
         Self {
+            target,
+            is_plain,
             session: None,
             stage: Stage::Connecting,
             outgoing: Outgoing::default(),
@@ -121,7 +129,7 @@ pub fn config_below(config: &DriverConfig) -> DriverConfig {
 }
 
 impl<D: Driver> Tls<D> {
-    /// Builds the driver below, and this one above it.
+    /// Builds the driver below, and this one above it, for one target.
     ///
     /// # Errors
     /// Those of the driver below.
@@ -130,6 +138,21 @@ impl<D: Driver> Tls<D> {
         client: &TlsClient,
         build: impl FnOnce(&DriverConfig) -> io::Result<D>,
     ) -> io::Result<Self> {
+        Self::over_targets(config, &[Some(client.clone())], build)
+    }
+
+    /// The same for several targets, each with its client, or `None` for plain text; at least one. Route numbers go to
+    /// them in turn, as with [`Dialer`](crate::io::Dialer).
+    ///
+    /// # Errors
+    /// Those of the driver below.
+    pub fn over_targets(
+        config: &DriverConfig,
+        clients: &[Option<TlsClient>],
+        build: impl FnOnce(&DriverConfig) -> io::Result<D>,
+    ) -> io::Result<Self> {
+        let connections = config.slots / clients.len();
+        let of_shard = |client: &TlsClient| client.for_connections(connections);
         let mut slots = Vec::new();
         slots.resize_with(config.slots, Slot::default);
         let mut driver = build(&config_below(config))?;
@@ -137,7 +160,10 @@ impl<D: Driver> Tls<D> {
         driver.pass_over_late_bytes();
         Ok(Self {
             driver,
-            client: client.for_connections(config.slots),
+            clients: clients
+                .iter()
+                .map(|client| client.as_ref().map(of_shard))
+                .collect(),
             slots,
             rendered: vec![0; config.rendered_bytes_max],
             shared: config.shared.clone(),
@@ -212,14 +238,18 @@ impl<D: Driver> Tls<D> {
         let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        let Some(session) = &mut secured.session else {
-            return;
-        };
         secured.has_carried = true;
         let text = Text {
             rendered: &self.rendered[..bytes],
             inserts,
             shared: &self.shared,
+        };
+        if secured.is_plain {
+            secured.outgoing.keep_as_it_is(text);
+            return self.transmit(connection);
+        }
+        let Some(session) = &mut secured.session else {
+            return;
         };
         if !self.driver.is_sending(connection) {
             let out = self.driver.send_buffer();
@@ -244,16 +274,16 @@ impl<D: Driver> Tls<D> {
         let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        let Some(session) = secured
-            .session
-            .as_mut()
-            .filter(|_| !secured.outgoing.is_empty())
-        else {
+        if secured.outgoing.is_empty() || secured.session.is_none() && !secured.is_plain {
             return;
-        };
+        }
         if !self.driver.is_sending(connection) {
             let out = self.driver.send_buffer();
-            match secured.outgoing.fill(session, &self.shared, out) {
+            let filled = match &mut secured.session {
+                Some(session) => secured.outgoing.fill(session, &self.shared, out),
+                None => Ok(secured.outgoing.take_records(out)),
+            };
+            match filled {
                 Ok(0) => {}
                 Ok(sealed) => self.driver.submit_send(connection, sealed),
                 Err(failure) => {
@@ -291,6 +321,10 @@ impl<D: Driver> Tls<D> {
         }
         match (io, secured.stage) {
             (_, Stage::Over) => {}
+            (Io::Connected, _) if secured.is_plain => {
+                secured.stage = Stage::Open;
+                events.push(event);
+            }
             (Io::Connected, _) => {
                 secured.stage = Stage::InHandshake;
                 secured.began_ns = reaped_ns;
@@ -309,7 +343,7 @@ impl<D: Driver> Tls<D> {
         };
         let io = match io {
             // An announced end was reported when it was announced.
-            Io::Closed => Io::Truncated,
+            Io::Closed if !secured.is_plain => Io::Truncated,
             io => io,
         };
         // A peer that reads no more may have answered before.
@@ -363,6 +397,12 @@ impl<D: Driver> Tls<D> {
         let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
+        if secured.is_plain {
+            let from = self.plain.len();
+            let bytes = self.driver.received(received);
+            self.plain.extend_from_slice(bytes);
+            return self.report(connection, from, events);
+        }
         let Some(session) = &mut secured.session else {
             return;
         };
@@ -406,7 +446,7 @@ impl<D: Driver> Tls<D> {
             Some(State::Failed(failure)) => {
                 self.end(connection, Io::TlsFailed(failure), events);
             }
-            _ if has_records => self.to_send.push(connection),
+            Some(_) if has_records => self.to_send.push(connection),
             _ => {}
         }
     }
@@ -429,7 +469,10 @@ impl<D: Driver> Tls<D> {
         };
         secured.is_waiting = false;
         if secured.session.is_none() {
-            match Session::new(&self.client) {
+            let Some(client) = &self.clients[secured.target] else {
+                return;
+            };
+            match Session::new(client) {
                 Ok(session) => secured.session = Some(session),
                 Err(failure) => return self.end(connection, Io::TlsFailed(failure), events),
             }
@@ -464,9 +507,11 @@ impl<D: Driver> Driver for Tls<D> {
     }
 
     fn submit_connect(&mut self, connection: ConnectionId, route: usize) {
+        let target = route % self.clients.len();
+        let is_plain = self.clients[target].is_none();
         self.slots[connection.slot as usize] = Slot {
             generation: connection.generation,
-            secured: Some(Box::new(Secured::new())),
+            secured: Some(Box::new(Secured::new(target, is_plain))),
         };
         self.driver.submit_connect(connection, route);
     }

@@ -33,7 +33,7 @@ use crate::text::duration;
 use crate::text::units::grouped;
 
 use super::moment::moment;
-use super::source::{parse_header, source};
+use super::source::{parse_header, parse_target, source};
 use super::values::{number, per_second, time};
 use super::{part, sockets, stand_in, watch, web};
 
@@ -99,6 +99,8 @@ impl<'a> Options<'a> {
     /// The first flag that is wrong or contradicts another, with the cure.
     pub fn from_args(args: &'a RunArgs) -> Result<Self> {
         let (source, target_of_url) = source(args)?;
+        let targets = args.targets.iter().map(|text| parse_target(text));
+        let targets = targets.collect::<Result<Vec<_>>>()?;
         let connecting = sockets::connecting(&args.sockets, &args.tls)?;
         let target = target(args, target_of_url, &connecting)?;
         let headers = args.headers.iter().map(|header| parse_header(header));
@@ -137,6 +139,7 @@ impl<'a> Options<'a> {
             scenario: ScenarioText {
                 source,
                 headers,
+                targets,
                 api_key: api_key.filter(|key| !key.is_empty()),
                 api_key_env: shown_variable(&args.api_key_env).to_owned(),
                 wait: wait.context("--wait")?,
@@ -303,10 +306,11 @@ impl<'a> Options<'a> {
     /// When the descriptor limit is not known.
     pub fn users_allowed(&self, scenario: &Scenario, users: u64) -> Result<u64> {
         let depth = self.pipeline as u64;
+        let targets = 1 + scenario.targets.len() as u64;
         let each = match (self.connections, depth) {
             (Some(_), _) => return Ok(users),
-            (None, 1) => scenario.parts_max() as u64,
-            (None, _) => 1,
+            (None, 1) => scenario.parts_max() as u64 * targets,
+            (None, _) => targets,
         };
         let connections = connections_allowed((each * users).div_ceil(depth))?;
         let connections = connections.min(self.connecting.connections_max());

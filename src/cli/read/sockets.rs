@@ -66,7 +66,11 @@ pub fn connecting(args: &SocketArgs, tls: &TlsArgs) -> Result<Connecting> {
     }
     let connecting = Connecting {
         unix_socket: args.unix_socket.clone(),
-        sockets: Sockets { sources, tcp },
+        sockets: Sockets {
+            sources,
+            tcp,
+            named: Vec::new(),
+        },
         resolved: super::tls::resolved(tls)?,
         tls: super::tls::tls(tls)?,
     };

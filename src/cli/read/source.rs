@@ -46,6 +46,20 @@ pub fn source(args: &RunArgs) -> Result<(Source, Option<Target>)> {
     ))
 }
 
+/// `NAME=URL` -> a named target's name and URL. What they may be is checked where the scenario is compiled.
+///
+/// # Errors
+/// With the reason and an example.
+pub fn parse_target(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((name, url)) if !name.contains("://") => Ok((name.trim().into(), url.trim().into())),
+        _ => bail!(
+            "--target {} takes NAME=URL, the name of one of the scenario's [targets] and its URL, for example login=http://localhost:9000; the service under test is --host",
+            shown(text)
+        ),
+    }
+}
+
 /// `NAME: VALUE` -> a field's name and value as typed. What they may be is checked where they are compiled.
 ///
 /// # Errors

@@ -136,6 +136,7 @@ impl<'p, D: Driver> Shard<'p, D> {
                 _ => self.seats.number(user_id),
             },
             request: user.request_number(),
+            own_target: self.target_of(id, step),
             target: &self.outgoing.target[..target_bytes],
             caches: &self.caches,
         };
@@ -152,7 +153,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         let jar = match &scenario.cookies {
             Some(cookies) => {
                 let now_s = self.clocks.wall_ns() / 1_000_000_000;
-                cookies.take(&step.template, reply.head, now_s, values)
+                cookies.take(&step.template, facts.own_target, reply.head, now_s, values)
             }
             None => Ok(()),
         };
@@ -303,7 +304,12 @@ fn judge<'u>(
     if let Some(follow) = &step.follow
         && let Some(ahead) = follow.ahead(status)
     {
-        let taken = follow.take(reply.head, reply.facts.target, values);
+        let taken = follow.take(
+            reply.head,
+            usize::from(reply.facts.own_target),
+            reply.facts.target,
+            values,
+        );
         // Nothing is looked for in the body of a redirect.
         let lack = lack.or(taken.err().map(|why| Unmet::redirect(why, reply)));
         return match lack {

@@ -62,7 +62,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// The outcomes, after the last turn.
     pub(crate) fn finish(mut self, order: Order, on_interval: OnInterval<'_>) -> (Outcomes, D) {
-        self.line.waited += self.pool.line().count() as u64;
+        self.lines[0].waited += self.pool.line().count() as u64;
         self.note_last_state();
         self.end_open(order);
         self.into_outcomes(on_interval)
@@ -116,7 +116,7 @@ impl<'p, D: Driver> Shard<'p, D> {
             lasted_ns: clocks.since_start_ns(clocks.now_ns),
             last_done_ns: clocks.since_start_ns(self.load.last_done_ns),
             turns: self.work.turns,
-            waited_in_line: self.line.waited,
+            waited_in_line: self.waited_in_line(),
             overflows: self.driver.overflows(),
             users_at_end: self.seats.active(),
             kinds: self.kinds,

@@ -116,7 +116,11 @@ impl<'p, D: Driver> Shard<'p, D> {
         self.recorder
             .example(usize::from(step.metric), failure, 0, || {
                 let secrets = scenario.secrets_of_user(row_key, values);
-                example::of_detail(failure, detail, &secrets)
+                let detail = example::of_detail(failure, detail, &secrets);
+                match scenario.target_name(step.target_of(values)) {
+                    Some(target) => format!("{target}: {detail}"),
+                    None => detail,
+                }
             });
         let outcome = Outcome::Failed { failure, status: 0 };
         let happening = self.conclude(id, answer, outcome, 0, 0);

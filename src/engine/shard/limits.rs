@@ -68,58 +68,71 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// Removes users from the line whose time limit has passed: the first ones, and where steps have time limits of their
     /// own, users anywhere in it. More than [`EXPIRED_MAX`] of them are left for the next turn.
     pub(super) fn expire_due(&mut self) {
+        for target in 0..self.pool.targets() {
+            self.expire_due_in(target);
+        }
+    }
+
+    fn expire_due_in(&mut self, target: usize) {
         let now_ns = self.clocks.now_ns;
-        self.line.expiries_left = EXPIRED_MAX;
-        while let Some(id) = self.pool.first_in_line()
-            && self.line.expiries_left > 0
+        self.lines[target].expiries_left = EXPIRED_MAX;
+        while let Some(id) = self.pool.line_ref(target).first()
+            && self.lines[target].expiries_left > 0
             && self.time_limit_ns(id) <= now_ns
         {
-            self.pool.leave_line();
-            self.line.waited += 1;
-            self.expire(id);
+            self.pool.leave_line(target);
+            self.lines[target].waited += 1;
+            self.expire(target, id);
         }
-        if self.plan.scenario.has_own_timeouts && self.line_due_ns() <= now_ns {
-            self.sweep_line();
+        if self.plan.scenario.has_own_timeouts && self.due_in_line_ns(target) <= now_ns {
+            self.sweep_line(target);
         }
         // Slots for which one turn found more expired users than it may remove.
-        while self.line.expiries_left > 0
-            && let Some(slot) = self.pool.free_for_line()
+        while self.lines[target].expiries_left > 0
+            && let Some(slot) = self.pool.free_for_line(target)
         {
             self.fill(slot);
         }
     }
 
-    /// A user has waited in the line for too long, and has left it.
-    pub(super) fn expire(&mut self, id: u32) {
-        self.line.on_expired();
+    /// Requests that waited for a connection, in the lines of all targets.
+    pub(super) fn waited_in_line(&self) -> u64 {
+        self.lines.iter().map(|line| line.waited).sum()
+    }
+
+    /// A user has waited in a target's line for too long, and has left it.
+    pub(super) fn expire(&mut self, target: usize, id: u32) {
+        self.lines[target].on_expired();
         self.fail(id, Failure::WaitTimeout, Detail::None);
     }
 
-    /// When a user in the line has waited for too long.
+    /// When a user in a line has waited for too long.
     pub(super) fn line_due_ns(&self) -> u64 {
-        let line = self.pool.line_ref();
-        match line.and_then(|line| Some((line, line.first()?))) {
+        let dues = (0..self.pool.targets()).map(|target| self.due_in_line_ns(target));
+        dues.fold(u64::MAX, u64::min)
+    }
+
+    fn due_in_line_ns(&self, target: usize) -> u64 {
+        let (line, limits) = (self.pool.line_ref(target), &self.lines[target]);
+        match line.first() {
             None => u64::MAX,
-            Some((line, _)) if line.is_being_swept() || self.line.expiries_left == 0 => 0,
-            Some(_) if self.plan.scenario.has_own_timeouts => self.line.sweep_due_ns(),
-            Some((_, first)) => self.time_limit_ns(first),
+            Some(_) if line.is_being_swept() || limits.expiries_left == 0 => 0,
+            Some(_) if self.plan.scenario.has_own_timeouts => limits.sweep_due_ns(),
+            Some(first) => self.time_limit_ns(first),
         }
     }
 
-    /// Begins a sweep of the line, or continues one.
-    fn sweep_line(&mut self) {
+    /// Begins a sweep of a target's line, or continues one.
+    fn sweep_line(&mut self, target: usize) {
         let now_ns = self.clocks.now_ns;
-        let Some(line) = self.pool.line_mut() else {
-            return;
-        };
         // Taken out while the limits of its users are read.
-        let mut line = std::mem::take(line);
+        let mut line = std::mem::take(self.pool.line_mut(target));
         let mut failing = std::mem::take(&mut self.failing);
         if !line.is_being_swept() {
-            self.line.on_sweep_begun(now_ns);
+            self.lines[target].on_sweep_begun(now_ns);
         }
         let mut earliest_ns = u64::MAX;
-        line.sweep(VISITED_MAX, self.line.expiries_left, |id| {
+        line.sweep(VISITED_MAX, self.lines[target].expiries_left, |id| {
             let limit_ns = self.time_limit_ns(id);
             let is_over = limit_ns <= now_ns;
             if is_over {
@@ -133,11 +146,9 @@ impl<'p, D: Driver> Shard<'p, D> {
             }
             is_over
         });
-        self.line.on_swept(earliest_ns, failing.len());
+        self.lines[target].on_swept(earliest_ns, failing.len());
         self.failing = failing;
-        if let Some(place) = self.pool.line_mut() {
-            *place = line;
-        }
+        *self.pool.line_mut(target) = line;
         self.fail_those_off();
     }
 }

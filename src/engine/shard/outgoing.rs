@@ -39,9 +39,13 @@ impl<'p, D: Driver> Shard<'p, D> {
         } else {
             // Without a slot the user is in the line. Whether it waits there is known when it leaves: a slot may have
             // room before this turn is over.
-            match self.pool.acquire(id) {
+            let target = self.target_of(id, begun);
+            match self.pool.acquire(id, target) {
                 Some(slot) => self.on_joined(slot, id),
-                None => self.line.on_joined(self.time_limit_ns(id)),
+                None => {
+                    let limit_ns = self.time_limit_ns(id);
+                    self.lines[usize::from(target)].on_joined(limit_ns);
+                }
             }
         }
         if let Some(flow) = &begun.flow {
@@ -75,12 +79,13 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn fill(&mut self, slot: u32) {
         while let Some(next) = self.pool.next_for(slot) {
             let has_waited = self.request(next).begun_ns < self.clocks.now_ns;
-            self.line.waited += u64::from(has_waited);
+            let target = self.pool.target_of(slot);
+            self.lines[target].waited += u64::from(has_waited);
             // With its time over as well, a connection is of no use to it.
             if self.time_limit_ns(next) <= self.clocks.now_ns {
-                self.expire(next);
+                self.expire(target, next);
                 // The rest of the line is for the next turn.
-                if self.line.expiries_left == 0 {
+                if self.lines[target].expiries_left == 0 {
                     self.pool.set_free(slot);
                     return;
                 }
@@ -104,8 +109,10 @@ impl<'p, D: Driver> Shard<'p, D> {
     pub(super) fn open(&mut self, slot: u32) {
         let connection = &mut self.pool.connections[slot as usize];
         connection.on_opening(self.clocks.now_ns);
-        // Evenly over all routes, whatever the number of shards; the next route after a failed attempt.
-        let route = self.slots_before + slot as usize + connection.refusals as usize;
+        // Evenly over all routes of the target, whatever the number of shards; the next route after a failed attempt.
+        let refusals = connection.refusals as usize;
+        let nth = self.slots_before + self.pool.place_of(slot) + refusals;
+        let route = nth * self.pool.targets() + self.pool.target_of(slot);
         let connection = self.connection_id(slot);
         self.driver.submit_connect(connection, route);
         self.limit_times(slot);
@@ -179,7 +186,8 @@ impl<'p, D: Driver> Shard<'p, D> {
         };
         let mut cuts = Cuts::default();
         let buffer = &mut self.driver.send_buffer()[at..];
-        let rendered = step.template.render(values, buffer, &mut cuts);
+        let template = step.template_for(values.user);
+        let rendered = template.render(values, buffer, &mut cuts);
         let shared = step.template.shared().len();
         let inserts = cuts[..shared].iter().zip(step.shared_first as usize..);
         self.outgoing

@@ -53,7 +53,7 @@ impl<'p, D: Driver> Shard<'p, D> {
 
     /// Writes the present state into the interval, with this number of open requests.
     fn note_state(&mut self, open: usize) {
-        self.recorder.set_waited_in_line(self.line.waited);
+        self.recorder.set_waited_in_line(self.waited_in_line());
         let active = self.seats.active();
         let arrivals = self.arrivals.as_ref();
         self.recorder.set_standing(Standing {

@@ -40,7 +40,7 @@ pub struct Shard<'p, D> {
     pub(super) plan: &'p Plan,
     /// Which of the plan's shards this is.
     pub(super) index: usize,
-    /// Connections of the shards before this one.
+    /// Connections to each target of the shards before this one.
     pub(super) slots_before: usize,
     pub(super) driver: D,
     pub(super) random: Keyed,
@@ -56,7 +56,8 @@ pub struct Shard<'p, D> {
     /// Requests of the users that are not asleep.
     pub(super) requests: Requests,
     pub(super) pool: Pool,
-    pub(super) line: LineLimits,
+    /// By target.
+    pub(super) lines: Vec<LineLimits>,
     /// For heads and bodies that are kept.
     pub(super) buffers: Buffers,
     /// For bodies that are coded and looked at.
@@ -113,7 +114,7 @@ impl<'p, D: Driver> Shard<'p, D> {
         Self {
             plan,
             index,
-            slots_before: plan.slots_before_shard(index),
+            slots_before: plan.slots_before_shard(index) / plan.targets(),
             driver,
             random: Keyed::new(plan.seed),
             seats: Seats::new(plan, index),
@@ -127,10 +128,15 @@ impl<'p, D: Driver> Shard<'p, D> {
             timers: ShardTimers::new(users_max, slots),
             requests: Requests::new(requests_max),
             pool: match plan.connections {
-                Connections::PerUser => Pool::per_user(slots),
-                Connections::Shared { depth, .. } => Pool::shared(slots, requests_max, depth),
+                Connections::PerUser => {
+                    Pool::per_user(plan.slots_to_each_of_shard(index), plan.targets())
+                }
+                Connections::Shared { depth, .. } => {
+                    let each = plan.slots_to_each_of_shard(index);
+                    Pool::shared(each, plan.targets(), requests_max, depth)
+                }
             },
-            line: LineLimits::new(),
+            lines: (0..plan.targets()).map(|_| LineLimits::new()).collect(),
             buffers: Buffers::new(BUFFERS_EACH * slots, example::body_bytes_max(scenario)),
             decoder: BodyDecoder::default(),
             caches: scenario.caches(),
@@ -168,6 +174,18 @@ impl<'p, D: Driver> Shard<'p, D> {
     /// The step that a user is at.
     pub(super) fn step_of(&self, id: u32) -> &'p Step {
         self.step(self.seats.seat(id).user.step())
+    }
+
+    /// The target of a user's request, at this step.
+    #[inline]
+    pub(super) fn target_of(&self, id: u32, step: &Step) -> u16 {
+        match &step.elsewhere {
+            None => step.target,
+            Some(elsewhere) => {
+                let values = self.seats.values(self.together.user_of(id));
+                elsewhere.byte.get(values)
+            }
+        }
     }
 
     /// The request that a user has under way.

@@ -118,10 +118,10 @@ impl<'p, D: Driver> Shard<'p, D> {
         let was_preparing = self.end_preparing(id);
         // A user's own connections are closed with it.
         for id in self.together.companions_of(id).chain([id]) {
-            if let Some(slot) = self.pool.own_slot(id)
-                && self.pool.connections[slot as usize].state == State::Idle
-            {
-                self.drop_connection(slot);
+            for slot in self.pool.own_slots(id) {
+                if self.pool.connections[slot as usize].state == State::Idle {
+                    self.drop_connection(slot);
+                }
             }
         }
         if self.load.is_draining {

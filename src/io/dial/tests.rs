@@ -12,7 +12,7 @@ fn dialer(addresses: &[&str], sources: &[&str]) -> Dialer {
         .map(|ip| ip.parse().expect("a valid address"));
     let sockets = Sockets {
         sources: sources.collect(),
-        tcp: Vec::new(),
+        ..Sockets::default()
     };
     Dialer::new(&addresses, &sockets)
 }
@@ -73,6 +73,22 @@ fn a_bound_socket_has_no_port_until_it_connects() {
 }
 
 #[test]
+fn route_numbers_go_to_the_targets_in_turn() {
+    let address = |port: u16| SockAddr::from(SocketAddr::from(([127, 0, 0, 1], port)));
+    let sockets = Sockets {
+        named: vec![vec![address(3)], vec![address(4), address(5)]],
+        ..Sockets::default()
+    };
+    let dialer = Dialer::new(&[address(1), address(2)], &sockets);
+    let ports = (0..9).map(|route| dialer.address(route).as_socket().map(|it| it.port()));
+    assert_eq!(
+        ports.collect::<Option<Vec<_>>>(),
+        Some(vec![1, 3, 4, 2, 3, 5, 1, 3, 4])
+    );
+    assert_eq!(dialer.routes(), 2, "those to the first target");
+}
+
+#[test]
 fn every_option_is_on_the_socket() {
     let wait = std::time::Duration::from_secs(7);
     let sockets = Sockets {
@@ -87,6 +103,7 @@ fn every_option_is_on_the_socket() {
             TcpOption::Mss(536),
             TcpOption::Congestion("reno".into()),
         ],
+        named: Vec::new(),
     };
     let address: SocketAddr = ([127, 0, 0, 1], 1).into();
     let open = |sockets| {

@@ -9,6 +9,7 @@ fn label(name: &str) -> MetricLabel {
     MetricLabel {
         method: "GET".into(),
         name: name.into(),
+        target: None,
         is_poll: false,
         hints: Vec::new(),
         carries: crate::scenario::model::Carries::default(),

@@ -89,6 +89,7 @@ pub fn coarse(requests: &[Request], joined: u64) -> Record {
     let labels = STEPS.map(|name| MetricLabel {
         method: "GET".into(),
         name: name.into(),
+        target: None,
         is_poll: name == "/c",
         hints: Vec::new(),
         carries: Carries::default(),
@@ -193,6 +194,7 @@ pub fn run_info() -> RunInfo {
         scenario: "drawn".into(),
         host: "http://localhost".into(),
         addresses: Vec::new(),
+        targets: Vec::new(),
         source_addresses: Vec::new(),
         tcp: Vec::new(),
         users: 5,

@@ -153,6 +153,7 @@ impl Sums {
 
     fn add_counts(&mut self, step: &StepRecord) {
         let counts = &mut self.counts;
+        counts.target = counts.target.take().or_else(|| step.target.clone());
         counts.sent += step.sent;
         counts.requests += step.requests;
         counts.failures += step.failures;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::record::schema::{
     LoadInfo, MergedPartRecord, OpenRecord, OrderRecord, RateStageRecord, Record, RunInfo,
-    StageRecord, StretchRecord,
+    StageRecord, StretchRecord, TargetRecord,
 };
 
 use super::figures::{Part, Parts};
@@ -18,6 +18,7 @@ pub(super) fn run_info(parts: &Parts<'_>) -> RunInfo {
         version: joined(parts, |run| &run.version),
         host: joined(parts, |run| &run.host),
         addresses: union(parts, |run| &run.addresses),
+        targets: targets(parts),
         source_addresses: union(parts, |run| &run.source_addresses),
         tcp: union(parts, |run| &run.tcp),
         users: sum(parts, |run| run.users),
@@ -45,6 +46,27 @@ pub(super) fn run_info(parts: &Parts<'_>) -> RunInfo {
         parts: merged,
         ..run.clone()
     }
+}
+
+/// The named targets of all parts: one for each name and URL, with the addresses of all.
+fn targets(parts: &Parts<'_>) -> Vec<TargetRecord> {
+    let mut all: Vec<TargetRecord> = Vec::new();
+    for target in parts.records().flat_map(|record| &record.run.targets) {
+        let is_same =
+            |known: &&mut TargetRecord| (&known.name, &known.url) == (&target.name, &target.url);
+        match all.iter_mut().find(is_same) {
+            None => all.push(target.clone()),
+            Some(known) => {
+                let new = target
+                    .addresses
+                    .iter()
+                    .filter(|it| !known.addresses.contains(it));
+                let new: Vec<String> = new.cloned().collect();
+                known.addresses.extend(new);
+            }
+        }
+    }
+    all
 }
 
 /// The parts of a record, on the merged record's axis; a record that was merged itself has several.

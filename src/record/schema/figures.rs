@@ -76,6 +76,9 @@ pub struct StepRecord {
     pub method: String,
     /// Name of the step, as a rule its path with placeholders.
     pub name: String,
+    /// The named target that its requests went to; `None` for the target of the run, and where a link decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Requests begun.
     pub sent: u64,
     /// Requests with an outcome, failures included.

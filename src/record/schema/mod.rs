@@ -36,6 +36,7 @@ pub use record::{Record, SCHEMA};
 pub use run::{
     ClockRecord, ClockStateRecord, LoadInfo, MachineInfo, MergedPartRecord, OpenRecord,
     OrderRecord, PartRecord, RateStageRecord, RunInfo, StageRecord, StartAtRecord, StretchRecord,
+    TargetRecord,
 };
 pub use series::{SampleRecord, StepSampleRecord};
 pub use spread::{SpreadFigure, SpreadRecord};

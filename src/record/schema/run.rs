@@ -13,6 +13,9 @@ pub struct RunInfo {
     pub host: String,
     /// Addresses that connections went to: `127.0.0.1:8000`, or `unix:PATH`.
     pub addresses: Vec<String>,
+    /// The further targets that the scenario names; empty for a run with one target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetRecord>,
     /// Addresses that connections came from; empty unless `--source-address` was given.
     pub source_addresses: Vec<String>,
     /// Options of the connections' sockets; empty unless `--tcp` was given.
@@ -69,6 +72,20 @@ pub struct RunInfo {
     /// for a record of one run.
     #[serde(default)]
     pub all_running: Option<StretchRecord>,
+}
+
+/// A further target of a run, which the scenario names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Its URL.
+    pub url: String,
+    /// Addresses that connections to it went to.
+    pub addresses: Vec<String>,
+    /// Version and cipher suite that a handshake before the load agreed on; `None` in plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 /// How the load was shaped.

@@ -61,6 +61,7 @@ pub(super) fn record() -> Record {
     let label = |name: &str| MetricLabel {
         method: "GET".into(),
         name: name.into(),
+        target: None,
         is_poll: false,
         hints: Vec::new(),
         carries: Carries::default(),

@@ -57,6 +57,7 @@ fn record(answered: u64, failed: u64) -> Record {
     let labels = ENDPOINTS.map(|(method, name)| MetricLabel {
         method: method.into(),
         name: name.into(),
+        target: None,
         is_poll: method == "GET",
         hints: vec![(500, "a broken storage".into())],
         carries: Carries::default(),

@@ -94,7 +94,7 @@ pub(super) fn conditions(page: &mut Page, record: &Record) {
     let mut text = format!(
         "{} on {}: {}; {}",
         run.scenario,
-        target(run),
+        targets(run),
         load::shown(run, record.search.is_some()),
         lasted(&record.totals)
     );
@@ -119,7 +119,7 @@ pub(super) fn header(page: &mut Page, record: &Record) {
             "opsurge {}, scenario {} on {}",
             run.version,
             run.scenario,
-            target(run)
+            targets(run)
         ),
     );
     let lines = [
@@ -181,6 +181,13 @@ pub(in crate::report) fn target(run: &RunInfo) -> String {
         Some(socket) => format!("{} at {socket}", run.host),
         None => run.host.clone(),
     }
+}
+
+/// The URL, and those of the targets that the scenario names: `http://a:8000, auth at http://b:9000`.
+fn targets(run: &RunInfo) -> String {
+    let named = run.targets.iter();
+    let named = named.map(|it| format!(", {} at {}", it.name, it.url));
+    target(run) + &named.collect::<String>()
 }
 
 /// `30.0 s of load, 5.00 s of waiting for 1 open request`.

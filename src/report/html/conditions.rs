@@ -20,6 +20,16 @@ pub(super) fn section(record: &Record) -> Markup {
     framed("conditions", "How it was run", &content)
 }
 
+/// The targets that the scenario names.
+fn targets(run: &RunInfo) -> Option<String> {
+    let shown = run.targets.iter().map(|target| {
+        let tls = target.tls.as_ref().map(|tls| format!(" ({tls})"));
+        format!("{}: {}{}", target.name, target.url, tls.unwrap_or_default())
+    });
+    let shown: Vec<String> = shown.collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let run = &record.run;
     let facts = [
@@ -30,6 +40,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
             "Addresses",
             Some(run.addresses.join(", ")).filter(|text| !text.is_empty()),
         ),
+        ("Further targets", targets(run)),
         ("Load", Some(load::shown(run, record.search.is_some()))),
         ("Seed", Some(run.seed.to_string())),
         ("Started", Some(run.started_at.clone())),

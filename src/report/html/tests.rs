@@ -80,6 +80,7 @@ fn label(name: &str) -> MetricLabel {
     MetricLabel {
         method: "GET".into(),
         name: name.into(),
+        target: None,
         is_poll: true,
         hints: vec![(500, format!("a hint about {name}"))],
         carries: Carries::default(),

@@ -20,6 +20,7 @@ use super::place::{ScenarioError, Source};
 use super::read::read_wait;
 use super::request::Requests;
 use super::step::{Compiler, names_of_extracted};
+use super::targets::read_targets;
 use super::toml::{Item, Table};
 
 pub use super::context::Context;
@@ -65,6 +66,7 @@ fn compile_phase(
     let about = root.read("about", Item::text)?.unwrap_or_default();
     let key_default = root.read("api_key_default", Item::text)?;
     let feeder = root.read("csv", |item| read_feeder(item, context))?;
+    let targets = read_targets(root, context)?;
     let mut texts = Texts {
         holes: Holes {
             api_key: context.api_key.clone().or(key_default.map(str::to_owned)),
@@ -87,6 +89,7 @@ fn compile_phase(
         fresh: Vec::new(),
         fresh_bytes: 0,
         jar: None,
+        jars: Vec::new(),
         own_host: None,
         secrets: Secrets::default(),
         has_api_key: false,
@@ -107,7 +110,9 @@ fn compile_phase(
     let steps: Vec<Item<'_>> = declared.iter().flat_map(|kind| kind.steps.all()).collect();
     texts.later = names_of_extracted(&steps)?;
     if let Some(bytes) = root.read("cookies", read_cookies)?.flatten() {
-        texts.jar = Some(texts.variables.add_jar(bytes));
+        let jars = 0..=targets.len();
+        texts.jars = jars.map(|_| texts.variables.add_jar(bytes)).collect();
+        texts.jar = texts.jars.first().copied();
     }
     read_variables(root, &mut texts)?;
     let headers = root.read("headers", read_headers)?.unwrap_or_default();
@@ -126,6 +131,7 @@ fn compile_phase(
         headers,
         auth,
         accept_encoding,
+        targets,
         texts,
     });
     compiler.is_setup = phase == Phase::Setup;
@@ -134,7 +140,7 @@ fn compile_phase(
     let (kinds, tasks) = compile_kinds(&mut compiler, &declared, context.wait, wait)?;
     compiler.finish()?;
     name_apart(&mut compiler.metrics, &kinds);
-    let texts = compiler.requests.texts;
+    let Requests { texts, targets, .. } = compiler.requests;
     let has_timeouts = compiler.steps.iter().any(|step| step.timeout_ns.is_some());
     let has_deadlines = compiler.steps.iter().any(|step| step.within_ns.is_some());
     let is_with_key =
@@ -159,7 +165,11 @@ fn compile_phase(
             [only] => only.wait,
             _ => wait,
         },
-        cookies: texts.jar.map(|jar| Cookies::new(jar, texts.own_host)),
+        cookies: texts.jars.first().map(|jar| {
+            let cookies = Cookies::new(*jar, texts.own_host.clone());
+            cookies.beside(&targets, &texts.jars[1..])
+        }),
+        targets,
         variables: texts.variables,
         feeder: texts.feeder,
         fresh_stride: compiler.fresh_stride,
@@ -179,7 +189,7 @@ fn compile_phase(
         api_key_is_default: has_key && context.api_key.is_none() && key_default.is_some(),
     };
     scenario.number_patterns();
-    Ok(scenario)
+    Ok(scenario.bind_named())
 }
 
 /// Bytes of each user's cookies: `true`, `false` or `{ bytes = 4096 }`.

@@ -19,6 +19,8 @@ pub struct Context<'c> {
     pub headers: &'c [(String, String)],
     /// Values that the setup has extracted, by name; before it has run they are not known.
     pub setup: &'c [(String, String)],
+    /// URLs of named targets that replace those of the scenario, by name.
+    pub targets: &'c [(String, String)],
     /// Allows methods that a scenario cannot have.
     pub any_method: bool,
     /// Replaces the scenario's wait.
@@ -37,6 +39,7 @@ impl Context<'_> {
             read: &|_| Err("files are not read here".into()),
             headers: &[],
             setup: &[],
+            targets: &[],
             any_method: false,
             wait: None,
             pause: None,

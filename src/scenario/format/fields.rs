@@ -24,7 +24,7 @@ const REFUSED: [(&str, &str); 2] = [
     ),
 ];
 
-const AUTHORIZATION: &str = "Authorization";
+pub(super) const AUTHORIZATION: &str = "Authorization";
 const ACCEPT_ENCODING: &str = "Accept-Encoding";
 
 /// Names of fields in order, with their values, unread.

@@ -79,8 +79,10 @@ pub(super) struct Texts<'c> {
     /// The fresh values of the present step's request.
     pub fresh: Vec<Fresh>,
     pub fresh_bytes: usize,
-    /// The user's cookies, where the scenario keeps them.
+    /// The user's cookies for the target of the present step, where the scenario keeps them.
     pub jar: Option<Slot>,
+    /// The same for all targets.
+    pub jars: Vec<Slot>,
     /// The `Host` field of the requests, where the scenario has its own.
     pub own_host: Option<String>,
     pub secrets: Secrets,

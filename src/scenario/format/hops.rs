@@ -80,6 +80,7 @@ impl<'s> Compiler<'_, 's> {
                 let metric = self.metric(MetricLabel {
                     method: method.to_owned(),
                     name: name.clone(),
+                    target: None,
                     is_poll: false,
                     hints: Vec::new(),
                     carries: compiled.carries,
@@ -87,7 +88,9 @@ impl<'s> Compiler<'_, 's> {
                 let is_last = hop == count;
                 self.push(Step {
                     metric,
+                    target: compiled.target,
                     template: compiled.template,
+                    elsewhere: compiled.elsewhere,
                     closes: compiled.closes,
                     fresh,
                     begins: Vec::new(),

@@ -1,7 +1,7 @@
 //! TOML text -> model; every error carries its place and what would be right.
 //!
 //! Reading order: [`compile`] (the whole), `kinds` (of users), `step`, then its parts: `request` (with `fields`, `body` and
-//! `multipart`), `answer` (with `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `hops`
+//! `multipart`), `answer` (with `checks` and `found`), `flow` (conditions, repetitions), `retry`, `spans`, `targets`, `hops`
 //! (redirects), `together` (steps that are sent at once). Below them:
 //! `load_table`, `csv`, `phase` (setup, load, teardown), `holes` (texts with holes, on `pieces`, `invented` and `site`; with
 //! `functions` of values), `read` (durations, waits, files), `toml` (values with their places),
@@ -33,5 +33,6 @@ mod retry;
 mod site;
 mod spans;
 mod step;
+mod targets;
 mod together;
 mod toml;

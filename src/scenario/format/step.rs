@@ -148,15 +148,22 @@ impl<'c, 's> Compiler<'c, 's> {
             .iter_mut()
             .filter_map(|step| step.follow.as_mut())
         {
-            follow.target = links::Target::new(own_host.as_deref());
+            let byte = self.requests.texts.variables.find_target_byte(None);
+            let target = links::Target::new(own_host.as_deref());
+            follow.target = target.beside(&self.requests.targets, byte);
         }
+        let targets = &self.requests.targets;
         let variables = &mut self.requests.texts.variables;
         for extract in self.steps.iter_mut().flat_map(|step| &mut step.extract) {
             let index = variables.find(&extract.name);
             let demands = index.and_then(|index| variables.demands(index));
             extract.demands = demands.map(|demands| *demands).unwrap_or_default();
             let is_link = extract.demands.as_link;
-            extract.link = is_link.then(|| links::Target::new(own_host.as_deref()));
+            let byte = index.and_then(|index| variables.find_target_byte(Some(index)));
+            extract.link = is_link.then(|| {
+                let target = links::Target::new(own_host.as_deref());
+                target.beside(targets, byte)
+            });
         }
         for Fallback {
             step,
@@ -372,7 +379,7 @@ impl<'c, 's> Compiler<'c, 's> {
         }
         let path = table.need("path", "path = \"/health\"")?;
         let certain = self.requests.texts.filled.clone();
-        let name = label(table.read("name", Item::text)?.unwrap_or(path.text()?));
+        let named = table.get("name");
         let texts = &mut self.requests.texts;
         let set = set_by(tests_of(&when), &texts.variables);
         texts.filled.extend(set);
@@ -383,12 +390,25 @@ impl<'c, 's> Compiler<'c, 's> {
         texts.has_api_key = false;
         texts.present = format!("{method_name} {}", path.text()?);
         let Compiled {
+            target,
             template,
+            elsewhere,
             closes,
             carries,
         } = self
             .requests
             .compile(table, method_name, &path, Sent::AsWritten)?;
+        let target_name = self.target_name(target);
+        let name = match (&named, &target_name) {
+            (Some(item), _) => label(item.text()?),
+            (None, Some(target)) => label(&format!("{target}{}", path.text()?)),
+            (None, None) => label(path.text()?),
+        };
+        if self.is_name_of_another_target(method_name, &name, target_name.as_deref()) {
+            return Err(named.as_ref().unwrap_or(&path).error(format!(
+                "requests to another target are counted as {method_name} {name}; give one of the steps a name of its own"
+            )));
+        }
         let texts = &mut self.requests.texts;
         let fresh = std::mem::take(&mut texts.fresh);
         self.fresh_stride = self.fresh_stride.max(texts.fresh_bytes);
@@ -446,12 +466,15 @@ impl<'c, 's> Compiler<'c, 's> {
             metric: self.metric(MetricLabel {
                 method: method_name.to_owned(),
                 name,
+                target: target_name,
                 is_poll: repeat.is_some(),
                 hints,
                 carries,
             }),
             shared_first: self.shared_count,
+            target,
             template,
+            elsewhere,
             closes,
             fresh,
             pause,
@@ -642,6 +665,20 @@ impl<'c, 's> Compiler<'c, 's> {
             texts.filled.extend(filled);
         }
         Ok(on_failure)
+    }
+
+    /// The name of a target; `None` for that of the run.
+    fn target_name(&self, target: u16) -> Option<String> {
+        let at = usize::from(target).checked_sub(1)?;
+        Some(self.requests.targets[at].name.clone())
+    }
+
+    /// Whether requests of this method and name that go to another target are counted already.
+    fn is_name_of_another_target(&self, method: &str, name: &str, target: Option<&str>) -> bool {
+        let mut own = self.metrics[self.metrics_before..].iter();
+        own.any(|known| {
+            known.method == method && known.name == name && known.target.as_deref() != target
+        })
     }
 
     /// Steps of a kind of user with the same method and name are counted together.

@@ -57,6 +57,7 @@ fn setup() -> Setup {
         cores: vec![None; SHARDS],
         sockets: Sockets::default(),
         tls: None,
+        named_tls: Vec::new(),
     }
 }
 

@@ -160,7 +160,7 @@ fn from(sources: &[&str]) -> Sockets {
             .iter()
             .map(|ip| ip.parse().expect("a valid address"))
             .collect(),
-        tcp: Vec::new(),
+        ..Sockets::default()
     }
 }
 
@@ -228,8 +228,8 @@ fn the_peer_sees_the_segment_size_and_the_reset() {
         assert_eq!(end, Ok(0), "a FIN");
     });
     let sockets = Sockets {
-        sources: Vec::new(),
         tcp: vec![TcpOption::Mss(536), TcpOption::ResetAtEnd],
+        ..Sockets::default()
     };
     on_drivers(&address, &sockets, |driver| {
         let (mss, end) = peer_of(driver);

@@ -11,7 +11,7 @@ use opsurge::scenario::format::compile::{Context, compile};
 use crate::support::binary::opsurge;
 
 /// Mistakes in the file.
-const MISTAKES: usize = 70;
+const MISTAKES: usize = 83;
 
 struct Mistake {
     title: String,

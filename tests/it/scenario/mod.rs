@@ -14,6 +14,7 @@ mod mistakes;
 mod phases;
 mod properties;
 mod runs;
+mod targets;
 mod tasks;
 mod together;
 mod values;
