@@ -133,6 +133,7 @@ impl Seconds {
 /// Runs all shards of a plan; their outcomes and seconds, added up, and the path of every request that the server saw.
 fn carried_out(plan: &Plan) -> (Outcomes, Series, Vec<String>) {
     let steps = plan.scenario.metrics.len();
+    let spans = plan.scenario.spans.len();
     let mut seconds = Seconds::default();
     let mut sum: Option<Outcomes> = None;
     let mut paths = Vec::new();
@@ -141,7 +142,10 @@ fn carried_out(plan: &Plan) -> (Outcomes, Series, Vec<String>) {
         let sim = sim_server::sim(plan, shard, server, Network::calm(0), 1);
         let mut handed_over = Vec::new();
         let on_interval = Box::new(|handover: Handover, recorder: &mut Recorder| {
-            handed_over.push((handover, recorder.swap_interval(Interval::new(steps))));
+            handed_over.push((
+                handover,
+                recorder.swap_interval(Interval::reserved(steps, spans)),
+            ));
         });
         let (outcomes, sim) = sim_server::drive(plan, shard, sim, &Control::default(), on_interval);
         check_sums(&outcomes.recorder.counts.steps, 1);
