@@ -101,11 +101,11 @@ fn found(
         let (of_shard, ending) = (steer.clone(), control.clone());
         let is_open = plan.load.is_open();
         let mut begin_ns = 0;
-        let steps = plan.scenario.metrics.len();
+        let (steps, spans) = (plan.scenario.metrics.len(), plan.scenario.spans.len());
         let on_interval = Box::new(move |handover: Handover, recorder: &mut _| {
             let now_ns = handover.end_ns;
             let recorder: &mut opsurge::metrics::recorder::Recorder = recorder;
-            let mut interval = recorder.swap_interval(Interval::new(steps));
+            let mut interval = recorder.swap_interval(Interval::reserved(steps, spans));
             let load_from_ns = match is_open {
                 true => ending.arrivals_after_ns(),
                 false => Some(0),

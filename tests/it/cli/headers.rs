@@ -60,7 +60,7 @@ fn run_and_request_send_the_same_fields_as_they_were_typed() {
         "{\"a\": [1]}",
     ]);
     let expected = "POST /x HTTP/1.1\r\nHost: shop.test:81\r\nUser-Agent: opsurge/0.1.0\r\nContent-Type: application/json\r\n\
-        X-Team: a\r\nx-tEAM: b\r\nACCEPT: text/*\r\nX-N: <7-41>\r\nContent-Length: 10\r\n\r\n{\"a\": [1]}";
+        X-Team: a\r\nx-tEAM: b\r\nACCEPT: text/*\r\nX-N: <7-40>\r\nContent-Length: 10\r\n\r\n{\"a\": [1]}";
     assert_eq!(by_run, expected);
     assert_eq!(by_request, expected);
     // A body that is not JSON has no content type but the given one.

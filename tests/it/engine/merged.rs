@@ -225,9 +225,14 @@ fn merged(shards_of: &[usize]) -> (Record, Vec<String>) {
 
 /// The seconds without what belongs to a process: how its shards worked.
 fn seconds(record: &Record) -> Vec<SampleRecord> {
+    // A length is a difference of two moments: a merged record's, and its rates, are rounded once more.
+    let rounded = |value: f64| (value * 1e6).round() / 1e6;
     let samples = record.series.iter().cloned();
     samples
         .map(|sample| SampleRecord {
+            length_s: rounded(sample.length_s),
+            rps: rounded(sample.rps),
+            failures_per_s: rounded(sample.failures_per_s),
             busy: 0.0,
             core_waited: 0.0,
             turn_us_max: 0.0,
