@@ -78,6 +78,8 @@
 //! - **connection**, **slot**, **generation**: a slot holds one connection after the other; the generation tells them apart.
 //! - **batch**: the requests that a connection carries at once, sent together, answered in order: one, or several users'
 //!   with `--pipeline`.
+//! - **target**: a service with connections of its own: the run's, and those that a scenario names.
+//! - **companion**: a seat beside a user's own, for a request that it sends at once with others (`together`).
 //! - **iteration**: one pass of a user's work loop, a task with its steps. **closed load**: users begin it when they are
 //!   through with their wait. **open load**: it begins at its own time, its **arrival**, whatever the server does.
 //! - **level**: a stretch of constant load. **window**: the part of it that is judged, after it has settled.
