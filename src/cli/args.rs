@@ -251,7 +251,7 @@ pub struct RunArgs {
     /// Start the embedded stand-in in this process, on cores of its own where there are enough
     #[arg(long, conflicts_with = "host", help_heading = "Target")]
     pub mock: bool,
-    /// URL of a further target of the scenario, instead of the one that [targets] gives it, e.g. --target
+    /// URL of a further target of the scenario, instead of the one that its table `targets` gives it, e.g. --target
     /// login=http://localhost:9000; may be repeated [default: the URLs of the scenario]
     #[arg(long = "target", value_name = "NAME=URL", help_heading = "Target")]
     pub targets: Vec<String>,
@@ -1010,7 +1010,7 @@ pub enum ScenariosAction {
         /// Environment variable that holds the API key
         #[arg(long, value_name = "NAME", default_value = "OPSCORE_API_KEY")]
         api_key_env: String,
-        /// Users that the rates, and with [[users]] the numbers of each kind, are shown for, e.g. -u 500 [default: those of
+        /// Users that the rates, and with kinds of users the numbers of each, are shown for, e.g. -u 500 [default: those of
         /// the scenario, or some]
         #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
         users: Option<String>,

@@ -64,7 +64,7 @@ pub fn reach(named: &[Named], connecting: &Connecting) -> Result<Vec<Vec<SockAdd
 /// The clients of the target of the run, and of the named ones. One set of flags is for all that are https.
 ///
 /// # Errors
-/// As [`tls::client`].
+/// When the flags do not fit each other or a target, or the machine has no roots.
 pub fn clients(
     target: &Target,
     named: &[Named],

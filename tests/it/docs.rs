@@ -9,7 +9,7 @@ use std::process::Output;
 use clap::{CommandFactory, Parser};
 use opsurge::cli::args::Cli;
 use opsurge::metrics::outcome::Failure;
-use opsurge::metrics::seconds::Status;
+use opsurge::metrics::seconds::{Cause, Status};
 use opsurge::record::schema::Record;
 use opsurge_testbed::fuzz_bodies::RECORD;
 use serde_json::Value as Json;
@@ -740,6 +740,7 @@ fn the_page_on_scenarios_names_every_key() {
 fn the_page_on_reports_names_every_status_failure_and_exit_code() {
     let page = page("docs/report.md");
     check_named(&page, Status::ALL.map(Status::name));
+    check_named(&page, Cause::ALL.map(Cause::name));
     check_named(&page, Failure::ALL.map(Failure::name));
     check_named(&page, ["0", "1", "2", "3", "4", "5", "130"]);
 }

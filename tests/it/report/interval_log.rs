@@ -73,25 +73,32 @@ fn logs_of_other_tools_are_read_with_the_values_of_their_own_tests() {
 /// The log has, for each sample of the record and each step, exactly the sample's histogram.
 fn check_same(log: &Log, record: &Record) {
     let mut found = 0;
-    let end_s = record.series.last().map_or(0.0, |last| last.t_s);
-    for sample in &record.series {
-        // Times of the log are in milliseconds. A rest of less than a second at the end is joined to the last sample.
-        let from_s = sample.t_s - sample.length_s - 6e-4;
-        let to_s = match sample.t_s == end_s {
-            true => f64::MAX,
-            false => sample.t_s - 6e-4,
-        };
-        for (step, of_step) in record.steps.iter().zip(&sample.steps) {
-            let tag = format!("{}_{}", step.method, step.name);
-            let in_it = log
-                .intervals
-                .iter()
-                .filter(|i| i.tag.as_ref() == Some(&tag) && (from_s..to_s).contains(&i.start_s));
-            found += in_it.clone().count();
-            let (_, sum) = add_up(in_it);
-            let v2 = STANDARD.decode(&of_step.response).expect("base64");
+    for (at, step) in record.steps.iter().enumerate() {
+        let tag = format!("{}_{}", step.method, step.name);
+        let of_step = log.intervals.iter();
+        let mut lines = of_step.filter(|i| i.tag.as_ref() == Some(&tag)).peekable();
+        for sample in &record.series {
+            let v2 = STANDARD.decode(&sample.steps[at].response).expect("base64");
             let recorded: Histogram<u64> =
                 Deserializer::new().deserialize(&mut &v2[..]).expect("V2");
+            // In order and by count, since a sample may end with a rest shorter than the log's milliseconds.
+            let mut in_it = Vec::new();
+            let mut count = 0;
+            while let Some(line) = lines.next_if(|line| {
+                count < recorded.len() || line.histogram.is_empty() && line.start_s < sample.t_s
+            }) {
+                let from_s = sample.t_s - sample.length_s;
+                assert!(
+                    (from_s - 6e-4..sample.t_s + 6e-4).contains(&line.start_s),
+                    "line {} is none of the sample until {} s",
+                    line.line,
+                    sample.t_s
+                );
+                count += line.histogram.len();
+                in_it.push(line);
+            }
+            found += in_it.len();
+            let (_, sum) = add_up(in_it.into_iter());
             assert!(sum == recorded, "{tag} until {} s", sample.t_s);
         }
     }
