@@ -29,27 +29,23 @@ pub(super) enum Amounts {
 /// A row for each kind of user, and below it one for each of its tasks.
 pub(super) fn describe(scenario: &Scenario, amounts: Amounts, text: &mut String) {
     let shares = scenario.amounts();
-    let users = match amounts {
+    let (users, by_kind) = match amounts {
         Amounts::Users(given) => {
-            let users = given.or(scenario.load.users).unwrap_or(USERS_SHOWN);
-            let least = mix::counted(&shares);
-            let users = if given.is_none() {
-                users.max(least)
-            } else {
-                users
-            };
+            // Where nobody asked for a number, there are enough for the kinds with a count.
+            let own = || scenario.load.users.unwrap_or(USERS_SHOWN);
+            let users = given.unwrap_or_else(|| own().max(mix::counted(&shares)));
             (users, mix::per_kind(&shares, users))
         }
         Amounts::Rate(_) => (0, vec![0; shares.len()]),
     };
     let (head, legend) = match amounts {
-        Amounts::Users(_) => ("users", format!("users: {} in all", grouped(users.0))),
+        Amounts::Users(_) => ("users", format!("users: {} in all", grouped(users))),
         Amounts::Rate(per_s) => ("passes/s", format!("passes/s: {} in all", level(per_s))),
     };
     text.push('\n');
     let heads = ["part", head, "requests", "req/s"];
     row("kind, task", heads.map(str::to_owned), text);
-    for (kind, users) in scenario.kinds.iter().zip(users.1) {
+    for (kind, users) in scenario.kinds.iter().zip(by_kind) {
         let passes = match (amounts, kind.amount) {
             (Amounts::Rate(per_s), Amount::Share(share)) => Some(per_s * share),
             (Amounts::Rate(_), Amount::Count(_)) => Some(0.0),

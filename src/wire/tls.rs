@@ -34,7 +34,7 @@ const SEND_BYTES_MIN: usize = 4 * 1024;
 /// Room for the text of a turn, in bytes; more is allocated when a turn brings more.
 const PLAIN_BYTES: usize = 64 * 1024;
 /// Heap memory of an established connection, in bytes: 3 KiB are rustls's (measured with TLS 1.3 and AES-256-GCM).
-pub const CONNECTION_BYTES: usize = size_of::<Slot>() + size_of::<Secured>() + 3 * 1024;
+pub const CONNECTION_BYTES: usize = size_of::<Slot>() + size_of::<Channel>() + 3 * 1024;
 
 /// The driver that encrypts.
 pub struct Tls<D> {
@@ -64,11 +64,11 @@ pub struct Tls<D> {
 #[derive(Default)]
 struct Slot {
     generation: u32,
-    secured: Option<Box<Secured>>,
+    channel: Option<Box<Channel>>,
 }
 
-/// A connection.
-struct Secured {
+/// A connection, encrypted or not.
+struct Channel {
     /// The target that it leads to.
     target: usize,
     /// Its bytes pass through as they are.
@@ -98,7 +98,7 @@ enum Stage {
     Over,
 }
 
-impl Secured {
+impl Channel {
     fn new(target: usize, is_plain: bool) -> Self {
         Self {
             target,
@@ -185,18 +185,18 @@ impl<D: Driver> Tls<D> {
     /// Forgets an encrypted connection that is about to be closed. Its last record tells the server why: an alert, or
     /// that this is the end (RFC 8446 section 6.1).
     fn say_goodbye(&mut self, connection: ConnectionId) {
-        if self.secured_ref(connection).is_none() || self.driver.is_sending(connection) {
+        if self.channel_ref(connection).is_none() || self.driver.is_sending(connection) {
             return;
         }
-        let Some(mut secured) = self.slots[connection.slot as usize].secured.take() else {
+        let Some(mut channel) = self.slots[connection.slot as usize].channel.take() else {
             return;
         };
-        let Some(session) = secured.session.as_mut().filter(|_| !secured.continues) else {
+        let Some(session) = channel.session.as_mut().filter(|_| !channel.continues) else {
             return;
         };
         match session.state() {
             State::Failed(_) => {
-                let records = secured.outgoing.unsent_records();
+                let records = channel.outgoing.unsent_records();
                 self.driver.send_last(connection, records);
             }
             State::Open | State::PeerClosed => {
@@ -204,7 +204,7 @@ impl<D: Driver> Tls<D> {
                 let length = session.close(&mut record);
                 let last = &record[..length];
                 // Records that wait were encrypted before it: without them, the server could not read it.
-                match secured.outgoing.unsent_records() {
+                match channel.outgoing.unsent_records() {
                     [] => self.driver.send_last(connection, last),
                     waiting => self.driver.send_last(connection, &[waiting, last].concat()),
                 }
@@ -213,47 +213,47 @@ impl<D: Driver> Tls<D> {
         }
     }
 
-    fn secured(&mut self, connection: ConnectionId) -> Option<&mut Secured> {
+    fn channel(&mut self, connection: ConnectionId) -> Option<&mut Channel> {
         let slot = &mut self.slots[connection.slot as usize];
         let is_present = slot.generation == connection.generation;
-        slot.secured.as_deref_mut().filter(|_| is_present)
+        slot.channel.as_deref_mut().filter(|_| is_present)
     }
 
-    fn secured_ref(&self, connection: ConnectionId) -> Option<&Secured> {
+    fn channel_ref(&self, connection: ConnectionId) -> Option<&Channel> {
         let slot = &self.slots[connection.slot as usize];
         let is_present = slot.generation == connection.generation;
-        slot.secured.as_deref().filter(|_| is_present)
+        slot.channel.as_deref().filter(|_| is_present)
     }
 
     fn forget(&mut self, connection: ConnectionId) {
-        if self.secured_ref(connection).is_some() {
-            self.slots[connection.slot as usize].secured = None;
+        if self.channel_ref(connection).is_some() {
+            self.slots[connection.slot as usize].channel = None;
         }
     }
 
     /// Sends a batch: at once if it fits a send buffer and no send is under way.
     fn send(&mut self, connection: ConnectionId, bytes: usize, inserts: &[Insert]) {
         let slot = &mut self.slots[connection.slot as usize];
-        let present = slot.secured.as_deref_mut();
-        let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
+        let present = slot.channel.as_deref_mut();
+        let Some(channel) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        secured.has_carried = true;
+        channel.has_carried = true;
         let text = Text {
             rendered: &self.rendered[..bytes],
             inserts,
             shared: &self.shared,
         };
-        if secured.is_plain {
-            secured.outgoing.keep_as_it_is(text);
+        if channel.is_plain {
+            channel.outgoing.keep_as_it_is(text);
             return self.transmit(connection);
         }
-        let Some(session) = &mut secured.session else {
+        let Some(session) = &mut channel.session else {
             return;
         };
         if !self.driver.is_sending(connection) {
             let out = self.driver.send_buffer();
-            match secured.outgoing.seal_at_once(session, text, out) {
+            match channel.outgoing.seal_at_once(session, text, out) {
                 Ok(Some(sealed)) => return self.driver.submit_send(connection, sealed),
                 Ok(None) => {}
                 Err(failure) => {
@@ -263,25 +263,25 @@ impl<D: Driver> Tls<D> {
                 }
             }
         }
-        secured.outgoing.keep(text);
+        channel.outgoing.keep(text);
         self.transmit(connection);
     }
 
     /// Sends what waits on a connection, as much as fits a send buffer, unless a send is under way.
     fn transmit(&mut self, connection: ConnectionId) {
         let slot = &mut self.slots[connection.slot as usize];
-        let present = slot.secured.as_deref_mut();
-        let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
+        let present = slot.channel.as_deref_mut();
+        let Some(channel) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        if secured.outgoing.is_empty() || secured.session.is_none() && !secured.is_plain {
+        if channel.outgoing.is_empty() || channel.session.is_none() && !channel.is_plain {
             return;
         }
         if !self.driver.is_sending(connection) {
             let out = self.driver.send_buffer();
-            let filled = match &mut secured.session {
-                Some(session) => secured.outgoing.fill(session, &self.shared, out),
-                None => Ok(secured.outgoing.take_records(out)),
+            let filled = match &mut channel.session {
+                Some(session) => channel.outgoing.fill(session, &self.shared, out),
+                None => Ok(channel.outgoing.take_records(out)),
             };
             match filled {
                 Ok(0) => {}
@@ -293,8 +293,8 @@ impl<D: Driver> Tls<D> {
                 }
             }
         }
-        secured.continues = !secured.outgoing.is_empty();
-        if secured.continues {
+        channel.continues = !channel.outgoing.is_empty();
+        if channel.continues {
             self.driver.announce_sent(connection);
         }
     }
@@ -307,27 +307,27 @@ impl<D: Driver> Tls<D> {
             self.driver.release(received);
             return;
         }
-        let Some(secured) = self.secured(connection) else {
+        let Some(channel) = self.channel(connection) else {
             return;
         };
         let is_end = !matches!(
             io,
             Io::Sent | Io::SendFailed(libc::EPIPE | libc::ECONNRESET)
         );
-        if secured.is_waiting && is_end {
+        if channel.is_waiting && is_end {
             // The first of several ends says why.
-            secured.ended.get_or_insert(io);
+            channel.ended.get_or_insert(io);
             return;
         }
-        match (io, secured.stage) {
+        match (io, channel.stage) {
             (_, Stage::Over) => {}
-            (Io::Connected, _) if secured.is_plain => {
-                secured.stage = Stage::Open;
+            (Io::Connected, _) if channel.is_plain => {
+                channel.stage = Stage::Open;
                 events.push(event);
             }
             (Io::Connected, _) => {
-                secured.stage = Stage::InHandshake;
-                secured.began_ns = reaped_ns;
+                channel.stage = Stage::InHandshake;
+                channel.began_ns = reaped_ns;
                 self.wait_to_advance(connection);
             }
             (Io::Sent, _) => self.transmit(connection),
@@ -338,17 +338,17 @@ impl<D: Driver> Tls<D> {
 
     /// An open connection ended, or one that is being opened failed to.
     fn on_end(&mut self, connection: ConnectionId, io: Io, events: &mut Vec<Event>) {
-        let Some(secured) = self.secured(connection) else {
+        let Some(channel) = self.channel(connection) else {
             return;
         };
         let io = match io {
             // An announced end was reported when it was announced.
-            Io::Closed if !secured.is_plain => Io::Truncated,
+            Io::Closed if !channel.is_plain => Io::Truncated,
             io => io,
         };
         // A peer that reads no more may have answered before.
         if !matches!(io, Io::SendFailed(_)) {
-            secured.stage = Stage::Over;
+            channel.stage = Stage::Over;
         }
         events.push(Event { connection, io });
     }
@@ -370,18 +370,18 @@ impl<D: Driver> Tls<D> {
 
     /// Reports the end of a connection.
     fn end(&mut self, connection: ConnectionId, io: Io, events: &mut Vec<Event>) {
-        if let Some(secured) = self.secured(connection) {
-            secured.stage = Stage::Over;
+        if let Some(channel) = self.channel(connection) {
+            channel.stage = Stage::Over;
             events.push(Event { connection, io });
         }
     }
 
     /// The handshake can go a step further, in this turn or the next.
     fn wait_to_advance(&mut self, connection: ConnectionId) {
-        if let Some(secured) = self.secured(connection)
-            && !secured.is_waiting
+        if let Some(channel) = self.channel(connection)
+            && !channel.is_waiting
         {
-            secured.is_waiting = true;
+            channel.is_waiting = true;
             self.to_advance.push_back(connection);
         }
     }
@@ -393,20 +393,20 @@ impl<D: Driver> Tls<D> {
         events: &mut Vec<Event>,
     ) {
         let slot = &mut self.slots[connection.slot as usize];
-        let present = slot.secured.as_deref_mut();
-        let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
+        let present = slot.channel.as_deref_mut();
+        let Some(channel) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        if secured.is_plain {
+        if channel.is_plain {
             let from = self.plain.len();
             let bytes = self.driver.received(received);
             self.plain.extend_from_slice(bytes);
             return self.report(connection, from, events);
         }
-        let Some(session) = &mut secured.session else {
+        let Some(session) = &mut channel.session else {
             return;
         };
-        match secured.stage {
+        match channel.stage {
             Stage::Open => {}
             Stage::InHandshake => {
                 let bytes = self.driver.received(received);
@@ -419,7 +419,7 @@ impl<D: Driver> Tls<D> {
         let from = self.plain.len();
         let mut sinks = Sinks {
             plain: &mut self.plain,
-            records: &mut secured.outgoing.records,
+            records: &mut channel.outgoing.records,
         };
         session.on_received(bytes, &mut self.pool, &mut sinks);
         self.report(connection, from, events);
@@ -436,11 +436,11 @@ impl<D: Driver> Tls<D> {
             self.lent += 1;
             events.push(Event { connection, io });
         }
-        let Some(secured) = self.secured(connection) else {
+        let Some(channel) = self.channel(connection) else {
             return;
         };
-        let state = secured.session.as_ref().map(Session::state);
-        let has_records = !secured.outgoing.records.is_empty();
+        let state = channel.session.as_ref().map(Session::state);
+        let has_records = !channel.outgoing.records.is_empty();
         match state {
             Some(State::PeerClosed) => self.end(connection, Io::Closed, events),
             Some(State::Failed(failure)) => {
@@ -463,37 +463,37 @@ impl<D: Driver> Tls<D> {
 
     fn advance(&mut self, connection: ConnectionId, events: &mut Vec<Event>) {
         let slot = &mut self.slots[connection.slot as usize];
-        let present = slot.secured.as_deref_mut();
-        let Some(secured) = present.filter(|_| slot.generation == connection.generation) else {
+        let present = slot.channel.as_deref_mut();
+        let Some(channel) = present.filter(|_| slot.generation == connection.generation) else {
             return;
         };
-        secured.is_waiting = false;
-        if secured.session.is_none() {
-            let Some(client) = &self.clients[secured.target] else {
+        channel.is_waiting = false;
+        if channel.session.is_none() {
+            let Some(client) = &self.clients[channel.target] else {
                 return;
             };
             match Session::new(client) {
-                Ok(session) => secured.session = Some(session),
+                Ok(session) => channel.session = Some(session),
                 Err(failure) => return self.end(connection, Io::TlsFailed(failure), events),
             }
         }
-        let Some(session) = &mut secured.session else {
+        let Some(session) = &mut channel.session else {
             return;
         };
         let from = self.plain.len();
         let mut sinks = Sinks {
             plain: &mut self.plain,
-            records: &mut secured.outgoing.records,
+            records: &mut channel.outgoing.records,
         };
         session.take_carried(&mut self.pool, &mut sinks);
         let is_done = matches!(session.state(), State::Open | State::PeerClosed);
-        if is_done && secured.stage == Stage::InHandshake {
-            secured.stage = Stage::Open;
-            secured.done_ns = self.driver.now_ns();
+        if is_done && channel.stage == Stage::InHandshake {
+            channel.stage = Stage::Open;
+            channel.done_ns = self.driver.now_ns();
             let io = Io::Connected;
             events.push(Event { connection, io });
         }
-        let ended = secured.ended.take();
+        let ended = channel.ended.take();
         self.report(connection, from, events);
         if let Some(io) = ended {
             self.on_event(Event { connection, io }, 0, events);
@@ -511,7 +511,7 @@ impl<D: Driver> Driver for Tls<D> {
         let is_plain = self.clients[target].is_none();
         self.slots[connection.slot as usize] = Slot {
             generation: connection.generation,
-            secured: Some(Box::new(Secured::new(target, is_plain))),
+            channel: Some(Box::new(Channel::new(target, is_plain))),
         };
         self.driver.submit_connect(connection, route);
     }
@@ -532,8 +532,8 @@ impl<D: Driver> Driver for Tls<D> {
     fn announce_sent(&mut self, _connection: ConnectionId) {}
 
     fn is_sending(&self, connection: ConnectionId) -> bool {
-        self.secured_ref(connection).is_some_and(|secured| {
-            secured.has_carried && (secured.continues || self.driver.is_sending(connection))
+        self.channel_ref(connection).is_some_and(|channel| {
+            channel.has_carried && (channel.continues || self.driver.is_sending(connection))
         })
     }
 
@@ -593,17 +593,17 @@ impl<D: Driver> Driver for Tls<D> {
     }
 
     fn handshake(&self, connection: ConnectionId) -> Option<Handshake> {
-        let secured = self.secured_ref(connection)?;
+        let channel = self.channel_ref(connection)?;
         Some(Handshake {
-            began_ns: secured.began_ns,
-            done_ns: secured.done_ns,
-            is_resumed: secured.session.as_ref()?.is_resumed()?,
+            began_ns: channel.began_ns,
+            done_ns: channel.done_ns,
+            is_resumed: channel.session.as_ref()?.is_resumed()?,
         })
     }
 
     fn is_in_handshake(&self, connection: ConnectionId) -> bool {
-        let secured = self.secured_ref(connection);
-        secured.is_some_and(|it| it.stage == Stage::InHandshake)
+        let channel = self.channel_ref(connection);
+        channel.is_some_and(|it| it.stage == Stage::InHandshake)
     }
 
     fn release(&mut self, _received: Received) {

@@ -320,12 +320,17 @@ impl<'p, D: Driver> Shard<'p, D> {
         }
     }
 
-    /// A failure has ended the pass of the task that a step belongs to.
-    #[cold]
-    fn on_task_failed(&mut self, id: u32, step: StepIndex) {
-        if let Some(span) = self.plan.scenario.task_of(step).span.map(usize::from) {
+    /// What a move does to spans: that of a task whose pass a failure has ended, and those of steps that were passed over.
+    // Apart, so that most moves have a short path.
+    #[inline(never)]
+    fn end_spans_by(&mut self, id: u32, next: &Move) {
+        let failed = next.failed_in.map(|step| self.plan.scenario.task_of(step));
+        if let Some(span) = failed.and_then(|task| task.span).map(usize::from) {
             self.seats.end_span(id, span);
             self.recorder.on_span_failed(span);
+        }
+        for step in next.passed_over.iter().cloned().flatten() {
+            self.pass_over(id, step);
         }
     }
 
@@ -350,11 +355,8 @@ impl<'p, D: Driver> Shard<'p, D> {
                 }
             }
         }
-        if let Some(step) = next.failed_in {
-            self.on_task_failed(id, step);
-        }
-        for step in next.passed_over.into_iter().flatten() {
-            self.pass_over(id, step);
+        if next.ends_spans() {
+            self.end_spans_by(id, &next);
         }
         match next.action {
             _ if self.load.is_draining && !self.has_last_steps() => {}

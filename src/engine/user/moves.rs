@@ -101,6 +101,14 @@ pub struct Move {
     pub failed_in: Option<StepIndex>,
 }
 
+impl Move {
+    /// It may end spans: it passed over steps, or ended the pass of a task by a failure.
+    #[inline]
+    pub fn ends_spans(&self) -> bool {
+        self.failed_in.is_some() || self.passed_over.iter().any(|steps| !steps.is_empty())
+    }
+}
+
 impl From<Action> for Move {
     fn from(action: Action) -> Self {
         Self {

@@ -28,12 +28,27 @@ fn scenario(text: &str) -> Scenario {
     compile("x.toml", text, &Context::plain()).expect("a valid scenario")
 }
 
-fn script(scenario: &Scenario) -> Script<'_> {
-    Script {
-        scenario,
-        kind: &scenario.kinds[0],
-        random: Keyed::new(1),
-        is_open: false,
+/// A user of a scenario's first kind, with the number 0.
+fn acting<'u>(
+    scenario: &'u Scenario,
+    (user, passes): (&'u mut User, &'u mut u64),
+    tally: Option<&'u mut Tally>,
+    values: &'u mut [u8],
+) -> Acting<'u> {
+    Acting {
+        user,
+        tally,
+        passes,
+        values,
+        number: 0,
+        script: Script {
+            scenario,
+            kind: &scenario.kinds[0],
+            random: Keyed::new(1),
+            is_open: false,
+        },
+        passed_over: [0..0, 0..0],
+        failed_in: None,
     }
 }
 
@@ -59,16 +74,10 @@ fn answered(answer: Answer, service_ms: u64, done_ms: u64) -> Happening {
 fn check_of(text: &str, story: &[(Happening, Action, u64, Option<PollEnd>)]) {
     let scenario = scenario(text);
     let mut values = vec![0; scenario.variables.stride()];
-    let mut user = Acting {
-        user: &mut User::new(0),
-        tally: Some(&mut Tally::new(0, Some(2), 0)),
-        passes: &mut 0,
-        values: &mut values,
-        number: 0,
-        script: script(&scenario),
-        passed_over: [0..0, 0..0],
-        failed_in: None,
-    };
+    let (mut state, mut passes) = (User::new(0), 0);
+    let mut tally = Tally::new(0, Some(2), 0);
+    let state = (&mut state, &mut passes);
+    let mut user = acting(&scenario, state, Some(&mut tally), &mut values);
     assert_eq!(user.begin().action, Action::Send(0));
     for (index, (happening, action, due_ms, poll)) in story.iter().enumerate() {
         let next = user.next(*happening);
@@ -246,16 +255,8 @@ fn after_steps_at_once_the_next_one_is_due_when_the_slowest_should_have_ended_or
     ] {
         let scenario = scenario(text);
         let mut values = vec![0; scenario.variables.stride()];
-        let mut user = Acting {
-            user: &mut User::new(0),
-            tally: None,
-            passes: &mut 0,
-            values: &mut values,
-            number: 0,
-            script: script(&scenario),
-            passed_over: [0..0, 0..0],
-            failed_in: None,
-        };
+        let (mut state, mut passes) = (User::new(0), 0);
+        let mut user = acting(&scenario, (&mut state, &mut passes), None, &mut values);
         assert_eq!(user.begin().action, Action::Send(0));
         let next = user.on_all_answered(AllAnswered {
             count: 2,
