@@ -5,6 +5,7 @@ usage: locust_scale.py OPSURGE LOCUST WORKERS SECONDS FOLDER
 
 import json
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -12,9 +13,12 @@ import time
 from locust_processes import Master, StandIn, check_equal, end, expect, fail, folder, free_port, kill_all, opsurge, requests_in, worker
 
 WORKERS, SECONDS = int(sys.argv[3]), float(sys.argv[4])
-WAIT_S = 0.1
+# From the start of one request of a user to the start of its next: its response time does not thin the rate.
+PACE_S = 0.1
 # Requests/s that the users ask for; none: the workers are ready, and no test runs.
 RATES = [0, 500, 5_000, 50_000]
+# All users have come by then: a worker learns of them within a second, and spreads their coming over the next.
+RAMP_S = 4
 # A heartbeat each second; the master calls a worker missing 4 s after the last one.
 HEARTBEAT_GAP_MAX_S = 3
 
@@ -63,7 +67,7 @@ def keep(**_):
 '''
 SCENARIO = f"""
 name = "scale"
-wait = "{WAIT_S * 1000:.0f}ms"
+wait = "pacing {PACE_S * 1000:.0f}ms"
 [[task]]
 weight = 3
 method = "GET"
@@ -87,7 +91,7 @@ def run_test(master, service, users):
     if users:
         # All at once: the ramp is not what is measured.
         master.swarm(users, users, service.url)
-        time.sleep(4)
+        time.sleep(RAMP_S)
     began, before = time.time(), cpu_s(master.process)
     states = set()
     until = time.monotonic() + SECONDS
@@ -140,7 +144,7 @@ def main():
     expect(f"{WORKERS} workers are ready", lambda: len(master.workers()) == WORKERS, 60)
     windows, counted = [], []
     for rate in RATES:
-        window, requests = run_test(master, service, round(rate * WAIT_S))
+        window, requests = run_test(master, service, round(rate * PACE_S))
         windows.append(window)
         counted.append(requests)
     log = master.process.output.read_text()
@@ -170,11 +174,12 @@ def main():
 
 
 def merged_rate(names, test):
-    """Merges the workers' records of a test; its requests per second."""
+    """Merges the workers' records of a test; the median of its seconds, without those of the ramp and of the end."""
     files = [f"{name}-{test}.json" for name in names]
     subprocess.run([opsurge, "merge", *files, "-o", f"merged-{test}.json"], cwd=folder, check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return json.loads((folder / f"merged-{test}.json").read_text())["totals"]["rps"]
+    series = json.loads((folder / f"merged-{test}.json").read_text())["series"]
+    return statistics.median([second["rps"] for second in series if not second["is_drain"]][RAMP_S:-1])
 
 
 try:

@@ -15,6 +15,7 @@ use crate::text::units::{counted, grouped};
 use super::args::{CompressChoice, MockArgs};
 use super::read::stand_in::config;
 use crate::session::connecting::unix_address;
+use crate::session::cores;
 use crate::session::exit::{Exit, cannot};
 use crate::session::output::say;
 use crate::session::signals::{Announce, Signals};
@@ -48,7 +49,7 @@ pub fn mock(args: &MockArgs) -> Result<Exit> {
             "--threads 0 cannot serve a request; give at least 1"
         ));
     }
-    config.cores = allowed.iter().copied().cycle().take(threads).collect();
+    config.cores = cores::of_stand_in(&allowed, threads);
     let place = socket::shown(&listen);
     let started = Mock::start(&config).with_context(|| format!("nothing can listen at {place}"));
     let stand_in = cannot(started)?;

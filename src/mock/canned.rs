@@ -42,7 +42,7 @@ impl CannedResponder {
     /// # Errors
     /// When a socket, an epoll instance or a thread cannot be made.
     pub fn start(
-        cores: &[usize],
+        cores: &[Option<usize>],
         answers: Vec<CannedAnswer>,
         tls: Option<&TlsConfig>,
     ) -> io::Result<Self> {
@@ -79,14 +79,14 @@ impl CannedResponder {
                 responder.stop.clone(),
             );
             let body = move || {
-                pin(core);
+                core.into_iter().for_each(pin);
                 thread.serve()
             };
             let builder = Builder::new().name(format!("canned-{index}"));
             responder.threads.push(builder.spawn(body)?);
         }
         let listener: TcpListener = responder.listener.try_clone()?.into();
-        let (stop, first_core) = (responder.stop.clone(), cores.first().copied());
+        let (stop, first_core) = (responder.stop.clone(), cores.first().copied().flatten());
         let body = move || {
             // It works when a connection is made: not on a core of the generator.
             first_core.into_iter().for_each(pin);

@@ -15,8 +15,8 @@ use super::tls::TlsConfig;
 pub struct MockConfig {
     /// Address to listen on; port 0 takes any free one. A Unix socket is always served by tokio.
     pub listen: SockAddr,
-    /// A pinned thread for each core; when empty, one thread that the kernel places.
-    pub cores: Vec<usize>,
+    /// A thread for each, pinned to the core; `None`: the kernel places it.
+    pub cores: Vec<Option<usize>>,
     /// The key that requests must carry.
     pub api_key: String,
     /// When a registered agent has a state.
@@ -39,7 +39,7 @@ impl Default for MockConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
-            cores: Vec::new(),
+            cores: vec![None],
             api_key: "test-api-key".into(),
             ready: Ready::AfterPolls(0),
             published_500: false,

@@ -40,6 +40,10 @@ pub(super) mod net {
     pub struct TcpStream;
 
     impl TcpStream {
+        pub fn from_std(_stream: std::net::TcpStream) -> Self {
+            Self
+        }
+
         pub fn set_nodelay(&self, _is_on: bool) -> Result<()> {
             Err(unsupported())
         }

@@ -68,11 +68,7 @@ impl Mock {
             certificate,
             threads: Vec::new(),
         };
-        let cores: Vec<Option<usize>> = match &config.cores[..] {
-            [] => vec![None],
-            cores => cores.iter().copied().map(Some).collect(),
-        };
-        for (index, core) in cores.into_iter().enumerate() {
+        for (index, &core) in config.cores.iter().enumerate() {
             let counters = Arc::new(Counters::default());
             mock.counters.push(counters.clone());
             let service = OpsCore::new(config, mock.agents.clone(), counters);

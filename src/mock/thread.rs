@@ -2,15 +2,16 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream as StdTcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Notify, watch};
 
@@ -28,6 +29,10 @@ use super::tls_stream::{TlsStream, carry};
 
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// A turn accepts one waiting connection more for each so many that the thread has: connections come as fast as they are
+/// served, and a burst of a few is still dealt out evenly to several threads.
+const ACCEPT_SHARE: usize = 8;
 
 /// Whether this process may use io_uring, and this build of the stand-in can (see `no_ring`).
 pub(super) fn has_uring() -> bool {
@@ -63,7 +68,7 @@ pub(super) fn serve(
     let served = match runtime {
         Runtime::Tokio => serve_on_tokio(listener, service, manner, stopped),
         Runtime::Auto | Runtime::Uring => tokio_uring::start(async {
-            serve_on_uring(listener.into(), service, manner.tls, stopped).await
+            serve_on_uring(listener, service, manner.tls, stopped).await
         }),
     };
     if let Err(error) = served {
@@ -72,19 +77,15 @@ pub(super) fn serve(
 }
 
 async fn serve_on_uring(
-    listener: TcpListener,
+    listener: Socket,
     service: OpsCore,
     tls: Option<Arc<TlsServer>>,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let listener = tokio_uring::net::TcpListener::from_std(listener);
+    let waiting = Waiting::new(listener.try_clone()?.into())?;
+    let listener = tokio_uring::net::TcpListener::from_std(listener.into());
     let (service, open) = (Rc::new(service), Rc::new(Open::default()));
-    while !*stopped.borrow() {
-        let Ok((stream, _)) = listener.accept().await else {
-            // For example, no descriptor is free. An immediate retry would fail too.
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+    let start = |stream: tokio_uring::net::TcpStream| -> io::Result<()> {
         stream.set_nodelay(true)?;
         let stream = text_of(Stream::Uring(Rc::new(stream)), tls.as_ref())?;
         let task = serve_connection(stream, service.clone(), stopped.clone());
@@ -93,9 +94,45 @@ async fn serve_on_uring(
             task.await;
             drop(entered);
         });
+        Ok(())
+    };
+    while !*stopped.borrow() {
+        let Ok((stream, _)) = listener.accept().await else {
+            // For example, no descriptor is free. An immediate retry would fail too.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        start(stream)?;
+        for stream in waiting.accept(open.count.get() / ACCEPT_SHARE) {
+            start(tokio_uring::net::TcpStream::from_std(stream))?;
+        }
     }
     open.wait_until_none().await;
     Ok(())
+}
+
+/// The connections that wait for a thread. A ring hands out one of them in each turn: a turn that answers hundreds of
+/// requests would leave the others waiting for minutes.
+struct Waiting(TcpListener);
+
+impl Waiting {
+    fn new(listener: TcpListener) -> io::Result<Self> {
+        // Another thread may be faster between the question and the accept, which then waits for a tick of the kernel.
+        // The socket must not be non-blocking: its accepts on the ring would fail.
+        SockRef::from(&listener).set_read_timeout(Some(Duration::from_micros(1)))?;
+        Ok(Self(listener))
+    }
+
+    /// Those that are there, at most so many.
+    fn accept(&self, most: usize) -> impl Iterator<Item = StdTcpStream> {
+        (0..most)
+            .map_while(|_| {
+                let mut asked = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+                let is_there = poll(&mut asked, PollTimeout::ZERO) == Ok(1);
+                is_there.then(|| self.0.accept().ok()).flatten()
+            })
+            .map(|(stream, _)| stream)
+    }
 }
 
 fn serve_on_tokio(
@@ -229,5 +266,21 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.0.count.set(self.0.count.get() - 1);
         self.0.none.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_wait_are_accepted_without_waiting_for_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = listener.local_addr().expect("it listens");
+        let waiting = Waiting::new(listener).expect("a listening socket takes a timeout");
+        let clients = [(); 5].map(|()| StdTcpStream::connect(address).expect("it listens"));
+        let counts = [3, 10, 10].map(|most| waiting.accept(most).count());
+        assert_eq!(counts, [3, 2, 0]);
+        drop(clients);
     }
 }

@@ -183,7 +183,7 @@ impl Prepared {
             plan,
             setup: Setup {
                 backend,
-                cores: cores.shards.iter().copied().map(Some).collect(),
+                cores: cores.shards,
                 sockets: Sockets {
                     named: named_addresses,
                     ..sockets
@@ -235,7 +235,8 @@ fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores
     let users = usize::try_from(planned).unwrap_or(usize::MAX);
     let quota = machine::cpu_quota_cores();
     let has_stand_in = matches!(traffic.target, JobTarget::StandIn(_));
-    let mut cores = share_out(allowed, quota, wanted, has_stand_in, users);
+    // A shard without a user or a connection could do nothing.
+    let shards_max = deal.connections_of(0).max(1);
     let within = cores_within(quota, allowed.len());
     if let Some(quota) = quota.filter(|_| within < allowed.len() && wanted.is_none()) {
         notes.push(format!(
@@ -244,16 +245,17 @@ fn cores(traffic: &Traffic, allowed: &[usize], notes: &mut Vec<String>) -> Cores
             allowed.len()
         ));
     }
-    // A shard without a user or a connection could do nothing.
-    let shards_max = deal.connections_of(0).max(1);
     if wanted > Some(shards_max) {
         notes.push(format!(
             "{}, since there are no more users or connections to share out",
             counted(shards_max as u64, "shard")
         ));
     }
-    cores.shards.truncate(shards_max);
-    cores
+    let shards_max = match wanted {
+        Some(_) => shards_max,
+        None => shards_max.min(users),
+    };
+    share_out(allowed, quota, wanted, has_stand_in, shards_max)
 }
 
 fn start_stand_in(mut config: MockConfig, cores: &Cores) -> Result<Mock> {

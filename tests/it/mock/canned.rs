@@ -23,7 +23,7 @@ fn start() -> CannedResponder {
         answer("last", true),
     ];
     let core = opsurge::machine::cpu::allowed_cores().expect("known")[0];
-    CannedResponder::start(&[core, core], answers, None).expect("loopback has a free port")
+    CannedResponder::start(&[Some(core); 2], answers, None).expect("loopback has a free port")
 }
 
 fn connect(responder: &CannedResponder) -> TcpStream {

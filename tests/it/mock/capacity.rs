@@ -13,7 +13,7 @@ const SERVICE_TIME: Duration = Duration::from_millis(5);
 
 fn start(threads: usize) -> Mock {
     let config = MockConfig {
-        cores: vec![0; threads],
+        cores: vec![Some(0); threads],
         capacity: Some(Capacity {
             workers: WORKERS,
             service_time: SERVICE_TIME,

@@ -318,7 +318,7 @@ fn bodies_are_compressed_where_that_was_asked_for() {
 fn stopping_ends_open_connections_and_all_threads() {
     for runtime in RUNTIMES {
         let config = MockConfig {
-            cores: vec![0, 0, 0],
+            cores: vec![Some(0); 3],
             runtime,
             ..MockConfig::default()
         };
