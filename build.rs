@@ -10,6 +10,8 @@ use std::process::Command;
 
 /// Crates whose versions decide how the program talks to the kernel and to servers.
 const CRATES: [&str; 2] = ["io-uring", "rustls"];
+/// Optional parts that a command or a scenario may need.
+const FEATURES: [&str; 3] = ["codings", "html", "locust"];
 /// A change of the source, as opposed to its documents.
 const SOURCE: [&str; 4] = ["src", "build.rs", "Cargo.toml", "Cargo.lock"];
 
@@ -35,6 +37,22 @@ fn main() {
         "cargo:rustc-env=OPSURGE_CRATES={}",
         crates.collect::<Vec<_>>().join(", ")
     );
+    println!("cargo:rustc-env=OPSURGE_FEATURES={}", features());
+}
+
+/// `with codings, locust; TLS by ring`.
+fn features() -> String {
+    let has = |name: &str| {
+        let name = name.to_uppercase().replace('-', "_");
+        env::var_os(format!("CARGO_FEATURE_{name}")).is_some()
+    };
+    let found: Vec<&str> = FEATURES.into_iter().filter(|name| has(name)).collect();
+    let found = match &found[..] {
+        [] => "without optional features".to_owned(),
+        found => format!("with {}", found.join(", ")),
+    };
+    let provider = if has("aws-lc-rs") { "AWS-LC" } else { "ring" };
+    format!("{found}; TLS by {provider}")
 }
 
 /// The short hash of HEAD, with a plus sign when the source differs from it; nothing outside a repository of its own.

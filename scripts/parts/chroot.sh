@@ -42,6 +42,8 @@ holds() { # EXPECTED COMMAND...: exit code 0, and this text in the output
 holds "^opsurge 0" --version
 holds "requests," run mixed --mock --headless -u 20 --wait 0 --pause 0 -t 2s --json /run.json
 cat "$work/output"
+# Without /proc the program's own memory is still known.
+! grep -q "the program 0 B" "$work/output" || { echo "FAILED: the program's memory is not known"; failed=1; }
 holds "requests," report /run.json --html /run.html
 holds "requests," run --mock --headless --io epoll -u 20 --wait 0 --pause 0 -t 1s
 holds "io_uring" doctor

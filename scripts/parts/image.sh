@@ -2,7 +2,8 @@
 # The Dockerfile built by docker, podman or buildah, and the image run: its files, its user, a run against the stand-in
 #   scripts/measure image      as long as a build with full optimisation: some minutes; needs one of the three, and root
 # The image must hold the binary and trusted roots, nothing else, and run as user 65534. The base image rust:1-bookworm is
-# pulled from Docker Hub, unless it is there already; without it, nothing is shown and that is said.
+# pulled from Docker Hub, unless it is there already. Where that is out of reach, buildah gets one in its place, of
+# debootstrap's system and this machine's Rust and trusted roots; without debootstrap nothing is shown, and that is said.
 # Environment: IMAGE_STORE (a folder for buildah's layers, by default a temporary one).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -27,8 +28,30 @@ else
 fi
 echo "building with ${engine[0]}"
 has_base() { "${engine[@]}" "$@" "$base" >/dev/null 2>"$work/pull"; }
+
+# A system with the compiler of this machine, under the name of the base image. It needs rustup, with the musl target.
+make_base() {
+    local from root rustup=usr/local/rustup cargo=usr/local/cargo toolchain program
+    toolchain=$(rustup show active-toolchain | cut -d' ' -f1)
+    rustup target add "$(uname -m)-unknown-linux-musl"
+    from=$("${engine[@]}" from scratch)
+    root=$("${engine[@]}" mount "$from")
+    echo "no $base to pull: made from debootstrap and $toolchain"
+    debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev "${base##*-}" "$root" >"$work/debootstrap"
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+    mkdir -p "$root/$rustup/toolchains/$toolchain" "$root/$cargo/bin"
+    tar -C "$(rustc --print sysroot)" --exclude=share/doc -c . | tar -C "$root/$rustup/toolchains/$toolchain" -x
+    printf 'version = "12"\ndefault_toolchain = "%s"\n' "$toolchain" >"$root/$rustup/settings.toml"
+    cp -L "$(command -v rustup)" "$root/$cargo/bin/rustup"
+    for program in cargo rustc; do ln -s rustup "$root/$cargo/bin/$program"; done
+    "${engine[@]}" config --env "RUSTUP_HOME=/$rustup" --env "CARGO_HOME=/$cargo" \
+        --env "PATH=/$cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "$from"
+    "${engine[@]}" umount "$from" >/dev/null
+    "${engine[@]}" commit --rm "$from" "docker.io/library/$base" >/dev/null 2>&1
+}
+
 if [ "${engine[0]}" = buildah ]; then
-    has_base inspect --type image || has_base pull || missing=1
+    has_base inspect --type image || has_base pull || { command -v debootstrap >/dev/null && make_base; } || missing=1
 else
     has_base image inspect || has_base pull || missing=1
 fi

@@ -1,7 +1,7 @@
 //! What `--version` prints: the version, and how this program was built (see `build.rs`).
 
-/// Three lines, each within 60 columns: version (commit, profile); target, compiler; crates. The commit is missing in a
-/// debug build and outside git; a plus sign after it says that the source differed from it.
+/// Four lines, each within 60 columns: version (commit, profile); target, compiler; crates; features. The commit is
+/// missing in a debug build and outside git; a plus sign after it says that the source differed from it.
 pub(super) const LONG: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (",
@@ -9,7 +9,9 @@ pub(super) const LONG: &str = concat!(
     ")\n",
     env!("OPSURGE_BUILD"),
     "\n",
-    env!("OPSURGE_CRATES")
+    env!("OPSURGE_CRATES"),
+    "\n",
+    env!("OPSURGE_FEATURES")
 );
 
 /// The error of a command that this build has no code for.

@@ -57,10 +57,10 @@ pub fn locked_bytes_max() -> Option<u64> {
     Some(getrlimit(Resource::RLIMIT_MEMLOCK).ok()?.0)
 }
 
-/// The resident memory of this process now, in bytes.
+/// The resident memory of this process now, in bytes; without /proc its largest so far.
 pub fn resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    field_bytes(&status, "VmRSS:").unwrap_or(0)
+    field_bytes(&status, "VmRSS:").unwrap_or_else(resident_bytes_max)
 }
 
 /// A field such as `MemAvailable:   21980160 kB` (proc_meminfo(5), proc_pid_status(5)), in bytes.

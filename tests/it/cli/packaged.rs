@@ -111,8 +111,8 @@ fn series_in_manifest(name: &str) -> String {
 fn the_version_says_how_the_program_was_built() {
     let printed = text(&run(&["--version"]));
     let lines: Vec<&str> = printed.lines().collect();
-    let [version, build, crates] = lines[..] else {
-        panic!("three lines: {printed}");
+    let [version, build, crates, features] = lines[..] else {
+        panic!("four lines: {printed}");
     };
     let own = format!("opsurge {} (", env!("CARGO_PKG_VERSION"));
     assert!(
@@ -132,6 +132,14 @@ fn the_version_says_how_the_program_was_built() {
             printed.starts_with(&format!(" {own}.")),
             "{name} {own}: {crates}"
         );
+    }
+    for (name, is_built) in [
+        ("codings", cfg!(feature = "codings")),
+        ("html", cfg!(feature = "html")),
+        ("locust", cfg!(feature = "locust")),
+        ("AWS-LC", cfg!(feature = "aws-lc-rs")),
+    ] {
+        assert_eq!(features.contains(name), is_built, "{name}: {features}");
     }
     assert!(lines.iter().all(|line| line.len() <= 60), "{printed}");
     assert_eq!(
