@@ -109,6 +109,32 @@ pub struct Task {
     pub steps: Vec<Step>,
 }
 
+/// How many users are of a kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// Its part of those without a count, beside the weights of the other kinds.
+    Weight(f64),
+    /// So many.
+    Count(u64),
+}
+
+/// One of several kinds of users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kind {
+    /// Its name.
+    pub name: String,
+    /// How many they are.
+    pub part: Part,
+    /// Wait between its tasks, as written in a scenario.
+    pub wait: Option<String>,
+    /// Steps that its users run once.
+    pub start: Vec<Step>,
+    /// Its tasks, drawn by weight.
+    pub tasks: Vec<Task>,
+    /// Steps before its users leave.
+    pub stop: Vec<Step>,
+}
+
 /// A scenario on its way to TOML.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
@@ -130,6 +156,8 @@ pub struct Draft {
     pub tasks: Vec<Task>,
     /// Steps before a user leaves.
     pub stop: Vec<Step>,
+    /// Kinds of users, each with steps of its own; the scenario's own wait and steps are then empty.
+    pub kinds: Vec<Kind>,
     /// What was not translated.
     pub notes: Vec<Note>,
 }
@@ -204,16 +232,26 @@ impl Draft {
             || extracted.into_iter().any(|known| known.name == name)
     }
 
-    /// All steps: start, tasks, stop.
+    /// All steps: start, tasks, stop, then those of each kind.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let of_kinds = self.kinds.iter().flat_map(|kind| {
+            let tasks = kind.tasks.iter().flat_map(|task| &task.steps);
+            kind.start.iter().chain(tasks).chain(&kind.stop)
+        });
         let tasks = self.tasks.iter().flat_map(|task| &task.steps);
-        self.start.iter().chain(tasks).chain(&self.stop)
+        let own = self.start.iter().chain(tasks).chain(&self.stop);
+        own.chain(of_kinds)
     }
 
-    /// All steps: start, tasks, stop.
+    /// All steps: start, tasks, stop, then those of each kind.
     pub fn steps_mut(&mut self) -> impl Iterator<Item = &mut Step> {
+        let of_kinds = self.kinds.iter_mut().flat_map(|kind| {
+            let tasks = kind.tasks.iter_mut().flat_map(|task| &mut task.steps);
+            kind.start.iter_mut().chain(tasks).chain(&mut kind.stop)
+        });
         let tasks = self.tasks.iter_mut().flat_map(|task| &mut task.steps);
-        self.start.iter_mut().chain(tasks).chain(&mut self.stop)
+        let own = self.start.iter_mut().chain(tasks).chain(&mut self.stop);
+        own.chain(of_kinds)
     }
 
     /// A text of the source as a text of a scenario, in which `{{` opens a hole. A hole of the source (Postman, Insomnia)

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use super::draft::{Draft, Task};
+use super::draft::{Draft, Kind, Part, Task};
 use super::locust_calls::{Walker, range_of};
 use super::locust_values::{Scope, dotted, field, kind, nodes, place, settled, text_of, word};
 
@@ -51,28 +51,96 @@ pub fn read(tree: &str) -> Result<Draft, String> {
     };
     let file = File::new(&tree);
     let users: Vec<&Json> = file.users();
-    let Some((user, others)) = users.split_first() else {
+    if users.is_empty() {
         return Err("it has no class that inherits from HttpUser or FastHttpUser".to_owned());
-    };
-    for other in others {
-        draft.note(
-            place(other),
-            format!("the user {} is not translated: a scenario has one kind of user; import it from a file of its own", word(other, "name")),
-        );
     }
     note_the_rest(&file, &mut draft);
+    for user in &users {
+        let host = draft.host.take();
+        add_user(&tree, &file, user, &mut draft);
+        if let (Some(first), Some(other)) = (&host, &draft.host)
+            && first != other
+        {
+            let note =
+                format!("the host {other} is not kept: all users go to {first}; write [targets]");
+            draft.note(place(user), note);
+        }
+        draft.host = host.or(draft.host.take());
+        if users.len() > 1 {
+            to_kind(&file, user, &mut draft);
+        }
+    }
+    if let [_] = draft.kinds[..] {
+        let kind = draft.kinds.remove(0);
+        (draft.name, draft.wait) = (kind.name, kind.wait);
+        (draft.start, draft.tasks, draft.stop) = (kind.start, kind.tasks, kind.stop);
+    }
+    unique_names(&mut draft);
+    draft.drop_unused_variables();
+    if draft.steps().next().is_none() {
+        let named = draft.notes.iter().take(NOTES_MAX);
+        let named = named.map(|note| format!("; {}: {}", note.place, note.what));
+        return Err(format!(
+            "no task of it sends a request that can be translated{}",
+            named.collect::<String>()
+        ));
+    }
+    Ok(draft)
+}
+
+/// Makes a kind of what was read of a user; one without a request is left out.
+fn to_kind(file: &File<'_>, user: &Json, draft: &mut Draft) {
+    let number = |name| {
+        let mut line = file.line_of(user).into_iter();
+        line.find_map(|class| value_of(class, name)?.get("value")?.as_f64())
+    };
+    let part = match number("fixed_count").filter(|count| *count >= 1.0) {
+        Some(count) => Part::Count(count as u64),
+        None => Part::Weight(number("weight").unwrap_or(1.0)),
+    };
+    let mut kind = Kind {
+        name: std::mem::replace(&mut draft.name, "locustfile".to_owned()),
+        part,
+        wait: draft.wait.take(),
+        start: std::mem::take(&mut draft.start),
+        tasks: std::mem::take(&mut draft.tasks),
+        stop: std::mem::take(&mut draft.stop),
+    };
+    let (wanted, mut number) = (kind.name.clone(), 2);
+    while draft.kinds.iter().any(|known| known.name == kind.name) {
+        kind.name = format!("{wanted}-{number}");
+        number += 1;
+    }
+    let class = word(user, "name");
+    if kind.part == Part::Weight(0.0) {
+        draft.note(
+            place(user),
+            format!("the user {class} has no weight, and is left out"),
+        );
+    } else if kind.tasks.is_empty() {
+        draft.note(
+            place(user),
+            format!("the user {class} has no task that is translated, and is left out"),
+        );
+    } else {
+        draft.kinds.push(kind);
+    }
+}
+
+/// Reads a user into the draft's own wait and steps.
+fn add_user(tree: &Json, file: &File<'_>, user: &Json, draft: &mut Draft) {
     let mut scope = Scope {
         functions: file.functions(user),
         ..Scope::default()
     };
-    constants(nodes(&tree, "body"), &mut scope);
+    constants(nodes(tree, "body"), &mut scope);
     for class in file.line_of(user).into_iter().rev() {
-        attributes(class, &mut scope, &mut draft);
+        attributes(class, &mut scope, draft);
     }
     draft.name = super::draft::variable_name(word(user, "name")).replace('_', "-");
     let mut walker = Walker {
         scope,
-        draft: &mut draft,
+        draft: &mut *draft,
         steps: Vec::new(),
         client_headers: Vec::new(),
         is_start: true,
@@ -132,17 +200,6 @@ pub fn read(tree: &str) -> Result<Draft, String> {
         let steps = walker.function(function);
         walker.draft.stop = steps;
     }
-    unique_names(&mut draft);
-    draft.drop_unused_variables();
-    if draft.tasks.is_empty() && draft.start.is_empty() {
-        let named = draft.notes.iter().take(NOTES_MAX);
-        let named = named.map(|note| format!("; {}: {}", note.place, note.what));
-        return Err(format!(
-            "no task of it sends a request that can be translated{}",
-            named.collect::<String>()
-        ));
-    }
-    Ok(draft)
 }
 
 /// A task: functions whose steps follow each other.
@@ -458,7 +515,8 @@ impl File<'_> {
 /// Two tasks with one name are measured under two.
 fn unique_names(draft: &mut Draft) {
     let mut known: HashSet<String> = HashSet::new();
-    for task in &mut draft.tasks {
+    let of_kinds = draft.kinds.iter_mut().flat_map(|kind| &mut kind.tasks);
+    for task in draft.tasks.iter_mut().chain(of_kinds) {
         let Some(name) = &mut task.name else { continue };
         let wanted = name.clone();
         let mut number = 2;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use super::draft::{BARE, Body, Draft, Extracted, FoundIn, Step, Task};
+use super::draft::{BARE, Body, Draft, Extracted, FoundIn, Kind, Part, Step, Task};
 
 /// A header field stands in `[headers]` when at least this share of the steps sends it with the same value.
 const COMMON_SHARE: f64 = 0.6;
@@ -49,12 +49,45 @@ pub fn write(draft: &Draft) -> String {
         write_lone(&mut out, "[[start]]", step, &common);
     }
     for task in &draft.tasks {
-        write_task(&mut out, task, &common);
+        write_task(&mut out, "task", task, &common);
     }
     for step in &draft.stop {
         write_lone(&mut out, "[[stop]]", step, &common);
     }
+    let weights = draft.kinds.iter().map(|kind| match kind.part {
+        Part::Weight(weight) => weight,
+        Part::Count(_) => 0.0,
+    });
+    let weights = weights.sum();
+    for kind in &draft.kinds {
+        write_kind(&mut out, kind, weights, &common);
+    }
     out
+}
+
+/// A kind of users; `weights` is the sum of those of all kinds.
+fn write_kind(out: &mut String, kind: &Kind, weights: f64, common: &[(String, String)]) {
+    let _ = writeln!(out, "\n[[users]]\nname = {}", quoted(&kind.name));
+    let _ = match kind.part {
+        Part::Count(count) => writeln!(out, "count = {count}"),
+        Part::Weight(weight) => {
+            let percent = format!("{:.3}", 100.0 * weight / weights);
+            let percent = percent.trim_end_matches('0').trim_end_matches('.');
+            writeln!(out, "share = \"{percent}%\"")
+        }
+    };
+    if let Some(wait) = &kind.wait {
+        let _ = writeln!(out, "wait = {}", quoted(wait));
+    }
+    for step in &kind.start {
+        write_lone(out, "[[users.start]]", step, common);
+    }
+    for task in &kind.tasks {
+        write_task(out, "users.task", task, common);
+    }
+    for step in &kind.stop {
+        write_lone(out, "[[users.stop]]", step, common);
+    }
 }
 
 fn write_lone(out: &mut String, title: &str, step: &Step, common: &[(String, String)]) {
@@ -66,7 +99,7 @@ fn write_lone(out: &mut String, title: &str, step: &Step, common: &[(String, Str
     write_step(out, step, common);
 }
 
-fn write_task(out: &mut String, task: &Task, common: &[(String, String)]) {
+fn write_task(out: &mut String, table: &str, task: &Task, common: &[(String, String)]) {
     out.push('\n');
     for line in &task.comments {
         comment(out, line);
@@ -76,17 +109,17 @@ fn write_task(out: &mut String, task: &Task, common: &[(String, String)]) {
         for line in &step.comments {
             comment(out, line);
         }
-        let _ = write!(out, "[[task]]\n{}", weight.unwrap_or_default());
+        let _ = write!(out, "[[{table}]]\n{}", weight.unwrap_or_default());
         write_step(out, step, common);
         return;
     }
-    out.push_str("[[task]]\n");
+    let _ = writeln!(out, "[[{table}]]");
     if let Some(name) = &task.name {
         let _ = writeln!(out, "name = {}", quoted(name));
     }
     out.push_str(&weight.unwrap_or_default());
     for step in &task.steps {
-        write_lone(out, "[[task.step]]", step, common);
+        write_lone(out, &format!("[[{table}.step]]"), step, common);
     }
 }
 
