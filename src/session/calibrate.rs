@@ -143,6 +143,8 @@ fn measure(
     let target = Target::parse(&address, "calibrate")?;
     job.traffic.target = JobTarget::Service(target);
     job.traffic.limits.shards = Some(shards);
+    // Not those of the responder.
+    job.traffic.limits.cores = cores.shards[..shards].iter().copied().collect();
     let session = Session::prepare(job)?;
     let prepared = &session.prepared;
     let of = calibration::calibrated(

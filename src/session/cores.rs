@@ -16,8 +16,9 @@ pub struct Cores {
 }
 
 /// Shares out the allowed cores. The stand-in gets the larger half: it parses JSON, which costs more than our side.
-/// `wanted` shards are put on what is left, in turn, and never more than `shards_max` of them. By default there are no more
-/// threads in all than the CPU quota has cores: more would use it up early and stand still for the rest of each period.
+/// `wanted` shards are put on what is left, in turn, and never more than `shards_max` of them. By default there are no
+/// more threads in all than the CPU quota has cores: more would use it up early and stand still for the rest of each
+/// period.
 pub fn share_out(
     allowed: &[usize],
     quota_cores: Option<f64>,
@@ -98,9 +99,12 @@ mod tests {
         expected: (&[usize], &[usize], bool),
     ) {
         let cores = share_out(allowed, None, wanted, mock, users_max);
-        let pinned = |cores: &[Option<usize>]| cores.iter().copied().flatten().collect::<Vec<_>>();
-        let (shards, stand_in) = (pinned(&cores.shards), pinned(&cores.stand_in));
-        assert_eq!((&shards[..], &stand_in[..], cores.shared), expected);
+        let expected = Cores {
+            shards: placed(expected.0.to_vec(), true),
+            stand_in: placed(expected.1.to_vec(), true),
+            shared: expected.2,
+        };
+        assert_eq!(cores, expected);
     }
 
     #[test]

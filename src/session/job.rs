@@ -86,6 +86,8 @@ pub struct Limits {
     pub lifetime: Lifetime,
     /// Threads, when a number was given.
     pub shards: Option<usize>,
+    /// The cores for them, when this process needs the others itself; `None`: all that it may use.
+    pub cores: Option<Vec<usize>>,
     pub backend: Backend,
     /// An open load looks at the clock just before an arrival is due instead of sleeping.
     pub spins: bool,

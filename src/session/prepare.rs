@@ -85,7 +85,8 @@ impl Prepared {
     pub fn new(mut traffic: Traffic, signals: Option<Signals>) -> Result<Self> {
         let mut notes = Vec::new();
         let allowed = cannot(cpu::allowed_cores().context("the allowed cores are not known"))?;
-        let cores = cores(&traffic, &allowed, &mut notes);
+        let own = traffic.limits.cores.as_ref().unwrap_or(&allowed);
+        let cores = cores(&traffic, own, &mut notes);
         let limits = traffic.limits;
         let (stand_in, target) = match traffic.target {
             JobTarget::Service(target) => (None, target),

@@ -283,6 +283,7 @@ impl<'a> Options<'a> {
             connections: self.connections(users_max),
             lifetime: self.lifetime,
             shards: self.shards,
+            cores: None,
             backend: self.args.io.into(),
             spins: self.load.is_open && !self.args.no_spin,
             seed: self.seed,

@@ -56,19 +56,19 @@ pub fn read(tree: &str) -> Result<Draft, String> {
     }
     note_the_rest(&file, &mut draft);
     for user in &users {
-        let host = draft.host.take();
+        let first = draft.host.take();
         add_user(&tree, &file, user, &mut draft);
-        if let (Some(first), Some(other)) = (&host, &draft.host)
-            && first != other
+        let own = draft.host.take();
+        let is_kept = users.len() == 1 || to_kind(&file, user, &mut draft);
+        let own = own.filter(|_| is_kept);
+        if let (Some(first), Some(own)) = (&first, &own)
+            && first != own
         {
             let note =
-                format!("the host {other} is not kept: all users go to {first}; write [targets]");
+                format!("the host {own} is not kept: all users go to {first}; write [targets]");
             draft.note(place(user), note);
         }
-        draft.host = host.or(draft.host.take());
-        if users.len() > 1 {
-            to_kind(&file, user, &mut draft);
-        }
+        draft.host = first.or(own);
     }
     if let [_] = draft.kinds[..] {
         let kind = draft.kinds.remove(0);
@@ -88,8 +88,8 @@ pub fn read(tree: &str) -> Result<Draft, String> {
     Ok(draft)
 }
 
-/// Makes a kind of what was read of a user; one without a request is left out.
-fn to_kind(file: &File<'_>, user: &Json, draft: &mut Draft) {
+/// Makes a kind of what was read of a user; false for one without a request or a weight, which is left out.
+fn to_kind(file: &File<'_>, user: &Json, draft: &mut Draft) -> bool {
     let number = |name| {
         let mut line = file.line_of(user).into_iter();
         line.find_map(|class| value_of(class, name)?.get("value")?.as_f64())
@@ -111,20 +111,20 @@ fn to_kind(file: &File<'_>, user: &Json, draft: &mut Draft) {
         kind.name = format!("{wanted}-{number}");
         number += 1;
     }
-    let class = word(user, "name");
-    if kind.part == Part::Weight(0.0) {
-        draft.note(
-            place(user),
-            format!("the user {class} has no weight, and is left out"),
-        );
-    } else if kind.tasks.is_empty() {
-        draft.note(
-            place(user),
-            format!("the user {class} has no task that is translated, and is left out"),
-        );
+    let lacks = if kind.part == Part::Weight(0.0) {
+        "weight"
+    } else if kind.tasks.is_empty() && kind.start.is_empty() {
+        "task that is translated"
     } else {
         draft.kinds.push(kind);
-    }
+        return true;
+    };
+    let class = word(user, "name");
+    draft.note(
+        place(user),
+        format!("the user {class} has no {lacks}, and is left out"),
+    );
+    false
 }
 
 /// Reads a user into the draft's own wait and steps.

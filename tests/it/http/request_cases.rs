@@ -102,7 +102,8 @@ fn ask(server: &RawServer, case: &Case, index: usize, mode: usize) -> Verdict {
         .output()
         .expect("the binary starts");
     let took = began.elapsed();
-    assert!(took < CASE_TIME_MAX, "{url} took {took:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(took < CASE_TIME_MAX, "{url} took {took:?}: {said}");
     let report: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
     let outcome = report["outcome"]
         .as_str()
